@@ -1,0 +1,32 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else; the rest works in what they set up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: demo test check bench clean
+
+demo: $(INSTALLED)  ## train a minute on Python's own documentation, then write some
+	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
+	$(BIN)/seqgen sample --checkpoint demo --prime "The import statement" --length 600 --temperature 0.7
+
+test: $(INSTALLED)  ## all checks and tests
+	$(MAKE) check
+
+check:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: $(INSTALLED)  ## measure speed as ratios: tests/benchmarks/
+	$(BIN)/python -m tests.benchmarks
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seqgen needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(INSTALLED)

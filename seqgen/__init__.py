@@ -1,0 +1,25 @@
+"""Deep recurrent language models of text and music: train, sample and evaluate.
+
+import seqgen
+
+model = seqgen.load("my-run")
+print(model.sample("Once", length=200)[0])
+print(model.score("Once upon a time")["bits_per_character"])
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqgen.api import Model, load
+
+__version__ = "0.1.0"
+__all__ = ["Model", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the API at its first use, so that the command line starts without torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from seqgen import api
+
+    return getattr(api, name)

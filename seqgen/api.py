@@ -1,0 +1,62 @@
+"""The public Python API: a trained model that samples and scores."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from seqgen.checkpoint import Checkpoint, find
+from seqgen.config import FoldersConfig, SamplingConfig
+from seqgen.corpus.sources import Text
+from seqgen.corpus.split import Piece, Survey
+from seqgen.corpus.store import encoded
+from seqgen.evaluation.report import Evaluation
+from seqgen.model.hardware import resolve_device
+from seqgen.sampling.sampler import Sample, sample
+
+
+class Model:
+    """A trained model; `load` makes one.
+
+    Args:
+        checkpoint: what a checkpoint file holds.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        self.checkpoint = checkpoint
+        self._model = checkpoint.model(resolve_device(device))
+
+    def sample(self, prime: str = "", **options: Any) -> list[str]:
+        """Return texts that begin with the prime.
+
+        Args:
+            prime: what each begins with.
+            options: fields of `seqgen.config.SamplingConfig`, named as the options of `seqgen sample`.
+
+        Raises:
+            UsageError: an option breaks its rule.
+        """
+        config = SamplingConfig(prime=prime, **options)
+        seed = secrets.randbelow(2**31) if config.seed is None else config.seed
+        level = self.checkpoint.level
+        texts = [level.normalise(prime)] * config.num_samples
+        samples = [Sample(seed + index) for index in range(config.num_samples)]
+        for index, text in sample(self._model, level, prime, config, samples):
+            texts[index] += text
+        return texts
+
+    def score(self, text: str) -> dict[str, Any]:
+        """Return how well the model predicts a text, with the keys of `seqgen evaluate --json`."""
+        survey = Survey.of(Text("text", self.checkpoint.level.normalise(text)))
+        with encoded(self.checkpoint.level, [Piece(survey)]) as part:
+            return Evaluation.of(self._model, part, "text").to_json()
+
+
+def load(checkpoint: str | Path | None = None, device: str = "auto") -> Model:
+    """Return the model of a run in `checkpoints/`, of a checkpoint file, or by default of the newest run.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    path = find(None if checkpoint is None else str(checkpoint), Path(FoldersConfig().checkpoints_dir))
+    return Model(Checkpoint.read(path), device)

@@ -1,0 +1,168 @@
+"""All that the user sees beside the results themselves: plain lines, or a live panel on a terminal."""
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from seqgen.evaluation.report import Evaluation
+    from seqgen.training.loop import Report, Trainer
+
+PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
+SAMPLE_LINES = 6
+
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+_CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """Return the text with control characters replaced by their symbols, so that none can reach a terminal raw."""
+    return text.translate(_CONTROLS)
+
+
+def note(text: str) -> None:
+    """Tell the user something on standard error."""
+    console.print(visible(text))
+
+
+def error(text: str) -> None:
+    """Tell the user why it could not be done."""
+    console.print(Text("Error: ", style="bold red") + Text(visible(text)))
+
+
+@contextmanager
+def waiting(text: str, *, is_quiet: bool) -> Iterator[None]:
+    """Show on a terminal that something is under way."""
+    if is_quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def write_result(text: str, stream: TextIO | None = None) -> None:
+    """Write a result to standard output as it is, or made visible if that is a terminal."""
+    stream = stream or sys.stdout
+    stream.write(visible(text) if stream.isatty() else text)
+    stream.flush()
+
+
+def show_evaluation(evaluation: "Evaluation") -> None:
+    """Print the evaluation as a small table."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for key, value in evaluation.to_json().items():
+        if key != "part":
+            table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:,.4f}")
+    out = Console(highlight=False, markup=False)
+    out.print(Text(visible(evaluation.part), style="bold"))
+    out.print(table)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as 0:38 or 1:02:05."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def described(trainer: "Trainer") -> str:
+    """Return one line on what is trained with what."""
+    config, model = trainer.config, trainer.config.model
+    budget = config.budget
+    length = budget.time or (f"{budget.epochs} epochs" if budget.epochs else f"{budget.steps} steps")
+    return (
+        f"{model.cell} {model.num_layers}x{model.hidden_size}, {trainer.model.num_parameters:,} parameters, "
+        f"{trainer.store.level.vocabulary_size} {trainer.store.level.name} tokens, batch "
+        f"{config.optimization.batch_size} x {config.optimization.sequence_length}, dropout {model.dropout:g}, "
+        f"learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on {config.machine.device}, "
+        f"for {length}"
+    )
+
+
+class TrainingDisplay:
+    """What a training looks like while it goes on; use it as a context manager.
+
+    Args:
+        trainer: the training to show.
+        is_quiet: show nothing.
+        is_verbose: where there is no live panel, a line for every report.
+    """
+
+    def __init__(self, trainer: "Trainer", *, is_quiet: bool, is_verbose: bool) -> None:
+        self.trainer = trainer
+        self.is_live = console.is_terminal and not is_quiet
+        self._is_quiet = is_quiet
+        self._is_verbose = is_verbose
+        self._sample = ""
+        self._shown_at = -math.inf
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> "TrainingDisplay":
+        if not self._is_quiet:
+            note(f"{self.trainer.run.name}: {described(self.trainer)}")
+        if self.is_live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
+
+    def show_sample(self, text: str) -> None:
+        """Take a new sample of the model into the panel."""
+        self._sample = "\n".join(visible(text).splitlines()[:SAMPLE_LINES])
+
+    def show(self, report: "Report") -> None:
+        """Show the newest figures."""
+        if self.is_live:
+            self._live.update(self._panel(report), refresh=True)
+            return
+        is_due = self._is_verbose or report.valid_nats is not None or time.monotonic() - self._shown_at >= PLAIN_SECONDS
+        if is_due and not self._is_quiet:
+            self._shown_at = time.monotonic()
+            valid = "" if report.valid_nats is None else f"  valid {self._loss(report.valid_nats)}"
+            note(
+                f"step {report.step:,}  epoch {report.epoch:.2f}  train {self._loss(report.train_nats)}{valid}  "
+                f"{report.tokens_per_second:,.0f} tokens/s  {duration(self._seconds_left(report))} left"
+            )
+
+    def _loss(self, nats: float) -> str:
+        valid = self.trainer.store.valid
+        bits = nats / math.log(2) * valid.num_targets / valid.characters
+        return f"{nats:.4f} nats ({bits:.3f} bits per character)"
+
+    def _seconds_left(self, report: "Report") -> float:
+        progress = self.trainer.progress
+        return report.seconds * (1 - progress) / progress if progress else math.inf
+
+    def _panel(self, report: "Report") -> Panel:
+        figures = self.trainer.figures
+        head = Table.grid(padding=(0, 2))
+        head.add_row(
+            ProgressBar(total=1.0, completed=self.trainer.progress, width=30),
+            f"{self.trainer.progress:.0%}",
+            f"step {report.step:,}",
+            f"epoch {report.epoch:.2f}",
+            f"{report.tokens_per_second:,.0f} tokens/s",
+            f"{duration(self._seconds_left(report))} left",
+        )
+        losses = Table.grid(padding=(0, 2))
+        losses.add_row("train", self._loss(report.train_nats))
+        if figures.valid_nats is not None and figures.best_valid_nats is not None:
+            losses.add_row("valid", self._loss(figures.valid_nats))
+            losses.add_row("best", f"{self._loss(figures.best_valid_nats)} at step {figures.best_step:,}")
+        sample = [Text("a sample:", style="dim"), Text(self._sample)] if self._sample else []
+        return Panel(Group(head, losses, *sample), title=Text(self.trainer.run.name), title_align="left")

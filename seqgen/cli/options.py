@@ -1,0 +1,95 @@
+"""Turns config dataclasses into Typer options: one option a field, one help panel a class."""
+
+import functools
+import inspect
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, get_type_hints
+
+import typer
+
+from seqgen.config import Options, TrainConfig, flag
+from seqgen.errors import UsageError
+
+Command = Callable[..., None]
+
+
+def options_from(**configs: type[Options]) -> Callable[[Command], Command]:
+    """Replace a command's config parameters, given by name and class, by the options of their fields."""
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for parameter in signature.parameters.values() if parameter.name not in configs]
+        kept = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        added = [option for config in configs.values() for option in _options(config)]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            for name, config in configs.items():
+                values = {item.name: given.pop(item.name) for item in fields(config)}
+                given[name] = config(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+            command(**given)
+
+        vars(run)["__signature__"] = signature.replace(parameters=added + kept)
+        return run
+
+    return decorate
+
+
+def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
+    types = get_type_hints(config)
+    title = (config.__doc__ or "").split(":")[0]
+    for item in fields(config):
+        spelling = [flag(item.name)] if types[item.name] is bool else []
+        option = typer.Option(
+            *spelling,
+            help=item.metadata["help"],
+            metavar=item.metadata["metavar"],
+            rich_help_panel=title,
+            show_default="chosen to fit" if item.metadata["chosen"] else item.default not in (None, "", (), False),
+        )
+        yield inspect.Parameter(
+            item.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=list(item.default) if isinstance(item.default, tuple) else item.default,
+            annotation=Annotated[_type(item, types[item.name]), option],
+        )
+
+
+def _type(item: Field[Any], annotated: Any) -> Any:
+    """Return the field's type as Typer knows it."""
+    if item.metadata["choices"]:
+        return Literal[item.metadata["choices"]]
+    if annotated == tuple[str, ...]:
+        return list[str]
+    return Optional[annotated] if item.metadata["chosen"] else annotated  # noqa: UP045  # made at run time
+
+
+def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None:
+    """Take the options in a TOML file as defaults: what the command line gives wins.
+
+    Raises:
+        typer.BadParameter: the file cannot be read, or an option in it does not exist or breaks its rule.
+    """
+    if path is None:
+        return None
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        TrainConfig.from_flat(values)
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from error
+    except (UsageError, TypeError, ValueError) as error:
+        raise typer.BadParameter(f"{path}: {error}") from error
+    context.default_map = {
+        **(context.default_map or {}),
+        **{name.replace("-", "_"): v for name, v in values.items()},
+    }
+    return path
+
+
+def given_options(context: typer.Context) -> set[str]:
+    """Return the names of the parameters that the command line itself gives."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}

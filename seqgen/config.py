@@ -1,0 +1,261 @@
+"""Every option as a field: its name, default, help text and bound are written here, once.
+
+A field made with `chosen` is None until the recipe fills it in: `requested` configs have such holes, `resolved` ones
+do not, and all code past `training/recipe.py` sees resolved ones only.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from seqgen import registry
+from seqgen.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The values a number may take; an open end is left out of it."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"{'above' if self.low_open else 'at least'} {self.low:g}"
+        return f"in {'(' if self.low_open else '['}{self.low:g}, {self.high:g}{')' if self.high_open else ']'}"
+
+
+COUNT = Interval(1)
+POSITIVE = Interval(0, low_open=True, high=math.inf)
+NOT_NEGATIVE = Interval(0)
+DROP = Interval(0, 1, high_open=True)
+FRACTION = Interval(0, 1, low_open=True, high_open=True)
+SHARE = Interval(0, 1, low_open=True)
+
+
+def option(
+    help: str,  # noqa: A002  # as Typer and argparse call it
+    default: Any = None,
+    *,
+    metavar: str | None = None,
+    bound: Interval | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field that becomes a command-line option."""
+    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": choices, "chosen": False}
+    return field(default=default, metadata=metadata)
+
+
+def chosen(help: str, *, metavar: str, bound: Interval) -> Any:  # noqa: A002
+    """Declare a field that the recipe fills in when the user does not."""
+    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": (), "chosen": True}
+    return field(default=None, metadata=metadata)
+
+
+def flag(name: str) -> str:
+    """Return the option's spelling on the command line: `hidden_size` is `--hidden-size`."""
+    return "--" + name.replace("_", "-")
+
+
+_TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that `80s`, `10m` or `1h30m` stands for.
+
+    Raises:
+        UsageError: it reads otherwise, or is zero.
+    """
+    match = _TIME.fullmatch(text.strip())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise UsageError(f"--time must read like 80s, 10m or 1h30m and be above zero, got {text!r}")
+    return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the option groups: checks every field against its bound and choices.
+
+    The first word of a group's docstring is the title of its panel in the help.
+    """
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            bound, choices = item.metadata["bound"], item.metadata["choices"]
+            if value is None:
+                continue
+            if bound is not None and value not in bound:
+                raise UsageError(f"{flag(item.name)} must be {bound}, got {value:g}")
+            if choices and value not in choices:
+                raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig(Options):
+    """Corpus: what is learned from."""
+
+    corpus: tuple[str, ...] = option(
+        "What to learn from: a file, a folder, builtin:python-docs or builtin:python-source. May be given again.",
+        (),
+        metavar="SOURCE",
+    )
+    valid: str | None = option("A source to validate on, instead of a part of the corpus.", metavar="SOURCE")
+    valid_fraction: float = option(
+        "The share of the corpus held back for validation.", 0.1, metavar="P", bound=FRACTION
+    )
+    level: str = option("What a token is.", "auto", choices=("auto", *registry.names("levels")))
+    encoding: str = option("The text encoding of the corpus' files.", "utf-8", metavar="NAME")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Options):
+    """Model: which network."""
+
+    cell: str = option("The kind of recurrent cell.", "lstm", choices=registry.names("cells"))
+    num_layers: int = chosen("How many recurrent layers are stacked.", metavar="N", bound=COUNT)
+    hidden_size: int = chosen("Units in each recurrent layer.", metavar="N", bound=COUNT)
+    embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=COUNT)
+    tie_weights: bool = option("Use one matrix for the embedding and the output (sizes must agree).", False)
+    dropout: float = chosen("The share of units dropped between layers and before the output.", metavar="P", bound=DROP)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sizes = (self.embedding_size, self.hidden_size)
+        if self.tie_weights and None not in sizes and len(set(sizes)) > 1:
+            raise UsageError(
+                f"--tie-weights needs --embedding-size equal to --hidden-size, got {sizes[0]} and {sizes[1]}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationConfig(Options):
+    """Optimization: how its weights are found."""
+
+    learning_rate: float = chosen("The highest learning rate, after the warm-up.", metavar="X", bound=POSITIVE)
+    weight_decay: float = chosen("Decoupled weight decay of the matrices.", metavar="X", bound=NOT_NEGATIVE)
+    batch_size: int = chosen("Streams of text read in parallel.", metavar="N", bound=COUNT)
+    sequence_length: int = chosen(
+        "Tokens a stream advances in one step, and gradients flow back.", metavar="N", bound=COUNT
+    )
+    clip: float = option("The gradient norm above which gradients are scaled down.", 1.0, metavar="X", bound=POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetConfig(Options):
+    """Budget: how long."""
+
+    time: str | None = option("Train this long, as 80s, 10m or 1h30m. Without any budget: 10m.", metavar="TIME")
+    epochs: int | None = option("Train for this many passes over the corpus.", metavar="N", bound=COUNT)
+    steps: int | None = option("Train for this many steps.", metavar="N", bound=COUNT)
+    patience: int = option("Stop after this many validations without a better loss.", 6, metavar="N", bound=COUNT)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("time", "epochs", "steps") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise UsageError(f"give one of {' and '.join(map(flag, given))}, not {len(given)}: each is a whole budget")
+        if self.time is not None:
+            parse_time(self.time)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineConfig(Options):
+    """Machine: where and how exactly is computed."""
+
+    device: str = option("Where to compute.", "auto", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = option(
+        "Precision of the matrix products; auto is bfloat16 where the hardware has it.",
+        "auto",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    seed: int = option("Fixes initial weights, order and dropout.", 1, metavar="N", bound=NOT_NEGATIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldersConfig(Options):
+    """Folders: where things are kept."""
+
+    checkpoints_dir: str = option("Where runs are kept.", "checkpoints", metavar="FOLDER")
+    data_dir: str = option("Where prepared corpora are kept.", "data", metavar="FOLDER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig(Options):
+    """Sampling: what to write, and how boldly."""
+
+    prime: str = option("What the sample begins with; @FILE reads it from a file.", "", metavar="TEXT|@FILE")
+    length: int = option("Tokens to write after the prime.", 500, metavar="N", bound=COUNT)
+    num_samples: int = option("How many samples to write.", 1, metavar="N", bound=COUNT)
+    temperature: float = option(
+        "Below 1 plays safe, above 1 dares; 0 always takes the likeliest.",
+        1.0,
+        metavar="X",
+        bound=NOT_NEGATIVE,
+    )
+    top_k: int | None = option("Choose among this many likeliest tokens only.", metavar="N", bound=COUNT)
+    top_p: float = option(
+        "Choose among the likeliest tokens that together have this probability.",
+        1.0,
+        metavar="P",
+        bound=SHARE,
+    )
+    stop: str | None = option("End a sample before this text.", metavar="TEXT")
+    seed: int | None = option("Fixes the samples; without it one is drawn, and told.", metavar="N", bound=NOT_NEGATIVE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stop == "":
+            raise UsageError("--stop must not be empty: every text contains the empty one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that settles a training run: what `config.toml` and a checkpoint hold."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    machine: MachineConfig = field(default_factory=MachineConfig)
+
+    def to_flat(self) -> dict[str, Any]:
+        """Return the values by option name, those that are None left out."""
+        flat: dict[str, Any] = {}
+        for group in fields(self):
+            options = getattr(self, group.name)
+            flat |= {item.name.replace("_", "-"): getattr(options, item.name) for item in fields(options)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in flat.items()
+            if value is not None
+        }
+
+    @classmethod
+    def from_flat(cls, flat: Mapping[str, Any]) -> Self:
+        """Return the config that `to_flat` made these values from.
+
+        Raises:
+            UsageError: a name is no option, or a value breaks its rule.
+        """
+        values = {name.replace("-", "_"): tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
+        groups: dict[str, Any] = {}
+        for group in fields(cls):
+            kind: type[Options] = group.default_factory  # type: ignore[assignment]  # every group is a config class
+            groups[group.name] = kind(
+                **{item.name: values.pop(item.name) for item in fields(kind) if item.name in values}
+            )
+        if values:
+            raise UsageError(f"{', '.join(map(flag, values))}: no such option of seqgen train")
+        return cls(**groups)

@@ -1,0 +1,138 @@
+"""Encoded documents -> batches for truncated back-propagation through time, the same for the same seed and step.
+
+Documents longer than a chunk are put one behind the other in a line of chunks, in an order drawn anew each epoch; the
+line is cut into `batch_size` streams of equal length, and each batch takes the next chunk of every stream. Shorter
+documents are batched whole, alike in length together, and these batches fall between the others at random.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.corpus.store import Part
+
+PADDING = -1  # a target that is not scored
+
+
+class Batch(NamedTuple):
+    """One step's data.
+
+    Attributes:
+        inputs: token ids, shape (time, batch).
+        targets: the ids that follow them, shape (time, batch); `PADDING` where nothing is to be predicted.
+        fresh: the streams whose state is reset before this batch, shape (batch,).
+        is_whole: whether every column is a whole document, which leaves the streams' state untouched.
+    """
+
+    inputs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    fresh: NDArray[np.bool_]
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training part as an endless, reproducible sequence of batches.
+
+    Args:
+        part: the encoded documents.
+        batch_size: streams side by side.
+        sequence_length: tokens in a chunk.
+        seed: fixes the order of documents in every epoch.
+    """
+
+    part: Part
+    batch_size: int
+    sequence_length: int
+    seed: int
+
+    @property
+    def num_chunks(self) -> int:
+        """How many chunks the documents fill; more streams than this would stay empty."""
+        return int(self._chunk_counts.sum())
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches pass over the part once."""
+        is_short = self._chunk_counts == 1
+        return self._batches_for(int(is_short.sum())) + self._batches_for(int(self._chunk_counts[~is_short].sum()))
+
+    def from_step(self, step: int) -> Iterator[Batch]:
+        """Yield the batches from this step of the run on, epoch after epoch without end."""
+        epoch, done = divmod(step, self.steps_per_epoch)
+        while True:
+            yield from self._epoch(epoch, done)
+            epoch, done = epoch + 1, 0
+
+    @cached_property
+    def _chunk_counts(self) -> NDArray[np.int64]:
+        """How many chunks each document fills, shape (documents,)."""
+        targets: NDArray[np.int64] = np.diff(self.part.offsets) - 1
+        return -(-targets // self.sequence_length)
+
+    def _batches_for(self, num_chunks: int) -> int:
+        return -(-num_chunks // self.batch_size)
+
+    def _epoch(self, epoch: int, done: int) -> Iterator[Batch]:
+        random = np.random.default_rng((self.seed, epoch))
+        order = random.permutation(len(self.part.offsets) - 1)
+        is_short = self._chunk_counts[order] == 1
+        short, long = self._short_batches(order[is_short], random), order[~is_short]
+        num_long = self._batches_for(int(self._chunk_counts[long].sum()))
+        schedule = random.permutation(np.repeat([True, False], [len(short), num_long]))
+        next_short, next_long = int(schedule[:done].sum()), int((~schedule[:done]).sum())
+        streams = self._streams(long, next_long)
+        for whole in schedule[done:]:
+            if whole:
+                yield self._whole(short[next_short])
+                next_short += 1
+            else:
+                yield next(streams)
+
+    def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Group short documents by length; which of equal length go together is left to chance."""
+        lengths = np.diff(self.part.offsets)[documents]
+        documents = documents[np.argsort(lengths, kind="stable")]
+        groups = np.split(documents, range(self.batch_size, len(documents), self.batch_size)) if len(documents) else []
+        return [groups[i] for i in random.permutation(len(groups))]
+
+    def _streams(self, documents: NDArray[np.int64], done: int) -> Iterator[Batch]:
+        """Yield the batches of long documents, the first `done` left out."""
+        ends = np.cumsum(self._chunk_counts[documents])
+        bounds = np.arange(self.batch_size + 1) * (int(ends[-1]) if len(ends) else 0) // self.batch_size
+        first, last = bounds[:-1], bounds[1:]
+        for index in range(done, int((last - first).max())):
+            chunk = first + index
+            active = chunk < last
+            which = np.searchsorted(ends, np.where(active, chunk, 0), side="right")
+            within = chunk - (ends[which] - self._chunk_counts[documents[which]])
+            fresh = active & ((within == 0) | (index == 0))
+            yield self._gather(documents[which], within, active, fresh, is_whole=False)
+
+    def _whole(self, documents: NDArray[np.int64]) -> Batch:
+        ones = np.ones(len(documents), dtype=bool)
+        return self._gather(documents, np.zeros(len(documents), dtype=np.int64), ones, ones, is_whole=True)
+
+    def _gather(
+        self,
+        documents: NDArray[np.int64],
+        chunk: NDArray[np.int64],
+        active: NDArray[np.bool_],
+        fresh: NDArray[np.bool_],
+        *,
+        is_whole: bool,
+    ) -> Batch:
+        """Read chunk `chunk[i]` of document `documents[i]` into column i; an inactive column is all padding."""
+        begin = self.part.offsets[documents] + chunk * self.sequence_length
+        lengths = np.minimum(self.part.offsets[documents + 1] - 1 - begin, self.sequence_length)
+        lengths = np.where(active, lengths, 0)
+        time = np.arange(lengths.max())[:, None]
+        scored = time < lengths
+        positions = np.where(scored, begin + time, 0)
+        inputs = self.part.ids[positions].astype(np.int64)
+        following = self.part.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
+        return Batch(inputs, np.where(scored, following, PADDING), fresh, is_whole)

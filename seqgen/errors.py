@@ -1,0 +1,28 @@
+"""What can go wrong for a reason the user can mend.
+
+SeqgenError                 one clear sentence: rule, value, remedy (exit status 1)
+├── UsageError              an option is out of bounds or clashes with another (exit status 2)
+├── CorpusError             a corpus cannot be read or is not enough to learn from
+├── CheckpointError         a checkpoint is missing, damaged or not ours
+└── TrainingError           training cannot go on
+"""
+
+
+class SeqgenError(Exception):
+    """Base of every error that is shown to the user as a sentence, without a traceback."""
+
+
+class UsageError(SeqgenError, ValueError):
+    """An option has a value that its rule forbids, or does not go with another option."""
+
+
+class CorpusError(SeqgenError):
+    """A corpus is missing, unreadable, empty or too small."""
+
+
+class CheckpointError(SeqgenError):
+    """A checkpoint is missing, damaged, of another format or of a newer version."""
+
+
+class TrainingError(SeqgenError):
+    """Training cannot go on; what was saved before stays."""

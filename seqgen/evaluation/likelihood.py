@@ -1,0 +1,173 @@
+"""The likelihood of documents, each read as one stream from its start token to its end.
+
+A long document is cut into segments that are read side by side. A segment needs the state in which the one before
+it ends, which at first is only guessed from a short warm-up; segments whose guess was wrong are read again from the
+right state, until every state agrees with the one handed on to it. The result is that of reading the document in
+one go, at a fraction of the time, because recurrent networks forget.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqgen.cells.base import State
+from seqgen.corpus.batches import PADDING
+from seqgen.corpus.store import Part
+from seqgen.model.language_model import LanguageModel
+from seqgen.model.stack import select
+
+_WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
+_SHORTEST_SEGMENT = 4 * _WARM_UP
+_TOLERANCE = 1e-5  # how far a state may be from the one handed on, relative to its size where that is above 1
+_MAX_LOGITS = 1 << 24  # bounds the memory for logits
+
+
+@dataclass(frozen=True)
+class Score:
+    """How unlikely a text is to a model: the total in nats, and over how many tokens."""
+
+    nats: float
+    tokens: int
+
+    @property
+    def nats_per_token(self) -> float:
+        """The mean loss."""
+        return self.nats / self.tokens
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Targets `begin + 1` to `begin + length` of a part's ids.
+
+    Attributes:
+        continues: whether the segment before it in the list is the beginning of the same document.
+        is_continued: whether the one after it goes on from its state.
+    """
+
+    begin: int
+    length: int
+    continues: bool = False
+    is_continued: bool = False
+
+
+@torch.inference_mode()
+def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 128) -> Score:
+    """Return the score of a part in float32, every target counted once.
+
+    Args:
+        model: the model; it is not changed.
+        part: the documents.
+        num_streams: segments read side by side; the result does not depend on it.
+        sequence_length: steps taken at once; the result does not depend on it.
+    """
+    segments = _cut(part, num_streams)
+    reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32)
+    incoming = reader.guess(segments)
+    nats = np.zeros(len(segments))
+    pending = list(range(len(segments)))
+    while pending:
+        last_states = reader.read(segments, pending, incoming, nats)
+        changed = [i + 1 for i, last in last_states.items() if not _agree(last, incoming[i + 1])]
+        incoming |= {i + 1: last for i, last in last_states.items()}
+        pending = sorted(changed)
+    return Score(float(nats.sum()), part.num_targets)
+
+
+@torch.inference_mode()
+def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: int, num_streams: int = 64) -> Score:
+    """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training."""
+    segments = _cut(part, num_streams, longest=max(max_tokens // num_streams, _SHORTEST_SEGMENT))
+    share = min(1.0, max_tokens / part.num_targets)
+    chosen = np.unique(np.linspace(0, len(segments) - 1, max(1, round(share * len(segments)))).round().astype(int))
+    reader = _Reader(model, part.ids, num_streams, 128, dtype)
+    wanted = [segments[i] for i in chosen]
+    nats = np.zeros(len(wanted))
+    reader.read(wanted, range(len(wanted)), reader.guess(wanted), nats)
+    return Score(float(nats.sum()), sum(segment.length for segment in wanted))
+
+
+def _cut(part: Part, num_streams: int, longest: int | None = None) -> list[Segment]:
+    """Cut the documents into segments so that `num_streams` of them hold about the whole."""
+    size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
+    size = min(size, longest or size)
+    segments = []
+    for begin, end in zip(part.offsets[:-1].tolist(), (part.offsets[1:] - 1).tolist(), strict=True):
+        for start in range(begin, end, size):
+            length = min(size, end - start)
+            segments.append(Segment(start, length, continues=start > begin, is_continued=start + length < end))
+    return segments
+
+
+def _agree(state: list[State], other: list[State]) -> bool:
+    pairs = zip((p for layer in state for p in layer), (p for layer in other for p in layer), strict=True)
+    return all(bool(((a - b).abs() <= _TOLERANCE * a.abs().clamp(min=1)).all()) for a, b in pairs)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads segments side by side, `num_streams` at a time."""
+
+    model: LanguageModel
+    ids: NDArray[np.integer]
+    num_streams: int
+    sequence_length: int
+    dtype: torch.dtype
+
+    def guess(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
+        """Return a state for each segment that goes on from another, by reading the tokens just before it."""
+        which = [i for i, segment in enumerate(segments) if segment.continues]
+        before = [Segment(segments[i].begin - _WARM_UP, _WARM_UP, is_continued=True) for i in which]
+        last_states = self.read(before, range(len(before)), {}, np.zeros(len(before)))
+        return {i: last_states[place] for place, i in enumerate(which)}
+
+    def read(
+        self,
+        segments: Sequence[Segment],
+        pending: Sequence[int],
+        incoming: dict[int, list[State]],
+        nats: NDArray[np.float64],
+    ) -> dict[int, list[State]]:
+        """Read the pending segments from their incoming states, zero where there is none.
+
+        Fills in `nats`. Returns the last states of the segments that are continued, which all have the same length.
+        """
+        last_states = {}
+        by_length = sorted(pending, key=lambda i: -segments[i].length)
+        for first in range(0, len(by_length), self.num_streams):
+            group = by_length[first : first + self.num_streams]
+            state = self._joined([incoming.get(i) for i in group])
+            nats[group], state = self._read_group([segments[i] for i in group], state)
+            for place, i in enumerate(group):
+                if segments[i].is_continued:
+                    last_states[i] = select(state, torch.tensor([place], device=self.model.device))
+        return last_states
+
+    def _joined(self, states: Sequence[list[State] | None]) -> list[State]:
+        zero = self.model.initial_state(1)
+        by_layer = zip(*(state or zero for state in states), strict=True)
+        return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer]
+
+    def _read_group(self, group: Sequence[Segment], state: list[State]) -> tuple[NDArray[np.float64], list[State]]:
+        """Read segments of falling length; the state after the first, longest one's end is that of all as long."""
+        begin = np.array([segment.begin for segment in group])
+        length = np.array([segment.length for segment in group])
+        total = torch.zeros(len(group), dtype=torch.float64)
+        steps = max(1, min(self.sequence_length, _MAX_LOGITS // (len(group) * self.model.vocabulary_size)))
+        for start in range(0, int(length[0]), steps):
+            time = np.arange(start, min(start + steps, int(length[0])))[:, None]
+            scored = time < length
+            inputs = self._ids(np.where(scored, begin + time, 0))
+            targets = self._ids(np.where(scored, begin + time + 1, 0))
+            targets[torch.from_numpy(~scored).to(targets.device)] = PADDING
+            logits, state = self.model(inputs, state, self.dtype)
+            nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction="none")
+            total += nats.view(targets.shape).sum(0).cpu()
+        return total.numpy(), state
+
+    def _ids(self, positions: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(self.ids[positions].astype(np.int64)).to(self.model.device)

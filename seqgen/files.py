@@ -1,0 +1,48 @@
+"""Files that are replaced whole or not at all."""
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put the content in place of what the file held, so that a crash leaves the old or the new, never a mixture.
+
+    It is written beside the file, flushed to the disk and renamed; then the folder is flushed, which holds the name.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full; the old file is still there.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_permissions())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _permissions() -> int:
+    """Return what a newly made file may do here; a temporary one is closed to others."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,1 @@
+"""Embedding, recurrent layers and logits."""

@@ -1,0 +1,78 @@
+"""The language model: embedding -> recurrent layers -> logits."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqgen.cells.base import State
+from seqgen.config import ModelConfig
+from seqgen.model.stack import Stack
+
+
+class LanguageModel(nn.Module):
+    """A probability for every next token, given all before it.
+
+    Args:
+        config: the resolved model options.
+        vocabulary_size: how many token ids there are.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary_size = vocabulary_size
+        self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
+        self.stack = Stack(config)
+        if not config.tie_weights:
+            self.output_weight = nn.Parameter(torch.empty(vocabulary_size, config.hidden_size))
+        self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the initial weights; the logits begin near zero, so that the first loss is that of a fair guess."""
+        for cell in self.stack.cells:
+            cell.initialise(generator)
+        if self.config.tie_weights:
+            self.embedding.normal_(std=self.config.embedding_size**-0.5, generator=generator)
+        else:
+            self.embedding.normal_(generator=generator)
+            bound = self.config.hidden_size**-0.5
+            self.output_weight.uniform_(-bound, bound, generator=generator)
+        self.output_bias.zero_()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embedding.device
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def initial_state(self, batch_size: int) -> list[State]:
+        """Return the state at the beginning of `batch_size` documents."""
+        return self.stack.initial_state(batch_size)
+
+    def forward(
+        self,
+        ids: Tensor,
+        state: list[State],
+        dtype: torch.dtype = torch.float32,
+        noise: torch.Generator | None = None,
+    ) -> tuple[Tensor, list[State]]:
+        """Return the logits of the next tokens and the state after the last step.
+
+        Args:
+            ids: token ids, shape (time, batch).
+            state: the state before the first step.
+            dtype: the precision of the matrix products; logits and state are in float32 at any rate.
+            noise: draws the dropout masks; None leaves dropout out.
+
+        Returns:
+            Logits of shape (time, batch, vocabulary_size), and the state.
+        """
+        hidden, state = self.stack(F.embedding(ids, self.embedding), state, dtype, noise)
+        output_weight = self.embedding if self.config.tie_weights else self.output_weight
+        logits = F.linear(hidden.to(dtype), output_weight.to(dtype)).float()
+        return logits + self.output_bias, state

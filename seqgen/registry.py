@@ -1,0 +1,23 @@
+"""The folder is the registry: a kind is a module in a package, found by listing the folder."""
+
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TypeVar
+
+Kind = TypeVar("Kind")
+
+
+def names(package: str) -> tuple[str, ...]:
+    """Return the kinds in `seqgen/<package>/`, without importing any: `peephole_lstm.py` is `peephole-lstm`."""
+    folder = Path(__file__).parent / package
+    modules = sorted(module.name for module in iter_modules([str(folder)]))
+    return tuple(name.replace("_", "-") for name in modules if name != "base")
+
+
+def load(package: str, name: str, base: type[Kind]) -> type[Kind]:
+    """Return the one subclass of `base` that the module of this name defines."""
+    module = import_module(f"seqgen.{package}.{name.replace('-', '_')}")
+    own = (value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__)
+    (kind,) = (value for value in own if isinstance(value, type) and issubclass(value, base))
+    return kind

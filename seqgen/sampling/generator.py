@@ -1,0 +1,76 @@
+"""The generator: ids in, ids out, without end."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqgen.cells.base import State
+from seqgen.config import SamplingConfig
+from seqgen.model.language_model import LanguageModel
+from seqgen.model.stack import select
+from seqgen.sampling.filters import probabilities
+
+_PRIME_CHUNK = 1024  # tokens of a prime read at once: bounds the memory
+_NUMBERS_AHEAD = 256  # random numbers drawn at once for each stream
+
+
+class Draw(NamedTuple):
+    """One more token in every stream.
+
+    Attributes:
+        ids: the tokens, shape (streams,).
+        nats: how unlikely each was to the model, before temperature and filters, shape (streams,).
+    """
+
+    ids: Tensor
+    nats: Tensor
+
+
+@torch.inference_mode()
+def generate(
+    model: LanguageModel,
+    prime: Sequence[int],
+    seeds: Sequence[int],
+    config: SamplingConfig,
+    forbidden: Sequence[int],
+) -> Iterator[Draw]:
+    """Yield draws without end, all streams in one batch.
+
+    Args:
+        model: the language model; nothing of it changes.
+        prime: ids that every stream begins with, at least one.
+        seeds: one a stream, which alone decides that stream's random numbers.
+        config: temperature, top-k and top-p.
+        forbidden: ids that are never drawn.
+    """
+    logits, state = _read(model, prime)
+    state = select(state, torch.zeros(len(seeds), dtype=torch.long, device=model.device))
+    logits = logits.expand(len(seeds), -1)
+    for numbers in _uniform_numbers(seeds):
+        likelihood = logits.float().log_softmax(-1).cpu()
+        allowed = likelihood.clone()
+        allowed[:, list(forbidden)] = -torch.inf
+        cumulative = probabilities(allowed, config).cumsum(-1)
+        ids = torch.searchsorted(cumulative, (numbers * cumulative[:, -1])[:, None], right=True)[:, 0]
+        yield Draw(ids, -likelihood.gather(-1, ids[:, None])[:, 0])
+        following, state = model(ids[None].to(model.device), state)
+        logits = following[0]
+
+
+def _read(model: LanguageModel, prime: Sequence[int]) -> tuple[Tensor, list[State]]:
+    """Return the logits after the prime, shape (1, vocabulary), and the state of one stream."""
+    state = model.initial_state(1)
+    for start in range(0, len(prime), _PRIME_CHUNK):
+        chunk = torch.tensor(prime[start : start + _PRIME_CHUNK], device=model.device)
+        logits, state = model(chunk[:, None], state)
+    return logits[-1], state
+
+
+def _uniform_numbers(seeds: Sequence[int]) -> Iterator[Tensor]:
+    """Yield float64 numbers in [0, 1), shape (streams,); a stream's do not depend on the other streams."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    while True:
+        ahead = [torch.rand(_NUMBERS_AHEAD, generator=generator, dtype=torch.float64) for generator in generators]
+        yield from torch.stack(ahead, dim=1)

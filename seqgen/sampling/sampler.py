@@ -1,0 +1,96 @@
+"""The sampler: text in, text out, on top of the generator."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from seqgen.config import SamplingConfig
+from seqgen.levels.base import Decoder, Level
+from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.generator import generate
+
+
+class Increment(NamedTuple):
+    """Text that came new in one sample."""
+
+    stream: int
+    text: str
+
+
+@dataclass
+class Sample:
+    """What is known of one sample beside its text, so far.
+
+    Attributes:
+        seed: with `num_samples` of 1, this seed gives this sample again.
+        tokens: how many tokens were drawn, the end token included.
+        nats: how unlikely they were together, to the model as it is (without temperature and filters).
+    """
+
+    seed: int
+    tokens: int = 0
+    nats: float = 0.0
+    is_finished: bool = False
+
+
+@dataclass
+class _Writer:
+    """Decodes one stream and holds back what may turn out to be the beginning of the stop text."""
+
+    decoder: Decoder
+    stop: str | None
+    held: str = field(default="", init=False)
+
+    def write(self, text: str) -> tuple[str, bool]:
+        """Return the text to release, and whether the stop text has come."""
+        self.held += text
+        if self.stop is None:
+            keep = 0
+        elif self.stop in self.held:
+            return self.held[: self.held.index(self.stop)], True
+        else:
+            longest = min(len(self.stop) - 1, len(self.held))
+            keep = next(n for n in range(longest, -1, -1) if self.stop.startswith(self.held[len(self.held) - n :]))
+        released, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
+        return released, False
+
+    def finish(self) -> str:
+        """Return what is left at the end of the sample."""
+        released, has_stopped = self.write(self.decoder.finish())
+        return released if has_stopped else released + self.held
+
+
+def sample(
+    model: LanguageModel, level: Level, prime: str, config: SamplingConfig, samples: Sequence[Sample]
+) -> Iterator[Increment]:
+    """Write the samples, yielding text as it comes.
+
+    Args:
+        model: the language model.
+        level: its vocabulary.
+        prime: the text that each sample goes on from.
+        config: length, temperature, filters and stop text.
+        samples: one a stream, with its seed; tokens and nats are counted on the way.
+    """
+    writers = [_Writer(level.decoder(), config.stop) for _ in samples]
+    ids = [level.START, *map(int, level.encode(prime))]
+    draws = generate(model, ids, [s.seed for s in samples], config, forbidden=[level.START])
+    for _, draw in zip(range(config.length), draws, strict=False):
+        drawn = zip(samples, writers, draw.ids.tolist(), draw.nats.tolist(), strict=True)
+        for index, (written, writer, token, nats) in enumerate(drawn):
+            if written.is_finished:
+                continue
+            written.tokens += 1
+            written.nats += nats
+            if token == level.END:
+                written.is_finished, text = True, writer.finish()
+            else:
+                text, written.is_finished = writer.write(writer.decoder.feed([token]))
+            if text:
+                yield Increment(index, text)
+        if all(written.is_finished for written in samples):
+            return
+    for index, (written, writer) in enumerate(zip(samples, writers, strict=True)):
+        if not written.is_finished:
+            written.is_finished = True
+            yield Increment(index, writer.finish())

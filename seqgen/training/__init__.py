@@ -1,0 +1,1 @@
+"""From a corpus and a budget to a trained model."""

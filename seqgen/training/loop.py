@@ -1,0 +1,347 @@
+"""The training loop: yields a report now and then, saves what must not be lost, prints nothing."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgen.cells.base import State
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import TrainConfig, parse_time
+from seqgen.corpus.batches import PADDING, Batch, Batches
+from seqgen.corpus.store import Store
+from seqgen.errors import TrainingError
+from seqgen.evaluation.likelihood import estimate
+from seqgen.model.hardware import PRECISIONS
+from seqgen.model.language_model import LanguageModel
+from seqgen.model.stack import detach, reset
+from seqgen.training.run import Run
+from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor
+
+BETAS = (0.9, 0.99)
+MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` scores all of them
+NUM_VALIDATIONS = 20  # at most so many in a run
+VALIDATION_SHARE = 0.05  # of the time at most
+FORWARD_SPEED = 3  # a step with its backward pass takes about three times as long as a forward pass
+SAVING_SHARE = 0.01  # of the time at most
+REPORT_SECONDS = 1.0
+FIRST_REPORT_STEP = 10
+
+
+@dataclass(frozen=True)
+class Report:
+    """One line of the log; `train_nats` and `gradient_norm` are means since the line before."""
+
+    step: int
+    epoch: float
+    tokens: int
+    seconds: float
+    train_nats: float
+    valid_nats: float | None
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass
+class Figures:
+    """What a run knows of itself, beside its tensors; kept in the checkpoint."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    valid_nats: float | None = None
+    best_valid_nats: float | None = None
+    best_step: int | None = None
+    validations_since_best: int = 0
+    is_finished: bool = False
+
+
+@dataclass
+class _Recent:
+    """What happened since the last report."""
+
+    nats: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    gradient_norm: float = 0.0
+    seconds: float = 0.0  # in steps alone
+    reported_at: float = field(default_factory=time.monotonic)
+
+    def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float) -> None:
+        """Add one step."""
+        self.nats += nats
+        self.tokens += tokens
+        self.steps += 1
+        self.gradient_norm += gradient_norm
+        self.seconds += seconds
+
+
+class Trainer:
+    """A model in training.
+
+    Args:
+        model: its weights are changed in place.
+        store: the corpus.
+        requested: the options as given.
+        config: the options as resolved.
+        run: where to save.
+        started: `time.monotonic()` of the moment from which the budget counts.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        store: Store,
+        requested: TrainConfig,
+        config: TrainConfig,
+        run: Run,
+        started: float,
+    ) -> None:
+        self.model = model
+        self.store = store
+        self.requested = requested
+        self.config = config
+        self.run = run
+        self.figures = Figures()
+        options = config.optimization
+        self.batches = Batches(store.train, options.batch_size, options.sequence_length, config.machine.seed)
+        self.budget = self._budget()
+        self._started = started
+        self._dtype = PRECISIONS[config.machine.precision]
+        self._optimizer = _optimizer(model, config)
+        self._state: list[State] = model.initial_state(options.batch_size)
+        self._recent = _Recent()
+        self._saving_seconds = 0.0
+        self._saved_at = time.monotonic()
+        self._validating_seconds = 0.0
+        self._validated_at = time.monotonic()
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
+        self.figures = Figures(**checkpoint.figures)
+        self.figures.is_finished = False
+        self._started -= self.figures.seconds
+        self.model.load_state_dict(dict(checkpoint.weights))
+        for name, parameter in self.model.named_parameters():
+            moments = ("step", "exp_avg", "exp_avg_sq")
+            saved = {moment: checkpoint.training.get(f"optimizer.{name}.{moment}") for moment in moments}
+            if None not in saved.values():  # before the first step there are none
+                self._optimizer.state[parameter] = {
+                    moment: tensor.to(parameter.device) for moment, tensor in saved.items() if tensor is not None
+                }
+        self._state = [
+            type(layer)(*(checkpoint.training[f"hidden.{i}.{name}"].to(part) for name, part in layer._asdict().items()))
+            for i, layer in enumerate(self._state)
+        ]
+        self.run.rewind_log(self.figures.step)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of training so far, earlier parts included."""
+        return time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is behind."""
+        return min(1.0, self.budget.progress(self.figures.step, self.seconds))
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.config.optimization.learning_rate * learning_rate_factor(self.progress)
+
+    def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report]:
+        """Train to the end of the budget, or until the loss has not fallen for `patience` validations.
+
+        Args:
+            is_interrupted: asked after each step; when it says so, the state is saved and the iterator ends.
+
+        Raises:
+            TrainingError: the loss is no longer a finite number.
+            CheckpointError: a checkpoint cannot be written.
+        """
+        self.model.train()
+        self._save_last()
+        for batch in self.batches.from_step(self.figures.step):
+            if self.progress >= 1:
+                break
+            self._step(batch)
+            if is_interrupted():
+                self._save_last()
+                return
+            if self._is_validation_due():
+                yield self._validate()
+                if self.figures.validations_since_best >= self.config.budget.patience:
+                    break
+            elif self._is_report_due():
+                yield self._report(None)
+            if self._is_save_due():
+                self._save_last()
+        if self._recent.steps:
+            yield self._validate()
+        self.figures.is_finished = True
+        self._save_last()
+
+    def _step(self, batch: Batch) -> None:
+        """Do one step of truncated back-propagation through time."""
+        begun = time.monotonic()
+        device = self.model.device
+        inputs, targets, fresh = (torch.from_numpy(array).to(device) for array in batch[:3])
+        before = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
+        logits, after = self.model(inputs, before, self._dtype, self._noise())
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
+        nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        if not batch.is_whole:
+            self._state = detach(after)
+        tokens = int((batch.targets != PADDING).sum())
+        self.figures.step += 1
+        self.figures.tokens += tokens
+        self._recent.count(nats * tokens, tokens, gradient_norm, time.monotonic() - begun)
+
+    def _checked(self, value: float) -> float:
+        """Return a loss or gradient norm, before the optimizer has used it."""
+        if math.isfinite(value):
+            return value
+        options = self.config.optimization
+        raise TrainingError(
+            f"training has diverged at step {self.figures.step}: the loss or its gradient is {value}. The last good "
+            f"state is kept in {self.run.folder}; try a lower --learning-rate (it was {options.learning_rate:g}) or "
+            f"--clip (it was {options.clip:g})"
+        )
+
+    def _noise(self) -> torch.Generator:
+        """Return the source of this step's dropout masks: it depends on seed and step alone, so none need be saved."""
+        return torch.Generator().manual_seed((self.config.machine.seed * 1_000_003 + self.figures.step) % 2**63)
+
+    def _is_report_due(self) -> bool:
+        is_first = self.figures.step == FIRST_REPORT_STEP
+        return is_first or time.monotonic() - self._recent.reported_at >= REPORT_SECONDS
+
+    def _report(self, valid_nats: float | None) -> Report:
+        """Log what happened since the last report."""
+        recent = self._recent
+        report = Report(
+            step=self.figures.step,
+            epoch=self.figures.step / self.batches.steps_per_epoch,
+            tokens=self.figures.tokens,
+            seconds=self.seconds,
+            train_nats=recent.nats / recent.tokens,
+            valid_nats=valid_nats,
+            learning_rate=self.learning_rate,
+            gradient_norm=recent.gradient_norm / recent.steps,
+            tokens_per_second=recent.tokens / recent.seconds,
+        )
+        self.run.log(report.to_json())
+        self._recent = _Recent()
+        self._reserve(report.tokens_per_second)
+        return report
+
+    def _is_validation_due(self) -> bool:
+        """Tell whether to validate: by the clock with `--time`, else by the step alone."""
+        if isinstance(self.budget, TimeBudget):
+            wait = max(self._validating_seconds / VALIDATION_SHARE, self.budget.seconds / NUM_VALIDATIONS)
+            return time.monotonic() - self._validated_at >= wait
+        return self.figures.step % self._validation_interval == 0
+
+    @property
+    def _validation_interval(self) -> int:
+        """How many steps lie between validations, so that they take about `VALIDATION_SHARE` of the work."""
+        options = self.config.optimization
+        tokens_per_step = options.batch_size * options.sequence_length
+        validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
+        affordable = validated / FORWARD_SPEED / VALIDATION_SHARE / tokens_per_step
+        return max(1, round(affordable), self._total_steps() // NUM_VALIDATIONS)
+
+    def _validate(self) -> Report:
+        """Measure the loss on the validation part and keep the model if it is the best so far."""
+        begun = time.monotonic()
+        self.model.eval()
+        valid_nats = estimate(self.model, self.store.valid, self._dtype, MAX_VALIDATION_TOKENS).nats_per_token
+        self.model.train()
+        figures = self.figures
+        figures.valid_nats = valid_nats
+        report = self._report(valid_nats)
+        if figures.best_valid_nats is None or valid_nats < figures.best_valid_nats:
+            figures.best_valid_nats, figures.best_step, figures.validations_since_best = (
+                valid_nats,
+                figures.step,
+                0,
+            )
+            self.run.save_best(self._checkpoint({}))
+        else:
+            figures.validations_since_best += 1
+        self._validating_seconds = time.monotonic() - begun
+        self._save_last()
+        self._validated_at = time.monotonic()
+        return report
+
+    def _is_save_due(self) -> bool:
+        return time.monotonic() - self._saved_at >= self._saving_seconds / SAVING_SHARE
+
+    def _save_last(self) -> None:
+        begun = time.monotonic()
+        training = {
+            f"hidden.{i}.{name}": part for i, layer in enumerate(self._state) for name, part in layer._asdict().items()
+        }
+        for name, parameter in self.model.named_parameters():
+            moments = self._optimizer.state.get(parameter, {})
+            training |= {f"optimizer.{name}.{moment}": tensor for moment, tensor in moments.items()}
+        self.run.save_last(self._checkpoint(training))
+        self._saved_at = time.monotonic()
+        self._saving_seconds = self._saved_at - begun
+
+    def _checkpoint(self, training: dict[str, Tensor]) -> Checkpoint:
+        self.figures.seconds = self.seconds
+        return Checkpoint(
+            requested=self.requested,
+            config=self.config,
+            level=self.store.level,
+            fingerprint=self.store.fingerprint,
+            figures=asdict(self.figures),
+            weights=self.model.state_dict(),
+            training=training,
+        )
+
+    def _budget(self) -> Budget:
+        budget = self.config.budget
+        if budget.time is not None:
+            return TimeBudget(parse_time(budget.time))
+        return StepBudget(self._total_steps())
+
+    def _total_steps(self) -> int:
+        budget = self.config.budget
+        return budget.steps or (budget.epochs or 0) * self.batches.steps_per_epoch
+
+    def _reserve(self, tokens_per_second: float) -> None:
+        """Keep time for the last validation and save: as long as the last ones took, or a guess before the first."""
+        if isinstance(self.budget, TimeBudget):
+            validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
+            validating = self._validating_seconds or validated / FORWARD_SPEED / tokens_per_second
+            self.budget.reserve = validating + self._saving_seconds
+
+
+def _optimizer(model: LanguageModel, config: TrainConfig) -> torch.optim.Optimizer:
+    """Return AdamW with decay on the matrices alone (Loshchilov & Hutter 2019)."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": config.optimization.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.optimization.learning_rate, betas=BETAS, fused=True)

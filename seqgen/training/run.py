@@ -1,0 +1,153 @@
+"""A run on disk: its folder under `checkpoints/`, its checkpoints, its configuration and its log."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+
+from seqgen import files
+from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
+from seqgen.config import TrainConfig
+from seqgen.errors import CheckpointError, UsageError
+
+CONFIG, METRICS, CURVE = "config.toml", "metrics.jsonl", "curve.png"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What `--resume` and `--checkpoint` call it."""
+        return self.folder.name
+
+    @classmethod
+    def create(cls, checkpoints_dir: Path, name: str | None, sources: Iterable[str], *, overwrite: bool) -> Self:
+        """Make the folder of a new run.
+
+        Args:
+            checkpoints_dir: where runs are kept.
+            name: the run's name; None makes one from the sources, numbered if taken.
+            sources: what it learns from.
+            overwrite: whether an existing run of this name is deleted.
+
+        Raises:
+            UsageError: the name is taken, or cannot be one.
+            CheckpointError: the folder cannot be made.
+        """
+        folder = checkpoints_dir / (check_name(name) if name else _free_name(checkpoints_dir, sources))
+        refuse_taken(checkpoints_dir, name, overwrite=overwrite)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE):
+                (folder / file).unlink(missing_ok=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"{folder} cannot be made: {error.strerror}; choose another --checkpoints-dir"
+            ) from error
+        return cls(folder)
+
+    @classmethod
+    def existing(cls, checkpoints_dir: Path, name: str) -> Self:
+        """Return the run of this name.
+
+        Raises:
+            CheckpointError: there is none to resume.
+        """
+        folder = checkpoints_dir / check_name(name)
+        if not (folder / LAST).is_file():
+            resumable = sorted(path.parent.name for path in checkpoints_dir.glob(f"*/{LAST}"))
+            raise CheckpointError(
+                f"there is no run {name!r} to resume in {checkpoints_dir}; there is {', '.join(resumable) or 'none'}"
+            )
+        return cls(folder)
+
+    def read_last(self) -> Checkpoint:
+        """Return the newest state."""
+        return Checkpoint.read(self.folder / LAST)
+
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Replace the newest state; the one before stays as `previous`."""
+        last, previous = self.folder / LAST, self.folder / PREVIOUS
+        if last.is_file():
+            with suppress(FileNotFoundError):
+                previous.unlink()
+            try:
+                os.link(last, previous)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(last, previous)
+        checkpoint.write(last)
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Replace the best model."""
+        checkpoint.write(self.folder / BEST)
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Write every option as resolved, so that `--config` can take it."""
+        files.replace(self.folder / CONFIG, tomli_w.dumps(config.to_flat()).encode())
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a line to the log."""
+        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the log's records; a line torn by a crash is left out."""
+        records = []
+        with suppress(FileNotFoundError):
+            for line in (self.folder / METRICS).read_text(encoding="utf-8", errors="replace").splitlines():
+                with suppress(json.JSONDecodeError):
+                    records.append(json.loads(line))
+        return records
+
+    def rewind_log(self, step: int) -> None:
+        """Drop what was logged after this step, and a torn last line."""
+        kept = [record for record in self.read_log() if record["step"] <= step]
+        files.replace(self.folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
+
+
+def check_name(name: str) -> str:
+    """Return the name of a run as it is.
+
+    Raises:
+        UsageError: it holds what a folder's name should not.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"--name must begin with a letter or digit and go on with letters, digits, '.', '_' or '-', got {name!r}"
+        )
+    return name
+
+
+def refuse_taken(checkpoints_dir: Path, name: str | None, *, overwrite: bool) -> None:
+    """Refuse to write over a run, unless that is wanted.
+
+    Raises:
+        UsageError: there is a run of this name.
+    """
+    if name and not overwrite and any((checkpoints_dir / check_name(name) / file).exists() for file in (BEST, LAST)):
+        raise UsageError(
+            f"there is a run {name!r} in {checkpoints_dir} already: go on with it by --resume {name}, replace it by "
+            "--overwrite, or choose another --name"
+        )
+
+
+def _free_name(checkpoints_dir: Path, sources: Iterable[str]) -> str:
+    """Return a name made from the first source, with a number if it is taken."""
+    source = next(iter(sources)).removeprefix("builtin:")
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().stem).strip("-._") or "run"
+    number = 1
+    while (checkpoints_dir / (name := stem if number == 1 else f"{stem}-{number}")).exists():
+        number += 1
+    return name

@@ -1,0 +1,45 @@
+"""How far a run has come, and the learning rate there."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+WARM_UP = 0.03  # share of the run over which the learning rate rises
+FIRST = 0.1  # share of the highest learning rate at the first step
+
+
+def learning_rate_factor(progress: float) -> float:
+    """Return the share of the highest learning rate at a progress in [0, 1]: a linear rise, then half a cosine."""
+    if progress < WARM_UP:
+        return FIRST + (1 - FIRST) * progress / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARM_UP) / (1 - WARM_UP)))
+
+
+class Budget(Protocol):
+    """How long a run may go on."""
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Return the share of the run that is behind after this many steps and seconds; 1 or more is its end."""
+
+
+@dataclass(frozen=True)
+class StepBudget:
+    """A number of steps; the clock does not matter."""
+
+    steps: int
+
+    def progress(self, step: int, seconds: float) -> float:  # noqa: ARG002
+        """Return the share of the steps."""
+        return step / self.steps
+
+
+@dataclass
+class TimeBudget:
+    """A wall-clock time, of which `reserve` seconds are kept for what follows the last step."""
+
+    seconds: float
+    reserve: float = 0.0
+
+    def progress(self, step: int, seconds: float) -> float:  # noqa: ARG002
+        """Return the share of the time that there is for steps."""
+        return seconds / max(self.seconds - self.reserve, 1e-9)

@@ -1,0 +1,114 @@
+"""How a run begins: anew from options, or again from where it was stopped."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
+from seqgen.corpus.store import Plan, Store
+from seqgen.errors import CorpusError, UsageError
+from seqgen.model.hardware import resolve_device
+from seqgen.model.language_model import LanguageModel
+from seqgen.training.loop import Trainer
+from seqgen.training.recipe import resolve
+from seqgen.training.run import Run, refuse_taken
+
+Say = Callable[[str], None]
+
+
+def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say: Say, *, overwrite: bool) -> Trainer:
+    """Return a trainer before its first step.
+
+    Args:
+        requested: the options as given.
+        name: the run's name; None makes one.
+        folders: where runs and prepared corpora are kept.
+        say: takes sentences for the user.
+        overwrite: whether a run of this name may be replaced.
+
+    Raises:
+        SeqgenError: an option, the corpus or a folder is not as it must be; nothing is left behind.
+    """
+    checkpoints_dir = Path(folders.checkpoints_dir)
+    refuse_taken(checkpoints_dir, name, overwrite=overwrite)
+    plan = Plan.of(requested.corpus)
+    store = _prepare(plan, folders, say)
+    started = time.monotonic()
+    config, reasons = resolve(requested, store)
+    for reason in reasons:
+        say(reason)
+    model = LanguageModel(config.model, store.level.vocabulary_size)
+    model.initialise(torch.Generator().manual_seed(config.machine.seed % 2**63))
+    run = Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite)
+    run.write_config(config)
+    return Trainer(model.to(config.machine.device), store, requested, config, run, started)
+
+
+def resume(
+    name: str, budget: BudgetConfig | None, device: str | None, folders: FoldersConfig, say: Say
+) -> Trainer | None:
+    """Return a trainer that goes on exactly where the run was stopped, or None if the run is finished.
+
+    Args:
+        name: the run's name.
+        budget: a larger budget, if one is given.
+        device: another device, if one is given.
+        folders: where runs and prepared corpora are kept.
+        say: takes sentences for the user.
+
+    Raises:
+        SeqgenError: there is no such run, its state is damaged, the budget is not larger, or the corpus has changed.
+    """
+    run = Run.existing(Path(folders.checkpoints_dir), name)
+    checkpoint = run.read_last()
+    if budget is not None:
+        checkpoint = _with_budget(checkpoint, budget)
+    elif checkpoint.figures["is_finished"]:
+        return None
+    if device is not None:
+        machine = replace(checkpoint.config.machine, device=resolve_device(device))
+        checkpoint = replace(checkpoint, config=replace(checkpoint.config, machine=machine))
+    config = checkpoint.config
+    plan = Plan.of(config.corpus)
+    if plan.fingerprint != checkpoint.fingerprint:
+        raise CorpusError(
+            f"the corpus {', '.join(config.corpus.corpus)} has changed since the run {name!r} began (fingerprint "
+            f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
+        )
+    store = _prepare(plan, folders, say)
+    model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
+    run.write_config(config)
+    trainer = Trainer(model, store, checkpoint.requested, config, run, time.monotonic())
+    trainer.restore(checkpoint)
+    return trainer
+
+
+def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
+    for note in plan.notes:
+        say(note)
+    return Store.prepare(plan, Path(folders.data_dir))
+
+
+def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
+    """Return the checkpoint with its budget raised.
+
+    Raises:
+        UsageError: the budget is of another kind, or not larger.
+    """
+    before = checkpoint.config.budget
+    kind = next(kind for kind in ("time", "epochs", "steps") if getattr(before, kind) is not None)
+    old, new = getattr(before, kind), getattr(larger, kind)
+    if new is None:
+        raise UsageError(f"this run is measured by {flag(kind)} {old}: give a larger {flag(kind)}")
+    if (parse_time(new) <= parse_time(old)) if kind == "time" else (new <= old):
+        raise UsageError(f"{flag(kind)} must be above the {old} that the run had, got {new}")
+    raised = replace(before, **{kind: new})
+    return replace(
+        checkpoint,
+        requested=replace(checkpoint.requested, budget=replace(checkpoint.requested.budget, **{kind: new})),
+        config=replace(checkpoint.config, budget=raised),
+    )
