@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Self, get_args, get_type_hints
 
 from seqgen import registry
 from seqgen.errors import UsageError
@@ -16,7 +16,7 @@ from seqgen.errors import UsageError
 
 @dataclass(frozen=True)
 class Interval:
-    """The values a number may take; an open end is left out of it."""
+    """The finite values a number may take; an open end is left out of it."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -26,7 +26,7 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
-        return above and below
+        return above and below and math.isfinite(value)
 
     def __str__(self) -> str:
         if self.high == math.inf:
@@ -35,7 +35,7 @@ class Interval:
 
 
 COUNT = Interval(1)
-POSITIVE = Interval(0, low_open=True, high=math.inf)
+POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
 DROP = Interval(0, 1, high_open=True)
 FRACTION = Interval(0, 1, low_open=True, high_open=True)
@@ -66,6 +66,21 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+_TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((float, int), "a number"),
+    str: ((str,), "text"),
+}
+
+
+def _check_type(name: str, value: Any, annotated: Any) -> None:
+    """Refuse a value of another type: the command line has checked that, a file or a caller has not."""
+    accepted, words = next(_TYPES[kind] for kind in (annotated, *get_args(annotated)) if kind in _TYPES)
+    if not all(type(item) in accepted for item in (value if isinstance(value, tuple) else (value,))):
+        raise UsageError(f"{flag(name)} must be {words}, got {value!r}")
+
+
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
@@ -91,11 +106,13 @@ class Options:
     """
 
     def __post_init__(self) -> None:
+        types = get_type_hints(type(self))
         for item in fields(self):
             value = getattr(self, item.name)
             bound, choices = item.metadata["bound"], item.metadata["choices"]
             if value is None:
                 continue
+            _check_type(item.name, value, types[item.name])
             if bound is not None and value not in bound:
                 raise UsageError(f"{flag(item.name)} must be {bound}, got {value:g}")
             if choices and value not in choices:

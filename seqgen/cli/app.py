@@ -1,6 +1,5 @@
 """The commands: `seqgen train`, `seqgen sample` and `seqgen evaluate`."""
 
-import functools
 import json
 import os
 import secrets
@@ -12,7 +11,7 @@ from dataclasses import fields
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from seqgen.model.language_model import LanguageModel
     from seqgen.sampling.sampler import Sample
     from seqgen.training.loop import Trainer
-
-Parameters = ParamSpec("Parameters")
 
 INTERRUPTED = 130
 SEPARATOR = "---\n"
@@ -73,25 +70,21 @@ def main() -> None:
     app()
 
 
-def reporting(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+@contextmanager
+def reporting() -> Iterator[None]:
     """Turn what can go wrong into one sentence and an exit status."""
+    from seqgen.cli import display
 
-    @functools.wraps(command)
-    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-        from seqgen.cli import display
-
-        try:
-            command(*args, **kwargs)
-        except SeqgenError as error:
-            display.error(str(error))
-            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
-        except BrokenPipeError:  # whoever reads has read enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except KeyboardInterrupt as error:
-            display.note("interrupted")
-            raise typer.Exit(INTERRUPTED) from error
-
-    return run
+    try:
+        yield
+    except SeqgenError as error:
+        display.error(str(error))
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
+    except BrokenPipeError:  # whoever reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt as error:
+        display.note("interrupted")
+        raise typer.Exit(INTERRUPTED) from error
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -110,7 +103,7 @@ def seqgen(
 
 
 @app.command()
-@reporting
+@reporting()
 @options_from(
     corpus=CorpusConfig,
     model=ModelConfig,
@@ -138,7 +131,7 @@ def train(
             help="Take options from this TOML file; the command line wins.",
             metavar="FILE.toml",
             is_eager=True,
-            callback=defaults_from_file,
+            callback=reporting()(defaults_from_file),
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Tell nothing but errors.")] = False,
@@ -250,7 +243,7 @@ def _interruption() -> Iterator[Callable[[], bool]]:
 
 
 @app.command()
-@reporting
+@reporting()
 @options_from(sampling=SamplingConfig)
 def sample(
     sampling: SamplingConfig,
@@ -294,7 +287,7 @@ def sample(
 
 
 @app.command()
-@reporting
+@reporting()
 def evaluate(
     checkpoint: CheckpointOption = None,
     corpus: Annotated[

@@ -71,7 +71,7 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
     """Take the options in a TOML file as defaults: what the command line gives wins.
 
     Raises:
-        typer.BadParameter: the file cannot be read, or an option in it does not exist or breaks its rule.
+        UsageError: the file cannot be read, or an option in it does not exist or breaks its rule.
     """
     if path is None:
         return None
@@ -79,9 +79,11 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         TrainConfig.from_flat(values)
     except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from error
-    except (UsageError, TypeError, ValueError) as error:
-        raise typer.BadParameter(f"{path}: {error}") from error
+        raise UsageError(f"--config {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path} is not TOML: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"--config {path}: {error}") from error
     context.default_map = {
         **(context.default_map or {}),
         **{name.replace("-", "_"): v for name, v in values.items()},

@@ -157,12 +157,10 @@ def _incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:
         CorpusError: there is no such text encoding.
     """
     try:
-        name = codecs.lookup(encoding).name
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)()
-        decoder.decode(b"", final=True)
-    except (LookupError, AssertionError) as error:
+        " ".encode(encoding)  # refuses codecs that are none of text, as base64
+    except (LookupError, UnicodeError) as error:
         raise CorpusError(
             f"--encoding {encoding} is unknown; utf-8, utf-16, latin-1 and cp1252 are common ones"
         ) from error
-    decoder.reset()
-    return decoder
+    name = codecs.lookup(encoding).name
+    return codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)()

@@ -93,4 +93,5 @@ def sample(
     for index, (written, writer) in enumerate(zip(samples, writers, strict=True)):
         if not written.is_finished:
             written.is_finished = True
-            yield Increment(index, writer.finish())
+            if text := writer.finish():
+                yield Increment(index, text)

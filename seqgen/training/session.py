@@ -35,6 +35,7 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     """
     checkpoints_dir = Path(folders.checkpoints_dir)
     refuse_taken(checkpoints_dir, name, overwrite=overwrite)
+    resolve_device(requested.machine.device)  # refused before a long reading, not after
     plan = Plan.of(requested.corpus)
     store = _prepare(plan, folders, say)
     started = time.monotonic()

@@ -1,0 +1,105 @@
+"""What many tests need: texts, small models and a run made once by the command line itself."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from seqgen.config import ModelConfig
+from seqgen.corpus.sources import Text
+from seqgen.corpus.split import Piece, Survey
+from seqgen.corpus.store import Part
+from seqgen.levels.character import CharacterLevel
+from seqgen.model.language_model import LanguageModel
+
+settings.register_profile("seqgen", deadline=None, max_examples=60)
+settings.load_profile("seqgen")
+
+RHYME = """Twinkle, twinkle, little star,
+How I wonder what you are!
+Up above the world so high,
+Like a diamond in the sky.
+"""
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
+
+
+@pytest.fixture
+def make_part(tmp_path: Path) -> Callable[..., Part]:
+    """Encode texts as documents of a part."""
+
+    def make(*texts: str, level: CharacterLevel | None = None) -> Part:
+        level = level or CharacterLevel.fit(texts)
+        return Part.write(tmp_path, "part", level, [Piece(Survey.of(Text("text", text))) for text in texts])
+
+    return make
+
+
+@pytest.fixture
+def make_model() -> Callable[..., LanguageModel]:
+    """Make a small model with random weights."""
+
+    def make(vocabulary_size: int, **options: object) -> LanguageModel:
+        sizes = {"num_layers": 1, "hidden_size": 16, "embedding_size": 8, "dropout": 0.0} | options
+        model = LanguageModel(ModelConfig(**sizes), vocabulary_size)  # type: ignore[arg-type]
+        model.initialise(torch.Generator().manual_seed(0))
+        return model.eval()
+
+    return make
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `seqgen` in an empty folder, as a user would."""
+    return runner(tmp_path)
+
+
+def runner(folder: Path) -> Cli:
+    def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "seqgen", *arguments],
+            cwd=folder,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, "COLUMNS": "120", **environment},
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A short run named `rhyme`, trained on `rhyme.txt`; tests only read it."""
+
+    folder: Path
+    cli: Cli
+    output: str
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "checkpoints" / "rhyme"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
+    cli = runner(folder)
+    done = cli("train", "--corpus", "rhyme.txt", "--steps", "60", "--hidden-size", "48", "--batch-size", "8",
+               "--sequence-length", "32", "--learning-rate", "0.01")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return TrainedRun(folder, cli, done.stderr)

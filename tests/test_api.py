@@ -1,0 +1,41 @@
+"""The Python API."""
+
+import json
+
+import pytest
+
+import seqgen
+from seqgen.errors import CheckpointError, UsageError
+
+
+@pytest.fixture
+def model(trained):
+    return seqgen.load(trained.files / "best.safetensors", device="cpu")
+
+
+def test_samples_are_those_of_the_command_line(trained, model):
+    done = trained.cli("sample", "--prime", "How ", "--seed", "3", "--length", "30", "--num-samples", "2", "--json")
+    expected = [json.loads(line)["text"] for line in done.stdout.splitlines()]
+    assert model.sample("How ", seed=3, length=30, num_samples=2) == expected
+
+
+def test_scores_are_those_of_the_command_line(trained, model, tmp_path):
+    (tmp_path / "a.txt").write_text("How I wonder ü\n", encoding="utf-8")
+    done = trained.cli("evaluate", "--corpus", str(tmp_path / "a.txt"), "--json")
+    expected = json.loads(done.stdout)
+    scored = model.score("How I wonder ü\r\n")
+    assert {**scored, "part": expected["part"]} == expected
+
+
+def test_the_newest_run_is_loaded_by_default(trained, monkeypatch):
+    monkeypatch.chdir(trained.folder)
+    assert seqgen.load().checkpoint.fingerprint == seqgen.load("rhyme").checkpoint.fingerprint
+
+
+def test_what_is_wrong_is_raised_as_a_sentence(model):
+    with pytest.raises(UsageError, match="--temperature must be at least 0, got -1"):
+        model.sample(temperature=-1)
+    with pytest.raises(CheckpointError, match="no checkpoint 'nothing'"):
+        seqgen.load("nothing")
+    with pytest.raises(AttributeError, match="no attribute 'play'"):
+        seqgen.play  # noqa: B018

@@ -1,0 +1,102 @@
+"""Batches for truncated back-propagation through time."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqgen.corpus.batches import PADDING, Batches
+from seqgen.corpus.store import Part
+
+
+def part_of(lengths):
+    """Documents of so many targets, every id different, so that a target tells where it comes from."""
+    offsets = np.cumsum([0, *(length + 1 for length in lengths)])
+    return Part(np.arange(offsets[-1], dtype=np.uint32), offsets, 0, 0)
+
+
+def epoch(batches, number=0):
+    return list(islice(batches.from_step(number * batches.steps_per_epoch), batches.steps_per_epoch))
+
+
+layouts = given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    batch_size=st.integers(1, 5),
+    sequence_length=st.integers(1, 12),
+    number=st.integers(0, 2),
+)
+
+
+@layouts
+def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size, sequence_length, number):
+    part = part_of(lengths)
+    batches = epoch(Batches(part, batch_size, sequence_length, seed=1), number)
+    targets = np.concatenate([batch.targets[batch.targets != PADDING] for batch in batches])
+    starts = set(part.offsets.tolist())
+    assert sorted(targets.tolist()) == [i for i in range(len(part.ids)) if i not in starts]
+    for batch in batches:
+        scored = batch.targets != PADDING
+        assert (batch.inputs[scored] + 1 == batch.targets[scored]).all()
+
+
+@layouts
+def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(lengths, batch_size, sequence_length, number):
+    part = part_of(lengths)
+    last = {}
+    for batch in epoch(Batches(part, batch_size, sequence_length, seed=1), number):
+        if batch.is_whole:
+            assert batch.fresh.all()
+            assert set(batch.inputs[0].tolist()) <= set(part.offsets.tolist())
+            continue
+        for stream in range(batch_size):
+            scored = batch.targets[:, stream] != PADDING
+            if scored.any():
+                assert batch.fresh[stream] or batch.inputs[0, stream] == last[stream]
+                last[stream] = batch.targets[scored, stream][-1]
+            begins_document = batch.inputs[0, stream] in part.offsets and scored.any()
+            assert batch.fresh[stream] or not begins_document
+
+
+@layouts
+def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_size, sequence_length, number):
+    batches = Batches(part_of(lengths), batch_size, sequence_length, seed=1)
+    total = 2 * batches.steps_per_epoch + 1
+    expected = list(islice(batches.from_step(0), total))
+    for step in range(0, total, 1 + number):
+        for batch, other in zip(islice(batches.from_step(step), total - step), expected[step:], strict=True):
+            for array, other_array in zip(batch, other, strict=True):
+                np.testing.assert_array_equal(array, other_array)
+
+
+def test_a_single_text_fills_all_streams_evenly():
+    batches = epoch(Batches(part_of([1000]), batch_size=4, sequence_length=25, seed=1))
+    assert len(batches) == 10
+    assert all((batch.targets != PADDING).all() for batch in batches)
+    assert [int(batch.fresh.sum()) for batch in batches] == [4] + [0] * 9
+
+
+def test_short_documents_are_whole_and_alike_in_length():
+    lengths = [3] * 8 + [9] * 8
+    batches = epoch(Batches(part_of(lengths), batch_size=4, sequence_length=10, seed=1))
+    assert sorted(len(batch.inputs) for batch in batches) == [3, 3, 9, 9]
+    assert all(batch.is_whole and (batch.targets != PADDING).all() for batch in batches)
+
+
+def test_the_order_of_documents_changes_with_epoch_and_seed():
+    part = part_of([20] * 10)
+    orders = [
+        [batch.inputs[0, 0] for batch in epoch(Batches(part, 1, 10, seed), number)]
+        for seed, number in ((1, 0), (1, 1), (2, 0), (1, 0))
+    ]
+    assert orders[0] == orders[3]
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_ids_of_any_type_become_int64(kind):
+    part = Part(np.arange(11, dtype=kind), np.array([0, 11]), 0, 0)
+    (batch,) = epoch(Batches(part, 1, 10, seed=1))
+    assert batch.inputs.dtype == batch.targets.dtype == np.int64

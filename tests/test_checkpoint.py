@@ -1,0 +1,142 @@
+"""The one file, whole or refused."""
+
+import dataclasses
+import json
+import random
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from seqgen.checkpoint import FORMAT, Checkpoint, find
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import CheckpointError
+from seqgen.levels.character import CharacterLevel
+
+
+@pytest.fixture
+def checkpoint(make_model):
+    level = CharacterLevel("abc")
+    config = TrainConfig(model=ModelConfig(num_layers=1, hidden_size=4, embedding_size=3, dropout=0.0))
+    model = make_model(level.vocabulary_size, hidden_size=4, embedding_size=3)
+    return Checkpoint(
+        requested=TrainConfig(),
+        config=config,
+        level=level,
+        fingerprint="0123",
+        figures={"step": 3, "best_valid_nats": 1.5},
+        weights=model.state_dict(),
+        training={"hidden.0.cell": torch.ones(2, 4), "optimizer.embedding.step": torch.tensor(3.0)},
+    )
+
+
+def test_what_is_written_is_read_again(checkpoint, tmp_path):
+    checkpoint.write(tmp_path / "a.safetensors")
+    again = Checkpoint.read(tmp_path / "a.safetensors")
+    for field in ("requested", "config", "fingerprint", "figures"):
+        assert getattr(again, field) == getattr(checkpoint, field)
+    assert again.level.to_json() == checkpoint.level.to_json()
+    for field in ("weights", "training"):
+        torch.testing.assert_close(dict(getattr(again, field)), dict(getattr(checkpoint, field)), atol=0, rtol=0)
+    assert again.model().num_parameters == checkpoint.model().num_parameters
+
+
+def test_the_safetensors_library_reads_it_with_one_metadata_key(checkpoint, tmp_path):
+    path = tmp_path / "a.safetensors"
+    checkpoint.write(path)
+    assert set(load_file(path)) == {f"model.{name}" for name in checkpoint.weights} | {
+        "training.hidden.0.cell",
+        "training.optimizer.embedding.step",
+    }
+    header = json.loads(path.read_bytes()[8 : 8 + int.from_bytes(path.read_bytes()[:8], "little")])
+    assert list(header["__metadata__"]) == ["seqgen"]
+
+
+def test_a_file_cut_short_anywhere_is_refused(checkpoint, tmp_path):
+    path = tmp_path / "last.safetensors"
+    checkpoint.write(path)
+    content = path.read_bytes()
+    for length in (*range(0, len(content), 37), len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(CheckpointError, match="last.safetensors is"):
+            Checkpoint.read(path)
+
+
+def test_a_flipped_bit_anywhere_is_refused(checkpoint, tmp_path):
+    path = tmp_path / "last.safetensors"
+    checkpoint.write(path)
+    content = path.read_bytes()
+    for bit in random.Random(0).sample(range(8 * len(content)), 400):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match="last.safetensors"):
+            Checkpoint.read(path)
+
+
+def test_what_else_could_be_used_is_named(checkpoint, tmp_path):
+    checkpoint.write(tmp_path / "previous.safetensors")
+    (tmp_path / "last.safetensors").write_bytes(b"garbage")
+    with pytest.raises(CheckpointError, match="instead there is .*previous.safetensors"):
+        Checkpoint.read(tmp_path / "last.safetensors")
+
+
+def test_a_newer_format_is_refused_by_version(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("seqgen.checkpoint.FORMAT", FORMAT + 1)
+    checkpoint.write(tmp_path / "a.safetensors")
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=f"a.safetensors has format version {FORMAT + 1}.*knows up to {FORMAT}"):
+        Checkpoint.read(tmp_path / "a.safetensors")
+
+
+def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
+    save_file({"x": torch.ones(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="is a safetensors file, but no checkpoint of seqgen"):
+        Checkpoint.read(tmp_path / "a.safetensors")
+
+
+def test_a_missing_file_and_a_text_file_are_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="there is no file"):
+        Checkpoint.read(tmp_path / "a.safetensors")
+    (tmp_path / "a.txt").write_text("not a checkpoint at all")
+    with pytest.raises(CheckpointError, match="no safetensors file"):
+        Checkpoint.read(tmp_path / "a.txt")
+
+
+def test_weights_that_do_not_fit_are_refused(checkpoint):
+    weights = dict(checkpoint.weights)
+    weights.pop("embedding")
+    with pytest.raises(CheckpointError, match="do not fit"):
+        dataclasses.replace(checkpoint, weights=weights).model()
+
+
+def test_an_old_file_stays_when_the_new_one_cannot_be_written(checkpoint, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    checkpoint.write(path)
+    before = path.read_bytes()
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CheckpointError, match="could not be written: No space left on device"):
+        checkpoint.write(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_a_checkpoint_is_found_by_name_by_file_and_by_age(checkpoint, tmp_path):
+    with pytest.raises(CheckpointError, match="no trained model .*seqgen train --corpus"):
+        find(None, tmp_path / "checkpoints")
+    for run in ("old", "new"):
+        (tmp_path / "checkpoints" / run).mkdir(parents=True)
+        checkpoint.write(tmp_path / "checkpoints" / run / "last.safetensors")
+    best = tmp_path / "checkpoints" / "new" / "best.safetensors"
+    checkpoint.write(best)
+    assert find(None, tmp_path / "checkpoints") == best
+    assert find("new", tmp_path / "checkpoints") == best
+    assert find(str(best), tmp_path / "elsewhere") == best
+    assert find(str(best.parent), tmp_path / "elsewhere") == best
+    assert find("old", tmp_path / "checkpoints").name == "last.safetensors"
+    with pytest.raises(CheckpointError, match="no checkpoint 'other'.*new, old"):
+        find("other", tmp_path / "checkpoints")

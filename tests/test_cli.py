@@ -1,0 +1,314 @@
+"""The command line as a user meets it: results, sentences and exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+
+import pytest
+
+from tests.conftest import RHYME
+
+
+def sentence(done):
+    """The one line that says why it could not be done."""
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_training_leaves_all_files_and_tells_the_next_command(trained):
+    assert {path.name for path in trained.files.iterdir()} == {
+        "best.safetensors", "last.safetensors", "previous.safetensors", "config.toml", "metrics.jsonl", "curve.png",
+    }  # fmt: skip
+    assert (trained.files / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "now try: seqgen sample --checkpoint rhyme" in trained.output
+    assert "\x1b" not in trained.output
+    assert not list((trained.folder / "data" / "prepared").glob(".building-*"))
+
+
+def test_a_bare_sample_continues_the_prime_with_the_newest_run(trained):
+    done = trained.cli("sample", "--prime", "Twinkle, ", "--length", "40", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Twinkle, ")
+    assert len(done.stdout.removesuffix("\n")) >= len("Twinkle, ") + 39
+    assert "seed 1" in done.stderr
+
+
+def test_the_same_seed_gives_the_same_text_and_it_is_told_when_drawn(trained):
+    first = trained.cli("sample", "--length", "60")
+    seed = first.stderr.split("seed ")[1].split()[0]
+    again = trained.cli("sample", "--length", "60", "--seed", seed)
+    other = trained.cli("sample", "--length", "60", "--seed", str(int(seed) + 1))
+    assert again.stdout == first.stdout != other.stdout
+
+
+def test_several_samples_are_separated_and_each_has_its_own_seed(trained):
+    done = trained.cli("sample", "--num-samples", "3", "--length", "20", "--seed", "5", "--temperature", "1.5")
+    texts = done.stdout.split("\n---\n")
+    assert len(texts) == 3
+    alone = trained.cli("sample", "--length", "20", "--seed", "6", "--temperature", "1.5")
+    assert alone.stdout.rstrip("\n") == texts[1].rstrip("\n")
+
+
+def test_json_prints_an_object_a_sample(trained):
+    done = trained.cli("sample", "--json", "--num-samples", "2", "--length", "10", "--prime", "How é", "--seed", "5")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert set(first) == {"text", "prime", "tokens", "nats", "seed"}
+    assert first["text"].startswith("How é")
+    assert (first["tokens"], first["seed"], second["seed"], first["prime"]) == (10, 5, 6, "How é")
+    assert first["nats"] > 0
+
+
+def test_greedy_sampling_of_a_learned_rhyme_with_stop_and_without_its_prime(trained):
+    options = ["--prime", "Twinkle, twin", "--temperature", "0", "--omit-prime"]
+    done = trained.cli("sample", *options, "--stop", "\n", "--length", "100")
+    assert "\n" not in done.stdout[:-1]
+    assert not done.stdout.startswith("Twinkle")
+
+
+def test_a_prime_can_come_from_a_file_and_output_go_to_one(trained, tmp_path):
+    (tmp_path / "prime.txt").write_bytes(b"Up above\r\n")
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    done = trained.cli("sample", "--prime", f"@{tmp_path / 'prime.txt'}", "--output", str(target), "--length", "9")
+    assert done.stdout == ""
+    assert str(target) in done.stderr
+    assert target.read_text(encoding="utf-8").startswith("Up above\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.txt", "prime.txt"]
+
+
+@pytest.mark.parametrize("prime", ["漢字🦊", "", "\x1b[31m\x00", "no such é character"])
+def test_no_prime_fails_for_its_characters(trained, prime):
+    prime = prime.replace("\x00", "\x01")  # a command line cannot hold a zero
+    done = trained.cli("sample", "--prime", prime, "--length", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(prime)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="bytes as arguments")
+def test_a_prime_of_broken_bytes_is_taken_too(trained):
+    done = subprocess.run(
+        [sys.executable, "-m", "seqgen", "sample", "--length", "3", "--prime", b"\xff\xfe"],
+        cwd=trained.folder, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode("utf-8").startswith("\ufffd\ufffd")
+
+
+def test_a_narrow_encoding_of_the_output_ends_nothing(trained):
+    done = trained.cli("sample", "--prime", "漢", "--length", "3", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_has_enough_ends_the_sample_quietly(trained):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seqgen", "sample", "--length", "1000000"],
+        cwd=trained.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_evaluate_prints_the_keys_of_the_contract(trained):
+    done = trained.cli("evaluate", "--json")
+    result = json.loads(done.stdout)
+    assert result["part"] == "validation, used to select the checkpoint"
+    assert result["tokens"] == result["characters"] + 1
+    assert result["bits_per_character"] == pytest.approx(
+        result["nats_per_token"] * result["tokens"] / result["characters"] / 0.6931471805599453
+    )
+    assert result["perplexity"] == pytest.approx(2.718281828459045 ** result["nats_per_token"])
+    assert result["bytes"] == result["characters"]
+    assert "--corpus" in done.stderr
+
+
+def test_evaluate_takes_another_corpus_whatever_its_characters(trained, tmp_path):
+    (tmp_path / "other.txt").write_text("Twinkle, twinkle, 小さな星\n", encoding="utf-8")
+    result = json.loads(trained.cli("evaluate", "--corpus", str(tmp_path / "other.txt"), "--json").stdout)
+    assert result["part"] == str(tmp_path / "other.txt")
+    assert (result["characters"], result["bytes"]) == (19 + 4, 19 + 4 * 3)
+    assert result["tokens"] == 19 + 4 * 3 * 2 + 1
+    assert result["bits_per_byte"] == pytest.approx(result["bits_per_character"] * 23 / 31)
+    table = trained.cli("evaluate", "--corpus", str(tmp_path / "other.txt")).stdout
+    assert "bits per character" in table
+
+
+def test_evaluating_the_tail_as_a_file_gives_the_figure_of_the_validation_part(trained, tmp_path):
+    text = RHYME * 30
+    (tmp_path / "tail.txt").write_text(text[int(0.9 * len(text)) :], encoding="utf-8")
+    own = json.loads(trained.cli("evaluate", "--json").stdout)
+    tail = json.loads(trained.cli("evaluate", "--json", "--corpus", str(tmp_path / "tail.txt")).stdout)
+    assert tail["nats_per_token"] == own["nats_per_token"]
+
+
+def test_evaluate_says_when_the_corpus_has_changed_or_gone(trained, tmp_path):
+    best = str(trained.files / "best.safetensors")
+    (tmp_path / "rhyme.txt").write_text("something else")
+    for message in ("has changed since this run", "is not there any more"):
+        done = subprocess.run(
+            [sys.executable, "-m", "seqgen", "evaluate", "--checkpoint", best],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert message in sentence(done)
+        assert "--corpus" in sentence(done)
+        (tmp_path / "rhyme.txt").unlink(missing_ok=True)
+
+
+def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained, cli, tmp_path):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
+    config = str(trained.files / "config.toml")
+    assert tomllib.loads((trained.files / "config.toml").read_text())["hidden-size"] == 48
+    done = cli("train", "--config", config, "--steps", "12", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    written = tomllib.loads((tmp_path / "checkpoints" / "rhyme" / "config.toml").read_text())
+    assert (written["hidden-size"], written["steps"]) == (48, 12)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("hiden-size = 3", "--hiden-size: no such option"),
+        ("hidden-size = 0", "--hidden-size must be at least 1, got 0"),
+        ("hidden-size = 'big'", "--hidden-size must be a whole number, got 'big'"),
+        ("hidden-size = 2.5", "--hidden-size must be a whole number, got 2.5"),
+        ("corpus = 3", "--corpus must be text, got 3"),
+        ("tie-weights = 1", "--tie-weights must be true or false, got 1"),
+        ("hidden-size", "--config c.toml is not TOML"),
+        ("time = '1m'\nsteps = 3", "give one of --time and --steps"),
+    ],
+)
+def test_a_config_file_that_is_wrong_is_refused_with_the_reason(cli, tmp_path, content, message):
+    (tmp_path / "c.toml").write_text(content)
+    done = cli("train", "--config", "c.toml", "--corpus", "x.txt")
+    assert done.returncode == 2
+    assert message in sentence(done)
+
+
+def run_until_trained(folder, *signals):
+    """Start a training, send signals once it has logged, and return its exit status and standard error."""
+    (folder / "rhyme.txt").write_text(RHYME * 200, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seqgen", "train", "--corpus", "rhyme.txt", "--epochs", "2", "--hidden-size", "64",
+         "--batch-size", "8", "--sequence-length", "16"],
+        cwd=folder, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    log = folder / "checkpoints" / "rhyme" / "metrics.jsonl"
+    while not log.exists() or not log.read_text():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    for number in signals:
+        process.send_signal(number)
+    error = process.stderr.read()
+    process.stderr.close()
+    return process.wait(timeout=60), error
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)])
+def test_an_interrupted_training_is_saved_and_goes_on_to_the_same_weights(cli, tmp_path, signals):
+    status, error = run_until_trained(tmp_path, *signals)
+    assert status == 130, error
+    assert error.strip().splitlines()[-1].endswith("go on with: seqgen train --resume rhyme")
+    resumed = cli("train", "--resume", "rhyme")
+    assert resumed.returncode == 0, resumed.stderr
+    whole = cli("train", "--config", "checkpoints/rhyme/config.toml", "--name", "whole")
+    assert whole.returncode == 0, whole.stderr
+    for file in ("best.safetensors", "last.safetensors"):
+        assert tensor_bytes(tmp_path / "checkpoints" / "rhyme" / file) == tensor_bytes(
+            tmp_path / "checkpoints" / "whole" / file
+        )
+
+
+def tensor_bytes(path):
+    content = path.read_bytes()
+    return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def test_resuming_what_is_finished_changes_nothing(trained):
+    before = {path: path.stat().st_mtime_ns for path in trained.files.iterdir()}
+    done = trained.cli("train", "--resume", "rhyme")
+    assert done.returncode == 0
+    assert "rhyme is finished" in sentence(done)
+    assert {path: path.stat().st_mtime_ns for path in trained.files.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train"], 2, "name what to learn from with --corpus"),
+        (["train", "--corpus", "nothing.txt"], 1, "there is no file or folder 'nothing.txt'"),
+        (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is no text in it"),
+        (["train", "--corpus", "one.txt"], 1, "one.txt: a single character is too little to learn from"),
+        (["train", "--corpus", "latin.txt"], 1, "latin.txt is not utf-8 text (byte offset 3): name its encoding with"),
+        (["train", "--corpus", "builtin:poems"], 1, "there is no built-in corpus 'poems'"),
+        (["train", "--corpus", "empty"], 1, "the folder empty holds no text file"),
+        (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must begin with a letter or digit"),
+        (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must read like 80s, 10m or 1h30m"),
+        (["train", "--corpus", "good.txt", "--time", "1m", "--epochs", "2"], 2, "give one of --time and --epochs"),
+        (["train", "--corpus", "good.txt", "--device", "cuda"], 2, "--device cuda is not available"),
+        (["train", "--corpus", "good.txt", "--encoding", "klingon"], 1, "--encoding klingon is unknown"),
+        (["train", "--corpus", "good.txt", "--valid", "nothing.txt"], 1, "no file or folder 'nothing.txt'"),
+        (["train", "--resume", "nothing"], 1, "there is no run 'nothing' to resume in checkpoints; there is none"),
+        (["train", "--resume", "x", "--hidden-size", "3"], 2, "--hidden-size cannot be given with it"),
+        (["sample"], 1, "there is no trained model in checkpoints; make one: seqgen train --corpus FILE"),
+        (["sample", "--checkpoint", "nothing"], 1, "there is no checkpoint 'nothing'"),
+        (["sample", "--checkpoint", "good.txt"], 1, "good.txt is cut short, damaged or no safetensors file"),
+        (["sample", "--temperature", "-1"], 2, "--temperature must be at least 0, got -1"),
+        (["sample", "--top-p", "1.5"], 2, "--top-p must be in (0, 1], got 1.5"),
+        (["sample", "--prime", "@nothing.txt"], 1, "the prime nothing.txt cannot be read"),
+        (["sample", "--prime", "@latin.txt"], 1, "the prime latin.txt is not UTF-8 text (byte offset 3)"),
+        (["evaluate"], 1, "there is no trained model in checkpoints"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(cli, tmp_path, arguments, status, message):
+    (tmp_path / "empty").mkdir()
+    contents = {"empty.txt": b"", "one.txt": b"a", "latin.txt": b"caf\xe9", "good.txt": b"some good text\n" * 9}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    before = sorted(tmp_path.iterdir())
+    done = cli(*arguments)
+    assert done.returncode == status, done.stderr
+    assert message in sentence(done)
+    assert done.stdout == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_name_of_a_run_is_numbered_if_taken_and_protected_if_chosen(cli, tmp_path):
+    (tmp_path / "my poems.txt").write_text(RHYME)
+    short = ["train", "--corpus", "my poems.txt", "--steps", "1", "--hidden-size", "16"]
+    for _ in range(2):
+        assert cli(*short).returncode == 0
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["my-poems", "my-poems-2"]
+    refused = cli(*short, "--name", "my-poems")
+    assert refused.returncode == 2
+    assert "there is a run 'my-poems' in checkpoints already" in sentence(refused)
+    assert cli(*short, "--name", "my-poems", "--overwrite").returncode == 0
+
+
+def test_windows_newlines_are_told_once(cli, tmp_path):
+    (tmp_path / "a.txt").write_bytes(RHYME.replace("\n", "\r\n").encode())
+    done = cli("train", "--corpus", "a.txt", "--steps", "1", "--hidden-size", "16")
+    assert done.stderr.count("Windows or old Mac newlines read as \\n") == 1
+
+
+def test_a_damaged_state_is_refused_and_the_one_before_is_named(cli, tmp_path):
+    (tmp_path / "a.txt").write_text(RHYME)
+    assert cli("train", "--corpus", "a.txt", "--steps", "2", "--hidden-size", "16").returncode == 0
+    last = tmp_path / "checkpoints" / "a" / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-3])
+    done = cli("train", "--resume", "a", "--steps", "4")
+    assert done.returncode == 1
+    assert "last.safetensors" in sentence(done)
+    assert "previous.safetensors" in sentence(done)
+
+
+def test_the_version_is_printed(cli):
+    assert cli("--version").stdout == "seqgen 0.1.0\n"

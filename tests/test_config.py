@@ -1,0 +1,74 @@
+"""Options, their rules and their spelling."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    ModelConfig,
+    OptimizationConfig,
+    SamplingConfig,
+    TrainConfig,
+    parse_time,
+)
+from seqgen.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("80s", 80), ("10m", 600), ("1h30m", 5400), ("1h2m3.5s", 3723.5), (" 2h ", 7200)]
+)
+def test_times_read_as_hours_minutes_and_seconds(text, seconds):
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "80", "10 m", "-5s", "0s", "0h0m", "1m1h", "ten", "5d", "nan", "1e3s"])
+def test_other_times_are_refused(text):
+    with pytest.raises(UsageError, match=f"--time must read like 80s, 10m or 1h30m and be above zero, got '{text}'"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SamplingConfig(temperature=-1), "--temperature must be at least 0, got -1"),
+        (lambda: SamplingConfig(temperature=float("nan")), "--temperature must be at least 0, got nan"),
+        (lambda: SamplingConfig(top_p=1.5), r"--top-p must be in \(0, 1\], got 1.5"),
+        (lambda: SamplingConfig(top_p=0), r"--top-p must be in \(0, 1\], got 0"),
+        (lambda: SamplingConfig(top_k=0), "--top-k must be at least 1, got 0"),
+        (lambda: SamplingConfig(length=0), "--length must be at least 1, got 0"),
+        (lambda: SamplingConfig(stop=""), "--stop must not be empty"),
+        (lambda: ModelConfig(dropout=1.0), r"--dropout must be in \[0, 1\), got 1"),
+        (lambda: ModelConfig(cell="quantum"), "--cell must be one of gru, lstm, rnn; got 'quantum'"),
+        (lambda: CorpusConfig(valid_fraction=0), r"--valid-fraction must be in \(0, 1\), got 0"),
+        (lambda: OptimizationConfig(learning_rate=0), "--learning-rate must be above 0, got 0"),
+        (lambda: OptimizationConfig(learning_rate=float("inf")), "--learning-rate must be above 0, got inf"),
+        (lambda: BudgetConfig(time="1m", steps=3), "give one of --time and --steps, not 2"),
+        (lambda: BudgetConfig(time="soon"), "--time must read like"),
+    ],
+)
+def test_a_broken_rule_is_told_with_option_and_value(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+@given(
+    hidden_size=st.none() | st.integers(1, 10**6),
+    dropout=st.none() | st.floats(0, 1, exclude_max=True),
+    corpus=st.lists(st.text()).map(tuple),
+    tie_weights=st.booleans(),
+    steps=st.none() | st.integers(1, 10**9),
+)
+def test_a_config_survives_its_flat_form(hidden_size, dropout, corpus, tie_weights, steps):
+    config = TrainConfig(
+        corpus=CorpusConfig(corpus=corpus),
+        model=ModelConfig(hidden_size=hidden_size, dropout=dropout, tie_weights=tie_weights),
+        budget=BudgetConfig(steps=steps),
+    )
+    assert TrainConfig.from_flat(config.to_flat()) == config
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(UsageError, match="--hiden-size: no such option of seqgen train"):
+        TrainConfig.from_flat({"hiden-size": 3})

@@ -1,0 +1,45 @@
+"""Files are replaced whole or not at all."""
+
+import os
+
+import pytest
+
+from seqgen import files
+
+
+def test_the_content_is_replaced(tmp_path):
+    path = tmp_path / "a"
+    for content in (b"one", b"two"):
+        files.replace(path, content)
+        assert path.read_bytes() == content
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_others_may_read_it_as_any_new_file(tmp_path):
+    files.replace(tmp_path / "a", b"")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace"])
+def test_the_old_content_stays_when_something_fails(tmp_path, monkeypatch, failing):
+    files.replace(tmp_path / "a", b"old")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(failing, fail)
+    with pytest.raises(OSError, match="No space left"):
+        files.replace(tmp_path / "a", b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_the_new_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("os.fsync", lambda handle: calls.append("flush"))
+    rename = type(tmp_path).replace
+    monkeypatch.setattr("pathlib.Path.replace", lambda *paths: (calls.append("rename"), rename(*paths)))
+    files.replace(tmp_path / "a", b"new")
+    assert calls[:2] == ["flush", "rename"]

@@ -1,0 +1,74 @@
+"""Ids in, ids out."""
+
+from itertools import islice
+
+import pytest
+import torch
+
+from seqgen.config import SamplingConfig
+from seqgen.sampling import generator as module
+from seqgen.sampling.generator import generate
+
+PLAIN = SamplingConfig()
+
+
+def draw(model, count, seeds=(1,), prime=(0, 5, 3), config=PLAIN, forbidden=(0,)):
+    draws = list(islice(generate(model, prime, seeds, config, forbidden), count))
+    return torch.stack([step.ids for step in draws]), torch.stack([step.nats for step in draws])
+
+
+def test_greedy_is_the_argmax_of_the_model_read_in_one_go(make_model):
+    model = make_model(20, num_layers=2)
+    ids, nats = draw(model, 30, config=SamplingConfig(temperature=0), forbidden=())
+    with torch.inference_mode():
+        whole = torch.tensor([0, 5, 3, *ids[:, 0].tolist()])[:, None]
+        logits, _ = model(whole, model.initial_state(1))
+    likelihood = logits[2:-1, 0].log_softmax(-1)
+    assert ids[:, 0].tolist() == likelihood.argmax(-1).tolist()
+    torch.testing.assert_close(nats[:, 0], -likelihood.amax(-1), atol=1e-5, rtol=1e-5)
+
+
+def test_a_stream_depends_on_its_own_seed_alone(make_model):
+    model = make_model(20)
+    together, _ = draw(model, 300, seeds=(7, 8, 9))
+    for i, seed in enumerate((7, 8, 9)):
+        alone, _ = draw(model, 300, seeds=(seed,))
+        assert alone[:, 0].tolist() == together[:, i].tolist()
+    assert together[:, 0].tolist() != together[:, 1].tolist()
+
+
+def test_tokens_come_as_often_as_they_are_likely(make_model):
+    model = make_model(6)
+    ids, _ = draw(model, 1, seeds=range(20_000), forbidden=())
+    with torch.inference_mode():
+        logits, _ = model(torch.tensor([[0], [5], [3]]), model.initial_state(1))
+    expected = logits[-1, 0].softmax(-1)
+    counts = torch.bincount(ids[0], minlength=6) / 20_000
+    torch.testing.assert_close(counts, expected, atol=0.015, rtol=0)
+
+
+def test_what_is_forbidden_never_comes_even_if_likeliest(make_model):
+    model = make_model(6)
+    with torch.no_grad():
+        model.output_bias[0] = 50.0
+    for config in (PLAIN, SamplingConfig(temperature=0), SamplingConfig(temperature=100.0)):
+        ids, _ = draw(model, 50, config=config)
+        assert not (ids == 0).any()
+
+
+def test_a_long_prime_is_read_in_pieces_with_the_same_result(make_model, monkeypatch):
+    model = make_model(20)
+    prime = [0, *range(2, 20)] * 3
+    whole, _ = draw(model, 20, prime=prime)
+    monkeypatch.setattr(module, "_PRIME_CHUNK", 5)
+    pieces, _ = draw(model, 20, prime=prime)
+    assert pieces.tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_other_cells_carry_their_state_on(make_model, cell):
+    model = make_model(20, cell=cell)
+    ids, _ = draw(model, 10, config=SamplingConfig(temperature=0), forbidden=())
+    with torch.inference_mode():
+        logits, _ = model(torch.tensor([0, 5, 3, *ids[:, 0].tolist()])[:, None], model.initial_state(1))
+    assert ids[:, 0].tolist() == logits[2:-1, 0].argmax(-1).tolist()

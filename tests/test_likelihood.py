@@ -1,0 +1,86 @@
+"""The likelihood of documents read in one go, however it is computed."""
+
+import math
+
+import pytest
+import torch
+
+from seqgen.evaluation import likelihood
+from seqgen.evaluation.likelihood import estimate, score
+from tests.conftest import RHYME
+
+
+def one_by_one(model, part):
+    """The definition: token by token, the state carried from the start of each document to its end."""
+    total = 0.0
+    with torch.inference_mode():
+        for begin, end in zip(part.offsets, part.offsets[1:], strict=False):
+            state = model.initial_state(1)
+            for position in range(begin, end - 1):
+                logits, state = model(torch.tensor([[int(part.ids[position])]]), state)
+                total -= logits[0, 0].log_softmax(-1)[int(part.ids[position + 1])].item()
+    return total
+
+
+def never_forgets(model):
+    """Open the forget gate of every unit for good: the state at a segment's begin then never fades."""
+    with torch.no_grad():
+        for cell in model.stack.cells:
+            cell.bias.chunk(4)[1].fill_(30.0)
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"cell": "gru"}, {"cell": "rnn"}])
+def test_every_target_is_scored_once_as_in_a_single_stream(make_part, make_model, options):
+    part = make_part(RHYME * 14, "short", RHYME)
+    model = make_model(100, **options)
+    result = score(model, part, num_streams=4)
+    assert result.tokens == part.num_targets == len(part.ids) - 3
+    assert result.nats == pytest.approx(one_by_one(model, part), rel=1e-6)
+
+
+@pytest.mark.parametrize("num_streams", [1, 3, 64])
+@pytest.mark.parametrize("sequence_length", [7, 128])
+def test_the_result_does_not_depend_on_how_it_is_computed(make_part, make_model, num_streams, sequence_length):
+    part = make_part(RHYME * 20, RHYME * 3)
+    model = make_model(100)
+    reference = score(model, part, num_streams=1, sequence_length=1000).nats_per_token
+    result = score(model, part, num_streams=num_streams, sequence_length=sequence_length).nats_per_token
+    assert result == pytest.approx(reference, abs=1e-5)
+
+
+def test_a_model_that_never_forgets_is_scored_right_too(make_part, make_model):
+    part = make_part(RHYME * 40)
+    model = never_forgets(make_model(100))
+    reference = score(model, part, num_streams=1).nats_per_token
+    assert score(model, part, num_streams=8).nats_per_token == pytest.approx(reference, abs=1e-5)
+    # Without reading again from the right state it would be wrong by more than that.
+    guessed = estimate(model, part, torch.float32, max_tokens=10**9, num_streams=8).nats_per_token
+    assert abs(guessed - reference) > 1e-4
+
+
+def test_an_estimate_is_near_and_reads_about_as_much_as_allowed(make_part, make_model):
+    part = make_part(RHYME * 100)
+    model = make_model(100)
+    exact = score(model, part)
+    whole = estimate(model, part, torch.float32, max_tokens=10**9)
+    assert whole.tokens == exact.tokens
+    assert whole.nats_per_token == pytest.approx(exact.nats_per_token, abs=1e-3)
+    some = estimate(model, part, torch.float32, max_tokens=3000)
+    assert 2000 <= some.tokens <= 4000
+    assert some.nats_per_token == pytest.approx(exact.nats_per_token, abs=0.05)
+
+
+def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(make_part, make_model):
+    part = make_part(RHYME)
+    model = make_model(100)
+    with torch.no_grad():
+        model.output_weight.zero_()
+    assert score(model, part).nats_per_token == pytest.approx(math.log(100))
+
+
+def test_the_memory_for_logits_is_bounded(make_part, make_model, monkeypatch):
+    part, model = make_part(RHYME * 3), make_model(100)
+    expected = score(model, part).nats
+    monkeypatch.setattr(likelihood, "_MAX_LOGITS", 1)
+    assert score(model, part).nats == pytest.approx(expected, rel=1e-6)

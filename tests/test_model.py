@@ -1,0 +1,99 @@
+"""Embedding, layers and logits together."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from seqgen.config import ModelConfig
+from seqgen.errors import UsageError
+from seqgen.model.stack import reset, select
+
+
+def ids(time, batch, vocabulary, generator):
+    return torch.randint(vocabulary, (time, batch), generator=generator)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_a_deep_lstm_equals_that_of_torch_nn(make_model, generator, num_layers):
+    model = make_model(11, num_layers=num_layers)
+    reference = nn.LSTM(8, 16, num_layers)
+    with torch.no_grad():
+        for i, cell in enumerate(model.stack.cells):
+            getattr(reference, f"weight_ih_l{i}").copy_(cell.input_weight)
+            getattr(reference, f"weight_hh_l{i}").copy_(cell.recurrent_weight)
+            getattr(reference, f"bias_ih_l{i}").copy_(cell.bias)
+            getattr(reference, f"bias_hh_l{i}").zero_()
+    tokens = ids(6, 4, 11, generator)
+    logits, _ = model(tokens, model.initial_state(4))
+    hidden, _ = reference(F.embedding(tokens, model.embedding))
+    torch.testing.assert_close(logits, F.linear(hidden, model.output_weight, model.output_bias))
+
+
+def test_a_sequence_in_two_parts_gives_the_same_logits_as_in_one(make_model, generator):
+    model = make_model(11, num_layers=2)
+    tokens = ids(10, 3, 11, generator)
+    whole, _ = model(tokens, model.initial_state(3))
+    first, state = model(tokens[:4], model.initial_state(3))
+    second, _ = model(tokens[4:], state)
+    torch.testing.assert_close(torch.cat((first, second)), whole)
+
+
+def test_reset_zeroes_the_fresh_streams_alone(make_model, generator):
+    model = make_model(11, num_layers=2)
+    _, state = model(ids(3, 3, 11, generator), model.initial_state(3))
+    after = reset(state, torch.tensor([False, True, False]))
+    for layer, before in zip(after, state, strict=True):
+        for part, old in zip(layer, before, strict=True):
+            assert not part[1].any()
+            assert torch.equal(part[[0, 2]], old[[0, 2]])
+
+
+def test_select_takes_streams_in_the_order_given(make_model, generator):
+    model = make_model(11)
+    _, state = model(ids(3, 3, 11, generator), model.initial_state(3))
+    chosen = select(state, torch.tensor([2, 0, 2]))
+    assert torch.equal(chosen[0].cell, state[0].cell[[2, 0, 2]])
+
+
+def test_dropout_keeps_one_mask_over_time_and_the_mean(make_model, generator):
+    model = make_model(11, dropout=0.25, hidden_size=64)
+    ones = torch.ones(5, 200, 64)
+    dropped = model.stack._drop(ones, generator)
+    assert torch.equal(dropped, dropped[:1].expand_as(dropped))
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.75])
+    assert dropped.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_dropout_is_off_without_noise_and_fixed_by_its_generator(make_model, generator):
+    model = make_model(11, dropout=0.5, num_layers=2)
+    tokens, state = ids(4, 2, 11, generator), model.initial_state(2)
+    plain = [model(tokens, state)[0] for _ in range(2)]
+    noisy = [model(tokens, state, noise=torch.Generator().manual_seed(seed))[0] for seed in (1, 1, 2)]
+    assert torch.equal(plain[0], plain[1])
+    assert torch.equal(noisy[0], noisy[1])
+    assert not torch.equal(noisy[0], noisy[2])
+    assert not torch.equal(noisy[0], plain[0])
+
+
+def test_tied_weights_are_one_matrix(make_model, generator):
+    tied = make_model(11, tie_weights=True, embedding_size=16)
+    assert make_model(11, embedding_size=16).num_parameters - tied.num_parameters == 11 * 16
+    hidden = torch.randn(3, 2, 16, generator=generator)
+    tokens = ids(3, 2, 11, generator)
+    tied.stack.forward = lambda inputs, state, dtype, noise: (hidden, state)
+    logits, _ = tied(tokens, tied.initial_state(2))
+    torch.testing.assert_close(logits, hidden @ tied.embedding.T + tied.output_bias)
+
+
+def test_tied_weights_of_different_sizes_are_refused():
+    with pytest.raises(UsageError, match="--tie-weights needs --embedding-size equal to --hidden-size, got 8 and 16"):
+        ModelConfig(tie_weights=True, embedding_size=8, hidden_size=16)
+
+
+def test_an_untrained_model_is_about_as_uncertain_as_a_fair_guess(make_model, generator):
+    model = make_model(50, hidden_size=128)
+    logits, _ = model(ids(20, 8, 50, generator), model.initial_state(8))
+    assert F.cross_entropy(logits.flatten(0, 1), ids(20, 8, 50, generator).flatten()).item() == pytest.approx(
+        torch.tensor(50.0).log().item(), abs=0.1
+    )

@@ -1,0 +1,77 @@
+"""Text in, text out."""
+
+import pytest
+import torch
+
+from seqgen.config import SamplingConfig
+from seqgen.levels.character import CharacterLevel
+from seqgen.sampling import sampler
+from seqgen.sampling.generator import Draw
+from seqgen.sampling.sampler import Sample, sample
+
+
+@pytest.fixture
+def write(monkeypatch):
+    """Sample from a generator that draws given texts, and return the increments of each stream."""
+
+    def run(*texts, alphabet="abcdef", ends=False, **options):
+        level = CharacterLevel(alphabet)
+        streams = [[*level.encode(text).tolist(), *([level.END] * ends)] for text in texts]
+
+        def generate(model, prime, seeds, config, forbidden):
+            for step in range(1000):
+                ids = torch.tensor([ids[step] if step < len(ids) else ids[-1] for ids in streams])
+                yield Draw(ids, torch.ones(len(streams)))
+
+        monkeypatch.setattr(sampler, "generate", generate)
+        samples = [Sample(seed) for seed in range(len(texts))]
+        written = [[] for _ in texts]
+        for stream, text in sample(None, level, "", SamplingConfig(**options), samples):
+            written[stream].append(text)
+        return written, samples
+
+    return run
+
+
+def test_text_comes_token_by_token(write):
+    written, (counted,) = write("abcde", length=3)
+    assert written == [["a", "b", "c"]]
+    assert (counted.tokens, counted.nats) == (3, 3.0)
+
+
+def test_an_escaped_character_comes_whole(write):
+    written, _ = write("a€b", length=8)
+    assert written == [["a", "€", "b"]]
+
+
+def test_half_a_character_at_the_end_is_shown_as_such(write):
+    written, _ = write("a€b", length=3)
+    assert written == [["a", "\ufffd"]]
+
+
+def test_a_sample_ends_at_its_end_token(write):
+    written, (counted,) = write("abc", ends=True, length=100)
+    assert written == [["a", "b", "c"]]
+    assert counted.tokens == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "expected"),
+    [
+        ("abcdef", "cd", "ab"),
+        ("aabaabaac", "aabaac", "aab"),  # a false start that overlaps the true one
+        ("abcdef", "a", ""),
+        ("abcabcabd", "abd", "abcabc"),
+        ("ababab", "ac", "ababab"),  # never comes
+    ],
+)
+def test_a_sample_ends_before_the_stop_text(write, text, stop, expected):
+    (pieces,), _ = write(text, stop=stop, length=len(text))
+    assert "".join(pieces) == expected
+    assert all(stop not in piece for piece in pieces)
+
+
+def test_streams_end_each_by_itself(write):
+    written, samples = write("abcdef", "fedcba", stop="c", length=6)
+    assert ["".join(pieces) for pieces in written] == ["ab", "fed"]
+    assert [counted.tokens for counted in samples] == [3, 4]

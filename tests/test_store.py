@@ -1,0 +1,103 @@
+"""Encoded corpora on disk."""
+
+import json
+
+import pytest
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus.store import Plan, Store
+from seqgen.errors import CorpusError
+
+
+def prepare(tmp_path, **options):
+    plan = Plan.of(CorpusConfig(**options))
+    return plan, Store.prepare(plan, tmp_path / "data")
+
+
+def write(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    return str(path)
+
+
+def documents(part, level):
+    return [
+        (int(ids[0]), level.decode(ids[1:]), int(ids[-1]) == level.END)
+        for ids in (part.ids[a:b] for a, b in zip(part.offsets, part.offsets[1:], strict=False))
+    ]
+
+
+def test_both_parts_hold_the_text_between_start_and_end(tmp_path):
+    _, store = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "abcdefghij" * 10),))
+    assert documents(store.train, store.level) == [(store.level.START, "abcdefghij" * 9, False)]
+    assert documents(store.valid, store.level) == [(store.level.START, "abcdefghij", True)]
+    assert (store.train.num_targets, store.valid.num_targets) == (90, 11)
+    assert (store.valid.characters, store.valid.bytes) == (10, 10)
+
+
+def test_the_vocabulary_comes_from_the_training_part_and_the_rest_is_escaped(tmp_path):
+    _, store = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "ab" * 45 + "é" * 10),))
+    assert store.level.alphabet == "ab"
+    assert documents(store.valid, store.level)[0][1] == "é" * 10
+    assert (store.valid.characters, store.valid.bytes) == (10, 20)
+    assert store.valid.num_targets == 10 * 4 + 1
+
+
+def test_a_given_validation_source_leaves_the_corpus_whole(tmp_path):
+    sources = {"corpus": (write(tmp_path, "a.txt", "aaaa"),), "valid": write(tmp_path, "b.txt", "abab")}
+    _, store = prepare(tmp_path, **sources)
+    assert documents(store.train, store.level) == [(0, "aaaa", True)]
+    assert documents(store.valid, store.level) == [(0, "abab", True)]
+
+
+def test_the_same_content_is_prepared_once_and_other_content_anew(tmp_path):
+    path = write(tmp_path, "a.txt", "some text here")
+    plan, _ = prepare(tmp_path, corpus=(path,))
+    built = tmp_path / "data" / "prepared" / plan.fingerprint / "store.json"
+    first = built.stat().st_mtime_ns
+    again, _ = prepare(tmp_path, corpus=(path,))
+    assert again.fingerprint == plan.fingerprint
+    assert built.stat().st_mtime_ns == first
+    write(tmp_path, "a.txt", "some text hare")
+    changed, _ = prepare(tmp_path, corpus=(path,))
+    assert changed.fingerprint != plan.fingerprint
+    other_split, _ = prepare(tmp_path, corpus=(path,), valid_fraction=0.3)
+    assert other_split.fingerprint != changed.fingerprint
+
+
+def test_a_store_without_its_description_is_built_again(tmp_path):
+    path = write(tmp_path, "a.txt", "some text here")
+    plan, _ = prepare(tmp_path, corpus=(path,))
+    description = tmp_path / "data" / "prepared" / plan.fingerprint / "store.json"
+    before = json.loads(description.read_text())
+    description.unlink()
+    prepare(tmp_path, corpus=(path,))
+    assert json.loads(description.read_text()) == before
+    assert sorted(p.name for p in description.parent.parent.iterdir()) == [plan.fingerprint]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("", "there is no text in it"), ("a", "a single character is too little to learn from")]
+)
+def test_a_corpus_without_enough_text_is_refused(tmp_path, content, message):
+    with pytest.raises(CorpusError, match=message):
+        prepare(tmp_path, corpus=(write(tmp_path, "a.txt", content),))
+    assert not (tmp_path / "data").exists()
+
+
+def test_empty_files_and_changed_newlines_are_told(tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "empty.txt").touch()
+    (tmp_path / "texts" / "windows.txt").write_bytes(b"some text\r\nmore\r\n")
+    plan, _ = prepare(tmp_path, corpus=(str(tmp_path / "texts"),))
+    assert plan.notes == [
+        "skipped 1 empty files",
+        f"{tmp_path / 'texts' / 'windows.txt'}: Windows or old Mac newlines read as \\n",
+    ]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    path = write(tmp_path, "a.txt", "some text here")
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with pytest.raises(CorpusError, match="cannot be kept in .*choose another --data-dir"):
+        prepare(tmp_path, corpus=(path,))

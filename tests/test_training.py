@@ -1,0 +1,256 @@
+"""Training: it learns, it stops, and it goes on exactly where it was stopped."""
+
+import json
+import math
+import time
+
+import pytest
+import torch
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelConfig,
+    OptimizationConfig,
+    TrainConfig,
+)
+from seqgen.errors import CorpusError, TrainingError, UsageError
+from seqgen.evaluation.likelihood import score
+from seqgen.training import session
+from tests.conftest import RHYME
+
+SMALL = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
+FAST = {"learning_rate": 0.01, "batch_size": 4, "sequence_length": 16}
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return FoldersConfig(checkpoints_dir=str(tmp_path / "checkpoints"), data_dir=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def start(tmp_path, folders):
+    """Begin a small run."""
+
+    def begin(name="run", text=RHYME * 12, *, model=None, optimization=None, **budget):
+        path = tmp_path / "corpus.txt"
+        path.write_text(text, encoding="utf-8")
+        requested = TrainConfig(
+            corpus=CorpusConfig(corpus=(str(path),)),
+            model=ModelConfig(**(SMALL | (model or {}))),
+            optimization=OptimizationConfig(**(FAST | (optimization or {}))),
+            budget=BudgetConfig(**budget),
+            machine=MachineConfig(device="cpu"),
+        )
+        return session.start(requested, name, folders, print, overwrite=False)
+
+    return begin
+
+
+def train(trainer, stop_at=None):
+    """Train, interrupted after a step if one is named."""
+    return list(trainer.train(lambda: trainer.figures.step == stop_at))
+
+
+def tensors(trainer, file="last.safetensors"):
+    checkpoint = Checkpoint.read(trainer.run.folder / file)
+    return {**checkpoint.weights, **{f"training.{name}": tensor for name, tensor in checkpoint.training.items()}}
+
+
+def assert_bit_for_bit(trainer, other, file="last.safetensors"):
+    mine, theirs = tensors(trainer, file), tensors(other, file)
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_the_loss_falls_to_nearly_nothing_on_a_text_that_repeats(start):
+    trainer = start(text="abcdefgh" * 200, steps=150)
+    reports = train(trainer)
+    assert reports[0].train_nats > 1.5
+    assert trainer.figures.best_valid_nats < 0.1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_two_runs_of_the_same_command_end_bit_for_bit_alike(start, cell, precision):
+    runs = [start(name, model={"cell": cell, "num_layers": 2}, steps=25) for name in ("a", "b")]
+    for trainer in runs:
+        train(trainer)
+    for file in ("last.safetensors", "best.safetensors"):
+        assert_bit_for_bit(*runs, file)
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 13, 20])
+def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start, folders, stop_at):
+    whole = start("whole", epochs=2)
+    train(whole)
+    stopped = start("stopped", epochs=2)
+    train(stopped, stop_at)
+    assert not stopped.figures.is_finished
+    resumed = session.resume("stopped", None, None, folders, print)
+    assert resumed.figures.step == stop_at
+    train(resumed)
+    assert_bit_for_bit(whole, resumed)
+    assert_bit_for_bit(whole, resumed, "best.safetensors")
+
+
+def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
+    whole = start("whole", steps=30)
+    train(whole)
+    dying = start("dying", steps=30)
+
+    def die():
+        if dying.figures.step == 17:
+            raise MemoryError
+        return False
+
+    with pytest.raises(MemoryError):
+        list(dying.train(die))
+    resumed = session.resume("dying", None, None, folders, print)
+    assert resumed.figures.step < 17
+    train(resumed)
+    assert_bit_for_bit(whole, resumed)
+
+
+def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders, monkeypatch):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for i in range(60):
+        (texts / f"{i:02}.txt").write_text(f"{i} " * (1 + i % 30), encoding="utf-8")
+    runs = []
+    for name, stop_at in (("whole", None), ("stopped", 9)):
+        trainer = start(name, steps=20)
+        requested = TrainConfig(
+            corpus=CorpusConfig(corpus=(str(texts),)), model=trainer.requested.model,
+            optimization=trainer.requested.optimization, budget=trainer.requested.budget,
+        )  # fmt: skip
+        trainer = session.start(requested, name, folders, print, overwrite=True)
+        train(trainer, stop_at)
+        runs.append(trainer)
+    resumed = session.resume("stopped", None, None, folders, print)
+    train(resumed)
+    assert_bit_for_bit(runs[0], resumed)
+
+
+def test_the_reported_validation_loss_is_that_of_the_saved_best_model(start):
+    trainer = start(optimization={"learning_rate": 0.02}, steps=60)
+    reports = train(trainer)
+    losses = [report.valid_nats for report in reports if report.valid_nats is not None]
+    assert trainer.figures.best_valid_nats == min(losses)
+    best = Checkpoint.read(trainer.run.folder / "best.safetensors")
+    assert best.training == {}
+    exact = score(best.model(), trainer.store.valid).nats_per_token
+    assert exact == pytest.approx(trainer.figures.best_valid_nats, abs=0.01)
+
+
+def test_validation_does_not_disturb_training(start, monkeypatch):
+    often = start("often", steps=30)
+    monkeypatch.setattr(type(often), "_validation_interval", 2)
+    train(often)
+    monkeypatch.setattr(type(often), "_validation_interval", 10**9)
+    seldom = start("seldom", steps=30)
+    train(seldom)
+    assert_bit_for_bit(often, seldom)
+
+
+def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folders):
+    trainer = start(steps=40)
+    train(trainer, stop_at=25)
+    with (trainer.run.folder / "metrics.jsonl").open("a") as log:
+        log.write(json.dumps({"step": 33, "train_nats": 1.0}) + '\n{"step": 34, "tra')  # a line torn by a crash
+    train(session.resume("run", None, None, folders, print))
+    lines = [json.loads(line) for line in (trainer.run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert set(lines[0]) == {
+        "step", "epoch", "tokens", "seconds", "train_nats", "valid_nats", "learning_rate", "gradient_norm",
+        "tokens_per_second",
+    }  # fmt: skip
+    steps = [line["step"] for line in lines]
+    assert steps == sorted(set(steps))
+    assert steps[0] <= 10
+    assert steps[-1] == 40
+    assert 34 not in steps
+
+
+def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
+    losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: type("Score", (), {"nats_per_token": next(losses)}))
+    trainer = start(steps=10**6, patience=3)
+    monkeypatch.setattr(type(trainer), "_validation_interval", 4)
+    train(trainer)
+    assert trainer.figures.step == 5 * 4
+    assert (trainer.figures.best_step, trainer.figures.best_valid_nats) == (8, 2.0)
+    assert trainer.figures.is_finished
+
+
+def test_a_time_budget_is_kept_with_validation_and_saving(start):
+    begun = time.monotonic()
+    trainer = start(time="3s", patience=10**6)
+    train(trainer)
+    assert 2 < time.monotonic() - begun < 5
+    assert trainer.learning_rate == pytest.approx(0, abs=1e-3)
+
+
+def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
+    train(start(steps=10))
+    assert session.resume("run", None, None, folders, print) is None
+    with pytest.raises(UsageError, match="--steps must be above the 10 that the run had, got 10"):
+        session.resume("run", BudgetConfig(steps=10), None, folders, print)
+    with pytest.raises(UsageError, match="measured by --steps 10: give a larger --steps"):
+        session.resume("run", BudgetConfig(time="1h"), None, folders, print)
+    longer = session.resume("run", BudgetConfig(steps=15), None, folders, print)
+    train(longer)
+    assert longer.figures.step == 15
+    assert Checkpoint.read(longer.run.folder / "last.safetensors").config.budget.steps == 15
+
+
+def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_path, folders):
+    trainer = start(steps=10)
+    train(trainer, stop_at=5)
+    (tmp_path / "corpus.txt").write_text("another text altogether")
+    with pytest.raises(CorpusError, match=f"has changed .*{trainer.store.fingerprint} then, [0-9a-f]+ now"):
+        session.resume("run", None, None, folders, print)
+
+
+def test_a_run_that_diverges_stops_with_its_last_good_state(start):
+    trainer = start(steps=50, optimization={"learning_rate": 1e30})
+    with pytest.raises(TrainingError, match="training has diverged at step .*try a lower --learning-rate"):
+        train(trainer)
+    assert all(math.isfinite(tensor.sum()) for tensor in tensors(trainer).values())
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for(start, monkeypatch):
+    seen = []
+    trainer = start(steps=5, optimization={"clip": 0.01})
+    step = trainer._optimizer.step
+
+    def watched():
+        seen.append(torch.stack([p.grad.norm() for p in trainer.model.parameters()]).norm().item())
+        step()
+
+    monkeypatch.setattr(trainer._optimizer, "step", watched)
+    train(trainer)
+    assert seen == pytest.approx([0.01] * 5, rel=1e-3)
+
+
+def test_weight_decay_is_for_matrices_alone(start):
+    trainer = start(steps=5, optimization={"weight_decay": 0.3})
+    decay = {id(p): group["weight_decay"] for group in trainer._optimizer.param_groups for p in group["params"]}
+    assert {name: decay[id(p)] for name, p in trainer.model.named_parameters()} == {
+        name: 0.3 if p.ndim == 2 else 0.0 for name, p in trainer.model.named_parameters()
+    }
+
+
+def test_a_small_corpus_trains_with_a_smaller_batch_and_says_so(start, capsys):
+    trainer = start(text=RHYME, optimization={"batch_size": 64, "sequence_length": 50}, steps=3)
+    assert trainer.config.optimization.batch_size == 3
+    assert "--batch-size 3 instead of 64" in capsys.readouterr().out
+    train(trainer)
+
+
+def test_two_characters_are_enough(start):
+    trainer = start(text="ab", steps=3)
+    train(trainer)
+    assert trainer.figures.is_finished
