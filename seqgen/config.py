@@ -118,6 +118,10 @@ class Options:
             if choices and value not in choices:
                 raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {value!r}")
 
+    def is_open(self, name: str) -> bool:
+        """Tell whether the recipe has still to choose this option."""
+        return getattr(self, name) is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusConfig(Options):

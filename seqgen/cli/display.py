@@ -16,7 +16,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from seqgen.evaluation.report import Evaluation
-    from seqgen.training.loop import Report, Trainer
+    from seqgen.training.figures import Report
+    from seqgen.training.loop import Trainer
 
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
 SAMPLE_LINES = 6

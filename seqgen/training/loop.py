@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +19,11 @@ from seqgen.evaluation.likelihood import estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import detach, reset
+from seqgen.training.figures import Figures, Recent, Report
+from seqgen.training.optimizer import make_optimizer, restore_optimizer, restored_hidden, resumable_tensors
 from seqgen.training.run import Run
 from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor
 
-BETAS = (0.9, 0.99)
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` scores all of them
 NUM_VALIDATIONS = 20  # at most so many in a run
 VALIDATION_SHARE = 0.05  # of the time at most
@@ -31,59 +31,6 @@ FORWARD_SPEED = 3  # a step with its backward pass takes about three times as lo
 SAVING_SHARE = 0.01  # of the time at most
 REPORT_SECONDS = 1.0
 FIRST_REPORT_STEP = 10
-
-
-@dataclass(frozen=True)
-class Report:
-    """One line of the log; `train_nats` and `gradient_norm` are means since the line before."""
-
-    step: int
-    epoch: float
-    tokens: int
-    seconds: float
-    train_nats: float
-    valid_nats: float | None
-    learning_rate: float
-    gradient_norm: float
-    tokens_per_second: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
-
-
-@dataclass
-class Figures:
-    """What a run knows of itself, beside its tensors; kept in the checkpoint."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    valid_nats: float | None = None
-    best_valid_nats: float | None = None
-    best_step: int | None = None
-    validations_since_best: int = 0
-    is_finished: bool = False
-
-
-@dataclass
-class _Recent:
-    """What happened since the last report."""
-
-    nats: float = 0.0
-    tokens: int = 0
-    steps: int = 0
-    gradient_norm: float = 0.0
-    seconds: float = 0.0  # in steps alone
-    reported_at: float = field(default_factory=time.monotonic)
-
-    def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float) -> None:
-        """Add one step."""
-        self.nats += nats
-        self.tokens += tokens
-        self.steps += 1
-        self.gradient_norm += gradient_norm
-        self.seconds += seconds
 
 
 class Trainer:
@@ -118,9 +65,9 @@ class Trainer:
         self.budget = self._budget()
         self._started = started
         self._dtype = PRECISIONS[config.machine.precision]
-        self._optimizer = _optimizer(model, config)
+        self._optimizer = make_optimizer(model, config.optimization)
         self._state: list[State] = model.initial_state(options.batch_size)
-        self._recent = _Recent()
+        self._recent = Recent()
         self._saving_seconds = 0.0
         self._saved_at = time.monotonic()
         self._validating_seconds = 0.0
@@ -132,17 +79,8 @@ class Trainer:
         self.figures.is_finished = False
         self._started -= self.figures.seconds
         self.model.load_state_dict(dict(checkpoint.weights))
-        for name, parameter in self.model.named_parameters():
-            moments = ("step", "exp_avg", "exp_avg_sq")
-            saved = {moment: checkpoint.training.get(f"optimizer.{name}.{moment}") for moment in moments}
-            if None not in saved.values():  # before the first step there are none
-                self._optimizer.state[parameter] = {
-                    moment: tensor.to(parameter.device) for moment, tensor in saved.items() if tensor is not None
-                }
-        self._state = [
-            type(layer)(*(checkpoint.training[f"hidden.{i}.{name}"].to(part) for name, part in layer._asdict().items()))
-            for i, layer in enumerate(self._state)
-        ]
+        restore_optimizer(self._optimizer, self.model, checkpoint.training)
+        self._state = restored_hidden(self._state, checkpoint.training)
         self.run.rewind_log(self.figures.step)
 
     @property
@@ -248,7 +186,7 @@ class Trainer:
             tokens_per_second=recent.tokens / recent.seconds,
         )
         self.run.log(report.to_json())
-        self._recent = _Recent()
+        self._recent = Recent()
         self._reserve(report.tokens_per_second)
         return report
 
@@ -296,13 +234,7 @@ class Trainer:
 
     def _save_last(self) -> None:
         begun = time.monotonic()
-        training = {
-            f"hidden.{i}.{name}": part for i, layer in enumerate(self._state) for name, part in layer._asdict().items()
-        }
-        for name, parameter in self.model.named_parameters():
-            moments = self._optimizer.state.get(parameter, {})
-            training |= {f"optimizer.{name}.{moment}": tensor for moment, tensor in moments.items()}
-        self.run.save_last(self._checkpoint(training))
+        self.run.save_last(self._checkpoint(resumable_tensors(self._optimizer, self.model, self._state)))
         self._saved_at = time.monotonic()
         self._saving_seconds = self._saved_at - begun
 
@@ -334,14 +266,3 @@ class Trainer:
             validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
             validating = self._validating_seconds or validated / FORWARD_SPEED / tokens_per_second
             self.budget.reserve = validating + self._saving_seconds
-
-
-def _optimizer(model: LanguageModel, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return AdamW with decay on the matrices alone (Loshchilov & Hutter 2019)."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": config.optimization.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.optimization.learning_rate, betas=BETAS, fused=True)

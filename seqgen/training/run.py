@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,8 +47,10 @@ class Run:
             UsageError: the name is taken, or cannot be one.
             CheckpointError: the folder cannot be made.
         """
-        folder = checkpoints_dir / (check_name(name) if name else _free_name(checkpoints_dir, sources))
         refuse_taken(checkpoints_dir, name, overwrite=overwrite)
+        folder = checkpoints_dir / (name or _name_from(sources))
+        if name is None and not overwrite:
+            folder = _numbered(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE):
@@ -143,11 +146,13 @@ def refuse_taken(checkpoints_dir: Path, name: str | None, *, overwrite: bool) ->
         )
 
 
-def _free_name(checkpoints_dir: Path, sources: Iterable[str]) -> str:
-    """Return a name made from the first source, with a number if it is taken."""
+def _name_from(sources: Iterable[str]) -> str:
+    """Return a name made from the first source."""
     source = next(iter(sources)).removeprefix("builtin:")
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().stem).strip("-._") or "run"
-    number = 1
-    while (checkpoints_dir / (name := stem if number == 1 else f"{stem}-{number}")).exists():
-        number += 1
-    return name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().stem).strip("-._") or "run"
+
+
+def _numbered(folder: Path) -> Path:
+    """Return the folder, with the first free number behind its name if it is taken."""
+    numbers = chain([""], (f"-{number}" for number in count(2)))
+    return next(path for number in numbers if not (path := folder.with_name(folder.name + number)).exists())

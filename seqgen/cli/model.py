@@ -1,0 +1,30 @@
+"""The trained model that a command works with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqgen.config import FoldersConfig
+
+if TYPE_CHECKING:
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.model.language_model import LanguageModel
+
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(help="A run's name, or a checkpoint file.", metavar="NAME|FILE", show_default="the newest run"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load(checkpoint: str | None) -> "tuple[Path, Checkpoint, LanguageModel]":
+    """Return the file that is meant, its content and its model."""
+    from seqgen.model.hardware import keep_freed_memory, resolve_device
+
+    keep_freed_memory()
+    from seqgen.checkpoint import Checkpoint, find
+
+    path = find(checkpoint, Path(FoldersConfig().checkpoints_dir))
+    loaded = Checkpoint.read(path)
+    return path, loaded, loaded.model(resolve_device("auto"))

@@ -1,0 +1,95 @@
+"""`seqgen sample`."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqgen import files
+from seqgen.cli import display
+from seqgen.cli.model import CheckpointOption, JsonOption, load
+from seqgen.cli.options import options_from
+from seqgen.config import SamplingConfig
+from seqgen.errors import CorpusError, SeqgenError
+
+if TYPE_CHECKING:
+    from seqgen.sampling.sampler import Sample
+
+SEPARATOR = "---\n"
+
+
+@options_from(sampling=SamplingConfig)
+def sample(
+    sampling: SamplingConfig,
+    checkpoint: CheckpointOption = None,
+    output: Annotated[list[Path] | None, typer.Option(help="Write to this file instead.", metavar="FILE")] = None,
+    omit_prime: Annotated[bool, typer.Option("--omit-prime", help="Leave the prime out of the samples.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write new text with a trained model."""
+    prime = _read_prime(sampling.prime)
+    source, loaded, model = load(checkpoint)
+    from seqgen.sampling.sampler import Sample
+    from seqgen.sampling.sampler import sample as write_samples
+
+    seed = secrets.randbelow(2**31) if sampling.seed is None else sampling.seed
+    display.note(f"{source}, seed {seed}")
+    samples = [Sample(seed + index) for index in range(sampling.num_samples)]
+    prime = loaded.level.normalise(prime)
+    texts = ["" if omit_prime else prime] * sampling.num_samples
+    is_streamed = sampling.num_samples == 1 and not (as_json or output)
+    if is_streamed:
+        display.write_result(texts[0])
+    last = texts[0]
+    for index, text in write_samples(model, loaded.level, prime, sampling, samples):
+        if is_streamed:
+            display.write_result(text)
+            last = text
+        else:
+            texts[index] += text
+    if is_streamed:
+        display.write_result(_missing_newline(last))
+        return
+    result = _as_json(samples, texts, prime) if as_json else SEPARATOR.join(t + _missing_newline(t) for t in texts)
+    for path in output or []:
+        _write(path, result)
+        display.note(f"written to {path}")
+    if not output:
+        display.write_result(result)
+
+
+def _read_prime(prime: str) -> str:
+    """Return the prime itself, or the text of the file that it names with @."""
+    if not prime.startswith("@"):
+        return prime
+    path = Path(prime[1:])
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CorpusError(f"the prime {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"the prime {path} is not UTF-8 text (byte offset {error.start}): convert it first"
+        ) from error
+
+
+def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
+    """Return one JSON object a line."""
+    objects = (
+        {"text": text, "prime": prime, "tokens": sample.tokens, "nats": sample.nats, "seed": sample.seed}
+        for sample, text in zip(samples, texts, strict=True)
+    )
+    return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)
+
+
+def _missing_newline(text: str) -> str:
+    return "" if text.endswith("\n") else "\n"
+
+
+def _write(path: Path, result: str) -> None:
+    try:
+        files.replace(path, result.encode("utf-8"))
+    except OSError as error:
+        raise SeqgenError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,168 @@
+"""`seqgen train`."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqgen.cli import display
+from seqgen.cli.options import defaults_from_file, given_options, options_from
+from seqgen.cli.reporting import INTERRUPTED, reporting
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelConfig,
+    OptimizationConfig,
+    SamplingConfig,
+    TrainConfig,
+    flag,
+)
+from seqgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqgen.training.loop import Trainer
+
+BUDGETS = {"time", "epochs", "steps"}
+WITH_RESUME = {"resume", "device", "quiet", "verbose", *BUDGETS, *(item.name for item in fields(FoldersConfig))}
+
+
+@options_from(
+    corpus=CorpusConfig,
+    model=ModelConfig,
+    optimization=OptimizationConfig,
+    budget=BudgetConfig,
+    machine=MachineConfig,
+    folders=FoldersConfig,
+)
+def train(
+    context: typer.Context,
+    corpus: CorpusConfig,
+    model: ModelConfig,
+    optimization: OptimizationConfig,
+    budget: BudgetConfig,
+    machine: MachineConfig,
+    folders: FoldersConfig,
+    name: Annotated[
+        str | None, typer.Option(help="The run's name.", metavar="NAME", show_default="from the corpus")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+    resume: Annotated[str | None, typer.Option(help="Go on with the run of this name.", metavar="NAME")] = None,
+    config: Annotated[  # noqa: ARG001  # its callback has done the work
+        Path | None,
+        typer.Option(
+            help="Take options from this TOML file; the command line wins.",
+            metavar="FILE.toml",
+            is_eager=True,
+            callback=reporting()(defaults_from_file),
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Tell nothing but errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell more.")] = False,
+) -> None:
+    """Train a model on a corpus, or go on training one."""
+    from seqgen.model.hardware import keep_freed_memory
+
+    given = given_options(context)
+    say = _ignore if quiet else display.note
+    if resume is None and not corpus.corpus:
+        raise UsageError("name what to learn from with --corpus, as in --corpus FILE or --corpus builtin:python-docs")
+    if unfit := sorted(given - WITH_RESUME) if resume else []:
+        raise UsageError(
+            f"--resume takes all options from the run; {', '.join(map(flag, unfit))} cannot be given with it"
+        )
+    keep_freed_memory()
+    from seqgen.training import session
+
+    with display.waiting("reading the corpus", is_quiet=quiet):
+        if resume is None:
+            requested = TrainConfig(
+                corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine
+            )
+            trainer = session.start(requested, name, folders, say, overwrite=overwrite)
+        else:
+            larger = budget if given & BUDGETS else None
+            device = machine.device if "device" in given else None
+            again = session.resume(resume, larger, device, folders, say)
+            if again is None:
+                say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
+                return
+            trainer = again
+    _train(trainer, quiet=quiet, verbose=verbose)
+
+
+def _train(trainer: "Trainer", *, quiet: bool, verbose: bool) -> None:
+    """Train to the end or to an interruption, and say what came of it."""
+    from seqgen.training.curve import draw_curve
+
+    name = trainer.run.name
+    with (
+        _interruption() as is_interrupted,
+        display.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown,
+    ):
+        for report in trainer.train(is_interrupted):
+            shown.show(report)
+            if shown.is_live and report.valid_nats is not None:
+                shown.show_sample(_short_sample(trainer))
+    draw_curve(trainer.run)
+    if not trainer.figures.is_finished:
+        if not quiet:
+            display.note(
+                f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume {name}"
+            )
+        raise typer.Exit(INTERRUPTED)
+    if not quiet:
+        _conclude(trainer)
+
+
+def _conclude(trainer: "Trainer") -> None:
+    """Say how good the best model is, where it is, and what to do next."""
+    from seqgen.checkpoint import BEST, Checkpoint
+    from seqgen.evaluation.report import Evaluation
+
+    path = trainer.run.folder / BEST
+    best = Checkpoint.read(path).model(trainer.config.machine.device)
+    evaluation = Evaluation.of(best, trainer.store.valid, path.name).to_json()
+    display.note(
+        f"{trainer.figures.step:,} steps in {display.duration(trainer.figures.seconds)}; the best model, of step "
+        f"{trainer.figures.best_step:,}, has a validation loss of {evaluation['nats_per_token']:.4f} nats per token, "
+        f"{evaluation['bits_per_character']:.4f} bits per character"
+    )
+    display.note(f"saved as {path}; now try: seqgen sample --checkpoint {trainer.run.name} --length 300")
+
+
+def _short_sample(trainer: "Trainer") -> str:
+    """Return a few lines from the model as it is now; its random numbers are its own."""
+    from seqgen.sampling.sampler import Sample, sample
+
+    trainer.model.eval()
+    config, samples = SamplingConfig(length=200), [Sample(trainer.figures.step)]
+    text = "".join(new.text for new in sample(trainer.model, trainer.store.level, "", config, samples))
+    trainer.model.train()
+    return text
+
+
+def _ignore(text: str) -> None:
+    del text
+
+
+@contextmanager
+def _interruption() -> Iterator[Callable[[], bool]]:
+    """Lend a function that tells whether Ctrl-C or SIGTERM has come since."""
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        received.append(number)
+
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

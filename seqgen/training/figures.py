@@ -1,0 +1,58 @@
+"""The figures of a run: what its log tells, what its checkpoint keeps, and what is counted in between."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Report:
+    """One line of the log; `train_nats` and `gradient_norm` are means since the line before."""
+
+    step: int
+    epoch: float
+    tokens: int
+    seconds: float
+    train_nats: float
+    valid_nats: float | None
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass
+class Figures:
+    """What a run knows of itself, beside its tensors; kept in the checkpoint."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    valid_nats: float | None = None
+    best_valid_nats: float | None = None
+    best_step: int | None = None
+    validations_since_best: int = 0
+    is_finished: bool = False
+
+
+@dataclass
+class Recent:
+    """What happened since the last report."""
+
+    nats: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    gradient_norm: float = 0.0
+    seconds: float = 0.0  # in steps alone
+    reported_at: float = field(default_factory=time.monotonic)
+
+    def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float) -> None:
+        """Add one step."""
+        self.nats += nats
+        self.tokens += tokens
+        self.steps += 1
+        self.gradient_norm += gradient_norm
+        self.seconds += seconds

@@ -1,0 +1,29 @@
+"""How the benchmarks measure: in pairs, and the median of the ratios."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long an action takes, by the wall clock."""
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def in_pairs(ours: Callable[[], object], reference: Callable[[], object], pairs: int = 5) -> tuple[float, float, float]:
+    """Return median seconds of ours and of the reference, and the median ratio reference / ours, after a warm-up."""
+    ours()
+    reference()
+    times = [(seconds(ours), seconds(reference)) for _ in range(pairs)]
+    return (
+        median(mine for mine, _ in times),
+        median(theirs for _, theirs in times),
+        median(theirs / mine for mine, theirs in times),
+    )
+
+
+def row(name: str, ours: str, reference: str, ratio: float | None = None) -> None:
+    """Print a line of the table."""
+    print(f"{name:<46} {ours:>22} {reference:>34} {'' if ratio is None else f'{ratio:.1f} x':>8}", flush=True)

@@ -1,0 +1,55 @@
+"""What the README says to type works: every command of it runs, with less to train."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RHYME, runner
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+LESS = ["--steps", "3", "--hidden-size", "16"]
+
+
+def commands():
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("seqgen ")]
+
+
+def lessened(arguments):
+    """Return the arguments of a short training in place of those of a long one."""
+    if arguments[0] != "train" or "--resume" in arguments:
+        return arguments
+    budget = next((i for i, argument in enumerate(arguments) if argument in {"--time", "--epochs", "--steps"}), None)
+    return (arguments if budget is None else arguments[:budget] + arguments[budget + 2 :]) + LESS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "poems.txt").write_text(RHYME * 20, encoding="utf-8")
+    (folder / "unseen.txt").write_text(RHYME, encoding="utf-8")
+    return folder
+
+
+def test_every_command_of_the_readme_runs(folder):
+    assert len(commands()) >= 6
+    for arguments in commands():
+        done = runner(folder)(*lessened(arguments))
+        assert done.returncode == 0, (arguments, done.stderr)
+
+
+def test_the_python_of_the_readme_runs(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(code, {})  # our own README
+    assert capsys.readouterr().out
+
+
+def test_every_option_has_its_place_in_the_table_of_options(cli):
+    table = README[README.index("| To ") :]
+    for command in ("train", "sample", "evaluate"):
+        for option in set(re.findall(r"--[a-z-]+", cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
+            assert f"`{option}" in table, (command, option)

@@ -1,0 +1,49 @@
+"""The defaults that fit."""
+
+import pytest
+
+from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
+from seqgen.corpus.store import Plan, Store
+from seqgen.training.recipe import MAX_DROPOUT, resolve
+from tests.conftest import RHYME
+
+
+@pytest.fixture
+def store(tmp_path):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 100)
+    return Store.prepare(Plan.of(CorpusConfig(corpus=(str(tmp_path / "rhyme.txt"),))), tmp_path)
+
+
+def resolved(store, **groups):
+    return resolve(TrainConfig(machine=MachineConfig(device="cpu"), **groups), store)[0]
+
+
+def test_every_hole_is_filled_and_what_was_given_stays(store):
+    config = resolved(store, model=ModelConfig(hidden_size=24), optimization=OptimizationConfig(learning_rate=0.5))
+    assert (config.model.hidden_size, config.optimization.learning_rate) == (24, 0.5)
+    assert config.budget.time == "10m"
+    assert (config.corpus.level, config.machine.device) == ("character", "cpu")
+    assert config.machine.precision in {"float32", "bfloat16"}
+    for group in (config.model, config.optimization):
+        assert not any(group.is_open(name) for name in vars(group))
+
+
+def test_a_longer_time_gets_a_larger_model(store):
+    sizes = [resolved(store, budget=BudgetConfig(time=time)).model.hidden_size for time in ("5s", "80s", "1h")]
+    assert sizes == sorted(set(sizes))
+
+
+def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_alone(store, monkeypatch):
+    monkeypatch.setattr("seqgen.training.recipe._tokens_per_second", None)  # must not be asked
+    assert resolved(store, budget=BudgetConfig(steps=50)) == resolved(store, budget=BudgetConfig(steps=50))
+
+
+def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
+    rates = [resolved(store, budget=BudgetConfig(epochs=epochs)).model.dropout for epochs in (1, 2, 8, 10**6)]
+    assert rates[0] == 0
+    assert rates == sorted(set(rates))
+    assert rates[-1] == MAX_DROPOUT
+
+
+def test_tied_weights_get_an_embedding_of_the_hidden_size(store):
+    assert resolved(store, model=ModelConfig(tie_weights=True, hidden_size=24)).model.embedding_size == 24
