@@ -1,63 +1,69 @@
 """A training step with all that `seqgen train` does, against `nn.LSTM` in float32 in a plain loop."""
 
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, ModelConfig, OptimizationConfig, TrainConfig
 from seqgen.training import session
-from tests.benchmarks.measure import in_pairs, row
+from tests.benchmarks.measure import row, seconds
 
-BATCH_SIZE, SEQUENCE_LENGTH, STEPS = 64, 128, 8
-
-
-def reference_steps(hidden_size: int, num_layers: int, vocabulary_size: int) -> None:
-    embedding, output = nn.Embedding(vocabulary_size, hidden_size), nn.Linear(hidden_size, vocabulary_size)
-    lstm = nn.LSTM(hidden_size, hidden_size, num_layers)
-    parameters = [*embedding.parameters(), *lstm.parameters(), *output.parameters()]
-    optimizer, state = torch.optim.AdamW(parameters), None
-    tokens = torch.from_numpy(
-        np.random.default_rng(0).integers(vocabulary_size, size=(SEQUENCE_LENGTH + 1, BATCH_SIZE))
-    )
-    for _ in range(STEPS):
-        hidden, state = lstm(embedding(tokens[:-1]), state)
-        state = tuple(part.detach() for part in state)
-        F.cross_entropy(output(hidden).flatten(0, 1), tokens[1:].flatten()).backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+BATCH_SIZE, SEQUENCE_LENGTH, STEPS = 64, 128, 10
 
 
-def our_steps(hidden_size: int, num_layers: int, folder: Path) -> None:
+class Reference:
+    """What every tutorial does."""
+
+    def __init__(self, hidden_size: int, num_layers: int, vocabulary_size: int) -> None:
+        self.embedding = nn.Embedding(vocabulary_size, hidden_size)
+        self.lstm = nn.LSTM(hidden_size, hidden_size, num_layers)
+        self.output = nn.Linear(hidden_size, vocabulary_size)
+        self.parameters = [p for m in (self.embedding, self.lstm, self.output) for p in m.parameters()]
+        self.optimizer = torch.optim.AdamW(self.parameters)
+        self.tokens = torch.randint(vocabulary_size, (SEQUENCE_LENGTH + 1, BATCH_SIZE))
+
+    def steps(self) -> None:
+        state = None
+        for _ in range(STEPS):
+            hidden, state = self.lstm(self.embedding(self.tokens[:-1]), state)
+            state = tuple(part.detach() for part in state)
+            F.cross_entropy(self.output(hidden).flatten(0, 1), self.tokens[1:].flatten()).backward()
+            nn.utils.clip_grad_norm_(self.parameters, 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+
+
+def our_speeds(hidden_size: int, num_layers: int, folder: Path) -> Iterator[float]:
+    """Yield the tokens per second that the training itself reports."""
     requested = TrainConfig(
         corpus=CorpusConfig(corpus=("builtin:python-docs",)),
-        model=ModelConfig(num_layers=num_layers, hidden_size=hidden_size, embedding_size=hidden_size),
+        model=ModelConfig(num_layers=num_layers, hidden_size=hidden_size, embedding_size=hidden_size, dropout=0.0),
         optimization=OptimizationConfig(batch_size=BATCH_SIZE, sequence_length=SEQUENCE_LENGTH),
         budget=BudgetConfig(steps=10**6),
     )
-    folders = FoldersConfig(checkpoints_dir=str(folder / f"{time.monotonic_ns()}"), data_dir=str(folder))
+    folders = FoldersConfig(checkpoints_dir=str(folder), data_dir=str(folder))
     trainer = session.start(requested, None, folders, lambda _: None, overwrite=False)
-    for _ in trainer.train(lambda: trainer.figures.step == STEPS):
-        pass
+    for report in trainer.train(lambda: False):
+        yield report.tokens_per_second
 
 
 def main() -> None:
     tokens = STEPS * BATCH_SIZE * SEQUENCE_LENGTH
     with tempfile.TemporaryDirectory() as name:
         for hidden_size, num_layers in ((512, 1), (512, 2)):
-            mine, theirs, ratio = in_pairs(
-                lambda h=hidden_size, n=num_layers: our_steps(h, n, Path(name)),
-                lambda h=hidden_size, n=num_layers: reference_steps(h, n, 121),
-                pairs=3,
-            )
+            speeds = our_speeds(hidden_size, num_layers, Path(name))
+            reference = Reference(hidden_size, num_layers, 121)
+            next(speeds)
+            reference.steps()
+            pairs = [(next(speeds), tokens / seconds(reference.steps)) for _ in range(5)]
             row(
                 f"train lstm {num_layers}x{hidden_size}, batch {BATCH_SIZE} x {SEQUENCE_LENGTH}",
-                f"{tokens / mine:,.0f} tokens/s",
-                f"nn.LSTM float32: {tokens / theirs:,.0f} tokens/s",
-                ratio,
+                f"{median(ours for ours, _ in pairs):,.0f} tokens/s",
+                f"nn.LSTM float32: {median(theirs for _, theirs in pairs):,.0f} tokens/s",
+                median(ours / theirs for ours, theirs in pairs),
             )
