@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_command_of_the_readme_runs(folder):
-    assert len(commands()) >= 6
+    assert len(commands()) >= 5
     for arguments in commands():
         done = runner(folder)(*lessened(arguments))
         assert done.returncode == 0, (arguments, done.stderr)
