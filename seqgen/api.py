@@ -41,7 +41,7 @@ class Model:
         level = self.checkpoint.level
         texts = [level.normalise(prime)] * config.num_samples
         samples = [Sample(seed + index) for index in range(config.num_samples)]
-        for index, text in sample(self._model, level, prime, config, samples):
+        for index, text in sample(self._model, level, prime, config, samples, self.checkpoint.unseen):
             texts[index] += text
         return texts
 

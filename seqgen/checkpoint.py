@@ -36,6 +36,7 @@ class Checkpoint:
         requested: the options as given; what the recipe chose is None.
         config: the options as resolved.
         level: the vocabulary.
+        unseen: ids that were never a target in training, so that they are never drawn.
         fingerprint: of the corpus trained on.
         figures: step, losses and other figures of the moment, plain JSON values.
         weights: the model's tensors by parameter name.
@@ -45,6 +46,7 @@ class Checkpoint:
     requested: TrainConfig
     config: TrainConfig
     level: Level
+    unseen: list[int]
     fingerprint: str
     figures: dict[str, Any]
     weights: Mapping[str, Tensor]
@@ -78,6 +80,7 @@ class Checkpoint:
             "requested": self.requested.to_flat(),
             "config": self.config.to_flat(),
             "level": self.level.to_json(),
+            "unseen": self.unseen,
             "fingerprint": self.fingerprint,
             "figures": self.figures,
         }
@@ -111,6 +114,7 @@ class Checkpoint:
                 TrainConfig.from_flat(content["requested"]),
                 TrainConfig.from_flat(content["config"]),
                 level_from_json(content["level"]),
+                content["unseen"],
                 content["fingerprint"],
                 content["figures"],
                 _with_prefix(tensors, "model."),

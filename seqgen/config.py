@@ -37,6 +37,7 @@ class Interval:
 COUNT = Interval(1)
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
+SEED = Interval(0, 2**31 - 1)
 DROP = Interval(0, 1, high_open=True)
 FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
@@ -201,7 +202,7 @@ class MachineConfig(Options):
         "auto",
         choices=("auto", "float32", "bfloat16"),
     )
-    seed: int = option("Fixes initial weights, order and dropout.", 1, metavar="N", bound=NOT_NEGATIVE)
+    seed: int = option("Fixes initial weights, order and dropout.", 1, metavar="N", bound=SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +234,7 @@ class SamplingConfig(Options):
         bound=SHARE,
     )
     stop: str | None = option("End a sample before this text.", metavar="TEXT")
-    seed: int | None = option("Fixes the samples; without it one is drawn, and told.", metavar="N", bound=NOT_NEGATIVE)
+    seed: int | None = option("Fixes the samples; without it one is drawn, and told.", metavar="N", bound=SEED)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,7 +16,7 @@ LAYERS = [
     ["corpus", "model"],
     ["levels", "cells"],
     ["config", "files"],
-    ["registry", "errors"],
+    ["registry", "errors", "process"],
 ]
 HEAVY = ["torch", "music21", "sentencepiece", "symusic", "matplotlib"]
 

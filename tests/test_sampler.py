@@ -26,7 +26,7 @@ def write(monkeypatch):
         monkeypatch.setattr(sampler, "generate", generate)
         samples = [Sample(seed) for seed in range(len(texts))]
         written = [[] for _ in texts]
-        for stream, text in sample(None, level, "", SamplingConfig(**options), samples):
+        for stream, text in sample(None, level, "", SamplingConfig(**options), samples, []):
             written[stream].append(text)
         return written, samples
 

@@ -1,7 +1,5 @@
 """Encoded corpora on disk."""
 
-import json
-
 import pytest
 
 from seqgen.config import CorpusConfig
@@ -32,6 +30,8 @@ def test_both_parts_hold_the_text_between_start_and_end(tmp_path):
     assert documents(store.train, store.level) == [(store.level.START, "abcdefghij" * 9, False)]
     assert documents(store.valid, store.level) == [(store.level.START, "abcdefghij", True)]
     assert (store.train.num_targets, store.valid.num_targets) == (90, 11)
+    assert store.valid.counts.tolist() == [0, 1] + [0] * 16 + [1] * 10
+    assert store.train.unseen == list(range(18))
     assert (store.valid.characters, store.valid.bytes) == (10, 10)
 
 
@@ -65,15 +65,18 @@ def test_the_same_content_is_prepared_once_and_other_content_anew(tmp_path):
     assert other_split.fingerprint != changed.fingerprint
 
 
-def test_a_store_without_its_description_is_built_again(tmp_path):
+@pytest.mark.parametrize("damaged", ["store.json", "train.ids", "valid.offsets.npy"])
+def test_a_store_that_is_not_whole_is_built_again(tmp_path, damaged):
     path = write(tmp_path, "a.txt", "some text here")
-    plan, _ = prepare(tmp_path, corpus=(path,))
-    description = tmp_path / "data" / "prepared" / plan.fingerprint / "store.json"
-    before = json.loads(description.read_text())
-    description.unlink()
-    prepare(tmp_path, corpus=(path,))
-    assert json.loads(description.read_text()) == before
-    assert sorted(p.name for p in description.parent.parent.iterdir()) == [plan.fingerprint]
+    plan, store = prepare(tmp_path, corpus=(path,))
+    expected = store.train.ids.tolist()
+    folder = tmp_path / "data" / "prepared" / plan.fingerprint
+    (folder / damaged).write_bytes((folder / damaged).read_bytes()[:-2])
+    for _ in range(2):
+        _, again = prepare(tmp_path, corpus=(path,))
+        assert again.train.ids.tolist() == expected
+        assert [p.name for p in folder.parent.iterdir()] == [plan.fingerprint]
+        (folder / damaged).unlink()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seqgen import __version__
+from seqgen import __version__, process
 from seqgen.cli.evaluate import evaluate
 from seqgen.cli.reporting import reporting
 from seqgen.cli.sample import sample
@@ -24,6 +24,7 @@ for command in (train, sample, evaluate):
 
 def main() -> None:
     """Run the command line."""
+    process.settle()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a narrow encoding cannot show must not end the program
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")

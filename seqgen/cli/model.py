@@ -20,10 +20,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def load(checkpoint: str | None) -> "tuple[Path, Checkpoint, LanguageModel]":
     """Return the file that is meant, its content and its model."""
-    from seqgen.model.hardware import keep_freed_memory, resolve_device
-
-    keep_freed_memory()
     from seqgen.checkpoint import Checkpoint, find
+    from seqgen.model.hardware import resolve_device
 
     path = find(checkpoint, Path(FoldersConfig().checkpoints_dir))
     loaded = Checkpoint.read(path)

@@ -43,7 +43,7 @@ def sample(
     if is_streamed:
         display.write_result(texts[0])
     last = texts[0]
-    for index, text in write_samples(model, loaded.level, prime, sampling, samples):
+    for index, text in write_samples(model, loaded.level, prime, sampling, samples, loaded.unseen):
         if is_streamed:
             display.write_result(text)
             last = text

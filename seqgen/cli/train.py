@@ -67,8 +67,6 @@ def train(
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell more.")] = False,
 ) -> None:
     """Train a model on a corpus, or go on training one."""
-    from seqgen.model.hardware import keep_freed_memory
-
     given = given_options(context)
     say = _ignore if quiet else display.note
     if resume is None and not corpus.corpus:
@@ -77,7 +75,6 @@ def train(
         raise UsageError(
             f"--resume takes all options from the run; {', '.join(map(flag, unfit))} cannot be given with it"
         )
-    keep_freed_memory()
     from seqgen.training import session
 
     with display.waiting("reading the corpus", is_quiet=quiet):
@@ -143,7 +140,9 @@ def _short_sample(trainer: "Trainer") -> str:
 
     trainer.model.eval()
     config, samples = SamplingConfig(length=200), [Sample(trainer.figures.step)]
-    text = "".join(new.text for new in sample(trainer.model, trainer.store.level, "", config, samples))
+    store = trainer.store
+    pieces = sample(trainer.model, store.level, "", config, samples, store.train.unseen)
+    text = "".join(piece.text for piece in pieces)
     trainer.model.train()
     return text
 

@@ -3,6 +3,9 @@
 Documents longer than a chunk are put one behind the other in a line of chunks, in an order drawn anew each epoch; the
 line is cut into `batch_size` streams of equal length, and each batch takes the next chunk of every stream. Shorter
 documents are batched whole, alike in length together, and these batches fall between the others at random.
+
+Where there are fewer documents than streams, too few begin for a model to learn what the start token means; there a
+stream that begins inside a document is given the start token as well, which then says that nothing is known yet.
 """
 
 from collections.abc import Iterator
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus.store import Part
+from seqgen.levels.base import Level
 
 PADDING = -1  # a target that is not scored
 
@@ -134,5 +138,7 @@ class Batches:
         scored = time < lengths
         positions = np.where(scored, begin + time, 0)
         inputs = self.part.ids[positions].astype(np.int64)
+        if len(self.part.offsets) <= self.batch_size:
+            inputs[0, fresh] = Level.START
         following = self.part.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
         return Batch(inputs, np.where(scored, following, PADDING), fresh, is_whole)

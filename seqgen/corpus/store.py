@@ -2,6 +2,7 @@
 
     data/prepared/FINGERPRINT/train.ids          the documents' ids, one after the other
     data/prepared/FINGERPRINT/train.offsets.npy  where each document begins, and the end of the last
+    data/prepared/FINGERPRINT/train.counts.npy   how often each token is predicted
     data/prepared/FINGERPRINT/valid.*            the same for the validation part
     data/prepared/FINGERPRINT/store.json         the level, and how much text each part holds
 
@@ -14,7 +15,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -40,12 +41,14 @@ class Part:
     Attributes:
         ids: token ids of all documents, shape (tokens,), memory-mapped.
         offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,).
+        counts: how often each token is a target, shape (vocabulary,).
         characters: how many characters the documents have.
         bytes: how many bytes they have in UTF-8.
     """
 
     ids: NDArray[Any]
     offsets: NDArray[np.int64]
+    counts: NDArray[np.int64]
     characters: int
     bytes: int
 
@@ -54,10 +57,16 @@ class Part:
         """How many tokens are predicted: all but the start tokens."""
         return len(self.ids) - (len(self.offsets) - 1)
 
+    @property
+    def unseen(self) -> list[int]:
+        """The tokens that are never a target: no model of this part can have learned when they come."""
+        return np.flatnonzero(self.counts == 0).tolist()
+
     @classmethod
     def write(cls, folder: Path, name: str, level: Level, pieces: Iterable[Piece]) -> Self:
         """Encode the pieces into files of this name in the folder."""
         offsets, characters, num_bytes = [0], 0, 0
+        counts = np.zeros(level.vocabulary_size, dtype=np.int64)
         with (folder / f"{name}.ids").open("wb") as file:
             for piece in pieces:
                 tokens = 1
@@ -65,21 +74,31 @@ class Part:
                 for chunk in piece.chunks():
                     ids = level.encode(chunk)
                     file.write(ids.tobytes())
+                    counts += np.bincount(ids, minlength=level.vocabulary_size)
                     tokens += len(ids)
                     characters += len(chunk)
                     num_bytes += len(chunk.encode("utf-8"))
                 if piece.is_ended:
                     file.write(level.dtype.type(level.END).tobytes())
+                    counts[level.END] += 1
                     tokens += 1
                 offsets.append(offsets[-1] + tokens)
         np.save(folder / f"{name}.offsets.npy", np.array(offsets, dtype=np.int64))
+        np.save(folder / f"{name}.counts.npy", counts)
         return cls.open(folder, name, level, {"characters": characters, "bytes": num_bytes})
 
     @classmethod
     def open(cls, folder: Path, name: str, level: Level, extent: dict[str, int]) -> Self:
-        """Map the files that `write` made."""
+        """Map the files that `write` made.
+
+        Raises:
+            ValueError: a file is not as long as it was written.
+        """
         ids = np.memmap(folder / f"{name}.ids", dtype=level.dtype, mode="r")
-        return cls(ids, np.load(folder / f"{name}.offsets.npy"), extent["characters"], extent["bytes"])
+        offsets, counts = (np.load(folder / f"{name}.{array}.npy") for array in ("offsets", "counts"))
+        if len(ids) != offsets[-1]:
+            raise ValueError(f"{name}.ids holds {len(ids)} tokens instead of {offsets[-1]}")
+        return cls(ids, offsets, counts, extent["characters"], extent["bytes"])
 
     @property
     def extent(self) -> dict[str, int]:
@@ -142,8 +161,9 @@ class Store:
         """
         folder = data_dir / "prepared" / plan.fingerprint
         try:
-            if not (folder / "store.json").exists():
-                _build(plan, folder)
+            with suppress(FileNotFoundError, ValueError, KeyError):  # not there, or not whole
+                return cls._open(folder)
+            _build(plan, folder)
             return cls._open(folder)
         except OSError as error:
             raise CorpusError(
@@ -170,7 +190,7 @@ def _build(plan: Plan, folder: Path) -> None:
         }
         content = json.dumps({"level": level.to_json(), **extents})
         (building / "store.json").write_text(content, encoding="utf-8")
-        if folder.exists():  # left by a copy that lost its store.json
+        if folder.exists():  # but could not be opened
             shutil.rmtree(folder)
         building.replace(folder)
     finally:

@@ -1,18 +1,10 @@
-"""What this machine computes with: device, precision and memory."""
-
-import ctypes
-import platform
+"""What this machine computes with: device and precision."""
 
 import torch
 
 from seqgen.errors import UsageError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-# mallopt(3): the numbers of its parameters.
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_MAX = -4
-_M_ARENA_MAX = -8
 
 
 def resolve_device(name: str) -> str:
@@ -44,17 +36,3 @@ def _multiplies_bfloat16(device: str) -> bool:
     # Private, but the only word on it; where a torch lacks them, float32 is right as well.
     checks = [getattr(torch.cpu, check, None) for check in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")]
     return device == "cpu" and any(bool(check()) for check in checks if check is not None)
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc's malloc not to hand large blocks back to the system only to ask for them again at the next step.
-
-    Each such block costs a page fault for every 4 KiB of it, more time than the arithmetic on it. Call it before torch
-    allocates. With another C library nothing is done.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_M_MMAP_MAX, 0)
-    libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-    libc.mallopt(_M_ARENA_MAX, 1)

@@ -28,8 +28,15 @@ class LanguageModel(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
 
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw the initial weights; the logits begin near zero, so that the first loss is that of a fair guess."""
+    def initialise(self, generator: torch.Generator, counts: Tensor) -> None:
+        """Draw the initial weights; the output's bias begins with how often each token comes.
+
+        The first loss is then that of guessing by frequency, and tokens that never come begin as unlikely as they are.
+
+        Args:
+            generator: the source of randomness.
+            counts: how often each token is a target, shape (vocabulary_size,).
+        """
         for cell in self.stack.cells:
             cell.initialise(generator)
         if self.config.tie_weights:
@@ -38,7 +45,7 @@ class LanguageModel(nn.Module):
             self.embedding.normal_(generator=generator)
             bound = self.config.hidden_size**-0.5
             self.output_weight.uniform_(-bound, bound, generator=generator)
-        self.output_bias.zero_()
+        self.output_bias.copy_((counts + 1.0).log() - (counts + 1.0).sum().log())
 
     @property
     def device(self) -> torch.device:

@@ -61,7 +61,12 @@ class _Writer:
 
 
 def sample(
-    model: LanguageModel, level: Level, prime: str, config: SamplingConfig, samples: Sequence[Sample]
+    model: LanguageModel,
+    level: Level,
+    prime: str,
+    config: SamplingConfig,
+    samples: Sequence[Sample],
+    unseen: Sequence[int],
 ) -> Iterator[Increment]:
     """Write the samples, yielding text as it comes.
 
@@ -71,10 +76,11 @@ def sample(
         prime: the text that each sample goes on from.
         config: length, temperature, filters and stop text.
         samples: one a stream, with its seed; tokens and nats are counted on the way.
+        unseen: ids that are never drawn, as the model has not seen when they come.
     """
     writers = [_Writer(level.decoder(), config.stop) for _ in samples]
     ids = [level.START, *map(int, level.encode(prime))]
-    draws = generate(model, ids, [s.seed for s in samples], config, forbidden=[level.START])
+    draws = generate(model, ids, [s.seed for s in samples], config, unseen)
     for _, draw in zip(range(config.length), draws, strict=False):
         drawn = zip(samples, writers, draw.ids.tolist(), draw.nats.tolist(), strict=True)
         for index, (written, writer, token, nats) in enumerate(drawn):

@@ -244,6 +244,7 @@ class Trainer:
             requested=self.requested,
             config=self.config,
             level=self.store.level,
+            unseen=self.store.train.unseen,
             fingerprint=self.store.fingerprint,
             figures=asdict(self.figures),
             weights=self.model.state_dict(),

@@ -105,7 +105,7 @@ def _tokens_per_second(
 ) -> float:
     """Return the training speed, from two steps of a throw-away model after a first that warms up."""
     model = LanguageModel(replace(config, dropout=0.0), vocabulary_size).to(machine.device)
-    model.initialise(torch.Generator().manual_seed(0))
+    model.initialise(torch.Generator().manual_seed(0), torch.ones(vocabulary_size))
     shape = (optimization.sequence_length, optimization.batch_size)
     ids = torch.zeros(shape, dtype=torch.long, device=machine.device)
     for step in range(3):

@@ -43,7 +43,7 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     for reason in reasons:
         say(reason)
     model = LanguageModel(config.model, store.level.vocabulary_size)
-    model.initialise(torch.Generator().manual_seed(config.machine.seed % 2**63))
+    model.initialise(torch.Generator().manual_seed(config.machine.seed), torch.from_numpy(store.train.counts))
     run = Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite)
     run.write_config(config)
     return Trainer(model.to(config.machine.device), store, requested, config, run, started)

@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks` prints the table."""
 
-from seqgen.model.hardware import keep_freed_memory
+from seqgen import process
 
-keep_freed_memory()  # as `seqgen train` does, before torch allocates
+process.settle()  # as `seqgen train` does, before torch allocates
 
 from tests.benchmarks import commands, encoding, training  # noqa: E402
 from tests.benchmarks.measure import row  # noqa: E402
