@@ -112,6 +112,7 @@ def _train(trainer: "Trainer", *, quiet: bool, verbose: bool) -> None:
         if not quiet:
             display.note(
                 f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume {name}"
+                f"{_elsewhere(trainer)}"
             )
         raise typer.Exit(INTERRUPTED)
     if not quiet:
@@ -120,18 +121,46 @@ def _train(trainer: "Trainer", *, quiet: bool, verbose: bool) -> None:
 
 def _conclude(trainer: "Trainer") -> None:
     """Say how good the best model is, where it is, and what to do next."""
-    from seqgen.checkpoint import BEST, Checkpoint
-    from seqgen.evaluation.report import Evaluation
-
-    path = trainer.run.folder / BEST
-    best = Checkpoint.read(path).model(trainer.config.machine.device)
-    evaluation = Evaluation.of(best, trainer.store.valid, path.name).to_json()
+    figures, patience = trainer.figures, trainer.config.budget.patience
+    if figures.validations_since_best >= patience:
+        display.note(f"stopped early: the validation loss has not fallen for {patience} validations (--patience)")
+    with display.waiting("scoring the best model", is_quiet=False):
+        loss = _best_loss(trainer)
     display.note(
-        f"{trainer.figures.step:,} steps in {display.duration(trainer.figures.seconds)}; the best model, of step "
-        f"{trainer.figures.best_step:,}, has a validation loss of {evaluation['nats_per_token']:.4f} nats per token, "
-        f"{evaluation['bits_per_character']:.4f} bits per character"
+        f"{figures.step:,} steps in {display.duration(figures.seconds)}; the best model, of step "
+        f"{figures.best_step:,}, has a validation loss of {loss}"
     )
-    display.note(f"saved as {path}; now try: seqgen sample --checkpoint {trainer.run.name} --length 300")
+    display.note(f"saved as {trainer.run.best}; now try: seqgen sample --checkpoint {_named(trainer)} --length 300")
+
+
+def _best_loss(trainer: "Trainer") -> str:
+    """Return what `seqgen evaluate` will say of the best model; of a long validation part only an estimate."""
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.evaluation.report import Evaluation
+    from seqgen.training.loop import MAX_VALIDATION_TOKENS
+
+    valid = trainer.store.valid
+    if valid.num_targets > MAX_VALIDATION_TOKENS:
+        return (
+            f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated from about {MAX_VALIDATION_TOKENS:,} of "
+            f"{valid.num_targets:,} tokens; seqgen evaluate scores them all"
+        )
+    best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
+    evaluation = Evaluation.of(best, valid, "validation").to_json()
+    return (
+        f"{evaluation['nats_per_token']:.4f} nats per token, {evaluation['bits_per_character']:.4f} bits per character"
+    )
+
+
+def _named(trainer: "Trainer") -> str:
+    """Return what `--checkpoint` finds the run by."""
+    return str(trainer.run.folder) if _elsewhere(trainer) else trainer.run.name
+
+
+def _elsewhere(trainer: "Trainer") -> str:
+    """Return the option that names the folder of runs, where it is not the usual one."""
+    folder = trainer.run.folder.parent
+    return "" if folder == Path(FoldersConfig().checkpoints_dir) else f" --checkpoints-dir {folder}"
 
 
 def _short_sample(trainer: "Trainer") -> str:

@@ -33,6 +33,11 @@ class Run:
         """What `--resume` and `--checkpoint` call it."""
         return self.folder.name
 
+    @property
+    def best(self) -> Path:
+        """The file of the best model."""
+        return self.folder / BEST
+
     @classmethod
     def create(cls, checkpoints_dir: Path, name: str | None, sources: Iterable[str], *, overwrite: bool) -> Self:
         """Make the folder of a new run.
@@ -94,7 +99,7 @@ class Run:
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Replace the best model."""
-        checkpoint.write(self.folder / BEST)
+        checkpoint.write(self.best)
 
     def write_config(self, config: TrainConfig) -> None:
         """Write every option as resolved, so that `--config` can take it."""
