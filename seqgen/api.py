@@ -9,6 +9,7 @@ from seqgen.config import FoldersConfig, SamplingConfig
 from seqgen.corpus.sources import Text
 from seqgen.corpus.split import Piece, Survey
 from seqgen.corpus.store import encoded
+from seqgen.errors import CorpusError
 from seqgen.evaluation.report import Evaluation
 from seqgen.model.hardware import resolve_device
 from seqgen.sampling.sampler import Sample, sample
@@ -46,7 +47,13 @@ class Model:
         return texts
 
     def score(self, text: str) -> dict[str, Any]:
-        """Return how well the model predicts a text, with the keys of `seqgen evaluate --json`."""
+        """Return how well the model predicts a text, with the keys of `seqgen evaluate --json`.
+
+        Raises:
+            CorpusError: the text is empty.
+        """
+        if not text:
+            raise CorpusError("an empty text cannot be scored: there is nothing to predict")
         survey = Survey.of(Text("text", self.checkpoint.level.normalise(text)))
         with encoded(self.checkpoint.level, [Piece(survey)]) as part:
             return Evaluation.of(self._model, part, "text").to_json()

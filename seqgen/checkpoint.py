@@ -165,7 +165,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # not a mapping; cloned, or Windows could not replace the file
     except FileNotFoundError:
         raise CheckpointError(f"there is no file {path}") from None
     except OSError as error:
@@ -183,9 +183,10 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _other_files(path: Path) -> str:
     """Return the sentence that offers what can be used in place of a damaged file."""
-    others = [path.with_name(name) for name in (BEST, PREVIOUS, LAST)]
-    usable = [str(other) for other in others if other != path and other.is_file()]
-    return f"; instead there is {' and '.join(usable)}" if usable else ""
+    other = path.with_name({LAST: PREVIOUS, BEST: LAST}.get(path.name, BEST))
+    if other == path or not other.is_file():
+        return ""
+    return f"; instead there is {other}, which can be copied to its place"
 
 
 def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

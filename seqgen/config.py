@@ -26,17 +26,18 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
-        return above and below and math.isfinite(value)
+        return above and below and not (isinstance(value, float) and math.isinf(value))
 
     def __str__(self) -> str:
         if self.high == math.inf:
-            return f"{'above' if self.low_open else 'at least'} {self.low:g}"
-        return f"in {'(' if self.low_open else '['}{self.low:g}, {self.high:g}{')' if self.high_open else ']'}"
+            return f"{'above' if self.low_open else 'at least'} {self.low}"
+        return f"in {'(' if self.low_open else '['}{self.low}, {self.high}{')' if self.high_open else ']'}"
 
 
 COUNT = Interval(1)
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
+BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
 SEED = Interval(0, 2**31 - 1)
 DROP = Interval(0, 1, high_open=True)
 FRACTION = Interval(0, 1, low_open=True, high_open=True)
@@ -78,7 +79,8 @@ _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
 def _check_type(name: str, value: Any, annotated: Any) -> None:
     """Refuse a value of another type: the command line has checked that, a file or a caller has not."""
     accepted, words = next(_TYPES[kind] for kind in (annotated, *get_args(annotated)) if kind in _TYPES)
-    if not all(type(item) in accepted for item in (value if isinstance(value, tuple) else (value,))):
+    is_several = annotated == tuple[str, ...] and isinstance(value, tuple)
+    if not all(type(item) in accepted for item in (value if is_several else (value,))):
         raise UsageError(f"{flag(name)} must be {words}, got {value!r}")
 
 
@@ -115,7 +117,7 @@ class Options:
                 continue
             _check_type(item.name, value, types[item.name])
             if bound is not None and value not in bound:
-                raise UsageError(f"{flag(item.name)} must be {bound}, got {value:g}")
+                raise UsageError(f"{flag(item.name)} must be {bound}, got {value}")
             if choices and value not in choices:
                 raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {value!r}")
 
@@ -185,7 +187,7 @@ class BudgetConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = [name for name in ("time", "epochs", "steps") if getattr(self, name) is not None]
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"give one of {' and '.join(map(flag, given))}, not {len(given)}: each is a whole budget")
         if self.time is not None:
@@ -272,6 +274,8 @@ class TrainConfig:
             UsageError: a name is no option, or a value breaks its rule.
         """
         values = {name.replace("-", "_"): tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
+        if isinstance(values.get("corpus"), str):
+            values["corpus"] = (values["corpus"],)
         groups: dict[str, Any] = {}
         for group in fields(cls):
             kind: type[Options] = group.default_factory  # type: ignore[assignment]  # every group is a config class
@@ -279,5 +283,5 @@ class TrainConfig:
                 **{item.name: values.pop(item.name) for item in fields(kind) if item.name in values}
             )
         if values:
-            raise UsageError(f"{', '.join(map(flag, values))}: no such option of seqgen train")
+            raise UsageError(f"{', '.join(map(flag, values))}: no option that a configuration can hold")
         return cls(**groups)

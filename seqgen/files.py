@@ -10,10 +10,16 @@ def replace(path: Path, content: bytes) -> None:
     """Put the content in place of what the file held, so that a crash leaves the old or the new, never a mixture.
 
     It is written beside the file, flushed to the disk and renamed; then the folder is flushed, which holds the name.
+    A link stays a link, permissions stay as they were, and what is no regular file, as a pipe, is written to.
 
     Raises:
         OSError: the folder cannot be written, or the disk is full; the old file is still there.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    permissions = path.stat().st_mode & 0o777 if path.exists() else _permissions()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
@@ -21,7 +27,7 @@ def replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_permissions())
+        temporary.chmod(permissions)
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -175,7 +175,7 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("hiden-size = 3", "--hiden-size: no such option"),
+        ("hiden-size = 3", "--hiden-size: no option that a configuration can hold"),
         ("hidden-size = 0", "--hidden-size must be at least 1, got 0"),
         ("hidden-size = 'big'", "--hidden-size must be a whole number, got 'big'"),
         ("hidden-size = 2.5", "--hidden-size must be a whole number, got 2.5"),
@@ -253,7 +253,11 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "nothing.txt"], 1, "there is no file or folder 'nothing.txt'"),
         (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is no text in it"),
         (["train", "--corpus", "one.txt"], 1, "one.txt: a single character is too little to learn from"),
-        (["train", "--corpus", "latin.txt"], 1, "latin.txt is not utf-8 text (byte offset 3): name its encoding with"),
+        (
+            ["train", "--corpus", "latin.txt"],
+            1,
+            "latin.txt is not utf-8 text (byte offset 3): convert it, or name what it is",
+        ),
         (["train", "--corpus", "builtin:poems"], 1, "there is no built-in corpus 'poems'"),
         (["train", "--corpus", "empty"], 1, "the folder empty holds no text file"),
         (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must begin with a letter or digit"),

@@ -70,5 +70,5 @@ def test_a_config_survives_its_flat_form(hidden_size, dropout, corpus, tie_weigh
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(UsageError, match="--hiden-size: no such option of seqgen train"):
+    with pytest.raises(UsageError, match="--hiden-size: no option that a configuration can hold"):
         TrainConfig.from_flat({"hiden-size": 3})

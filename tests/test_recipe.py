@@ -34,7 +34,7 @@ def test_a_longer_time_gets_a_larger_model(store):
 
 
 def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_alone(store, monkeypatch):
-    monkeypatch.setattr("seqgen.training.recipe._tokens_per_second", None)  # must not be asked
+    monkeypatch.setattr("seqgen.training.recipe._step_seconds", None)  # must not be asked
     assert resolved(store, budget=BudgetConfig(steps=50)) == resolved(store, budget=BudgetConfig(steps=50))
 
 

@@ -33,7 +33,7 @@ def test_a_folder_is_read_recursively_in_order_without_hidden_and_binary_files(t
     skipped = Counter()
     documents = read_sources([str(tmp_path)], "utf-8", skipped)
     assert [document.name for document in documents] == [str(tmp_path / "b.txt"), str(tmp_path / "sub" / "a.txt")]
-    assert skipped == {"hidden files": 2, "binary files": 1}
+    assert skipped == {"hidden files and folders": 2, "binary files": 1}
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 1000])
@@ -55,7 +55,9 @@ def test_plain_newlines_are_not_reported(tmp_path):
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
-@pytest.mark.parametrize(("content", "offset"), [(b"caf\xe9 au lait", 3), (b"ab\xe2\x82", 2), (b"abcdef\xff", 6)])
+@pytest.mark.parametrize(
+    ("content", "offset"), [(b"caf\xe9 au lait", 3), (b"ab\xe2\x82", 2), (b"abcdef\xff", 6), (b"\xef\xbb\xbfab\xff", 5)]
+)
 def test_text_of_another_encoding_is_refused_with_its_byte_offset(tmp_path, monkeypatch, chunk_bytes, content, offset):
     monkeypatch.setattr(sources, "CHUNK_BYTES", chunk_bytes)
     path = tmp_path / "a.txt"
@@ -87,9 +89,30 @@ def test_an_encoding_that_is_none_of_text_is_refused(tmp_path, encoding):
         read(path, encoding)
 
 
+def test_a_folder_of_another_encoding_is_read(tmp_path):
+    (tmp_path / "a.txt").write_bytes("café".encode("utf-16"))
+    assert read(tmp_path, "utf-16") == {str(tmp_path / "a.txt"): "café"}
+
+
+def test_what_seqgen_keeps_in_a_folder_is_no_corpus(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "checkpoints" / "run").mkdir(parents=True)
+    for name in ("last.safetensors", "metrics.jsonl", "config.toml"):
+        (tmp_path / "checkpoints" / "run" / name).write_text("not text to learn from")
+    assert read(tmp_path) == {str(tmp_path / "a.txt"): "text"}
+
+
+def test_links_in_a_circle_end_nothing(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
+    assert read(tmp_path) == {str(tmp_path / "a.txt"): "text"}
+
+
 def test_what_is_not_there_is_refused_with_what_is(tmp_path):
     with pytest.raises(CorpusError, match="no file or folder .*nothing.txt.*builtin:python-docs"):
         read(tmp_path / "nothing.txt")
+    with pytest.raises(CorpusError, match="no file or folder ''"):
+        read("")
     with pytest.raises(CorpusError, match="no built-in corpus 'poems'; there are python-docs, python-source"):
         read("builtin:poems")
     with pytest.raises(CorpusError, match="holds no text file"):

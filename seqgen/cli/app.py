@@ -1,5 +1,6 @@
 """The commands: `seqgen train`, `seqgen sample` and `seqgen evaluate`."""
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -25,6 +26,8 @@ for command in (train, sample, evaluate):
 def main() -> None:
     """Run the command line."""
     process.settle()
+    if sys.stdout is None:  # closed before the start
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for as long as the program runs
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a narrow encoding cannot show must not end the program
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from seqgen.corpus.store import Part
     from seqgen.evaluation.report import Evaluation
     from seqgen.training.figures import Report
     from seqgen.training.loop import Trainer
@@ -80,6 +81,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def loss(nats: float, part: "Part") -> str:
+    """Return a loss in nats per token and in bits per character of the part it was measured on."""
+    return f"{nats:.4f} nats ({nats / math.log(2) * part.num_targets / part.characters:.3f} bits per character)"
+
+
 def described(trainer: "Trainer") -> str:
     """Return one line on what is trained with what."""
     config, model = trainer.config, trainer.config.model
@@ -105,10 +111,11 @@ class TrainingDisplay:
 
     def __init__(self, trainer: "Trainer", *, is_quiet: bool, is_verbose: bool) -> None:
         self.trainer = trainer
-        self.is_live = console.is_terminal and not is_quiet
+        self.is_live = console.is_terminal and not console.is_dumb_terminal and not is_quiet
         self._is_quiet = is_quiet
         self._is_verbose = is_verbose
         self._sample = ""
+        self._speed = self._train_nats = 0.0
         self._shown_at = -math.inf
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
@@ -131,39 +138,37 @@ class TrainingDisplay:
         if self.is_live:
             self._live.update(self._panel(report), refresh=True)
             return
-        is_due = self._is_verbose or report.valid_nats is not None or time.monotonic() - self._shown_at >= PLAIN_SECONDS
-        if is_due and not self._is_quiet:
-            self._shown_at = time.monotonic()
-            valid = "" if report.valid_nats is None else f"  valid {self._loss(report.valid_nats)}"
-            note(
-                f"step {report.step:,}  epoch {report.epoch:.2f}  train {self._loss(report.train_nats)}{valid}  "
-                f"{report.tokens_per_second:,.0f} tokens/s  {duration(self._seconds_left(report))} left"
-            )
-
-    def _loss(self, nats: float) -> str:
-        valid = self.trainer.store.valid
-        bits = nats / math.log(2) * valid.num_targets / valid.characters
-        return f"{nats:.4f} nats ({bits:.3f} bits per character)"
-
-    def _seconds_left(self, report: "Report") -> float:
-        progress = self.trainer.progress
-        return report.seconds * (1 - progress) / progress if progress else math.inf
+        is_late = time.perf_counter() - self._shown_at >= PLAIN_SECONDS
+        if (is_late or self._is_verbose or report.valid_nats is not None) and not self._is_quiet:
+            self._shown_at = time.perf_counter()
+            store = self.trainer.store
+            parts = [
+                f"step {report.step:,}",
+                f"epoch {report.epoch:.2f}",
+                report.train_nats is not None and f"train {loss(report.train_nats, store.train)}",
+                report.valid_nats is not None and f"valid {loss(report.valid_nats, store.valid)}",
+                report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
+                f"{duration(self.trainer.seconds_left)} left",
+            ]
+            note("  ".join(part for part in parts if part))
 
     def _panel(self, report: "Report") -> Panel:
-        figures = self.trainer.figures
+        if report.tokens_per_second is not None and report.train_nats is not None:
+            self._speed, self._train_nats = report.tokens_per_second, report.train_nats
+        figures, store = self.trainer.figures, self.trainer.store
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            ProgressBar(total=1.0, completed=self.trainer.progress, width=30),
+            ProgressBar(total=1.0, completed=self.trainer.progress, width=20),
             f"{self.trainer.progress:.0%}",
             f"step {report.step:,}",
             f"epoch {report.epoch:.2f}",
-            f"{report.tokens_per_second:,.0f} tokens/s",
-            f"{duration(self._seconds_left(report))} left",
+            f"{self._speed:,.0f} tokens/s",
+            f"{duration(self.trainer.seconds_left)} left",
         )
         losses = Table.grid(padding=(0, 2))
-        losses.add_row("train", self._loss(report.train_nats))
+        losses.add_row("train", loss(self._train_nats, store.train))
         if figures.valid_nats is not None and figures.best_valid_nats is not None:
-            losses.add_row("valid", self._loss(figures.valid_nats))
-            losses.add_row("best", f"{self._loss(figures.best_valid_nats)} at step {figures.best_step:,}")
+            losses.add_row("valid", loss(figures.valid_nats, store.valid))
+            losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
         sample = [Text("a sample:", style="dim"), Text(self._sample)] if self._sample else []
         return Panel(Group(head, losses, *sample), title=Text(self.trainer.run.name), title_align="left")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Optional, get_type_hints
 
 import typer
 
-from seqgen.config import Options, TrainConfig, flag
+from seqgen.config import BUDGETS, Options, TrainConfig, flag
 from seqgen.errors import UsageError
 
 Command = Callable[..., None]
@@ -27,6 +27,8 @@ def options_from(**configs: type[Options]) -> Callable[[Command], Command]:
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
+            if "context" in given and (budgets := given_options(given["context"]) & set(BUDGETS)):
+                given |= dict.fromkeys(set(BUDGETS) - budgets)  # one given here wins over another in --config
             for name, config in configs.items():
                 values = {item.name: given.pop(item.name) for item in fields(config)}
                 given[name] = config(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
@@ -84,6 +86,8 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
         raise UsageError(f"--config {path} is not TOML: {error}") from error
     except UsageError as error:
         raise UsageError(f"--config {path}: {error}") from error
+    if isinstance(values.get("corpus"), str):
+        values["corpus"] = [values["corpus"]]
     context.default_map = {
         **(context.default_map or {}),
         **{name.replace("-", "_"): v for name, v in values.items()},

@@ -1,6 +1,7 @@
 """Turns what can go wrong into one sentence and an exit status."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,24 @@ INTERRUPTED = 130
 @contextmanager
 def reporting() -> Iterator[None]:
     """End the program with its sentence where an error is the user's to mend; usable as a decorator."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # what is half done is cleared away as after Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
+        sys.stdout.flush()
     except SeqgenError as error:
         display.error(str(error))
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        display.error(f"{error.filename or 'standard output'}: {error.strerror}")
+        raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         display.note("interrupted")
         raise typer.Exit(INTERRUPTED) from error
+    except (MemoryError, RuntimeError) as error:
+        if "memory" not in f"{type(error).__name__} {error}".lower():
+            raise
+        display.error("there is not enough memory for this: lower --hidden-size, --batch-size or --sequence-length")
+        raise typer.Exit(1) from error

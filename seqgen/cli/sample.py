@@ -12,7 +12,7 @@ from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.options import options_from
 from seqgen.config import SamplingConfig
-from seqgen.errors import CorpusError, SeqgenError
+from seqgen.errors import CorpusError, SeqgenError, UsageError
 
 if TYPE_CHECKING:
     from seqgen.sampling.sampler import Sample
@@ -30,6 +30,8 @@ def sample(
 ) -> None:
     """Write new text with a trained model."""
     prime = _read_prime(sampling.prime)
+    for path in output or []:
+        _refuse_no_file(path)
     source, loaded, model = load(checkpoint)
     from seqgen.sampling.sampler import Sample
     from seqgen.sampling.sampler import sample as write_samples
@@ -86,6 +88,14 @@ def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
 
 def _missing_newline(text: str) -> str:
     return "" if text.endswith("\n") else "\n"
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Refuse an output that cannot become a file, before anything is sampled for it."""
+    if path.is_dir():
+        raise UsageError(f"--output must be a file, and {path} is a folder")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {path.parent}; make it first")
 
 
 def _write(path: Path, result: str) -> None:

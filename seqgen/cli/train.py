@@ -1,5 +1,6 @@
 """`seqgen train`."""
 
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from seqgen.cli import display
 from seqgen.cli.options import defaults_from_file, given_options, options_from
 from seqgen.cli.reporting import INTERRUPTED, reporting
 from seqgen.config import (
+    BUDGETS,
     BudgetConfig,
     CorpusConfig,
     FoldersConfig,
@@ -29,7 +31,6 @@ from seqgen.errors import UsageError
 if TYPE_CHECKING:
     from seqgen.training.loop import Trainer
 
-BUDGETS = {"time", "epochs", "steps"}
 WITH_RESUME = {"resume", "device", "quiet", "verbose", *BUDGETS, *(item.name for item in fields(FoldersConfig))}
 
 
@@ -84,36 +85,33 @@ def train(
             )
             trainer = session.start(requested, name, folders, say, overwrite=overwrite)
         else:
-            larger = budget if given & BUDGETS else None
+            larger = budget if given & set(BUDGETS) else None
             device = machine.device if "device" in given else None
             again = session.resume(resume, larger, device, folders, say)
             if again is None:
                 say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
                 return
             trainer = again
-    _train(trainer, quiet=quiet, verbose=verbose)
+    _train(trainer, folders, quiet=quiet, verbose=verbose)
 
 
-def _train(trainer: "Trainer", *, quiet: bool, verbose: bool) -> None:
+def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: bool) -> None:
     """Train to the end or to an interruption, and say what came of it."""
     from seqgen.training.curve import draw_curve
 
-    name = trainer.run.name
-    with (
-        _interruption() as is_interrupted,
-        display.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown,
-    ):
-        for report in trainer.train(is_interrupted):
-            shown.show(report)
-            if shown.is_live and report.valid_nats is not None:
-                shown.show_sample(_short_sample(trainer))
-    draw_curve(trainer.run)
-    if not trainer.figures.is_finished:
-        if not quiet:
+    with _interruption() as is_interrupted:
+        with display.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
+            for report in trainer.train(is_interrupted):
+                shown.show(report)
+                if shown.is_live and report.valid_nats is not None:
+                    shown.show_sample(_short_sample(trainer))
+        if not trainer.figures.is_finished and not quiet:
             display.note(
-                f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume {name}"
-                f"{_elsewhere(trainer)}"
+                f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume "
+                f"{trainer.run.name}{_elsewhere(folders)}"
             )
+        draw_curve(trainer.run)
+    if not trainer.figures.is_finished:
         raise typer.Exit(INTERRUPTED)
     if not quiet:
         _conclude(trainer)
@@ -130,7 +128,10 @@ def _conclude(trainer: "Trainer") -> None:
         f"{figures.step:,} steps in {display.duration(figures.seconds)}; the best model, of step "
         f"{figures.best_step:,}, has a validation loss of {loss}"
     )
-    display.note(f"saved as {trainer.run.best}; now try: seqgen sample --checkpoint {_named(trainer)} --length 300")
+    folder = trainer.run.folder
+    is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
+    name = folder.name if is_found else shlex.quote(str(folder))
+    display.note(f"saved as {trainer.run.best}; now try: seqgen sample --checkpoint {name} --length 300")
 
 
 def _best_loss(trainer: "Trainer") -> str:
@@ -152,15 +153,12 @@ def _best_loss(trainer: "Trainer") -> str:
     )
 
 
-def _named(trainer: "Trainer") -> str:
-    """Return what `--checkpoint` finds the run by."""
-    return str(trainer.run.folder) if _elsewhere(trainer) else trainer.run.name
-
-
-def _elsewhere(trainer: "Trainer") -> str:
-    """Return the option that names the folder of runs, where it is not the usual one."""
-    folder = trainer.run.folder.parent
-    return "" if folder == Path(FoldersConfig().checkpoints_dir) else f" --checkpoints-dir {folder}"
+def _elsewhere(folders: FoldersConfig) -> str:
+    """Return the options that name the folders, where they are not the usual ones."""
+    usual = FoldersConfig()
+    named = {item.name: getattr(folders, item.name) for item in fields(folders)}
+    moved = {name: folder for name, folder in named.items() if folder != getattr(usual, name)}
+    return "".join(f" {flag(name)} {shlex.quote(folder)}" for name, folder in moved.items())
 
 
 def _short_sample(trainer: "Trainer") -> str:

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from typing import ClassVar, Protocol
 
 from seqgen.corpus import builtin
 from seqgen.errors import CorpusError
+from seqgen.levels.base import normalise_text
 
 CHUNK_BYTES = 1 << 18  # fits the cache with its code points and ids beside it
 BUILTIN = "builtin:"
+_BYTE_ORDER_MARK = "\ufeff"
+_OUR_OWN = {"best.safetensors", "last.safetensors", "store.json"}  # tell a run's folder and a prepared corpus
 
 
 class Document(Protocol):
@@ -55,12 +59,14 @@ class TextFile:
         """
         decoder = _incremental_decoder(self.encoding)
         newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
-        consumed = 0
+        consumed, is_begun = 0, False
         try:
             with self.path.open("rb") as file:
                 while data := file.read(CHUNK_BYTES):
                     waiting = len(decoder.getstate()[0])
-                    yield self._checked(newlines.decode(data), consumed)
+                    text = newlines.decode(data)
+                    yield self._checked(text if is_begun else text.removeprefix(_BYTE_ORDER_MARK), consumed)
+                    is_begun = is_begun or bool(text)
                     consumed += len(data)
                 waiting = len(decoder.getstate()[0])
                 yield newlines.decode(b"", final=True)
@@ -69,19 +75,19 @@ class TextFile:
         except UnicodeError as error:
             offset = consumed - waiting + getattr(error, "start", 0)
             raise CorpusError(
-                f"{self.name} is not {self.encoding} text (byte offset {offset}): name its encoding with --encoding, "
-                "as in --encoding latin-1"
+                f"{self.name} is not {self.encoding} text (byte offset {offset}): convert it, or name what it is to "
+                "seqgen train, as in --encoding latin-1"
             ) from error
         self.newlines_changed = newlines.newlines not in (None, "\n")
 
     def _checked(self, text: str, consumed: int) -> str:
-        """Return the text, unless it has a zero byte: then it is binary, or text of another encoding."""
+        """Return the text, its lone surrogates replaced; a zero tells a binary file, or another encoding."""
         if "\0" in text:
             raise CorpusError(
                 f"{self.name} is not {self.encoding} text (a zero character after byte offset {consumed}): it is a "
                 "binary file, or text to be read with --encoding utf-16"
             )
-        return text
+        return normalise_text(text)
 
 
 @dataclass(frozen=True)
@@ -111,10 +117,10 @@ def _read_source(source: str, encoding: str, skipped: Counter[str]) -> list[Docu
     if source.startswith(BUILTIN):
         return [Text(name, text) for name, text in builtin.texts(source.removeprefix(BUILTIN))]
     path = Path(source)
-    if path.is_dir():
-        files = list(_text_files(path, skipped))
+    if source and path.is_dir():
+        files = list(_text_files(path, encoding, skipped))
         if not files:
-            passed = "; ".join(f"{count} {reason}" for reason, count in skipped.items())
+            passed = "; ".join(f"{count} {reason}" for reason, count in skipped.items() if count)
             raise CorpusError(f"the folder {source} holds no text file" + (f" (skipped: {passed})" if passed else ""))
         return [TextFile(file, encoding) for file in files]
     if not path.is_file():
@@ -125,20 +131,27 @@ def _read_source(source: str, encoding: str, skipped: Counter[str]) -> list[Docu
     return [TextFile(path, encoding)]
 
 
-def _text_files(folder: Path, skipped: Counter[str]) -> Iterator[Path]:
-    """Yield the text files below a folder, sorted by path, hidden and binary ones left out."""
-    try:
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file():
-                continue
-            if any(part.startswith(".") for part in path.relative_to(folder).parts):
-                skipped["hidden files"] += 1
-            elif _is_binary(path):
-                skipped["binary files"] += 1
-            else:
-                yield path
-    except OSError as error:
-        raise CorpusError(f"the folder {folder} cannot be read: {error.strerror}") from error
+def _text_files(folder: Path, encoding: str, skipped: Counter[str]) -> Iterator[Path]:
+    """Yield the text files below a folder, sorted, without hidden and binary files and what seqgen keeps itself."""
+
+    def refuse(error: OSError) -> None:
+        raise CorpusError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
+
+    has_zeros = b"\0" in " ".encode(encoding)
+    files = []
+    for root, subfolders, names in os.walk(folder, onerror=refuse):
+        if _OUR_OWN.intersection(names):
+            skipped["files of seqgen itself"] += len(names)
+            continue
+        hidden = [name for name in (*subfolders, *names) if name.startswith(".")]
+        skipped["hidden files and folders"] += len(hidden)
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        files += [Path(root, name) for name in names if not name.startswith(".")]
+    for path in sorted(path for path in files if path.is_file()):
+        if not has_zeros and _is_binary(path):
+            skipped["binary files"] += 1
+        else:
+            yield path
 
 
 def _is_binary(path: Path) -> bool:
@@ -151,7 +164,7 @@ def _is_binary(path: Path) -> bool:
 
 
 def _incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:
-    """Return a strict decoder; of UTF-8, one that drops a byte order mark.
+    """Return a strict decoder.
 
     Raises:
         CorpusError: there is no such text encoding.
@@ -162,5 +175,4 @@ def _incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:
         raise CorpusError(
             f"--encoding {encoding} is unknown; utf-8, utf-16, latin-1 and cp1252 are common ones"
         ) from error
-    name = codecs.lookup(encoding).name
-    return codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)()
+    return codecs.getincrementaldecoder(encoding)()

@@ -47,6 +47,11 @@ class Piece:
         """Whether the document's own end is in the piece: a cut is none."""
         return self.stop is None
 
+    @property
+    def num_characters(self) -> int:
+        """How long the piece is."""
+        return (self.survey.characters if self.stop is None else self.stop) - self.start
+
     def chunks(self) -> Iterator[str]:
         """Yield the text of the piece."""
         position = 0

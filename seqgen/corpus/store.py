@@ -11,6 +11,7 @@ Every document begins with the start token, and ends with the end token unless i
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -137,6 +138,11 @@ class Plan:
             if sum(survey.characters for survey in surveys) < 2:
                 raise CorpusError(f"{', '.join(config.corpus)}: a single character is too little to learn from")
             train, valid = split(surveys, config.valid_fraction)
+            if not train or not any(piece.num_characters for piece in valid):
+                raise CorpusError(
+                    f"{', '.join(config.corpus)}: --valid-fraction {config.valid_fraction:g} of so little text leaves "
+                    f"{'nothing to validate on' if train else 'nothing to learn from'}; give more text, or --valid"
+                )
         level = "character" if config.level == "auto" else config.level
         layout = [[(piece.survey.digest, piece.start, piece.stop) for piece in part] for part in (train, valid)]
         content = json.dumps([_VERSION, level, layout]).encode()
@@ -181,7 +187,8 @@ class Store:
 def _build(plan: Plan, folder: Path) -> None:
     """Write the store beside its place, then rename it, so that it is whole or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    building = folder.with_name(f".building-{folder.name}-{os.getpid()}")
+    building.mkdir(exist_ok=True)
     try:
         level = level_class(plan.level).fit(chain.from_iterable(piece.chunks() for piece in plan.train))
         extents = {

@@ -7,17 +7,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Report:
-    """One line of the log; `train_nats` and `gradient_norm` are means since the line before."""
+    """One line of the log.
+
+    `train_nats` and `gradient_norm` are means over the steps since the line before, `tokens_per_second` is their
+    speed; all three are None where there was no step in between.
+    """
 
     step: int
     epoch: float
     tokens: int
     seconds: float
-    train_nats: float
+    train_nats: float | None
     valid_nats: float | None
     learning_rate: float
-    gradient_norm: float
-    tokens_per_second: float
+    gradient_norm: float | None
+    tokens_per_second: float | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
@@ -32,6 +36,7 @@ class Figures:
     tokens: int = 0
     seconds: float = 0.0
     valid_nats: float | None = None
+    validated_step: int = 0
     best_valid_nats: float | None = None
     best_step: int | None = None
     validations_since_best: int = 0
@@ -47,7 +52,7 @@ class Recent:
     steps: int = 0
     gradient_norm: float = 0.0
     seconds: float = 0.0  # in steps alone
-    reported_at: float = field(default_factory=time.monotonic)
+    reported_at: float = field(default_factory=time.perf_counter)
 
     def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float) -> None:
         """Add one step."""

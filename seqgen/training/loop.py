@@ -42,7 +42,7 @@ class Trainer:
         requested: the options as given.
         config: the options as resolved.
         run: where to save.
-        started: `time.monotonic()` of the moment from which the budget counts.
+        started: `time.perf_counter()` of the moment from which the budget counts.
     """
 
     def __init__(
@@ -68,10 +68,11 @@ class Trainer:
         self._optimizer = make_optimizer(model, config.optimization)
         self._state: list[State] = model.initial_state(options.batch_size)
         self._recent = Recent()
-        self._saving_seconds = 0.0
-        self._saved_at = time.monotonic()
-        self._validating_seconds = 0.0
-        self._validated_at = time.monotonic()
+        self._step_seconds = 0.0
+        self._last_save_seconds = 0.0
+        self._saved_at = time.perf_counter()
+        self._last_validation_seconds = 0.0
+        self._validated_at = time.perf_counter()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
@@ -86,12 +87,17 @@ class Trainer:
     @property
     def seconds(self) -> float:
         """Wall-clock time of training so far, earlier parts included."""
-        return time.monotonic() - self._started
+        return time.perf_counter() - self._started
 
     @property
     def progress(self) -> float:
         """The share of the budget that is behind."""
         return min(1.0, self.budget.progress(self.figures.step, self.seconds))
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the rest of the budget takes at the speed of the last steps."""
+        return self.budget.seconds_left(self.figures.step, self.seconds, self._step_seconds)
 
     @property
     def learning_rate(self) -> float:
@@ -110,29 +116,33 @@ class Trainer:
         """
         self.model.train()
         self._save_last()
-        for batch in self.batches.from_step(self.figures.step):
-            if self.progress >= 1:
+        batches = self.batches.from_step(self.figures.step)
+        while True:
+            if self._is_validation_due():  # first of all: a run that was stopped right here has it still to do
+                yield self._validate()
+            if self._is_over():
                 break
-            self._step(batch)
             if is_interrupted():
                 self._save_last()
                 return
-            if self._is_validation_due():
-                yield self._validate()
-                if self.figures.validations_since_best >= self.config.budget.patience:
-                    break
-            elif self._is_report_due():
+            self._step(next(batches))
+            if self._is_report_due():
                 yield self._report(None)
             if self._is_save_due():
                 self._save_last()
-        if self._recent.steps:
+        if self.figures.validated_step != self.figures.step:
             yield self._validate()
         self.figures.is_finished = True
         self._save_last()
 
+    def _is_over(self) -> bool:
+        if self.figures.step == 0:  # however short the time: without a step there is no model
+            return False
+        return self.progress >= 1 or self.figures.validations_since_best >= self.config.budget.patience
+
     def _step(self, batch: Batch) -> None:
         """Do one step of truncated back-propagation through time."""
-        begun = time.monotonic()
+        begun = time.perf_counter()
         device = self.model.device
         inputs, targets, fresh = (torch.from_numpy(array).to(device) for array in batch[:3])
         before = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
@@ -150,7 +160,7 @@ class Trainer:
         tokens = int((batch.targets != PADDING).sum())
         self.figures.step += 1
         self.figures.tokens += tokens
-        self._recent.count(nats * tokens, tokens, gradient_norm, time.monotonic() - begun)
+        self._recent.count(nats * tokens, tokens, gradient_norm, time.perf_counter() - begun)
 
     def _checked(self, value: float) -> float:
         """Return a loss or gradient norm, before the optimizer has used it."""
@@ -169,7 +179,7 @@ class Trainer:
 
     def _is_report_due(self) -> bool:
         is_first = self.figures.step == FIRST_REPORT_STEP
-        return is_first or time.monotonic() - self._recent.reported_at >= REPORT_SECONDS
+        return is_first or time.perf_counter() - self._recent.reported_at >= REPORT_SECONDS
 
     def _report(self, valid_nats: float | None) -> Report:
         """Log what happened since the last report."""
@@ -179,41 +189,49 @@ class Trainer:
             epoch=self.figures.step / self.batches.steps_per_epoch,
             tokens=self.figures.tokens,
             seconds=self.seconds,
-            train_nats=recent.nats / recent.tokens,
+            train_nats=recent.nats / recent.tokens if recent.steps else None,
             valid_nats=valid_nats,
             learning_rate=self.learning_rate,
-            gradient_norm=recent.gradient_norm / recent.steps,
-            tokens_per_second=recent.tokens / recent.seconds,
+            gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
+            tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
         )
         self.run.log(report.to_json())
+        if recent.steps:
+            self._step_seconds = recent.seconds / recent.steps
+            self._reserve()
         self._recent = Recent()
-        self._reserve(report.tokens_per_second)
         return report
 
     def _is_validation_due(self) -> bool:
         """Tell whether to validate: by the clock with `--time`, else by the step alone."""
+        if self.figures.validated_step == self.figures.step:
+            return False
         if isinstance(self.budget, TimeBudget):
-            wait = max(self._validating_seconds / VALIDATION_SHARE, self.budget.seconds / NUM_VALIDATIONS)
-            return time.monotonic() - self._validated_at >= wait
+            wait = max(self._last_validation_seconds / VALIDATION_SHARE, self.budget.seconds / NUM_VALIDATIONS)
+            return time.perf_counter() - self._validated_at >= wait
         return self.figures.step % self._validation_interval == 0
 
     @property
     def _validation_interval(self) -> int:
         """How many steps lie between validations, so that they take about `VALIDATION_SHARE` of the work."""
-        options = self.config.optimization
-        tokens_per_step = options.batch_size * options.sequence_length
-        validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
-        affordable = validated / FORWARD_SPEED / VALIDATION_SHARE / tokens_per_step
+        affordable = self._validation_steps / VALIDATION_SHARE
         return max(1, round(affordable), self._total_steps() // NUM_VALIDATIONS)
+
+    @property
+    def _validation_steps(self) -> float:
+        """How many steps take about as long as a validation."""
+        validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
+        tokens_per_step = self.store.train.num_targets / self.batches.steps_per_epoch
+        return validated / FORWARD_SPEED / tokens_per_step
 
     def _validate(self) -> Report:
         """Measure the loss on the validation part and keep the model if it is the best so far."""
-        begun = time.monotonic()
+        begun = time.perf_counter()
         self.model.eval()
         valid_nats = estimate(self.model, self.store.valid, self._dtype, MAX_VALIDATION_TOKENS).nats_per_token
         self.model.train()
         figures = self.figures
-        figures.valid_nats = valid_nats
+        figures.valid_nats, figures.validated_step = valid_nats, figures.step
         report = self._report(valid_nats)
         if figures.best_valid_nats is None or valid_nats < figures.best_valid_nats:
             figures.best_valid_nats, figures.best_step, figures.validations_since_best = (
@@ -224,19 +242,19 @@ class Trainer:
             self.run.save_best(self._checkpoint({}))
         else:
             figures.validations_since_best += 1
-        self._validating_seconds = time.monotonic() - begun
+        self._last_validation_seconds = time.perf_counter() - begun
         self._save_last()
-        self._validated_at = time.monotonic()
+        self._validated_at = time.perf_counter()
         return report
 
     def _is_save_due(self) -> bool:
-        return time.monotonic() - self._saved_at >= self._saving_seconds / SAVING_SHARE
+        return time.perf_counter() - self._saved_at >= self._last_save_seconds / SAVING_SHARE
 
     def _save_last(self) -> None:
-        begun = time.monotonic()
+        begun = time.perf_counter()
         self.run.save_last(self._checkpoint(resumable_tensors(self._optimizer, self.model, self._state)))
-        self._saved_at = time.monotonic()
-        self._saving_seconds = self._saved_at - begun
+        self._saved_at = time.perf_counter()
+        self._last_save_seconds = self._saved_at - begun
 
     def _checkpoint(self, training: dict[str, Tensor]) -> Checkpoint:
         self.figures.seconds = self.seconds
@@ -261,9 +279,8 @@ class Trainer:
         budget = self.config.budget
         return budget.steps or (budget.epochs or 0) * self.batches.steps_per_epoch
 
-    def _reserve(self, tokens_per_second: float) -> None:
+    def _reserve(self) -> None:
         """Keep time for the last validation and save: as long as the last ones took, or a guess before the first."""
         if isinstance(self.budget, TimeBudget):
-            validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
-            validating = self._validating_seconds or validated / FORWARD_SPEED / tokens_per_second
-            self.budget.reserve = validating + self._saving_seconds
+            validation = self._last_validation_seconds or self._validation_steps * self._step_seconds
+            self.budget.reserve = validation + self._last_save_seconds

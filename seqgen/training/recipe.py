@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, Options, TrainConfig, parse_time
-from seqgen.corpus.batches import Batches
+from seqgen.corpus.batches import PADDING, Batches
 from seqgen.corpus.store import Store
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
@@ -55,7 +55,8 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
     )
     seconds = parse_time(budget.time or DEFAULT_TIME)
     size = next(size for size in SIZES if seconds <= size.seconds)
-    hidden_size = requested.model.hidden_size or size.hidden_size
+    tied_size = requested.model.embedding_size if requested.model.tie_weights else None
+    hidden_size = requested.model.hidden_size or tied_size or size.hidden_size
     model = _filled(
         requested.model,
         num_layers=1,
@@ -73,12 +74,12 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
         store,
     )
     if model.is_open("dropout"):
-        tokens_per_step = optimization.batch_size * optimization.sequence_length
+        batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
         if budget.time is not None:
-            tokens = seconds * _tokens_per_second(model, optimization, machine, store.level.vocabulary_size)
+            steps = seconds / _step_seconds(model, batches, machine, store)
         else:
-            tokens = (budget.steps or 0) * tokens_per_step + (budget.epochs or 0) * store.train.num_targets
-        model = replace(model, dropout=_dropout(tokens / store.train.num_targets))
+            steps = budget.steps or (budget.epochs or 0) * batches.steps_per_epoch
+        model = replace(model, dropout=_dropout(steps / batches.steps_per_epoch))
     corpus = replace(requested.corpus, level=store.level.name)
     return TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine), reasons
 
@@ -100,22 +101,21 @@ def _dropout(epochs: float) -> float:
     return round(min(MAX_DROPOUT, DROPOUT_PER_DOUBLING * math.log2(max(1.0, epochs))), 2)
 
 
-def _tokens_per_second(
-    config: ModelConfig, optimization: OptimizationConfig, machine: MachineConfig, vocabulary_size: int
-) -> float:
-    """Return the training speed, from two steps of a throw-away model after a first that warms up."""
-    model = LanguageModel(replace(config, dropout=0.0), vocabulary_size).to(machine.device)
-    model.initialise(torch.Generator().manual_seed(0), torch.ones(vocabulary_size))
-    shape = (optimization.sequence_length, optimization.batch_size)
-    ids = torch.zeros(shape, dtype=torch.long, device=machine.device)
-    for step in range(3):
+def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig, store: Store) -> float:
+    """Return how long a step takes, from two batches through a throw-away model after a first that warms up."""
+    model = LanguageModel(replace(config, dropout=0.0), store.level.vocabulary_size)
+    model.initialise(torch.Generator().manual_seed(0), torch.from_numpy(store.train.counts))
+    model.to(machine.device)
+    begun = 0.0
+    for step, batch in zip(range(3), batches.from_step(0), strict=False):
         if step == 1:
-            begun = time.monotonic()
-        logits, _ = model(ids, model.initial_state(optimization.batch_size), PRECISIONS[machine.precision])
-        loss = F.cross_entropy(logits.flatten(0, 1), ids.flatten())
+            begun = time.perf_counter()
+        inputs, targets = (torch.from_numpy(array).to(machine.device) for array in batch[:2])
+        logits, _ = model(inputs, model.initial_state(inputs.shape[1]), PRECISIONS[machine.precision])
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
-    return 2 * ids.numel() / (time.monotonic() - begun)
+    return (time.perf_counter() - begun) / 2
 
 
 def _filled(options: Group, **choices: Any) -> Group:

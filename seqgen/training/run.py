@@ -73,7 +73,7 @@ class Run:
         Raises:
             CheckpointError: there is none to resume.
         """
-        folder = checkpoints_dir / check_name(name)
+        folder = checkpoints_dir / check_name(name, "--resume")
         if not (folder / LAST).is_file():
             resumable = sorted(path.parent.name for path in checkpoints_dir.glob(f"*/{LAST}"))
             raise CheckpointError(
@@ -125,7 +125,7 @@ class Run:
         files.replace(self.folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, option: str = "--name") -> str:
     """Return the name of a run as it is.
 
     Raises:
@@ -133,7 +133,7 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"--name must begin with a letter or digit and go on with letters, digits, '.', '_' or '-', got {name!r}"
+            f"{option} must begin with a letter or digit and go on with letters, digits, '.', '_' or '-', got {name!r}"
         )
     return name
 
@@ -142,9 +142,12 @@ def refuse_taken(checkpoints_dir: Path, name: str | None, *, overwrite: bool) ->
     """Refuse to write over a run, unless that is wanted.
 
     Raises:
-        UsageError: there is a run of this name.
+        UsageError: there is a run of this name, or it cannot be a name.
     """
-    if name and not overwrite and any((checkpoints_dir / check_name(name) / file).exists() for file in (BEST, LAST)):
+    if name is None:
+        return
+    folder = checkpoints_dir / check_name(name)
+    if not overwrite and any((folder / file).exists() for file in (BEST, LAST)):
         raise UsageError(
             f"there is a run {name!r} in {checkpoints_dir} already: go on with it by --resume {name}, replace it by "
             "--overwrite, or choose another --name"

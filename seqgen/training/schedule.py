@@ -21,6 +21,9 @@ class Budget(Protocol):
     def progress(self, step: int, seconds: float) -> float:
         """Return the share of the run that is behind after this many steps and seconds; 1 or more is its end."""
 
+    def seconds_left(self, step: int, seconds: float, step_seconds: float) -> float:
+        """Return the seconds that are left at this many seconds a step."""
+
 
 @dataclass(frozen=True)
 class StepBudget:
@@ -31,6 +34,10 @@ class StepBudget:
     def progress(self, step: int, seconds: float) -> float:  # noqa: ARG002
         """Return the share of the steps."""
         return step / self.steps
+
+    def seconds_left(self, step: int, seconds: float, step_seconds: float) -> float:  # noqa: ARG002
+        """Return the time that the steps left take."""
+        return (self.steps - step) * step_seconds
 
 
 @dataclass
@@ -43,3 +50,7 @@ class TimeBudget:
     def progress(self, step: int, seconds: float) -> float:  # noqa: ARG002
         """Return the share of the time that there is for steps."""
         return seconds / max(self.seconds - self.reserve, 1e-9)
+
+    def seconds_left(self, step: int, seconds: float, step_seconds: float) -> float:  # noqa: ARG002
+        """Return the time left."""
+        return self.seconds - seconds

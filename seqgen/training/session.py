@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from seqgen.checkpoint import Checkpoint
-from seqgen.config import BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
+from seqgen.checkpoint import LAST, Checkpoint
+from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
 from seqgen.corpus.store import Plan, Store
-from seqgen.errors import CorpusError, UsageError
+from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.training.loop import Trainer
@@ -38,7 +38,7 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     resolve_device(requested.machine.device)  # refused before a long reading, not after
     plan = Plan.of(requested.corpus)
     store = _prepare(plan, folders, say)
-    started = time.monotonic()
+    started = time.perf_counter()
     config, reasons = resolve(requested, store)
     for reason in reasons:
         say(reason)
@@ -70,10 +70,10 @@ def resume(
         checkpoint = _with_budget(checkpoint, budget)
     elif checkpoint.figures["is_finished"]:
         return None
-    if device is not None:
-        machine = replace(checkpoint.config.machine, device=resolve_device(device))
-        checkpoint = replace(checkpoint, config=replace(checkpoint.config, machine=machine))
-    config = checkpoint.config
+    if not checkpoint.training:
+        raise CheckpointError(f"{run.folder / LAST} holds a model, but not the state of a training to go on from")
+    machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
+    config = replace(checkpoint.config, machine=machine)
     plan = Plan.of(config.corpus)
     if plan.fingerprint != checkpoint.fingerprint:
         raise CorpusError(
@@ -83,7 +83,7 @@ def resume(
     store = _prepare(plan, folders, say)
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
     run.write_config(config)
-    trainer = Trainer(model, store, checkpoint.requested, config, run, time.monotonic())
+    trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter())
     trainer.restore(checkpoint)
     return trainer
 
@@ -101,7 +101,7 @@ def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
         UsageError: the budget is of another kind, or not larger.
     """
     before = checkpoint.config.budget
-    kind = next(kind for kind in ("time", "epochs", "steps") if getattr(before, kind) is not None)
+    kind = next(kind for kind in BUDGETS if getattr(before, kind) is not None)
     old, new = getattr(before, kind), getattr(larger, kind)
     if new is None:
         raise UsageError(f"this run is measured by {flag(kind)} {old}: give a larger {flag(kind)}")
@@ -112,4 +112,5 @@ def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
         checkpoint,
         requested=replace(checkpoint.requested, budget=replace(checkpoint.requested.budget, **{kind: new})),
         config=replace(checkpoint.config, budget=raised),
+        figures=checkpoint.figures | {"validations_since_best": 0},
     )
