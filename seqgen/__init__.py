@@ -16,6 +16,10 @@ __version__ = "0.1.0"
 __all__ = ["Model", "load"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     """Import the API at its first use, so that the command line starts without torch."""
     if name not in __all__:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import seqgen
-from seqgen.errors import CheckpointError, UsageError
+from seqgen.errors import CheckpointError, CorpusError, UsageError
 
 
 @pytest.fixture
@@ -25,6 +25,18 @@ def test_scores_are_those_of_the_command_line(trained, model, tmp_path):
     expected = json.loads(done.stdout)
     scored = model.score("How I wonder ü\r\n")
     assert {**scored, "part": expected["part"]} == expected
+
+
+def test_what_was_never_seen_is_never_written(model):
+    alphabet = set(model.checkpoint.level.alphabet)
+    texts = model.sample("", seed=1, length=400, num_samples=20, temperature=20.0)
+    assert set("".join(texts)) <= alphabet
+    assert all(len(text) == 400 for text in texts)  # nor does a text end that never ended in training
+
+
+def test_an_empty_text_has_no_score(model):
+    with pytest.raises(CorpusError, match="an empty text cannot be scored"):
+        model.score("")
 
 
 def test_the_newest_run_is_loaded_by_default(trained, monkeypatch):

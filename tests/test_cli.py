@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import suppress
 
 import pytest
 
@@ -165,11 +166,12 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
     (tmp_path / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
     config = str(trained.files / "config.toml")
     assert tomllib.loads((trained.files / "config.toml").read_text())["hidden-size"] == 48
-    done = cli("train", "--config", config, "--steps", "12", "--quiet")
+    done = cli("train", "--config", config, "--epochs", "1", "--quiet")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     written = tomllib.loads((tmp_path / "checkpoints" / "rhyme" / "config.toml").read_text())
-    assert (written["hidden-size"], written["steps"]) == (48, 12)
+    assert (written["hidden-size"], written["epochs"]) == (48, 1)
+    assert "steps" not in written
 
 
 @pytest.mark.parametrize(
@@ -180,6 +182,7 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
         ("hidden-size = 'big'", "--hidden-size must be a whole number, got 'big'"),
         ("hidden-size = 2.5", "--hidden-size must be a whole number, got 2.5"),
         ("corpus = 3", "--corpus must be text, got 3"),
+        ("hidden-size = [3, 4]", "--hidden-size must be a whole number, got (3, 4)"),
         ("tie-weights = 1", "--tie-weights must be true or false, got 1"),
         ("hidden-size", "--config c.toml is not TOML"),
         ("time = '1m'\nsteps = 3", "give one of --time and --steps"),
@@ -261,6 +264,13 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "builtin:poems"], 1, "there is no built-in corpus 'poems'"),
         (["train", "--corpus", "empty"], 1, "the folder empty holds no text file"),
         (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must begin with a letter or digit"),
+        (["train", "--corpus", "good.txt", "--name", "../x", "--overwrite"], 2, "--name must begin with a letter or"),
+        (["train", "--corpus", "good.txt", "--name", ""], 2, "--name must begin with a letter or digit"),
+        (["train", "--corpus", "tiny"], 1, "--valid-fraction 0.1 of so little text leaves nothing to learn from"),
+        (["train", "--corpus", "good.txt", "--seed", "9" * 30], 2, "--seed must be in [0, 2147483647], got 999"),
+        (["train", "--corpus", ""], 1, "there is no file or folder ''"),
+        (["sample", "--output", "empty"], 2, "--output must be a file, and empty is a folder"),
+        (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: there is no folder no; make it first"),
         (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must read like 80s, 10m or 1h30m"),
         (["train", "--corpus", "good.txt", "--time", "1m", "--epochs", "2"], 2, "give one of --time and --epochs"),
         (["train", "--corpus", "good.txt", "--device", "cuda"], 2, "--device cuda is not available"),
@@ -280,6 +290,9 @@ def test_resuming_what_is_finished_changes_nothing(trained):
 )
 def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(cli, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "tiny").mkdir()
+    for name in "ab":
+        (tmp_path / "tiny" / name).write_text(name)
     contents = {"empty.txt": b"", "one.txt": b"a", "latin.txt": b"caf\xe9", "good.txt": b"some good text\n" * 9}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -289,6 +302,49 @@ def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(cli, tmp_path, arg
     assert message in sentence(done)
     assert done.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_does_not_fit_into_memory_is_a_sentence_too(cli, tmp_path):
+    (tmp_path / "good.txt").write_text(RHYME)
+    done = cli("train", "--corpus", "good.txt", "--hidden-size", "10000000", "--steps", "1")
+    assert done.returncode == 1
+    assert "there is not enough memory for this: lower --hidden-size" in sentence(done)
+
+
+def on_terminal(folder, *arguments, **environment):
+    """Run `seqgen` with a terminal for its standard error, and return what that showed."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seqgen", *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", **environment},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error is its end
+        while data := terminal.read(4096):
+            shown += data
+    assert process.wait(timeout=60) == 0
+    return shown.decode("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
+def test_on_a_terminal_training_shows_a_live_panel_with_losses_and_a_sample(tmp_path):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 30)
+    short = ["train", "--corpus", "rhyme.txt", "--steps", "40", "--hidden-size", "16", "--batch-size", "4"]
+    shown = on_terminal(tmp_path, *short)
+    for text in ("─ rhyme ─", "tokens/s", "left", "train", "valid", "best", "a sample:", "now try: seqgen sample"):
+        assert text in shown, text
+    plain = on_terminal(tmp_path, *short, TERM="dumb")
+    assert "\x1b" not in plain
+    assert "step 40  epoch" in plain
+
+
+def test_control_characters_are_made_visible_for_a_terminal():
+    from seqgen.cli.display import visible
+
+    assert visible("a\tb\n\x1b[31mred\x07\x7f\x9b\r") == "a\tb\n␛[31mred␇␡\ufffd␍"
 
 
 def test_the_name_of_a_run_is_numbered_if_taken_and_protected_if_chosen(cli, tmp_path):

@@ -47,6 +47,34 @@ def test_tokens_come_as_often_as_they_are_likely(make_model):
     torch.testing.assert_close(counts, expected, atol=0.015, rtol=0)
 
 
+def test_random_numbers_do_not_repeat(make_model):
+    ids, _ = draw(make_model(20), 2 * 256)
+    assert ids[:256].tolist() != ids[256:].tolist()
+
+
+def test_the_prime_decides_how_it_goes_on(make_model):
+    model = make_model(20)
+    with torch.no_grad():
+        model.output_weight.mul_(20)
+    greedy = SamplingConfig(temperature=0)
+    assert len({tuple(draw(model, 5, prime=(0, token), config=greedy)[0][:, 0].tolist()) for token in range(2, 12)}) > 1
+
+
+def test_filters_are_applied(make_model):
+    model = make_model(20)
+    greedy, _ = draw(model, 30, config=SamplingConfig(temperature=0))
+    for config in (SamplingConfig(top_k=1), SamplingConfig(top_p=1e-9)):
+        assert draw(model, 30, config=config)[0].tolist() == greedy.tolist()
+
+
+def test_nats_are_the_model_s_own_whatever_is_filtered_or_forbidden(make_model):
+    model = make_model(20)
+    ids, nats = draw(model, 1, config=SamplingConfig(top_k=2, temperature=0.3), forbidden=tuple(range(10)))
+    with torch.inference_mode():
+        logits, _ = model(torch.tensor([[0], [5], [3]]), model.initial_state(1))
+    assert nats[0, 0].item() == pytest.approx(-logits[-1, 0].log_softmax(-1)[ids[0, 0]].item(), abs=1e-5)
+
+
 def test_what_is_forbidden_never_comes_even_if_likeliest(make_model):
     model = make_model(6)
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """Training: it learns, it stops, and it goes on exactly where it was stopped."""
 
+import copy
 import json
 import math
 import time
@@ -17,9 +18,11 @@ from seqgen.config import (
     OptimizationConfig,
     TrainConfig,
 )
-from seqgen.errors import CorpusError, TrainingError, UsageError
+from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
 from seqgen.evaluation.likelihood import score
+from seqgen.model.hardware import PRECISIONS
 from seqgen.training import session
+from seqgen.training.schedule import learning_rate_factor
 from tests.conftest import RHYME
 
 SMALL = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
@@ -35,7 +38,7 @@ def folders(tmp_path):
 def start(tmp_path, folders):
     """Begin a small run."""
 
-    def begin(name="run", text=RHYME * 12, *, model=None, optimization=None, **budget):
+    def begin(name="run", text=RHYME * 12, *, model=None, optimization=None, seed=1, precision="auto", **budget):
         path = tmp_path / "corpus.txt"
         path.write_text(text, encoding="utf-8")
         requested = TrainConfig(
@@ -43,7 +46,7 @@ def start(tmp_path, folders):
             model=ModelConfig(**(SMALL | (model or {}))),
             optimization=OptimizationConfig(**(FAST | (optimization or {}))),
             budget=BudgetConfig(**budget),
-            machine=MachineConfig(device="cpu"),
+            machine=MachineConfig(device="cpu", seed=seed, precision=precision),
         )
         return session.start(requested, name, folders, print, overwrite=False)
 
@@ -76,23 +79,100 @@ def test_the_loss_falls_to_nearly_nothing_on_a_text_that_repeats(start):
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_two_runs_of_the_same_command_end_bit_for_bit_alike(start, cell, precision):
-    runs = [start(name, model={"cell": cell, "num_layers": 2}, steps=25) for name in ("a", "b")]
+    runs = [start(name, model={"cell": cell, "num_layers": 2}, precision=precision, steps=25) for name in ("a", "b")]
     for trainer in runs:
         train(trainer)
     for file in ("last.safetensors", "best.safetensors"):
         assert_bit_for_bit(*runs, file)
 
 
-@pytest.mark.parametrize("stop_at", [1, 7, 13, 20])
+def by_hand(trainer, steps):
+    """The same training written out: one step after the other, all in the open."""
+    options, model = trainer.config.optimization, copy.deepcopy(trainer.model)
+    matrices, vectors = ([p for p in model.parameters() if (p.ndim > 1) is wanted] for wanted in (True, False))
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        betas=(0.9, 0.99),
+    )
+    state = model.initial_state(options.batch_size)
+    for step, batch in zip(range(steps), trainer.batches.from_step(0), strict=False):
+        inputs, targets, fresh = map(torch.from_numpy, batch[:3])
+        for layer in state:
+            for part in layer:
+                part[fresh] = 0
+        noise = torch.Generator().manual_seed(trainer.config.machine.seed * 1_000_003 + step)
+        logits, state = model(inputs, state, PRECISIONS[trainer.config.machine.precision], noise)
+        state = [type(layer)(*(part.detach().clone() for part in layer)) for layer in state]
+        nats = -logits.log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+        optimizer.zero_grad()
+        nats[targets >= 0].mean().backward()
+        norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+        for parameter in model.parameters():
+            parameter.grad *= min(1.0, options.clip / norm)
+        for group in optimizer.param_groups:
+            group["lr"] = options.learning_rate * learning_rate_factor(step / trainer.config.budget.steps)
+        optimizer.step()
+    return model
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_does_what_is_written_out_by_hand(start, precision):
+    trainer = start(text="To be, or not to be: " * 9 + RHYME * 2, model={"dropout": 0.3, "num_layers": 2}, steps=12,
+                    precision=precision, optimization={"weight_decay": 0.1, "clip": 0.3})  # fmt: skip
+    assert trainer.batches.steps_per_epoch < 12  # streams begin anew on the way
+    expected = by_hand(trainer, 12)
+    reports = train(trainer)
+    for name, parameter in trainer.model.named_parameters():
+        torch.testing.assert_close(parameter, dict(expected.named_parameters())[name], atol=2e-4, rtol=1e-3)
+    assert reports[0].learning_rate == 0.01 * learning_rate_factor(reports[0].step / 12)
+
+
+def test_another_seed_gives_other_weights_and_another_order(start):
+    trainers = [start(name, seed=seed, steps=3) for name, seed in (("a", 1), ("b", 2))]
+    assert not torch.equal(
+        trainers[0].model.stack.cells[0].recurrent_weight, trainers[1].model.stack.cells[0].recurrent_weight
+    )
+    assert not torch.equal(torch.rand(3, generator=trainers[0]._noise()), torch.rand(3, generator=trainers[1]._noise()))
+    assert trainers[0].batches.seed != trainers[1].batches.seed
+
+
+def test_each_step_has_its_own_noise(start):
+    trainer = start(steps=3)
+    first = torch.rand(3, generator=trainer._noise())
+    trainer.figures.step = 1
+    assert not torch.equal(first, torch.rand(3, generator=trainer._noise()))
+
+
+@pytest.mark.parametrize("steps", [1, 10, 41])
+def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypatch, steps):
+    monkeypatch.setattr("seqgen.training.loop.REPORT_SECONDS", 0.0)  # a report at every step
+    trainer = start(steps=steps)
+    reports = train(trainer)
+    assert reports[-1].step == trainer.figures.validated_step == steps
+    assert reports[-1].valid_nats is not None
+    assert (trainer.run.folder / "best.safetensors").exists()
+
+
+def test_however_short_the_time_there_is_a_model(start):
+    trainer = start(time="0.001s")
+    train(trainer)
+    assert trainer.figures.step == 1
+    assert (trainer.run.folder / "best.safetensors").exists()
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41])
 def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start, folders, stop_at):
-    whole = start("whole", epochs=2)
+    whole = start("whole", steps=41)
+    assert whole._validation_interval in {14, 15}  # so that some stops fall on it
     train(whole)
-    stopped = start("stopped", epochs=2)
+    stopped = start("stopped", steps=41)
     train(stopped, stop_at)
-    assert not stopped.figures.is_finished
     resumed = session.resume("stopped", None, None, folders, print)
-    assert resumed.figures.step == stop_at
-    train(resumed)
+    if resumed is None:  # at the last step there is nothing left to stop
+        resumed = stopped
+    else:
+        assert resumed.figures.step == stop_at
+        train(resumed)
     assert_bit_for_bit(whole, resumed)
     assert_bit_for_bit(whole, resumed, "best.safetensors")
 
@@ -115,7 +195,7 @@ def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
     assert_bit_for_bit(whole, resumed)
 
 
-def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders, monkeypatch):
+def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders):
     texts = tmp_path / "texts"
     texts.mkdir()
     for i in range(60):
@@ -168,10 +248,10 @@ def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folde
         "tokens_per_second",
     }  # fmt: skip
     steps = [line["step"] for line in lines]
-    assert steps == sorted(set(steps))
+    assert steps == sorted(steps)
     assert steps[0] <= 10
     assert steps[-1] == 40
-    assert 34 not in steps
+    assert not any(line["step"] == 33 and line["train_nats"] == 1.0 for line in lines)
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
@@ -254,3 +334,54 @@ def test_two_characters_are_enough(start):
     trainer = start(text="ab", steps=3)
     train(trainer)
     assert trainer.figures.is_finished
+
+
+def test_the_budget_is_no_longer_out_of_patience_once_it_is_raised(start, folders):
+    trainer = start(steps=10)
+    train(trainer)
+    trainer.figures.validations_since_best = 6
+    trainer._save_last()
+    resumed = session.resume("run", BudgetConfig(steps=20), None, folders, print)
+    train(resumed)
+    assert resumed.figures.step == 20
+
+
+def test_seconds_of_all_parts_add_up(start, folders):
+    trainer = start(steps=30)
+    train(trainer, stop_at=10)
+    resumed = session.resume("run", None, None, folders, print)
+    assert resumed.seconds >= trainer.figures.seconds > 0
+
+
+def test_the_state_before_stays_as_previous(start):
+    trainer = start(steps=12)
+    train(trainer)
+    folder = trainer.run.folder
+    steps = [Checkpoint.read(folder / f"{name}.safetensors").figures["is_finished"] for name in ("previous", "last")]
+    assert steps == [False, True]
+
+
+def test_a_model_without_its_training_state_is_not_resumed(start, folders):
+    trainer = start(steps=10)
+    train(trainer, stop_at=5)
+    trainer.run.save_best(trainer._checkpoint({}))
+    (trainer.run.folder / "last.safetensors").write_bytes(trainer.run.best.read_bytes())
+    with pytest.raises(CheckpointError, match="not the state of a training"):
+        session.resume("run", None, None, folders, print)
+
+
+def test_a_best_model_that_was_deleted_is_written_again(start, folders):
+    trainer = start(steps=40)
+    train(trainer, stop_at=20)
+    trainer.run.best.unlink()
+    resumed = session.resume("run", None, None, folders, print)
+    train(resumed)
+    assert resumed.run.best.is_file()
+
+
+def test_a_last_state_that_is_gone_is_told_with_the_one_before(start, folders):
+    trainer = start(steps=10)
+    train(trainer)
+    (trainer.run.folder / "last.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="is gone; .*copy .*previous.safetensors to its place"):
+        session.resume("run", None, None, folders, print)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
 SAMPLE_LINES = 6
+PANEL_WIDTH = 100  # and never so wide that the ^C of an interruption would break its last line
 
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
@@ -67,7 +68,7 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     table.add_column(style="dim")
     table.add_column(justify="right")
     for key, value in evaluation.to_json().items():
-        if key != "part":
+        if key != "part" and value is not None:
             table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:,.4f}")
     out = Console(highlight=False, markup=False)
     out.print(Text(visible(evaluation.part), style="bold"))
@@ -156,14 +157,10 @@ class TrainingDisplay:
         if report.tokens_per_second is not None and report.train_nats is not None:
             self._speed, self._train_nats = report.tokens_per_second, report.train_nats
         figures, store = self.trainer.figures, self.trainer.store
-        head = Table.grid(padding=(0, 2))
-        head.add_row(
-            ProgressBar(total=1.0, completed=self.trainer.progress, width=20),
-            f"{self.trainer.progress:.0%}",
-            f"step {report.step:,}",
-            f"epoch {report.epoch:.2f}",
-            f"{self._speed:,.0f} tokens/s",
-            f"{duration(self.trainer.seconds_left)} left",
+        bar = ProgressBar(total=1.0, completed=self.trainer.progress)
+        head = Text(
+            f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  {self._speed:,.0f} tokens/s  "
+            f"{duration(self.trainer.seconds_left)} left"
         )
         losses = Table.grid(padding=(0, 2))
         losses.add_row("train", loss(self._train_nats, store.train))
@@ -171,4 +168,5 @@ class TrainingDisplay:
             losses.add_row("valid", loss(figures.valid_nats, store.valid))
             losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
         sample = [Text("a sample:", style="dim"), Text(self._sample)] if self._sample else []
-        return Panel(Group(head, losses, *sample), title=Text(self.trainer.run.name), title_align="left")
+        title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
+        return Panel(Group(bar, head, losses, *sample), title=title, title_align="left", width=width)

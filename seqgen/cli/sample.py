@@ -64,7 +64,7 @@ def sample(
 
 def _read_prime(prime: str) -> str:
     """Return the prime itself, or the text of the file that it names with @."""
-    if not prime.startswith("@"):
+    if not prime.startswith("@") or prime == "@":
         return prime
     path = Path(prime[1:])
     try:

@@ -38,6 +38,14 @@ class Evaluation:
         result = score(model, part)
         return cls(name, result.tokens, result.nats, part.characters, part.bytes)
 
+    @property
+    def perplexity(self) -> float | None:
+        """How many tokens it is as unsure between; None where that is beyond all numbers."""
+        try:
+            return math.exp(self.nats / self.tokens)
+        except OverflowError:
+            return None
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         bits = self.nats / math.log(2)
@@ -45,7 +53,7 @@ class Evaluation:
             "part": self.part,
             "tokens": self.tokens,
             "nats_per_token": self.nats / self.tokens,
-            "perplexity": math.exp(self.nats / self.tokens),
+            "perplexity": self.perplexity,
             "characters": self.characters,
             "bits_per_character": bits / self.characters,
             "bytes": self.bytes,

@@ -78,6 +78,8 @@ class Trainer:
         """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
         self.figures = Figures(**checkpoint.figures)
         self.figures.is_finished = False
+        if not self.run.best.is_file():  # deleted: the next validation writes one again
+            self.figures.best_valid_nats = None
         self._started -= self.figures.seconds
         self.model.load_state_dict(dict(checkpoint.weights))
         restore_optimizer(self._optimizer, self.model, checkpoint.training)

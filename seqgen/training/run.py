@@ -74,6 +74,10 @@ class Run:
             CheckpointError: there is none to resume.
         """
         folder = checkpoints_dir / check_name(name, "--resume")
+        if not (folder / LAST).is_file() and (folder / PREVIOUS).is_file():
+            raise CheckpointError(
+                f"{folder / LAST} is gone; to go on from the state before it, copy {folder / PREVIOUS} to its place"
+            )
         if not (folder / LAST).is_file():
             resumable = sorted(path.parent.name for path in checkpoints_dir.glob(f"*/{LAST}"))
             raise CheckpointError(
