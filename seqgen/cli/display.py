@@ -159,8 +159,8 @@ class TrainingDisplay:
         figures, store = self.trainer.figures, self.trainer.store
         bar = ProgressBar(total=1.0, completed=self.trainer.progress)
         head = Text(
-            f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  {self._speed:,.0f} tokens/s  "
-            f"{duration(self.trainer.seconds_left)} left"
+            f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
+            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.seconds_left)} left"
         )
         losses = Table.grid(padding=(0, 2))
         losses.add_row("train", loss(self._train_nats, store.train))
