@@ -132,7 +132,7 @@ class TrainingDisplay:
 
     def show_sample(self, text: str) -> None:
         """Take a new sample of the model into the panel."""
-        self._sample = "\n".join(visible(text).splitlines()[:SAMPLE_LINES])
+        self._sample = "\n".join(visible(text.strip()).splitlines()[:SAMPLE_LINES])
 
     def show(self, report: "Report") -> None:
         """Show the newest figures."""
@@ -157,8 +157,9 @@ class TrainingDisplay:
         if report.tokens_per_second is not None and report.train_nats is not None:
             self._speed, self._train_nats = report.tokens_per_second, report.train_nats
         figures, store = self.trainer.figures, self.trainer.store
-        bar = ProgressBar(total=1.0, completed=self.trainer.progress)
-        head = Text(
+        head = Table.grid(expand=True)
+        head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress))
+        head.add_row(
             f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
             f"{self._speed:,.0f} tokens/s  {duration(self.trainer.seconds_left)} left"
         )
@@ -169,4 +170,4 @@ class TrainingDisplay:
             losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
         sample = [Text("a sample:", style="dim"), Text(self._sample)] if self._sample else []
         title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
-        return Panel(Group(bar, head, losses, *sample), title=title, title_align="left", width=width)
+        return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)
