@@ -1,6 +1,5 @@
 """The public Python API: a trained model that samples and scores."""
 
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from seqgen.corpus.store import encoded
 from seqgen.errors import CorpusError
 from seqgen.evaluation.report import Evaluation
 from seqgen.model.hardware import resolve_device
-from seqgen.sampling.sampler import Sample, sample
+from seqgen.sampling.sampler import begin, sample
 
 
 class Model:
@@ -38,11 +37,9 @@ class Model:
             UsageError: an option breaks its rule.
         """
         config = SamplingConfig(prime=prime, **options)
-        seed = secrets.randbelow(2**31) if config.seed is None else config.seed
         level = self.checkpoint.level
         texts = [level.normalise(prime)] * config.num_samples
-        samples = [Sample(seed + index) for index in range(config.num_samples)]
-        for index, text in sample(self._model, level, prime, config, samples, self.checkpoint.unseen):
+        for index, text in sample(self._model, level, prime, config, begin(config), self.checkpoint.unseen):
             texts[index] += text
         return texts
 

@@ -193,6 +193,10 @@ class BudgetConfig(Options):
         if self.time is not None:
             parse_time(self.time)
 
+    def num_steps(self, steps_per_epoch: int) -> int:
+        """Return how many steps the budget is; 0 where it is a time."""
+        return self.steps or (self.epochs or 0) * steps_per_epoch
+
 
 @dataclass(frozen=True, kw_only=True)
 class MachineConfig(Options):

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -55,11 +55,10 @@ def waiting(text: str, *, is_quiet: bool) -> Iterator[None]:
         yield
 
 
-def write_result(text: str, stream: TextIO | None = None) -> None:
+def write_result(text: str) -> None:
     """Write a result to standard output as it is, or made visible if that is a terminal."""
-    stream = stream or sys.stdout
-    stream.write(visible(text) if stream.isatty() else text)
-    stream.flush()
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:

@@ -1,7 +1,6 @@
 """`seqgen sample`."""
 
 import json
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,12 +32,11 @@ def sample(
     for path in output or []:
         _refuse_no_file(path)
     source, loaded, model = load(checkpoint)
-    from seqgen.sampling.sampler import Sample
+    from seqgen.sampling.sampler import begin
     from seqgen.sampling.sampler import sample as write_samples
 
-    seed = secrets.randbelow(2**31) if sampling.seed is None else sampling.seed
-    display.note(f"{source}, seed {seed}")
-    samples = [Sample(seed + index) for index in range(sampling.num_samples)]
+    samples = begin(sampling)
+    display.note(f"{source}, seed {samples[0].seed}")
     prime = loaded.level.normalise(prime)
     texts = ["" if omit_prime else prime] * sampling.num_samples
     is_streamed = sampling.num_samples == 1 and not (as_json or output)

@@ -1,5 +1,6 @@
 """The sampler: text in, text out, on top of the generator."""
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -31,6 +32,12 @@ class Sample:
     tokens: int = 0
     nats: float = 0.0
     is_finished: bool = False
+
+
+def begin(config: SamplingConfig) -> list[Sample]:
+    """Return samples before their first token, seeds counted up from the one given or from one that is drawn."""
+    seed = secrets.randbelow(2**31) if config.seed is None else config.seed
+    return [Sample(seed + index) for index in range(config.num_samples)]
 
 
 @dataclass

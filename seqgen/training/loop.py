@@ -153,8 +153,9 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
         nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())
+        learning_rate = self.learning_rate
         for group in self._optimizer.param_groups:
-            group["lr"] = self.learning_rate
+            group["lr"] = learning_rate
         self._optimizer.step()
         self._optimizer.zero_grad()
         if not batch.is_whole:
@@ -278,8 +279,7 @@ class Trainer:
         return StepBudget(self._total_steps())
 
     def _total_steps(self) -> int:
-        budget = self.config.budget
-        return budget.steps or (budget.epochs or 0) * self.batches.steps_per_epoch
+        return self.config.budget.num_steps(self.batches.steps_per_epoch)
 
     def _reserve(self) -> None:
         """Keep time for the last validation and save: as long as the last ones took, or a guess before the first."""

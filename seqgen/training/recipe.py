@@ -78,7 +78,7 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
         if budget.time is not None:
             steps = seconds / _step_seconds(model, batches, machine, store)
         else:
-            steps = budget.steps or (budget.epochs or 0) * batches.steps_per_epoch
+            steps = budget.num_steps(batches.steps_per_epoch)
         model = replace(model, dropout=_dropout(steps / batches.steps_per_epoch))
     corpus = replace(requested.corpus, level=store.level.name)
     return TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine), reasons
