@@ -5,8 +5,8 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint, find
 from seqgen.config import FoldersConfig, SamplingConfig
-from seqgen.corpus.sources import Text
-from seqgen.corpus.split import Piece, Survey
+from seqgen.corpus.documents import Passage
+from seqgen.corpus.split import Piece
 from seqgen.corpus.store import encoded
 from seqgen.errors import CorpusError
 from seqgen.evaluation.report import Evaluation
@@ -51,8 +51,8 @@ class Model:
         """
         if not text:
             raise CorpusError("an empty text cannot be scored: there is nothing to predict")
-        survey = Survey.of(Text("text", self.checkpoint.level.normalise(text)))
-        with encoded(self.checkpoint.level, [Piece(survey)]) as part:
+        passage = Passage("text", self.checkpoint.level.normalise(text))
+        with encoded(self.checkpoint.level, [Piece(passage)]) as part:
             return Evaluation.of(self._model, part, "text").to_json()
 
 

@@ -101,6 +101,21 @@ def parse_time(text: str) -> float:
     return total
 
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `500MB` or `20GB` stands for.
+
+    Raises:
+        UsageError: it reads otherwise.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise UsageError(f"--unpack-limit must read like 500MB or 20GB, got {text!r}")
+    return int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Base of the option groups: checks every field against its bound and choices.
@@ -131,7 +146,8 @@ class CorpusConfig(Options):
     """Corpus: what is learned from."""
 
     corpus: tuple[str, ...] = option(
-        "What to learn from: a file, a folder, builtin:python-docs or builtin:python-source. May be given again.",
+        "What to learn from: a file, a folder, a glob, - for standard input, builtin:python-docs or "
+        "builtin:python-source. May be given again.",
         (),
         metavar="SOURCE",
     )
@@ -140,7 +156,25 @@ class CorpusConfig(Options):
         "The share of the corpus held back for validation.", 0.1, metavar="P", bound=FRACTION
     )
     level: str = option("What a token is.", "auto", choices=("auto", *registry.names("levels")))
+    vocabulary_size: int | None = option("The most tokens a vocabulary may have.", metavar="N", bound=COUNT)
+    ngram: int = option("Characters in a token of the character level.", 1, metavar="N", bound=Interval(1, 8))
+    document: str = option(
+        "What is learned from its beginning to its end: a file (or a record of a table), a line or a paragraph.",
+        "file",
+        choices=("file", "line", "paragraph"),
+    )
+    field: str | None = option(
+        "The field of JSON lines, or the column of CSV, that holds the text.",
+        metavar="NAME",
+    )
     encoding: str = option("The text encoding of the corpus' files.", "utf-8", metavar="NAME")
+    unpack_limit: str = option("The most that a compressed file or an archive may unpack to.", "50GB", metavar="SIZE")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_size(self.unpack_limit)
+        if self.ngram > 1 and self.level not in ("auto", "character"):
+            raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,13 @@ Kind = TypeVar("Kind")
 
 
 def names(package: str) -> tuple[str, ...]:
-    """Return the kinds in `seqgen/<package>/`, without importing any: `peephole_lstm.py` is `peephole-lstm`."""
+    """Return the kinds in `seqgen/<package>/`, without importing any: `peephole_lstm.py` is `peephole-lstm`.
+
+    The module `base` and those that begin with an underscore are what the kinds share.
+    """
     folder = Path(__file__).parent / package
     modules = sorted(module.name for module in iter_modules([str(folder)]))
-    return tuple(name.replace("_", "-") for name in modules if name != "base")
+    return tuple(name.replace("_", "-") for name in modules if name != "base" and not name.startswith("_"))
 
 
 def load(package: str, name: str, base: type[Kind]) -> type[Kind]:

@@ -11,10 +11,10 @@ import pytest
 import torch
 from hypothesis import settings
 
-from seqgen.config import ModelConfig
-from seqgen.corpus.sources import Text
-from seqgen.corpus.split import Piece, Survey
-from seqgen.corpus.store import Part
+from seqgen.config import CorpusConfig, ModelConfig
+from seqgen.corpus.documents import Passage
+from seqgen.corpus.split import Piece
+from seqgen.corpus.store import Part, PartWriter
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 
@@ -40,8 +40,11 @@ def make_part(tmp_path: Path) -> Callable[..., Part]:
     """Encode texts as documents of a part."""
 
     def make(*texts: str, level: CharacterLevel | None = None) -> Part:
-        level = level or CharacterLevel.fit(texts)
-        return Part.write(tmp_path, "part", level, [Piece(Survey.of(Text("text", text))) for text in texts])
+        level = level or CharacterLevel.fit([[text] for text in texts], CorpusConfig())
+        with PartWriter(tmp_path, "part", level) as writer:
+            for text in texts:
+                writer.add(Piece(Passage("text", text)))
+        return Part.open(tmp_path, "part", level, writer.extent)
 
     return make
 

@@ -14,7 +14,7 @@ from seqgen.corpus.store import Part
 def part_of(lengths):
     """Documents of so many targets, every id different, so that a target tells where it comes from."""
     offsets = np.cumsum([0, *(length + 1 for length in lengths)])
-    return Part(np.arange(offsets[-1], dtype=np.uint32), offsets, np.array([]), 0, 0)
+    return Part(np.arange(offsets[-1], dtype=np.uint32), offsets, np.array([]), {})
 
 
 def epoch(batches, number=0):
@@ -100,6 +100,6 @@ def test_the_order_of_documents_changes_with_epoch_and_seed():
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_ids_of_any_type_become_int64(kind):
-    part = Part(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), 0, 0)
+    part = Part(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
     (batch,) = epoch(Batches(part, 1, 10, seed=1))
     assert batch.inputs.dtype == batch.targets.dtype == np.int64

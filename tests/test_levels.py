@@ -1,59 +1,118 @@
 """What every level promises; a new level is found by its file."""
 
 import json
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seqgen import registry
+from seqgen.config import CorpusConfig
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Level
+from seqgen.levels.base import Level, count_ids
 
-CORPUS = "The quick brown fox — naïve, 狐 and 🦊 — jumps over\n\tthe lazy dog.\n"
+CORPUS = """The quick brown fox — naïve, 狐 and 🦊 — jumps over
+\tthe lazy dog; the lazy dog doesn't mind.
 
-every_level = pytest.mark.parametrize("level", registry.names("levels"))
+    "The quick brown fox," said the lazy dog, "jumps!"
+"""
+KINDS = {name: {"level": name} for name in registry.names("levels")} | {
+    "pairs": {"level": "character", "ngram": 2},
+    "small subword": {"level": "subword", "vocabulary_size": 350},
+    "tokenised word": {"level": "word", "document": "line"},
+}
+TRICKY = CORPUS + "\r\x00é\U0010ffff\ud800\u2581\u2028<0x41></s>"
 
-
-def fitted(name: str) -> Level:
-    return level_class(name).fit([CORPUS, CORPUS.upper()])
-
-
-@every_level
-@given(text=st.text())
-def test_decoding_gives_back_the_normalised_text(level, text):
-    kind = fitted(level)
-    assert kind.decode(kind.encode(text)) == kind.normalise(text)
-
-
-@every_level
-@given(text=st.text(st.sampled_from(CORPUS + "\r\x00é\U0010ffff\ud800"), max_size=40))
-def test_an_incremental_decoder_gives_the_same_text_token_by_token(level, text):
-    kind = fitted(level)
-    decoder = kind.decoder()
-    pieces = [decoder.feed([int(token)]) for token in kind.encode(text)]
-    assert "".join(pieces) + decoder.finish() == kind.normalise(text)
+every_kind = pytest.mark.parametrize("kind", KINDS)
+any_text = st.text(st.sampled_from(TRICKY), max_size=60) | st.text()
 
 
-@every_level
+@cache
+def fitted(kind: str) -> Level:
+    corpus = "a plain line , cut at spaces\nwith <unk> in it\n" if "tokenised" in kind else CORPUS
+    config = CorpusConfig(**KINDS[kind])
+    return level_class(config.level).fit([[corpus], [corpus.upper()]], config)
+
+
+@every_kind
+@given(text=any_text)
+@example(text="\n\n  \n x  y\n")
+@example(text=" <s> \u2581\u2581 \u2581a\0b </s> <unk><0x0A> ")
+@example(text="w" * 3000 + " " + "w " * 900 + "\n" * 40)
+def test_decoding_gives_back_the_normalised_text(kind, text):
+    level = fitted(kind)
+    assert level.decode(level.encode(text)) == level.normalise(text)
+
+
+@every_kind
+@given(text=any_text)
+def test_an_incremental_decoder_gives_the_same_text_token_by_token(kind, text):
+    level = fitted(kind)
+    decoder = level.decoder()
+    pieces = [decoder.feed([int(token)]) for token in level.encode(text)]
+    assert "".join(pieces) + decoder.finish() == level.normalise(text)
+
+
+@every_kind
+@given(chunks=st.lists(any_text.map(lambda text: text.replace("\r", "").replace("\ud800", ""))))
+@example(chunks=["w" * 70, "w" * 1500, " ", " ", " x\n", "\n", "y", "'", "s"])
+def test_a_text_has_the_same_ids_however_it_is_cut(kind, chunks):
+    level = fitted(kind)
+    encoder = level.encoder()
+    ids = [int(token) for chunk in chunks for token in encoder.feed(level.normalise(chunk))]
+    ids += encoder.finish().tolist()
+    assert ids == level.encode("".join(map(level.normalise, chunks))).tolist()
+
+
+@every_kind
 @given(ids=st.lists(st.integers(0, 10**6)))
-def test_any_ids_decode_to_valid_text(level, ids):
-    kind = fitted(level)
-    kind.decode([token % kind.vocabulary_size for token in ids]).encode("utf-8")
+def test_any_ids_decode_to_valid_text(kind, ids):
+    level = fitted(kind)
+    level.decode([token % level.vocabulary_size for token in ids]).encode("utf-8")
 
 
-@every_level
-def test_a_level_survives_json(level):
-    kind = fitted(level)
-    again = level_from_json(json.loads(json.dumps(kind.to_json())))
-    assert again.encode(CORPUS).tolist() == kind.encode(CORPUS).tolist()
-    assert again.vocabulary_size == kind.vocabulary_size
+@every_kind
+def test_a_level_survives_json(kind):
+    level = fitted(kind)
+    again = level_from_json(json.loads(json.dumps(level.to_json())))
+    assert again.encode(TRICKY).tolist() == level.encode(TRICKY).tolist()
+    assert again.decode(again.encode(TRICKY)) == level.normalise(TRICKY)
+    assert again.vocabulary_size == level.vocabulary_size
 
 
-@every_level
-def test_ids_fit_the_vocabulary_and_its_type_and_are_never_start_or_end(level):
-    kind = fitted(level)
-    ids = kind.encode(CORPUS + "ŧ")
-    assert ids.dtype == kind.dtype
-    assert ids.min() > max(kind.START, kind.END)
-    assert ids.max() < kind.vocabulary_size
+@every_kind
+def test_ids_fit_the_vocabulary_and_its_type_and_are_never_start_or_end(kind):
+    level = fitted(kind)
+    ids = level.encode(CORPUS + "ŧ")
+    assert ids.dtype == level.dtype
+    assert ids.min() > max(level.START, level.END)
+    assert ids.max() < level.vocabulary_size
+
+
+@every_kind
+def test_a_token_stands_for_several_characters_or_for_one(kind):
+    level = fitted(kind)
+    is_single = kind == "character"
+    assert (len(level.encode("the lazy dog")) == 12) == is_single
+
+
+@every_kind
+def test_the_extent_is_that_of_the_text(kind):
+    assert fitted(kind).extent("né\n") == {"characters": 3, "bytes": 4}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "subword" not in kind])
+@pytest.mark.parametrize("size", [18, 20, 40])
+def test_a_vocabulary_keeps_its_limit_and_loses_nothing(kind, size):
+    level = level_class(KINDS[kind]["level"]).fit([[CORPUS]], CorpusConfig(vocabulary_size=size, **KINDS[kind]))
+    assert level.vocabulary_size <= size
+    assert level.decode(level.encode(TRICKY)) == level.normalise(TRICKY)
+
+
+@given(ids=st.lists(st.integers(0, 90)), repeat=st.sampled_from([1, 70_000]))
+def test_ids_are_counted_as_a_loop_counts_them(ids, repeat):
+    import numpy as np
+
+    array = np.array(ids * repeat if len(ids) < 3 else ids, dtype=np.uint8)
+    assert count_ids(array, 91).tolist() == [array.tolist().count(token) for token in range(91)]

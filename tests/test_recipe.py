@@ -3,7 +3,8 @@
 import pytest
 
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
-from seqgen.corpus.store import Plan, Store
+from seqgen.corpus.plan import Plan
+from seqgen.corpus.store import Store
 from seqgen.training.recipe import MAX_DROPOUT, resolve
 from tests.conftest import RHYME
 

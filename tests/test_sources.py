@@ -1,131 +1,170 @@
-"""SOURCE -> documents."""
+"""SOURCE -> texts."""
 
+import io
 import os
-from collections import Counter
+import sys
+import zipfile
 
 import pytest
 
-from seqgen.corpus import sources
-from seqgen.corpus.sources import TextFile, read_sources
-from seqgen.errors import CorpusError
+from seqgen.config import CorpusConfig
+from seqgen.corpus.reading import Reading
+from seqgen.corpus.sources import find_texts
+from seqgen.errors import CorpusError, UsageError
 
 
-def read(source, encoding="utf-8"):
-    return {document.name: "".join(document.chunks()) for document in read_sources([str(source)], encoding, Counter())}
+def find(*sources, reading=None, **options):
+    return find_texts(map(str, sources), CorpusConfig(**options), reading or Reading())
 
 
-def test_a_file_is_one_document(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("héllo\n", encoding="utf-8")
-    assert read(path) == {str(path): "héllo\n"}
+def read(*sources, **options):
+    return {text.name: "".join(text.chunks()) for text in find(*sources, **options)}
+
+
+def make(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def test_a_file_is_one_text(tmp_path):
+    make(tmp_path, {"a.txt": "héllo\n".encode()})
+    assert read(tmp_path / "a.txt") == {str(tmp_path / "a.txt"): "héllo\n"}
 
 
 def test_a_folder_is_read_recursively_in_order_without_hidden_and_binary_files(tmp_path):
-    for name, content in {
-        "b.txt": b"b",
-        "sub/a.txt": b"a",
-        ".hidden": b"h",
-        ".git/x": b"x",
-        "p.png": b"\x89\0",
-    }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    skipped = Counter()
-    documents = read_sources([str(tmp_path)], "utf-8", skipped)
-    assert [document.name for document in documents] == [str(tmp_path / "b.txt"), str(tmp_path / "sub" / "a.txt")]
-    assert skipped == {"hidden files and folders": 2, "binary files": 1}
+    make(tmp_path, {"b.txt": b"b", "sub/a.txt": b"a", ".hidden": b"h", ".git/x": b"x", "p.png": b"\x89\0"})
+    reading = Reading()
+    assert [text.name for text in find(tmp_path, reading=reading)] == [
+        str(tmp_path / "b.txt"),
+        str(tmp_path / "sub" / "a.txt"),
+    ]
+    assert reading.skipped == ["2 hidden files", "1 binary file"]
+    assert f"skipped binary file: {tmp_path / 'p.png'}" in reading.details
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 1000])
-def test_characters_and_newlines_may_lie_across_chunks(tmp_path, monkeypatch, chunk_bytes):
-    monkeypatch.setattr(sources, "CHUNK_BYTES", chunk_bytes)
-    path = tmp_path / "a.txt"
-    path.write_bytes("\ufeffé\r\n漢\r🦊\n".encode())
-    document = TextFile(path)
-    assert "".join(document.chunks()) == "é\n漢\n🦊\n"
-    assert document.newlines_changed
+def test_several_sources_are_read_in_the_order_given(tmp_path):
+    make(tmp_path, {"a.txt": b"a", "b.txt": b"b"})
+    assert list(read(tmp_path / "b.txt", tmp_path / "a.txt").values()) == ["b", "a"]
 
 
-def test_plain_newlines_are_not_reported(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_bytes(b"a\nb\n")
-    document = TextFile(path)
-    list(document.chunks())
-    assert not document.newlines_changed
+def test_a_pattern_names_what_matches(tmp_path):
+    make(tmp_path, {"a.txt": b"a", "b.md": b"b", "sub/c.txt": b"c", ".d.txt": b"d", "sub/deep/e.txt": b"e"})
+    assert list(read(tmp_path / "*.txt").values()) == ["a"]
+    assert list(read(tmp_path / "**" / "*.txt").values()) == ["a", "c", "e"]
+    assert list(read(tmp_path / "s*").values()) == ["c", "e"]
+    with pytest.raises(CorpusError, match=r"nothing matches '.*\*\.csv'"):
+        find(tmp_path / "*.csv")
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
-@pytest.mark.parametrize(
-    ("content", "offset"), [(b"caf\xe9 au lait", 3), (b"ab\xe2\x82", 2), (b"abcdef\xff", 6), (b"\xef\xbb\xbfab\xff", 5)]
-)
-def test_text_of_another_encoding_is_refused_with_its_byte_offset(tmp_path, monkeypatch, chunk_bytes, content, offset):
-    monkeypatch.setattr(sources, "CHUNK_BYTES", chunk_bytes)
-    path = tmp_path / "a.txt"
-    path.write_bytes(content)
-    with pytest.raises(CorpusError, match=rf"a.txt is not utf-8 text \(byte offset {offset}\).*--encoding"):
-        read(path)
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
+    make(tmp_path, {"a[1].txt": b"one"})
+    assert list(read(tmp_path / "a[1].txt").values()) == ["one"]
 
 
-def test_another_encoding_can_be_named(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_bytes("café".encode("latin-1"))
-    assert read(path, "latin-1") == {str(path): "café"}
-    path.write_bytes("café\r\n".encode("utf-16"))
-    assert read(path, "utf-16") == {str(path): "café\n"}
+def test_standard_input_is_read_once_and_can_be_read_again(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("pipéd\n".encode())))
+    (text,) = find("-")
+    for _ in range(2):
+        assert "".join(text.chunks()) == "pipéd\n"
+    with pytest.raises(CorpusError, match="standard input, which can be read once"):
+        find("-")
 
 
-def test_a_zero_character_is_refused_with_a_hint(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_bytes("abc".encode("utf-16-le"))
-    with pytest.raises(CorpusError, match="zero character.*--encoding utf-16"):
-        read(path)
+@pytest.mark.skipif(os.name == "nt", reason="needs a named pipe")
+def test_a_pipe_is_read_as_standard_input_is(tmp_path):
+    import threading
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"through a pipe",))
+    writer.start()
+    (text,) = find(pipe)
+    writer.join()
+    assert ["".join(text.chunks()) for _ in range(2)] == ["through a pipe"] * 2
+
+
+def test_archives_in_a_folder_are_read_in_place_and_broken_ones_are_passed_over(tmp_path):
+    make(tmp_path, {"a.txt": b"a", "broken.zip": b"PK no archive", "broken.gz": b"no archive"})
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("member.txt", "m")
+    reading = Reading()
+    texts = {text.name: "".join(text.chunks()) for text in find(tmp_path, reading=reading)}
+    assert texts == {str(tmp_path / "a.txt"): "a", f"{tmp_path / 'z.zip'}/member.txt": "m"}
+    assert reading.skipped == ["2 broken archives"]
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
 def test_an_encoding_that_is_none_of_text_is_refused(tmp_path, encoding):
-    path = tmp_path / "a.txt"
-    path.write_bytes(b"abc")
-    with pytest.raises(CorpusError, match=f"--encoding {encoding} is unknown"):
-        read(path, encoding)
+    make(tmp_path, {"a.txt": b"abc"})
+    with pytest.raises(UsageError, match=f"--encoding {encoding} is unknown"):
+        find(tmp_path / "a.txt", encoding=encoding)
 
 
 def test_a_folder_of_another_encoding_is_read(tmp_path):
-    (tmp_path / "a.txt").write_bytes("café".encode("utf-16"))
-    assert read(tmp_path, "utf-16") == {str(tmp_path / "a.txt"): "café"}
+    make(tmp_path, {"a.txt": "café".encode("utf-16-le")})
+    assert read(tmp_path, encoding="utf-16-le") == {str(tmp_path / "a.txt"): "café"}
 
 
 def test_what_seqgen_keeps_in_a_folder_is_no_corpus(tmp_path):
-    (tmp_path / "a.txt").write_text("text")
-    (tmp_path / "checkpoints" / "run").mkdir(parents=True)
-    for name in ("last.safetensors", "metrics.jsonl", "config.toml"):
-        (tmp_path / "checkpoints" / "run" / name).write_text("not text to learn from")
+    run = {f"checkpoints/run/{name}": b"not text" for name in ("last.safetensors", "metrics.jsonl", "config.toml")}
+    make(tmp_path, {"a.txt": b"text", **run})
     assert read(tmp_path) == {str(tmp_path / "a.txt"): "text"}
 
 
 def test_links_in_a_circle_end_nothing(tmp_path):
-    (tmp_path / "a.txt").write_text("text")
+    make(tmp_path, {"a.txt": b"text"})
     (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
     assert read(tmp_path) == {str(tmp_path / "a.txt"): "text"}
 
 
 def test_what_is_not_there_is_refused_with_what_is(tmp_path):
     with pytest.raises(CorpusError, match="no file or folder .*nothing.txt.*builtin:python-docs"):
-        read(tmp_path / "nothing.txt")
+        find(tmp_path / "nothing.txt")
     with pytest.raises(CorpusError, match="no file or folder ''"):
-        read("")
+        find("")
     with pytest.raises(CorpusError, match="no built-in corpus 'poems'; there are python-docs, python-source"):
-        read("builtin:poems")
-    with pytest.raises(CorpusError, match="holds no text file"):
-        read(tmp_path)
+        find("builtin:poems")
+    with pytest.raises(CorpusError, match="holds no text"):
+        find(tmp_path)
+
+
+def test_a_folder_without_text_is_refused_with_what_was_passed_over(tmp_path):
+    make(tmp_path, {".hidden": b"x", "p.png": b"\0", "q.png": b"\0"})
+    with pytest.raises(CorpusError, match=r"holds no text \(skipped 1 hidden file; 2 binary files\)"):
+        find(tmp_path)
+
+
+SCORE = b'<?xml version="1.0"?>\n<!DOCTYPE score-partwise>\n<!-- a tune -->\n<score-partwise version="4.0"/>'
+
+
+def test_a_mixture_of_music_and_text_is_refused_with_the_counts_and_the_way_out(tmp_path):
+    make(tmp_path, {"a.txt": b"a", "b.txt": b"b", "c.mid": b"MThd\0", "d.abc": b"X:1\nK:C\nCDE|", "e.xml": SCORE})
+    with pytest.raises(CorpusError, match="3 files of music and 2 files of text: --level character"):
+        find(tmp_path)
+    assert list(read(tmp_path, level="character").values()) == ["a", "b", "X:1\nK:C\nCDE|", SCORE.decode()]
+
+
+@pytest.mark.parametrize("name", ["a.mid", "a.abc", "a.musicxml", "a.krn", "a.XML", "a.abc.gz"])
+def test_music_alone_is_told_apart(tmp_path, name):
+    import gzip
+
+    make(tmp_path, {name: gzip.compress(SCORE) if name.endswith("gz") else SCORE})
+    with pytest.raises(CorpusError, match="is music, and notes are not learned yet; --level character"):
+        find(tmp_path / name)
+
+
+def test_xml_that_is_no_music_is_text(tmp_path):
+    make(tmp_path, {"a.xml": b'<?xml version="1.0"?><!-- <score-partwise> --><recipes/>'})
+    assert len(read(tmp_path / "a.xml")) == 1
 
 
 @pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_refused(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_bytes(b"abc")
-    path.chmod(0)
-    with pytest.raises(CorpusError, match="cannot be read: Permission denied"):
-        read(path)
+def test_an_unreadable_folder_is_refused(tmp_path):
+    make(tmp_path, {"sub/a.txt": b"abc"})
+    (tmp_path / "sub").chmod(0)
+    with pytest.raises(CorpusError, match="sub cannot be read: Permission denied"):
+        find(tmp_path)
 
 
 def test_the_built_in_corpora_are_there():

@@ -3,7 +3,8 @@
 import pytest
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.store import Plan, Store
+from seqgen.corpus.plan import Plan
+from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
 
 
@@ -32,14 +33,14 @@ def test_both_parts_hold_the_text_between_start_and_end(tmp_path):
     assert (store.train.num_targets, store.valid.num_targets) == (90, 11)
     assert store.valid.counts.tolist() == [0, 1] + [0] * 16 + [1] * 10
     assert store.train.unseen == list(range(18))
-    assert (store.valid.characters, store.valid.bytes) == (10, 10)
+    assert store.valid.extent == {"characters": 10, "bytes": 10}
 
 
 def test_the_vocabulary_comes_from_the_training_part_and_the_rest_is_escaped(tmp_path):
     _, store = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "ab" * 45 + "é" * 10),))
     assert store.level.alphabet == "ab"
     assert documents(store.valid, store.level)[0][1] == "é" * 10
-    assert (store.valid.characters, store.valid.bytes) == (10, 20)
+    assert store.valid.extent == {"characters": 10, "bytes": 20}
     assert store.valid.num_targets == 10 * 4 + 1
 
 
@@ -65,7 +66,7 @@ def test_the_same_content_is_prepared_once_and_other_content_anew(tmp_path):
     assert other_split.fingerprint != changed.fingerprint
 
 
-@pytest.mark.parametrize("damaged", ["store.json", "train.ids", "valid.offsets.npy"])
+@pytest.mark.parametrize("damaged", ["store.json", "train.ids", "valid.offsets", "train.counts"])
 def test_a_store_that_is_not_whole_is_built_again(tmp_path, damaged):
     path = write(tmp_path, "a.txt", "some text here")
     plan, store = prepare(tmp_path, corpus=(path,))
@@ -93,10 +94,12 @@ def test_empty_files_and_changed_newlines_are_told(tmp_path):
     (tmp_path / "texts" / "empty.txt").touch()
     (tmp_path / "texts" / "windows.txt").write_bytes(b"some text\r\nmore\r\n")
     plan, _ = prepare(tmp_path, corpus=(str(tmp_path / "texts"),))
-    assert plan.notes == [
-        "skipped 1 empty files",
+    assert plan.summary == [
+        "read 1 text, 15 characters",
         f"{tmp_path / 'texts' / 'windows.txt'}: Windows or old Mac newlines read as \\n",
+        "skipped 1 empty file",
     ]
+    assert plan.details == [f"skipped empty file: {tmp_path / 'texts' / 'empty.txt'}"]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):

@@ -69,7 +69,11 @@ def train(
 ) -> None:
     """Train a model on a corpus, or go on training one."""
     given = given_options(context)
-    say = _ignore if quiet else display.note
+
+    def say(text: str, *, is_detail: bool = False) -> None:
+        if not quiet and (verbose or not is_detail):
+            display.note(text)
+
     if resume is None and not corpus.corpus:
         raise UsageError("name what to learn from with --corpus, as in --corpus FILE or --corpus builtin:python-docs")
     if unfit := sorted(given - WITH_RESUME) if resume else []:
@@ -172,10 +176,6 @@ def _short_sample(trainer: "Trainer") -> str:
     text = "".join(piece.text for piece in pieces)
     trainer.model.train()
     return text
-
-
-def _ignore(text: str) -> None:
-    del text
 
 
 @contextmanager

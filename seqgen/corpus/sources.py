@@ -1,178 +1,174 @@
-"""SOURCE -> documents: what a user may name as a corpus, read in chunks so that its size does not matter."""
+"""SOURCE -> texts: what a user may name as a corpus, and which files of a folder are meant."""
 
-import codecs
-import io
+import glob
 import os
-from collections import Counter
+import re
+import shutil
+import sys
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import ClassVar, Protocol
+from io import BufferedReader
+from pathlib import Path, PurePath
 
-from seqgen.corpus import builtin
+from seqgen.config import CorpusConfig, parse_size
+from seqgen.corpus import archives, builtin
+from seqgen.corpus.archives import Opener
+from seqgen.corpus.documents import Document, Passage
+from seqgen.corpus.reading import Reading, UnfitError, counted
+from seqgen.corpus.texts import TextFile, incremental_decoder, is_binary
 from seqgen.errors import CorpusError
-from seqgen.levels.base import normalise_text
 
-CHUNK_BYTES = 1 << 18  # fits the cache with its code points and ids beside it
 BUILTIN = "builtin:"
-_BYTE_ORDER_MARK = "\ufeff"
+STANDARD_INPUT = "-"
 _OUR_OWN = {"best.safetensors", "last.safetensors", "store.json"}  # tell a run's folder and a prepared corpus
 
-
-class Document(Protocol):
-    """One text, read anew at each call of `chunks`."""
-
-    @property
-    def name(self) -> str:
-        """What errors and reports call it."""
-
-    @property
-    def newlines_changed(self) -> bool:
-        """Whether the last reading met other newlines than line feeds."""
-
-    def chunks(self) -> Iterator[str]:
-        """Yield the text piece by piece, newlines as line feeds."""
+_MUSIC = {".mid", ".midi", ".musicxml", ".mxl", ".abc", ".krn"}
+_COMMENT = re.compile(rb"(?s)<!--.*?-->")
+_ROOT_ELEMENT = re.compile(rb"<([A-Za-z][\w.:-]*)")
+_MUSIC_ROOTS = {b"score-partwise", b"score-timewise"}
 
 
-@dataclass
-class TextFile:
-    """A file of text.
-
-    Attributes:
-        newlines_changed: whether the last reading met other newlines than line feeds.
-    """
-
-    path: Path
-    encoding: str = "utf-8"
-    newlines_changed: bool = field(default=False, compare=False)
-
-    @property
-    def name(self) -> str:
-        """The path as given."""
-        return str(self.path)
-
-    def chunks(self) -> Iterator[str]:
-        """Yield the decoded text.
-
-        Raises:
-            CorpusError: the file cannot be read, or is not text in this encoding.
-        """
-        decoder = _incremental_decoder(self.encoding)
-        newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
-        consumed, is_begun = 0, False
-        try:
-            with self.path.open("rb") as file:
-                while data := file.read(CHUNK_BYTES):
-                    waiting = len(decoder.getstate()[0])
-                    text = newlines.decode(data)
-                    yield self._checked(text if is_begun else text.removeprefix(_BYTE_ORDER_MARK), consumed)
-                    is_begun = is_begun or bool(text)
-                    consumed += len(data)
-                waiting = len(decoder.getstate()[0])
-                yield newlines.decode(b"", final=True)
-        except OSError as error:
-            raise CorpusError(f"{self.name} cannot be read: {error.strerror}") from error
-        except UnicodeError as error:
-            offset = consumed - waiting + getattr(error, "start", 0)
-            raise CorpusError(
-                f"{self.name} is not {self.encoding} text (byte offset {offset}): convert it, or name what it is to "
-                "seqgen train, as in --encoding latin-1"
-            ) from error
-        self.newlines_changed = newlines.newlines not in (None, "\n")
-
-    def _checked(self, text: str, consumed: int) -> str:
-        """Return the text, its lone surrogates replaced; a zero tells a binary file, or another encoding."""
-        if "\0" in text:
-            raise CorpusError(
-                f"{self.name} is not {self.encoding} text (a zero character after byte offset {consumed}): it is a "
-                "binary file, or text to be read with --encoding utf-16"
-            )
-        return normalise_text(text)
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text in memory."""
-
-    name: str
-    text: str
-    newlines_changed: ClassVar[bool] = False
-
-    def chunks(self) -> Iterator[str]:
-        """Yield the whole text."""
-        yield self.text
-
-
-def read_sources(sources: Iterable[str], encoding: str, skipped: Counter[str]) -> list[Document]:
-    """Return the documents of every source, in order; what is passed over is counted in `skipped` by its reason.
+def find_texts(sources: Iterable[str], config: CorpusConfig, reading: Reading) -> list[Document]:
+    """Return the texts of every source, in order; what is passed over is told to `reading`.
 
     Raises:
-        CorpusError: a source is missing, or names no document.
+        CorpusError: a source is missing, names no text, or is music.
     """
-    _incremental_decoder(encoding)
-    return [document for source in sources for document in _read_source(source, encoding, skipped)]
+    incremental_decoder(config.encoding)
+    texts = []
+    for source in sources:
+        found = _sorted_out(source, _find(source, config, reading), config, reading)
+        if not found:
+            passed = "; ".join(reading.skipped)
+            raise CorpusError(f"{source} holds no text" + (f" (skipped {passed})" if passed else ""))
+        texts += found
+    return texts
 
 
-def _read_source(source: str, encoding: str, skipped: Counter[str]) -> list[Document]:
+def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]:
+    """Return all that a source names, binary files and music too."""
     if source.startswith(BUILTIN):
-        return [Text(name, text) for name, text in builtin.texts(source.removeprefix(BUILTIN))]
+        return [Passage(name, text) for name, text in builtin.texts(source.removeprefix(BUILTIN))]
     path = Path(source)
-    if source and path.is_dir():
-        files = list(_text_files(path, encoding, skipped))
-        if not files:
-            passed = "; ".join(f"{count} {reason}" for reason, count in skipped.items() if count)
-            raise CorpusError(f"the folder {source} holds no text file" + (f" (skipped: {passed})" if passed else ""))
-        return [TextFile(file, encoding) for file in files]
-    if not path.is_file():
+    if source == STANDARD_INPUT or path.is_fifo():
+        return [TextFile("standard input" if source == STANDARD_INPUT else source, _Copy(source), config.encoding)]
+    limit = parse_size(config.unpack_limit)
+    is_alone = bool(source) and path.is_file() and path.suffix.lower() != archives.ZIP
+    return [
+        TextFile(name, archives.unpacked(name, open_packed, limit), config.encoding, is_alone=is_alone)
+        for file in _files(source, reading)
+        for name, open_packed in _openers(file, limit, reading, is_alone=file == path)
+    ]
+
+
+def _files(source: str, reading: Reading) -> Iterator[Path]:
+    """Yield the files that a path or a pattern means."""
+    path = Path(source)
+    if source and path.exists():
+        yield from _files_below(path, reading) if path.is_dir() else [path]
+        return
+    matches = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
+    if not matches:
+        what = "nothing matches" if glob.has_magic(source) else "there is no file or folder"
         raise CorpusError(
-            f"there is no file or folder {source!r}; built-in corpora are "
-            f"{' and '.join(BUILTIN + name for name in builtin.NAMES)}"
+            f"{what} {source!r}; built-in corpora are {' and '.join(BUILTIN + name for name in builtin.NAMES)}"
         )
-    return [TextFile(path, encoding)]
+    for match in matches:
+        yield from _files_below(Path(match), reading) if Path(match).is_dir() and "**" not in source else [Path(match)]
 
 
-def _text_files(folder: Path, encoding: str, skipped: Counter[str]) -> Iterator[Path]:
-    """Yield the text files below a folder, sorted, without hidden and binary files and what seqgen keeps itself."""
+def _files_below(folder: Path, reading: Reading) -> Iterator[Path]:
+    """Yield the files below a folder, sorted, without hidden ones and what seqgen keeps itself."""
 
     def refuse(error: OSError) -> None:
         raise CorpusError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
 
-    has_zeros = b"\0" in " ".encode(encoding)
     files = []
     for root, subfolders, names in os.walk(folder, onerror=refuse):
         if _OUR_OWN.intersection(names):
-            skipped["files of seqgen itself"] += len(names)
+            reading.skip("file of seqgen itself", root, len(names))
             continue
-        hidden = [name for name in (*subfolders, *names) if name.startswith(".")]
-        skipped["hidden files and folders"] += len(hidden)
+        for name in (*subfolders, *names):
+            if name.startswith("."):
+                reading.skip("hidden file", str(Path(root, name)))
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         files += [Path(root, name) for name in names if not name.startswith(".")]
-    for path in sorted(path for path in files if path.is_file()):
-        if not has_zeros and _is_binary(path):
-            skipped["binary files"] += 1
-        else:
-            yield path
+    yield from sorted(path for path in files if path.is_file())
 
 
-def _is_binary(path: Path) -> bool:
-    """Tell whether the file's first 8 KiB hold a zero byte, as git does."""
+def _openers(path: Path, limit: int, reading: Reading, *, is_alone: bool) -> Iterator[tuple[str, Opener]]:
+    """Yield name and opener of the file, or of each that it packs."""
+    if path.suffix.lower() != archives.ZIP:
+        yield str(path), lambda: path.open("rb")
+        return
     try:
-        with path.open("rb") as file:
-            return b"\0" in file.read(8192)
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+        yield from archives.members(path, limit, reading)
+    except UnfitError as error:
+        if is_alone:
+            raise
+        reading.skip(error.kind, str(error))
 
 
-def _incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:
-    """Return a strict decoder.
+class _Copy:
+    """Opens a copy of standard input or of a pipe, which is there as long as this is."""
 
-    Raises:
-        CorpusError: there is no such text encoding.
-    """
-    try:
-        " ".encode(encoding)  # refuses codecs that are none of text, as base64
-    except (LookupError, UnicodeError) as error:
+    def __init__(self, source: str) -> None:
+        if source == STANDARD_INPUT and (sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()):
+            raise CorpusError(
+                "- is standard input, which can be read once and must be piped: cat FILE | seqgen train --corpus -"
+            )
+        folder = tempfile.mkdtemp(prefix="seqgen-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._path = Path(folder, "copy")
+        with (
+            sys.stdin.buffer if source == STANDARD_INPUT else Path(source).open("rb") as stream,
+            self._path.open("wb") as file,
+        ):
+            shutil.copyfileobj(stream, file)
+
+    def __call__(self) -> BufferedReader:
+        return self._path.open("rb")
+
+
+def _sorted_out(source: str, found: list[Document], config: CorpusConfig, reading: Reading) -> list[Document]:
+    """Return what is text, and refuse music where nothing says that its notation is to be read as text."""
+    texts, num_music = [], 0
+    for text in found:
+        try:
+            if config.level == "auto" and _is_music(text):
+                num_music += 1
+            elif text.is_alone or not _is_binary(text):
+                texts.append(text)
+            else:
+                reading.skip("binary file", text.name)
+        except UnfitError as error:
+            if text.is_alone:
+                raise
+            reading.skip(error.kind, str(error))
+    if num_music and texts:
         raise CorpusError(
-            f"--encoding {encoding} is unknown; utf-8, utf-16, latin-1 and cp1252 are common ones"
-        ) from error
-    return codecs.getincrementaldecoder(encoding)()
+            f"{source} holds {counted(num_music, 'file')} of music and {counted(len(texts), 'file')} of text: "
+            "--level character reads all that is text"
+        )
+    if num_music:
+        raise CorpusError(
+            f"{source} is music, and notes are not learned yet; --level character learns what of it is written as "
+            "text, as ABC is"
+        )
+    return texts
+
+
+def _is_binary(text: Document) -> bool:
+    return isinstance(text, TextFile) and is_binary(text.head(), text.encoding)
+
+
+def _is_music(text: Document) -> bool:
+    """Tell whether a text is music, by its suffix or, where that is .xml, by its root element."""
+    if not isinstance(text, TextFile):
+        return False
+    suffix = PurePath(archives.without_packing(text.name)).suffix.lower()
+    if suffix != ".xml":
+        return suffix in _MUSIC
+    root = _ROOT_ELEMENT.search(_COMMENT.sub(b"", text.head()))
+    return root is not None and root[1] in _MUSIC_ROOTS

@@ -1,44 +1,38 @@
 """Which part of the documents trains and which validates."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from seqgen.corpus.sources import Document
+from seqgen.corpus.documents import Document
 
-MIN_DOCUMENTS = 20  # with fewer, whole documents cannot make up a given share
-SHARE_TOLERANCE = (0.5, 1.5)  # how far the share of characters may be from the one asked for
+TRAIN, VALID = PARTS = ("train", "valid")
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What one reading of a document tells: its length and a digest of its content."""
+class Whole(NamedTuple):
+    """When documents go whole to one side.
 
-    document: Document
-    characters: int
-    digest: str
+    Attributes:
+        min_documents: how many different ones there must be.
+        low: how far their share of the characters may be below the one asked for, as a factor.
+        high: the same above it.
+    """
 
-    @classmethod
-    def of(cls, document: Document) -> "Survey":
-        """Read the document through."""
-        content = hashlib.blake2b(digest_size=16)
-        characters = 0
-        for chunk in document.chunks():
-            content.update(chunk.encode("utf-8", "surrogatepass"))
-            characters += len(chunk)
-        return cls(document, characters, content.hexdigest())
+    min_documents: int
+    low: float
+    high: float
 
-    @property
-    def lot(self) -> float:
-        """A number in [0, 1) that depends on the content alone, so that duplicates share it."""
-        return int(self.digest[:12], 16) / 16**12
+
+FILES = Whole(min_documents=20, low=0.5, high=1.5)  # a few files may differ in kind: both parts get of each
+PASSAGES = Whole(min_documents=2, low=0.5, high=5.0)  # a model must learn how lines, paragraphs and records end
+_MAX_RANKED = 100_000  # different documents whose lots are remembered
 
 
 @dataclass(frozen=True)
 class Piece:
     """A document from one character to another; None is its end."""
 
-    survey: Survey
+    document: Document
     start: int = 0
     stop: int | None = None
 
@@ -48,14 +42,14 @@ class Piece:
         return self.stop is None
 
     @property
-    def num_characters(self) -> int:
-        """How long the piece is."""
-        return (self.survey.characters if self.stop is None else self.stop) - self.start
+    def has_characters(self) -> bool:
+        """Whether there is any text in it."""
+        return self.start < (self.document.survey.characters if self.stop is None else self.stop)
 
     def chunks(self) -> Iterator[str]:
         """Yield the text of the piece."""
         position = 0
-        for chunk in self.survey.document.chunks():
+        for chunk in self.document.chunks():
             wanted = chunk[max(self.start - position, 0) : None if self.stop is None else max(self.stop - position, 0)]
             if wanted:
                 yield wanted
@@ -64,20 +58,72 @@ class Piece:
                 return
 
 
-def split(surveys: Sequence[Survey], valid_fraction: float) -> tuple[list[Piece], list[Piece]]:
-    """Return the pieces that train and those that validate.
+@dataclass(frozen=True)
+class Split:
+    """How documents are divided: whole ones by their content, or each at a point.
 
-    Many documents go whole to one side, by their content. Where that cannot come near the share asked for, because
-    they are few or of very different lengths, each is cut at a point: a single text of n characters trains on the
-    first `int((1 - valid_fraction) * n)`.
+    Attributes:
+        threshold: documents whose lot is below it validate; None cuts each at a point.
+        valid_fraction: a text of n characters that is cut trains on the first `int((1 - valid_fraction) * n)`.
     """
-    held_back = {survey.digest for survey in surveys if survey.lot < valid_fraction}
-    share = sum(s.characters for s in surveys if s.digest in held_back) / sum(s.characters for s in surveys)
-    low, high = (factor * valid_fraction for factor in SHARE_TOLERANCE)
-    if len({survey.digest for survey in surveys}) >= MIN_DOCUMENTS and low <= share <= high:
-        return (
-            [Piece(survey) for survey in surveys if survey.digest not in held_back],
-            [Piece(survey) for survey in surveys if survey.digest in held_back],
-        )
-    cuts = [(survey, int((1 - valid_fraction) * survey.characters)) for survey in surveys]
-    return [Piece(survey, 0, cut) for survey, cut in cuts if cut], [Piece(survey, cut) for survey, cut in cuts]
+
+    threshold: float | None
+    valid_fraction: float
+
+    def pieces(self, document: Document) -> Iterator[tuple[str, Piece]]:
+        """Yield part and piece, for each part that gets something of the document."""
+        if self.threshold is not None:
+            yield VALID if document.survey.lot < self.threshold else TRAIN, Piece(document)
+            return
+        cut = int((1 - self.valid_fraction) * document.survey.characters)
+        if cut:
+            yield TRAIN, Piece(document, 0, cut)
+        yield VALID, Piece(document, cut)
+
+
+@dataclass
+class Tally:
+    """Counts what a split needs to know of all documents, in constant memory.
+
+    Args:
+        valid_fraction: the share of characters that validates.
+    """
+
+    valid_fraction: float
+    documents: int = 0
+    characters: int = 0
+    _held_back: int = 0
+    _by_lot: dict[float, int] = field(default_factory=dict)
+
+    def add(self, document: Document) -> None:
+        """Count one document."""
+        survey = document.survey
+        self.documents += 1
+        self.characters += survey.characters
+        self._held_back += survey.characters * (survey.lot < self.valid_fraction)
+        if len(self._by_lot) < _MAX_RANKED:
+            self._by_lot[survey.lot] = self._by_lot.get(survey.lot, 0) + survey.characters
+
+    def split(self, whole: Whole) -> Split:
+        """Return the split of the documents counted.
+
+        Many go whole to one side, those with the lowest lots to validation until they make up the share. Where that
+        cannot come near the share asked for, because they are few or of very different lengths, each is cut.
+        """
+        if len(self._by_lot) < whole.min_documents:
+            return Split(None, self.valid_fraction)
+        threshold, held_back = self.valid_fraction, self._held_back
+        if len(self._by_lot) < _MAX_RANKED:
+            threshold, held_back = self._ranked()
+        low, high = (factor * self.valid_fraction * self.characters for factor in (whole.low, whole.high))
+        return Split(threshold if low <= held_back <= high else None, self.valid_fraction)
+
+    def _ranked(self) -> tuple[float, int]:
+        """Return the lot below which the documents come nearest to the share, and how many characters these have."""
+        wanted = self.valid_fraction * self.characters
+        held_back, nearest = 0, (0.0, 0)
+        for lot in sorted(self._by_lot):
+            if abs(held_back - wanted) < abs(nearest[1] - wanted):
+                nearest = lot, held_back
+            held_back += self._by_lot[lot]
+        return nearest

@@ -1,38 +1,37 @@
 """The prepared corpus: documents as token ids in memory-mapped files, reused by later runs.
 
-    data/prepared/FINGERPRINT/train.ids          the documents' ids, one after the other
-    data/prepared/FINGERPRINT/train.offsets.npy  where each document begins, and the end of the last
-    data/prepared/FINGERPRINT/train.counts.npy   how often each token is predicted
-    data/prepared/FINGERPRINT/valid.*            the same for the validation part
-    data/prepared/FINGERPRINT/store.json         the level, and how much text each part holds
+    data/prepared/FINGERPRINT/train.ids      the documents' ids, one after the other
+    data/prepared/FINGERPRINT/train.offsets  where each document begins, and the end of the last (64-bit integers)
+    data/prepared/FINGERPRINT/train.counts   how often each token is predicted (64-bit integers)
+    data/prepared/FINGERPRINT/valid.*        the same for the validation part
+    data/prepared/FINGERPRINT/store.json     the level, and how much text each part holds
 
 Every document begins with the start token, and ends with the end token unless it was cut.
 """
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.config import CorpusConfig
-from seqgen.corpus.sources import read_sources
-from seqgen.corpus.split import Piece, Survey, split
+from seqgen.corpus.plan import Plan, TrainingTexts
+from seqgen.corpus.split import PARTS, TRAIN, VALID, Piece
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Level
+from seqgen.levels.base import Ids, Level, count_ids
 
-_VERSION = 1
+_BUFFERED = 1 << 20  # tokens and offsets collected before they are written: documents may be a few tokens long
 
 
 @dataclass(frozen=True)
@@ -41,22 +40,30 @@ class Part:
 
     Attributes:
         ids: token ids of all documents, shape (tokens,), memory-mapped.
-        offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,).
+        offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,), memory-mapped.
         counts: how often each token is a target, shape (vocabulary,).
-        characters: how many characters the documents have.
-        bytes: how many bytes they have in UTF-8.
+        extent: how much text they stand for, in the units that the level counts.
     """
 
     ids: NDArray[Any]
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
-    characters: int
-    bytes: int
+    extent: Mapping[str, int]
+
+    @property
+    def num_documents(self) -> int:
+        """How many documents there are."""
+        return len(self.offsets) - 1
 
     @property
     def num_targets(self) -> int:
         """How many tokens are predicted: all but the start tokens."""
-        return len(self.ids) - (len(self.offsets) - 1)
+        return len(self.ids) - self.num_documents
+
+    @property
+    def characters(self) -> int:
+        """How many characters the documents have."""
+        return self.extent["characters"]
 
     @property
     def unseen(self) -> list[int]:
@@ -64,89 +71,91 @@ class Part:
         return np.flatnonzero(self.counts == 0).tolist()
 
     @classmethod
-    def write(cls, folder: Path, name: str, level: Level, pieces: Iterable[Piece]) -> Self:
-        """Encode the pieces into files of this name in the folder."""
-        offsets, characters, num_bytes = [0], 0, 0
-        counts = np.zeros(level.vocabulary_size, dtype=np.int64)
-        with (folder / f"{name}.ids").open("wb") as file:
-            for piece in pieces:
-                tokens = 1
-                file.write(level.dtype.type(level.START).tobytes())
-                for chunk in piece.chunks():
-                    ids = level.encode(chunk)
-                    file.write(ids.tobytes())
-                    counts += np.bincount(ids, minlength=level.vocabulary_size)
-                    tokens += len(ids)
-                    characters += len(chunk)
-                    num_bytes += len(chunk.encode("utf-8"))
-                if piece.is_ended:
-                    file.write(level.dtype.type(level.END).tobytes())
-                    counts[level.END] += 1
-                    tokens += 1
-                offsets.append(offsets[-1] + tokens)
-        np.save(folder / f"{name}.offsets.npy", np.array(offsets, dtype=np.int64))
-        np.save(folder / f"{name}.counts.npy", counts)
-        return cls.open(folder, name, level, {"characters": characters, "bytes": num_bytes})
-
-    @classmethod
-    def open(cls, folder: Path, name: str, level: Level, extent: dict[str, int]) -> Self:
-        """Map the files that `write` made.
+    def open(cls, folder: Path, name: str, level: Level, extent: Mapping[str, int]) -> Self:
+        """Map the files that a `PartWriter` made.
 
         Raises:
             ValueError: a file is not as long as it was written.
         """
-        ids = np.memmap(folder / f"{name}.ids", dtype=level.dtype, mode="r")
-        offsets, counts = (np.load(folder / f"{name}.{array}.npy") for array in ("offsets", "counts"))
-        if len(ids) != offsets[-1]:
+        ids, offsets = (
+            np.memmap(folder / f"{name}.{array}", dtype=dtype, mode="r")
+            for array, dtype in (("ids", level.dtype), ("offsets", np.dtype(np.int64)))
+        )
+        counts = np.fromfile(folder / f"{name}.counts", dtype=np.int64)
+        if len(ids) != offsets[-1] or len(counts) != level.vocabulary_size:
             raise ValueError(f"{name}.ids holds {len(ids)} tokens instead of {offsets[-1]}")
-        return cls(ids, offsets, counts, extent["characters"], extent["bytes"])
-
-    @property
-    def extent(self) -> dict[str, int]:
-        """How much text the ids stand for."""
-        return {"characters": self.characters, "bytes": self.bytes}
+        return cls(ids, offsets, counts, extent)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A corpus read through once: what goes where, before anything is encoded.
+class PartWriter:
+    """Encodes documents into the files of a part; use it as a context manager.
 
-    Attributes:
-        fingerprint: a digest of content and settings; equal fingerprints mean equal ids.
-        notes: what a user should hear about the reading.
+    Args:
+        folder: where the files are made.
+        name: what their names begin with.
+        level: encodes the documents.
     """
 
-    level: str
-    train: list[Piece]
-    valid: list[Piece]
-    fingerprint: str
-    notes: list[str]
+    def __init__(self, folder: Path, name: str, level: Level) -> None:
+        self.extent: Counter[str] = Counter()
+        self._path = folder / name
+        self._level = level
+        self._counts = np.zeros(level.vocabulary_size, dtype=np.int64)
+        self._num_tokens = 0
+        self._start, self._end = (np.array([token], dtype=level.dtype) for token in (level.START, level.END))
+        self._pending: list[Ids] = []
+        self._num_pending = 0
+        self._offsets = array("q", [0])
 
-    @classmethod
-    def of(cls, config: CorpusConfig) -> Self:
-        """Read the sources and split them.
+    def __enter__(self) -> Self:
+        self._open = ExitStack()
+        self._ids_file, self._offsets_file = (
+            self._open.enter_context(self._path.with_name(f"{self._path.name}.{kind}").open("wb"))
+            for kind in ("ids", "offsets")
+        )
+        self._disk = self._open.enter_context(ThreadPoolExecutor(1))  # the disk is kept busy while more is encoded
+        self._written = self._disk.submit(int)
+        return self
 
-        Raises:
-            CorpusError: a source is missing or unreadable, or there is too little text for two parts.
-        """
-        notes: list[str] = []
-        surveys = _survey(config.corpus, config.encoding, notes)
-        if config.valid is not None:
-            train = [Piece(survey) for survey in surveys]
-            valid = [Piece(survey) for survey in _survey([config.valid], config.encoding, notes)]
-        else:
-            if sum(survey.characters for survey in surveys) < 2:
-                raise CorpusError(f"{', '.join(config.corpus)}: a single character is too little to learn from")
-            train, valid = split(surveys, config.valid_fraction)
-            if not train or not any(piece.num_characters for piece in valid):
-                raise CorpusError(
-                    f"{', '.join(config.corpus)}: --valid-fraction {config.valid_fraction:g} of so little text leaves "
-                    f"{'nothing to validate on' if train else 'nothing to learn from'}; give more text, or --valid"
-                )
-        level = "character" if config.level == "auto" else config.level
-        layout = [[(piece.survey.digest, piece.start, piece.stop) for piece in part] for part in (train, valid)]
-        content = json.dumps([_VERSION, level, layout]).encode()
-        return cls(level, train, valid, hashlib.blake2b(content, digest_size=8).hexdigest(), notes)
+    def __exit__(self, *error: object) -> None:
+        with self._open:
+            if error == (None, None, None):
+                self._flush()
+                self._written.result()
+                self._counts[self._level.START] = 0  # begins every document, and is never predicted
+                self._counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
+
+    def add(self, piece: Piece) -> None:
+        """Encode a document, or what was cut of one."""
+        self._take(self._start)
+        encoder = self._level.encoder()
+        for chunk in piece.chunks():
+            self._take(encoder.feed(chunk))
+            self._measure(chunk)
+        self._take(encoder.finish())
+        if piece.is_ended:
+            self._take(self._end)
+            self._measure(piece.document.ending)
+        self._offsets.append(self._num_tokens)
+
+    def _measure(self, text: str) -> None:
+        for unit, amount in self._level.extent(text).items():
+            self.extent[unit] += amount
+
+    def _take(self, ids: Ids) -> None:
+        self._pending.append(ids)
+        self._num_pending += len(ids)
+        self._num_tokens += len(ids)
+        if self._num_pending >= _BUFFERED or len(self._pending) >= _BUFFERED:
+            self._flush()
+
+    def _flush(self) -> None:
+        ids = np.concatenate([np.empty(0, self._level.dtype), *self._pending])
+        self._written.result()
+        self._written = self._disk.submit(self._ids_file.write, ids.data)
+        self._counts += count_ids(ids, len(self._counts))
+        self._offsets_file.write(self._offsets.tobytes())
+        self._pending, self._num_pending, self._offsets = [], 0, array("q")
 
 
 @dataclass(frozen=True)
@@ -168,19 +177,40 @@ class Store:
         folder = data_dir / "prepared" / plan.fingerprint
         try:
             with suppress(FileNotFoundError, ValueError, KeyError):  # not there, or not whole
-                return cls._open(folder)
+                return cls.open(folder)
             _build(plan, folder)
-            return cls._open(folder)
+            return cls.open(folder)
         except OSError as error:
             raise CorpusError(
                 f"the prepared corpus cannot be kept in {folder}: {error.strerror}; choose another --data-dir"
             ) from error
 
     @classmethod
-    def _open(cls, folder: Path) -> Self:
+    def kept(cls, data_dir: Path, fingerprint: str) -> Self:
+        """Return a corpus that was prepared before.
+
+        Raises:
+            CorpusError: it is not there any more.
+        """
+        folder = data_dir / "prepared" / fingerprint
+        try:
+            return cls.open(folder)
+        except (OSError, ValueError, KeyError) as error:
+            raise CorpusError(
+                f"the corpus came from standard input, and what was kept of it in {folder} is gone or damaged"
+            ) from error
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map a store that is there.
+
+        Raises:
+            FileNotFoundError: it is not.
+            ValueError: it is not whole.
+        """
         content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
         level = level_from_json(content["level"])
-        train, valid = (Part.open(folder, name, level, content[name]) for name in ("train", "valid"))
+        train, valid = (Part.open(folder, name, level, content[name]) for name in (TRAIN, VALID))
         return cls(level, train, valid, folder.name)
 
 
@@ -190,13 +220,13 @@ def _build(plan: Plan, folder: Path) -> None:
     building = folder.with_name(f".building-{folder.name}-{os.getpid()}")
     building.mkdir(exist_ok=True)
     try:
-        level = level_class(plan.level).fit(chain.from_iterable(piece.chunks() for piece in plan.train))
-        extents = {
-            name: Part.write(building, name, level, pieces).extent
-            for name, pieces in (("train", plan.train), ("valid", plan.valid))
-        }
-        content = json.dumps({"level": level.to_json(), **extents})
-        (building / "store.json").write_text(content, encoding="utf-8")
+        level = level_class(plan.config.level).fit(TrainingTexts(plan), plan.config)
+        with ExitStack() as stack:
+            writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
+            for part, piece in plan.pieces():
+                writers[part].add(piece)
+        content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
+        (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
         if folder.exists():  # but could not be opened
             shutil.rmtree(folder)
         building.replace(folder)
@@ -204,34 +234,11 @@ def _build(plan: Plan, folder: Path) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _survey(sources: Iterable[str], encoding: str, notes: list[str]) -> list[Survey]:
-    """Read every document of the sources once, the empty ones left out."""
-    sources = list(sources)
-    skipped: Counter[str] = Counter()
-    surveys = [Survey.of(document) for document in read_sources(sources, encoding, skipped)]
-    kept = [survey for survey in surveys if survey.characters]
-    if not kept:
-        raise CorpusError(f"{', '.join(sources)}: there is no text in it")
-    skipped["empty files"] += len(surveys) - len(kept)
-    notes += [f"skipped {count} {reason}" for reason, count in skipped.items() if count]
-    changed = [survey.document.name for survey in kept if survey.document.newlines_changed]
-    if changed:
-        others = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        notes.append(f"{changed[0]}{others}: Windows or old Mac newlines read as \\n")
-    return kept
-
-
 @contextmanager
 def encoded(level: Level, pieces: Iterable[Piece]) -> Iterator[Part]:
     """Lend the pieces as a part whose files are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="seqgen-", ignore_cleanup_errors=True) as folder:
-        yield Part.write(Path(folder), "part", level, pieces)
-
-
-def whole_documents(source: str, encoding: str, notes: list[str]) -> list[Piece]:
-    """Return every document of a source as a piece of its own.
-
-    Raises:
-        CorpusError: the source is missing, unreadable or without text.
-    """
-    return [Piece(survey) for survey in _survey([source], encoding, notes)]
+        with PartWriter(Path(folder), "part", level) as writer:
+            for piece in pieces:
+                writer.add(piece)
+        yield Part.open(Path(folder), "part", level, writer.extent)

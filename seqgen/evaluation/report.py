@@ -1,12 +1,14 @@
 """What `seqgen evaluate` tells: one object for a model and a text."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.corpus.split import Piece
-from seqgen.corpus.store import Part, Plan, encoded, whole_documents
+from seqgen.corpus.plan import Plan, Texts
+from seqgen.corpus.split import VALID, Piece
+from seqgen.corpus.store import Part, encoded
 from seqgen.errors import CorpusError
 from seqgen.evaluation.likelihood import score
 from seqgen.model.language_model import LanguageModel
@@ -22,21 +24,19 @@ class Evaluation:
         part: which text: a path, or `SELECTED`.
         tokens: how many tokens were predicted, end tokens included.
         nats: how unlikely they were together.
-        characters: how many characters the text has, newlines counted.
-        bytes: how many bytes it has in UTF-8.
+        extent: how much text it is: characters, newlines counted, and bytes in UTF-8.
     """
 
     part: str
     tokens: int
     nats: float
-    characters: int
-    bytes: int
+    extent: Mapping[str, int]
 
     @classmethod
     def of(cls, model: LanguageModel, part: Part, name: str) -> "Evaluation":
         """Score a part, every document as one stream."""
         result = score(model, part)
-        return cls(name, result.tokens, result.nats, part.characters, part.bytes)
+        return cls(name, result.tokens, result.nats, part.extent)
 
     @property
     def perplexity(self) -> float | None:
@@ -54,10 +54,10 @@ class Evaluation:
             "tokens": self.tokens,
             "nats_per_token": self.nats / self.tokens,
             "perplexity": self.perplexity,
-            "characters": self.characters,
-            "bits_per_character": bits / self.characters,
-            "bytes": self.bytes,
-            "bits_per_byte": bits / self.bytes,
+            "characters": self.extent["characters"],
+            "bits_per_character": bits / self.extent["characters"],
+            "bytes": self.extent["bytes"],
+            "bits_per_byte": bits / self.extent["bytes"],
         }
 
 
@@ -72,22 +72,23 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, corpus: str | None) -
         return Evaluation.of(model, part, name), notes
 
 
-def _other(checkpoint: Checkpoint, corpus: str) -> tuple[list[Piece], str, list[str]]:
-    notes: list[str] = []
-    return whole_documents(corpus, checkpoint.config.corpus.encoding, notes), corpus, notes
+def _other(checkpoint: Checkpoint, corpus: str) -> tuple[Iterator[Piece], str, list[str]]:
+    texts = Texts.read([corpus], replace(checkpoint.config.corpus, corpus=(corpus,), valid=None))
+    return map(Piece, texts), corpus, texts.reading.summary
 
 
-def _own_validation(checkpoint: Checkpoint) -> tuple[list[Piece], str, list[str]]:
+def _own_validation(checkpoint: Checkpoint) -> tuple[Iterator[Piece], str, list[str]]:
+    config = checkpoint.requested.corpus
     try:
-        plan = Plan.of(checkpoint.config.corpus)
+        plan = Plan.of(config)
     except CorpusError as error:
         raise CorpusError(
             f"the corpus of this run is not there any more ({error}); name a text with --corpus"
         ) from error
     if plan.fingerprint != checkpoint.fingerprint:
         raise CorpusError(
-            f"the corpus {', '.join(checkpoint.config.corpus.corpus)} has changed since this run (fingerprint "
+            f"the corpus {', '.join(config.corpus)} has changed since this run (fingerprint "
             f"{checkpoint.fingerprint} then, {plan.fingerprint} now), so its validation part is gone: name a text with "
             "--corpus"
         )
-    return plan.valid, SELECTED, plan.notes
+    return (piece for part, piece in plan.pieces() if part == VALID), SELECTED, plan.summary

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.config import CorpusConfig
+
 Ids = NDArray[np.integer[Any]]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -17,7 +19,17 @@ def normalise_text(text: str) -> str:
     """Return the text with a line feed for every newline and U+FFFD for what is no character (a lone surrogate)."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+class Encoder(Protocol):
+    """Turns normalised text into ids as it comes, the same ones however the text is cut."""
+
+    def feed(self, text: str) -> Ids:
+        """Return the ids that are certain by now; what more text could change waits."""
+
+    def finish(self) -> Ids:
+        """Return the ids of what waited."""
 
 
 class Decoder(Protocol):
@@ -42,8 +54,13 @@ class Level(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, chunks: Iterable[str]) -> Self:
-        """Return the level whose vocabulary suits the training text, read in chunks."""
+    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+        """Return the level whose vocabulary suits the training texts.
+
+        Args:
+            documents: each as chunks of normalised text; may be iterated over again.
+            config: its `vocabulary_size` is the most tokens that the level may have; None leaves it to the level.
+        """
 
     @property
     @abstractmethod
@@ -51,8 +68,8 @@ class Level(ABC):
         """How many ids there are."""
 
     @abstractmethod
-    def encode(self, text: str) -> Ids:
-        """Return the ids of the normalised text, shape (tokens,), in the smallest integer type that fits."""
+    def encoder(self) -> Encoder:
+        """Return an encoder at the beginning of a document."""
 
     @abstractmethod
     def decoder(self) -> Decoder:
@@ -71,12 +88,32 @@ class Level(ABC):
         """Return what `decode(encode(text))` gives back."""
         return normalise_text(text)
 
+    def encode(self, text: str) -> Ids:
+        """Return the ids of the normalised text, shape (tokens,), in the smallest integer type that fits."""
+        encoder = self.encoder()
+        return np.concatenate([encoder.feed(self.normalise(text)), encoder.finish()])
+
     def decode(self, ids: Sequence[int] | Ids) -> str:
         """Return the text that the ids stand for."""
         decoder = self.decoder()
         return decoder.feed(map(int, ids)) + decoder.finish()
 
+    def extent(self, text: str) -> dict[str, int]:
+        """Return how much a normalised text is, in the units in which levels can be compared."""
+        return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode("utf-8"))}
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """The smallest unsigned type that holds every id."""
         return np.min_scalar_type(self.vocabulary_size - 1)
+
+
+def count_ids(ids: Ids, size: int) -> NDArray[np.int64]:
+    """Return how often each id comes, shape (size,); bytes are counted in pairs, which takes half the time."""
+    if ids.dtype != np.uint8 or len(ids) < 1 << 16:
+        return np.bincount(ids, minlength=size)
+    even = len(ids) & ~1
+    pairs = np.bincount(ids[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+    counts: NDArray[np.int64] = pairs.sum(0) + pairs.sum(1)
+    counts[ids[even:]] += 1
+    return counts[:size]

@@ -1,121 +1,110 @@
-"""The character level: a token is a Unicode code point; what the vocabulary lacks is spelled out in bytes.
+"""The character level: a token is a Unicode code point or, with `--ngram n`, n of them.
 
-A character outside the vocabulary is written as its UTF-8 bytes, each as two hexadecimal digits. Sixteen tokens do
-for that, where one for every byte would make the output layer of a small alphabet several times as wide.
+Groups of n characters are cut from the beginning of a text on. A group that the vocabulary lacks, and what is left at
+the end, is written character by character.
 """
 
-import codecs
-import sys
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from seqgen.config import CorpusConfig
+from seqgen.levels._spelling import (
+    FIRST_CHARACTER,
+    Cutter,
+    PieceEncoder,
+    Pieces,
+    Spelling,
+    SpellingDecoder,
+    alphabet_of,
+    count_characters,
+    count_pieces,
+    most_common,
+)
+from seqgen.levels.base import Decoder, Encoder, Ids, Level
 
-from seqgen.levels.base import Decoder, Ids, Level
-
-_FIRST_DIGIT = 2
-_FIRST_CHARACTER = _FIRST_DIGIT + 16
-_UNKNOWN = Level.START  # a text never holds the start token, so its id can mark what the table lacks
+_DEFAULT_SIZE = 8192  # leaves nothing frequent out of any script
 
 
 class CharacterLevel(Level):
-    """Code points in order from id 18; ids 2 to 17 are the digits 0 to f of bytes.
+    """Ids from 18: the alphabet in the order of its code points, then the groups.
 
     Args:
         alphabet: the characters of the vocabulary, without repetition.
+        ngram: how many characters a group has; 1 means that there are none.
+        groups: the groups of the vocabulary, without repetition.
     """
 
     name: ClassVar[str] = "character"
 
-    def __init__(self, alphabet: str) -> None:
+    def __init__(self, alphabet: str, ngram: int = 1, groups: Sequence[str] = ()) -> None:
         self.alphabet = alphabet
+        self.ngram = ngram
+        self.groups = groups
 
     @classmethod
-    def fit(cls, chunks: Iterable[str]) -> Self:
-        """Return the level with every character of the training text."""
-        seen = np.zeros(sys.maxunicode + 1, dtype=bool)
-        for chunk in chunks:
-            seen[_code_points(chunk)] = True
-        return cls("".join(map(chr, np.flatnonzero(seen))))
+    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+        """Return the level with the characters of the training text, without the rare ones of a large alphabet.
+
+        Of groups, those that come at least twice are kept, the most frequent first.
+        """
+        size = config.vocabulary_size or _DEFAULT_SIZE
+        if config.ngram == 1:
+            return cls(alphabet_of(count_characters(chain.from_iterable(documents)), size))
+        counts = count_pieces(chain.from_iterable(_cutter(config.ngram).cut(chunks) for chunks in documents))
+        characters: Counter[str] = Counter()
+        for group, times in counts.items():
+            for character in group:
+                characters[character] += times
+        alphabet = alphabet_of(characters, size)
+        frequent = [group for group in most_common(counts) if len(group) > 1 and counts[group] > 1]
+        return cls(alphabet, config.ngram, frequent[: max(0, size - FIRST_CHARACTER - len(alphabet))])
 
     @property
     def vocabulary_size(self) -> int:
-        """Start, end, sixteen digits and the alphabet."""
-        return _FIRST_CHARACTER + len(self.alphabet)
+        """Start, end, sixteen digits, the alphabet and the groups."""
+        return FIRST_CHARACTER + len(self.alphabet) + len(self.groups)
 
     @cached_property
-    def _table(self) -> NDArray[Any]:
-        table = np.full(sys.maxunicode + 1, _UNKNOWN, dtype=self.dtype)
-        table[_code_points(self.alphabet)] = np.arange(_FIRST_CHARACTER, self.vocabulary_size)
-        return table
+    def _spelling(self) -> Spelling:
+        return Spelling(self.alphabet, self.dtype)
 
-    def encode(self, text: str) -> Ids:
-        """Return the ids of the normalised text, by array look-up."""
-        code_points = _code_points(self.normalise(text))
-        ids: Ids = self._table[code_points]
-        known = ids != _UNKNOWN
-        return ids if known.all() else self._spell(code_points, ids, known)
+    @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces(self._spelling, self.groups)
 
-    def _spell(self, code_points: NDArray[np.uint32], ids: Ids, known: NDArray[np.bool_]) -> Ids:
-        """Return the ids with each unknown character replaced by the digits of its bytes."""
-        unknown = code_points[~known]
-        spelling = np.frombuffer(unknown.tobytes().decode("utf-32-le").encode("utf-8"), dtype=np.uint8)
-        lengths = np.ones(len(ids), dtype=np.int64)
-        lengths[~known] = 2 * (1 + (unknown >= 0x80).astype(np.int64) + (unknown >= 0x800) + (unknown >= 0x10000))
-        is_character = np.repeat(known, lengths)
-        spelled = np.empty(len(is_character), dtype=self.dtype)
-        spelled[is_character] = ids[known]
-        spelled[~is_character] = np.stack((spelling >> 4, spelling & 15), axis=1).ravel() + _FIRST_DIGIT
-        return spelled
+    def encoder(self) -> Encoder:
+        """Return an encoder; characters are certain at once, a group when it is full."""
+        return (
+            _CharacterEncoder(self._spelling)
+            if self.ngram == 1
+            else PieceEncoder(self._pieces.encode, _cutter(self.ngram))
+        )
 
     def decoder(self) -> Decoder:
         """Return a decoder that holds back a character until all its bytes are there."""
-        return _CharacterDecoder(self.alphabet)
+        return SpellingDecoder((*self.alphabet, *self.groups))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the alphabet."""
-        return {"level": self.name, "alphabet": self.alphabet}
+        """Return the alphabet and the groups."""
+        return {"level": self.name, "alphabet": self.alphabet, "ngram": self.ngram, "groups": list(self.groups)}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the level with this alphabet."""
-        return cls(content["alphabet"])
+        return cls(content["alphabet"], content.get("ngram", 1), content.get("groups", ()))
 
 
-class _CharacterDecoder:
-    """Turns every token into bytes; a digit without its partner becomes a byte that UTF-8 never has."""
-
-    def __init__(self, alphabet: str) -> None:
-        self._bytes = [character.encode("utf-8") for character in alphabet]
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._high: int | None = None
-
-    def feed(self, ids: Iterable[int]) -> str:
-        collected = bytearray()
-        for token in ids:
-            digit = token - _FIRST_DIGIT
-            if 0 <= digit < 16:
-                if self._high is None:
-                    self._high = digit
-                else:
-                    collected.append(16 * self._high + digit)
-                    self._high = None
-                continue
-            if self._high is not None:
-                collected += b"\xff"
-                self._high = None
-            if token >= _FIRST_CHARACTER:
-                collected += self._bytes[token - _FIRST_CHARACTER]
-        return self._utf8.decode(bytes(collected))
-
-    def finish(self) -> str:
-        rest = b"" if self._high is None else b"\xff"
-        self._high = None
-        return self._utf8.decode(rest, final=True)
+def _cutter(ngram: int) -> Cutter:
+    return Cutter(re.compile(f"(?s).{{1,{ngram}}}"), ngram)
 
 
-def _code_points(text: str) -> NDArray[np.uint32]:
-    """Return the code points of a text without lone surrogates, shape (characters,)."""
-    return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+class _CharacterEncoder:
+    def __init__(self, spelling: Spelling) -> None:
+        self.feed = spelling.encode
+
+    def finish(self) -> Ids:
+        return self.feed("")

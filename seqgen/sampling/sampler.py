@@ -85,8 +85,8 @@ def sample(
         samples: one a stream, with its seed; tokens and nats are counted on the way.
         unseen: ids that are never drawn, as the model has not seen when they come.
     """
-    writers = [_Writer(level.decoder(), config.stop) for _ in samples]
     ids = [level.START, *map(int, level.encode(prime))]
+    writers = [_Writer(_decoder_after(level, ids), config.stop) for _ in samples]
     draws = generate(model, ids, [s.seed for s in samples], config, unseen)
     for _, draw in zip(range(config.length), draws, strict=False):
         drawn = zip(samples, writers, draw.ids.tolist(), draw.nats.tolist(), strict=True)
@@ -108,3 +108,10 @@ def sample(
             written.is_finished = True
             if text := writer.finish():
                 yield Increment(index, text)
+
+
+def _decoder_after(level: Level, ids: Sequence[int]) -> Decoder:
+    """Return a decoder that has read these: what a token stands for may depend on the line it is in."""
+    decoder = level.decoder()
+    decoder.feed(ids)
+    return decoder

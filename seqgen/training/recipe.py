@@ -80,7 +80,7 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
         else:
             steps = budget.num_steps(batches.steps_per_epoch)
         model = replace(model, dropout=_dropout(steps / batches.steps_per_epoch))
-    corpus = replace(requested.corpus, level=store.level.name)
+    corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
     return TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine), reasons
 
 

@@ -1,15 +1,17 @@
 """How a run begins: anew from options, or again from where it was stopped."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from seqgen.checkpoint import LAST, Checkpoint
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
-from seqgen.corpus.store import Plan, Store
+from seqgen.corpus.plan import Plan
+from seqgen.corpus.sources import STANDARD_INPUT
+from seqgen.corpus.store import Store
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
@@ -17,7 +19,12 @@ from seqgen.training.loop import Trainer
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
 
-Say = Callable[[str], None]
+
+class Say(Protocol):
+    """Takes sentences for the user."""
+
+    def __call__(self, text: str, *, is_detail: bool = False) -> None:
+        """Take one; a detail is for those who ask for more."""
 
 
 def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say: Say, *, overwrite: bool) -> Trainer:
@@ -38,6 +45,11 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     resolve_device(requested.machine.device)  # refused before a long reading, not after
     plan = Plan.of(requested.corpus)
     store = _prepare(plan, folders, say)
+    wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size
+    if wanted is not None and size > wanted:
+        say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
+    elif wanted is not None and size < wanted:
+        say(f"the vocabulary has {size} tokens: this text does not yield the {wanted} of --vocabulary-size")
     started = time.perf_counter()
     config, reasons = resolve(requested, store)
     for reason in reasons:
@@ -74,13 +86,7 @@ def resume(
         raise CheckpointError(f"{run.folder / LAST} holds a model, but not the state of a training to go on from")
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     config = replace(checkpoint.config, machine=machine)
-    plan = Plan.of(config.corpus)
-    if plan.fingerprint != checkpoint.fingerprint:
-        raise CorpusError(
-            f"the corpus {', '.join(config.corpus.corpus)} has changed since the run {name!r} began (fingerprint "
-            f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
-        )
-    store = _prepare(plan, folders, say)
+    store = _prepare_again(checkpoint, name, folders, say)
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
     run.write_config(config)
     trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter())
@@ -89,9 +95,25 @@ def resume(
 
 
 def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
-    for note in plan.notes:
+    for note in plan.summary:
         say(note)
+    for detail in plan.details:
+        say(detail, is_detail=True)
     return Store.prepare(plan, Path(folders.data_dir))
+
+
+def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say) -> Store:
+    """Return the corpus of a run, which must be the one it began with."""
+    config = checkpoint.requested.corpus
+    if STANDARD_INPUT in (*config.corpus, config.valid):
+        return Store.kept(Path(folders.data_dir), checkpoint.fingerprint)
+    plan = Plan.of(config)
+    if plan.fingerprint != checkpoint.fingerprint:
+        raise CorpusError(
+            f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "
+            f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
+        )
+    return _prepare(plan, folders, say)
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:

@@ -1,7 +1,8 @@
 """Characters to ids: array look-ups against a Python loop with a dictionary."""
 
+from seqgen.config import CorpusConfig
 from seqgen.corpus import builtin
-from seqgen.corpus.sources import CHUNK_BYTES
+from seqgen.corpus.texts import CHUNK_BYTES
 from seqgen.levels.character import CharacterLevel
 from tests.benchmarks.measure import in_pairs, row
 
@@ -9,7 +10,7 @@ from tests.benchmarks.measure import in_pairs, row
 def main() -> None:
     text = "".join(text for _, text in builtin.texts("python-source"))
     chunks = [text[start : start + CHUNK_BYTES] for start in range(0, len(text), CHUNK_BYTES)]
-    level = CharacterLevel.fit(chunks)
+    level = CharacterLevel.fit([chunks], CorpusConfig())
     ids = {character: i for i, character in enumerate(level.alphabet)}
     mine, theirs, ratio = in_pairs(
         lambda: [level.encode(chunk) for chunk in chunks],

@@ -1,0 +1,129 @@
+"""Packed files, read in place: .gz, .bz2, .xz and the members of a .zip."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, cast
+
+from seqgen.corpus.reading import Reading, UnfitError
+
+Opener = Callable[[], io.BufferedReader]
+
+ZIP = ".zip"
+_BUFFER_BYTES = 1 << 18  # unpacked at once; the usual 8 KiB take three times as long
+_UNPACKERS: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
+    ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+}
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+
+
+def without_packing(name: str) -> str:
+    """Return a file's name as it is unpacked: `a.csv.gz` is `a.csv`."""
+    suffix = _suffix(name)
+    return name[: -len(suffix)] if suffix else name
+
+
+def unpacked(name: str, open_packed: Opener, limit: int) -> Opener:
+    """Return what opens a file unpacked; one that is not packed is left as it is.
+
+    Args:
+        name: the file's name, whose suffix tells.
+        open_packed: opens it as it is.
+        limit: the most bytes that it may unpack to.
+    """
+    suffix = _suffix(name)
+    if not suffix:
+        return open_packed
+    return lambda: io.BufferedReader(_Unpacked(name, open_packed(), _UNPACKERS[suffix], limit), _BUFFER_BYTES)
+
+
+def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Opener]]:
+    """Yield name and opener of each file in a zip archive that can be read, sorted.
+
+    Raises:
+        UnfitError: it is no archive, or unpacks to more than the limit.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = sorted(archive.infolist(), key=lambda info: info.filename)
+    except _BROKEN as error:
+        raise _broken(str(path), error) from error
+    if sum(info.file_size for info in infos) > limit:
+        raise _too_large(str(path), limit)
+    for info in infos:
+        name, place = f"{path}/{info.filename}", PurePosixPath(info.filename.replace("\\", "/"))
+        if info.is_dir():
+            continue
+        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
+            reading.skip("member with a path outside its archive", name)
+        elif any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
+            reading.skip("hidden file", name)
+        elif info.flag_bits & 1:
+            reading.skip("encrypted member", name)
+        elif place.suffix.lower() == ZIP:
+            reading.skip("archive in another", name)
+        else:
+            yield name, _member_opener(path, info, name)
+
+
+def _member_opener(path: Path, info: zipfile.ZipInfo, name: str) -> Opener:
+    def open_member(packed: BinaryIO) -> IO[bytes]:
+        return zipfile.ZipFile(packed).open(info)
+
+    return lambda: io.BufferedReader(_Unpacked(name, path.open("rb"), open_member, info.file_size), _BUFFER_BYTES)
+
+
+class _Unpacked(io.RawIOBase):
+    """Unpacks a stream; refuses what is broken, and to go on past a number of bytes."""
+
+    def __init__(self, name: str, packed: BinaryIO, unpack: Callable[[BinaryIO], IO[bytes]], limit: int) -> None:
+        self._name = name
+        self._packed = packed
+        self._limit = self._left = limit
+        try:
+            self._stream = unpack(packed)
+        except _BROKEN as error:
+            packed.close()
+            raise _broken(name, error) from error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what comes is writable
+        try:
+            data = self._stream.read(len(buffer))
+        except _BROKEN as error:
+            raise _broken(self._name, error) from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise _too_large(self._name, self._limit)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+            self._packed.close()
+        super().close()
+
+
+def _suffix(name: str) -> str:
+    return next((suffix for suffix in _UNPACKERS if name.lower().endswith(suffix)), "")
+
+
+def _broken(name: str, error: Exception) -> UnfitError:
+    return UnfitError("broken archive", f"{name} is damaged, or not what its suffix says: {error}")
+
+
+def _too_large(name: str, limit: int) -> UnfitError:
+    return UnfitError(
+        "archive of more than --unpack-limit",
+        f"{name} unpacks to more than {limit / 1e9:g} GB: if it is meant to, raise --unpack-limit",
+    )

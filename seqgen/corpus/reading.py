@@ -1,0 +1,83 @@
+"""What was read of a corpus, and what was passed over and why."""
+
+import re
+from dataclasses import dataclass, field
+
+from seqgen.errors import CorpusError
+
+_NAMED = 20  # of one kind, in the details
+
+
+class UnfitError(CorpusError):
+    """A text cannot be used; where it is one of many, it is passed over and counted.
+
+    Args:
+        kind: what it is, in the singular, as "binary file".
+        message: the sentence where it is the only one.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass
+class _Skipped:
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Reading:
+    """Collects what a user should hear about the reading of a corpus.
+
+    Attributes:
+        said: whole sentences.
+    """
+
+    said: list[str] = field(default_factory=list)
+    _skipped: dict[str, _Skipped] = field(default_factory=dict)
+
+    def say(self, sentence: str) -> None:
+        """Take a sentence, once."""
+        if sentence not in self.said:
+            self.said.append(sentence)
+
+    def skip(self, kind: str, example: str, count: int = 1) -> None:
+        """Count what is passed over.
+
+        Args:
+            kind: what it is, in the singular.
+            example: which one, and why where the kind does not tell.
+            count: how many there are.
+        """
+        skipped = self._skipped.setdefault(kind, _Skipped())
+        skipped.count += count
+        if len(skipped.examples) < _NAMED:
+            skipped.examples.append(example)
+
+    @property
+    def skipped(self) -> list[str]:
+        """What was passed over, one phrase for each kind."""
+        return [counted(skipped.count, kind) for kind, skipped in self._skipped.items()]
+
+    @property
+    def summary(self) -> list[str]:
+        """The sentences, one line for each kind of what was passed over."""
+        return [*self.said, *(f"skipped {phrase}" for phrase in self.skipped)]
+
+    @property
+    def details(self) -> list[str]:
+        """What was passed over by name, the first of each kind."""
+        lines = []
+        for kind, skipped in self._skipped.items():
+            lines += [f"skipped {kind}: {example}" for example in skipped.examples]
+            if skipped.count > len(skipped.examples):
+                lines.append(f"skipped {kind}: and {skipped.count - len(skipped.examples)} more")
+        return lines
+
+
+def counted(count: int, kind: str) -> str:
+    """Return "1 binary file", "2 binary files", "3 lines without a JSON object"."""
+    noun, *rest = re.split(r"(?= (?:with|without|of|in) )", kind, maxsplit=1)
+    return f"{count:,} {noun}{'' if count == 1 else 's'}{''.join(rest)}"

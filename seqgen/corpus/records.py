@@ -1,0 +1,150 @@
+"""Records: the texts in the lines of JSON (.jsonl) and in the rows of a table (.csv, .tsv)."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import PurePath
+from typing import Any
+
+from seqgen.corpus.archives import without_packing
+from seqgen.corpus.documents import MAX_CHARACTERS, Document, Passage, lines_of
+from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.levels.base import normalise_text
+
+_LOOKED_AT = 100  # records that tell which field is text
+_MIN_LETTERS = 0.5  # of the characters in a field of text; dates, numbers and keys have fewer
+
+csv.field_size_limit(MAX_CHARACTERS)
+
+Record = dict[str, Any]
+
+
+def has_records(text: Document) -> bool:
+    """Tell whether a file is one of records, by its suffix."""
+    return _suffix(text) in _READERS
+
+
+def records(document: Document, wanted: str | None, reading: Reading) -> Iterator[Document] | None:
+    """Return the records of a file as documents, or None where it is plain text.
+
+    Args:
+        document: the file; its suffix tells the format.
+        wanted: the field that holds the text; None takes the only or the first that looks like text.
+        reading: told which field was taken, and what was passed over.
+
+    Raises:
+        UnfitError: there is no such field, or no record at all.
+    """
+    read = _READERS.get(_suffix(document))
+    return None if read is None else _texts(document, read(document, reading), wanted, reading)
+
+
+def _suffix(document: Document) -> str:
+    return PurePath(without_packing(document.name)).suffix.lower()
+
+
+def _texts(document: Document, found: Iterator[Record], wanted: str | None, reading: Reading) -> Iterator[Document]:
+    first = list(islice(found, _LOOKED_AT))
+    if not first:
+        raise UnfitError("file without a record", f"{document.name} holds no record that can be read")
+    field = _text_field(document, first, wanted, reading)
+    for record in chain(first, found):
+        text = record.get(field)
+        if not isinstance(text, str):
+            reading.skip(f"record without text in {field!r}", document.name)
+        elif text:
+            yield Passage(document.name, normalise_text(text))
+        else:
+            reading.skip("empty record", document.name)
+
+
+def _text_field(document: Document, records: list[Record], wanted: str | None, reading: Reading) -> str:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    if wanted is not None:
+        if wanted not in names:
+            raise UnfitError(
+                "file without the field",
+                f"{document.name} has no field {wanted!r}; --field may be {', '.join(map(repr, names))}",
+            )
+        return wanted
+    field = next((name for name in names if _is_text(record.get(name) for record in records)), None)
+    if field is None:
+        raise UnfitError(
+            "file without a field of text",
+            f"{document.name} has no field that looks like text; name one with --field: {', '.join(map(repr, names))}",
+        )
+    if len(names) > 1:
+        others = ", ".join(repr(name) for name in names if name != field)
+        reading.say(
+            f"{document.name}: the text is taken from the field {field!r} (--field chooses; others are {others})"
+        )
+    return field
+
+
+def _is_text(values: Iterable[Any]) -> bool:
+    """Tell whether most of what the values hold are letters and spaces."""
+    text = "".join(value for value in values if isinstance(value, str))
+    return sum(c.isalpha() or c.isspace() for c in text) > _MIN_LETTERS * len(text)
+
+
+def _json_lines(document: Document, reading: Reading) -> Iterator[Record]:
+    """Yield an object a line; a bare string is an object with the one field `text`."""
+    for number, line in enumerate(lines_of(document), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, str):
+            value = {"text": value}
+        if isinstance(value, dict):
+            yield value
+        else:
+            reading.skip("line without a JSON object", f"{document.name}, line {number}")
+
+
+def _table(delimiters: str) -> Callable[[Document, Reading], Iterator[Record]]:
+    """Return a reader of tables whose columns are separated by one of these characters.
+
+    The first row names the columns, unless a number is in it: then they are named 1, 2, 3 and so on.
+    """
+
+    def read(document: Document, reading: Reading) -> Iterator[Record]:
+        lines = lines_of(document)
+        first = next(lines, "")
+        delimiter = max(delimiters, key=first.count)
+        rows = _rows(
+            csv.reader((f"{line}\n" for line in chain([first], lines)), delimiter=delimiter), document, reading
+        )
+        head = next(rows, [])
+        has_names = not any(_is_number(cell) for cell in head)
+        names = [cell.strip() for cell in head] if has_names else [str(place) for place in range(1, len(head) + 1)]
+        for row in rows if has_names else chain([head], rows):
+            yield dict(zip(names, row, strict=False))
+
+    return read
+
+
+def _rows(reader: Any, document: Document, reading: Reading) -> Iterator[list[str]]:
+    """Yield the rows that hold something; one that is malformed is passed over."""
+    while True:
+        try:
+            if row := next(reader):
+                yield row
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reading.skip("malformed row", f"{document.name}, line {reader.line_num}: {error}")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+_READERS = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _table(",;\t|"), ".tsv": _table("\t")}

@@ -1,0 +1,184 @@
+"""The subword level: tokens are pieces of words that sentencepiece finds, with bytes for what they cannot write.
+
+Kudo & Richardson, 2018, SentencePiece; the pieces are those of a unigram language model (Kudo, 2018). A text is cut
+into lines, and each is encoded by itself; spaces, tabs and newlines are kept as they are.
+"""
+
+import base64
+import codecs
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from seqgen.config import CorpusConfig
+from seqgen.levels._spelling import Cutter, PieceEncoder
+from seqgen.levels.base import Decoder, Encoder, Ids, Level
+
+if TYPE_CHECKING:
+    from sentencepiece import SentencePieceProcessor
+
+_SPACE = "\u2581"  # stands for the space in sentencepiece's pieces
+_NOT_IN_PIECES = re.compile(f"([{_SPACE}\0])")  # what sentencepiece would not give back as it is
+# A line with its newlines, or of a long one what ends before a space, or at worst anywhere.
+_LINE = re.compile(r"[^\n]{0,1000}\n{1,16}|[^\n]{1,1000}(?![^\n ])|[^\n]{1,1000}")
+_REACH = 1024
+
+_SMALLEST, _LARGEST = 400, 16_000  # bounds of the default size
+_BYTES_AND_SPECIAL = 256 + 3
+_BLOCK = 2_000  # characters
+_SAMPLE = 5_000_000  # characters that the pieces are found on, spread over the whole text
+_COVERAGE = 0.9998  # the share of characters that pieces must be able to write; others are left to bytes
+
+
+class SubwordLevel(Level):
+    """Ids are those of a sentencepiece model, whose first two are start and end.
+
+    Args:
+        model: the model, serialized.
+    """
+
+    name: ClassVar[str] = "subword"
+
+    def __init__(self, model: bytes) -> None:
+        self.model = model
+
+    @classmethod
+    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+        """Return the level with pieces found on a sample of the training text.
+
+        The size asked for is a wish: it becomes what the text yields, and at least what its characters need.
+        """
+        blocks, characters = _sample(documents)
+        size = config.vocabulary_size or min(max(_SMALLEST, math.isqrt(characters)), _LARGEST)
+        try:
+            return cls(_train(blocks, size))
+        except RuntimeError:
+            needed = _BYTES_AND_SPECIAL + len(set().union(*blocks))
+            if size >= needed:
+                raise
+            return cls(_train(blocks, needed))
+
+    @cached_property
+    def _processor(self) -> "SentencePieceProcessor":
+        from sentencepiece import SentencePieceProcessor
+
+        return SentencePieceProcessor(model_proto=self.model)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Start, end, the unknown piece (never used), 256 bytes and the pieces."""
+        return int(self._processor.vocab_size())
+
+    def encoder(self) -> Encoder:
+        """Return an encoder; a line is certain when it is complete."""
+        return PieceEncoder(self._encode_lines, Cutter(_LINE, _REACH))
+
+    def _encode_lines(self, lines: list[str]) -> Ids:
+        if _NOT_IN_PIECES.search("".join(lines)):
+            encoded = map(self._encode_special, lines)
+        else:
+            encoded = self._processor.encode(lines)
+        return np.fromiter(chain.from_iterable(encoded), dtype=self.dtype)
+
+    def _encode_special(self, line: str) -> list[int]:
+        """Return the ids of a line, with those characters in bytes that sentencepiece would change."""
+        ids: list[int] = []
+        for place, part in enumerate(_NOT_IN_PIECES.split(line)):
+            is_special = place % 2 == 1
+            ids += [self._byte_ids[byte] for byte in part.encode()] if is_special else self._processor.encode(part)
+        return ids
+
+    @cached_property
+    def _byte_ids(self) -> list[int]:
+        return [self._processor.piece_to_id(f"<0x{byte:02X}>") for byte in range(256)]
+
+    @cached_property
+    def _texts(self) -> list[bytes]:
+        """What each id stands for."""
+        pieces = [self._processor.id_to_piece(token) for token in range(self.vocabulary_size)]
+        texts = [piece.replace(_SPACE, " ").encode() for piece in pieces]
+        for byte, token in enumerate(self._byte_ids):
+            texts[token] = bytes([byte])
+        texts[: self._processor.unk_id() + 1] = [b""] * (self._processor.unk_id() + 1)
+        return texts
+
+    def decoder(self) -> Decoder:
+        """Return a decoder that holds back a character until all its bytes are there."""
+        return _BytesDecoder(self._texts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the model in base64."""
+        return {"level": self.name, "model": base64.b64encode(self.model).decode("ascii")}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the level with this model."""
+        return cls(base64.b64decode(content["model"]))
+
+
+class _BytesDecoder:
+    def __init__(self, texts: list[bytes]) -> None:
+        self._texts = texts
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, ids: Iterable[int]) -> str:
+        return self._utf8.decode(b"".join(self._texts[token] for token in ids))
+
+    def finish(self) -> str:
+        return self._utf8.decode(b"", final=True)
+
+
+def _sample(documents: Iterable[Iterable[str]]) -> tuple[list[str], int]:
+    """Return blocks spread evenly over the documents, and how many characters there are in all.
+
+    Every block is kept until there are too many; then every second is let go, and so on with twice the distance.
+    """
+    kept: list[str] = []
+    total, size, stride = 0, 0, 1
+    for index, block in enumerate(_blocks(documents)):
+        total += len(block)
+        if index % stride == 0:
+            kept.append(block)
+            size += len(block)
+        if size > _SAMPLE:
+            kept = kept[::2]
+            size, stride = sum(map(len, kept)), 2 * stride
+    return kept, total
+
+
+def _blocks(documents: Iterable[Iterable[str]]) -> Iterator[str]:
+    for document in documents:
+        for chunk in document:
+            yield from (chunk[start : start + _BLOCK] for start in range(0, len(chunk), _BLOCK))
+
+
+def _train(blocks: list[str], vocabulary_size: int) -> bytes:
+    """Return a serialized sentencepiece model."""
+    from sentencepiece import SentencePieceTrainer
+
+    model = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(blocks),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=vocabulary_size,
+        hard_vocab_limit=False,
+        character_coverage=_COVERAGE,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=False,
+        bos_id=Level.START,
+        eos_id=Level.END,
+        unk_id=2,
+        pad_id=-1,
+        max_sentence_length=4 * _BLOCK,
+        minloglevel=2,
+    )
+    return model.getvalue()

@@ -1,0 +1,177 @@
+"""The word level: a token is a word or a mark, with the single space before it, or other white space.
+
+Rare words are written character by character, so a text comes back exactly. A pre-tokenised corpus, as Penn Treebank,
+where all is separated by single spaces, is cut at the spaces alone, and every word of it is a token, `<unk>` like any
+other: its perplexity is what the field reports, with the newline as `<eos>`.
+
+The first word of a line has no space before it. It is written as if it had, so that it is the same token there as
+anywhere else.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any, ClassVar, Self
+
+from seqgen.config import CorpusConfig
+from seqgen.levels._spelling import (
+    FIRST_CHARACTER,
+    Cutter,
+    PieceEncoder,
+    Pieces,
+    Spelling,
+    SpellingDecoder,
+    alphabet_of,
+    count_pieces,
+    most_common,
+)
+from seqgen.levels.base import Decoder, Encoder, Level
+
+# Longer words are cut: no vocabulary would hold them, and what waits for its end stays short.
+_PLAIN = re.compile(r" ?(?:\w{1,40}(?:['\u2019]\w{1,20})?|[^\w\s])| {1,40}(?= )|\s")
+_TOKENISED = re.compile(r" ?(?:\S{1,60}|\n)|\s")
+_REACH = 64
+
+_MIN_COUNT = 2  # of a word in the vocabulary: of what came once nothing can be learned
+_PLAIN_SIZE = 20_000  # by default; the output layer of more costs most of the time
+_TOKENISED_SIZE = 1 << 16  # rare words are `<unk>` there already, so all are kept that fit two bytes
+
+_LOOKED_AT = 1 << 20  # characters that tell what kind of text it is
+_NOT_SINGLE = re.compile(r"[^\S\n ]|  ")
+_ATTACHED = re.compile(r"\w[,;:!?)\"](?=\s)")
+_MAX_ATTACHED = 1e-3  # for each word: some abbreviations end in a mark
+
+_LINE_START = re.compile(r"(?<=\n)(?=[^\n])")
+_INDENTED_LINE_START = re.compile(r"(?<=\n) ")
+
+
+class WordLevel(Level):
+    """Ids from 18: an alphabet to spell with, then the words.
+
+    Args:
+        alphabet: characters for spelling rare words.
+        words: the words of the vocabulary with the space before them, if there is one.
+        is_tokenised: whether words are whatever stands between single spaces.
+        is_indented: whether the first word of a line is written as if a space stood before it.
+    """
+
+    name: ClassVar[str] = "word"
+
+    def __init__(self, alphabet: str, words: Sequence[str], *, is_tokenised: bool, is_indented: bool) -> None:
+        self.alphabet = alphabet
+        self.words = words
+        self.is_tokenised = is_tokenised
+        self.is_indented = is_indented
+
+    @classmethod
+    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+        """Return the level with the most frequent words of the training text."""
+        beginning = _beginning(documents)
+        kind = {"is_tokenised": _is_tokenised(beginning), "is_indented": _is_flush(beginning)}
+        counts = count_pieces(chain.from_iterable(_LineCutter(**kind).cut(chunks) for chunks in documents))
+        characters: Counter[str] = Counter()
+        for word, times in counts.items():
+            for character in word:
+                characters[character] += times
+        default_size, min_count = (_TOKENISED_SIZE, 1) if kind["is_tokenised"] else (_PLAIN_SIZE, _MIN_COUNT)
+        size = config.vocabulary_size or default_size
+        alphabet = alphabet_of(characters, size)
+        frequent = [word for word in most_common(counts) if len(word) > 1 and counts[word] >= min_count]
+        return cls(alphabet, frequent[: max(0, size - FIRST_CHARACTER - len(alphabet))], **kind)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Start, end, sixteen digits, the alphabet and the words."""
+        return FIRST_CHARACTER + len(self.alphabet) + len(self.words)
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces(Spelling(self.alphabet, self.dtype), self.words)
+
+    def encoder(self) -> Encoder:
+        """Return an encoder; a word is certain when its end is."""
+        return PieceEncoder(
+            self._pieces.encode, _LineCutter(is_tokenised=self.is_tokenised, is_indented=self.is_indented)
+        )
+
+    def decoder(self) -> Decoder:
+        """Return a decoder that takes the spaces at the beginnings of lines out again."""
+        decoder = SpellingDecoder((*self.alphabet, *self.words))
+        return _LineDecoder(decoder) if self.is_indented else decoder
+
+    def to_json(self) -> dict[str, Any]:
+        """Return alphabet and words."""
+        return {
+            "level": self.name,
+            "alphabet": self.alphabet,
+            "words": list(self.words),
+            "is_tokenised": self.is_tokenised,
+            "is_indented": self.is_indented,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the level with these words."""
+        is_tokenised, is_indented = content["is_tokenised"], content["is_indented"]
+        return cls(content["alphabet"], content["words"], is_tokenised=is_tokenised, is_indented=is_indented)
+
+
+class _LineCutter(Cutter):
+    """Puts a space before the first character of every line that is not empty, if the level is indented."""
+
+    def __init__(self, *, is_tokenised: bool, is_indented: bool) -> None:
+        super().__init__(_TOKENISED if is_tokenised else _PLAIN, _REACH)
+        self._is_indented = is_indented
+        self._is_line_start = True
+
+    def feed(self, text: str) -> list[str]:
+        if self._is_indented and text:
+            begins_line = self._is_line_start and not text.startswith("\n")
+            self._is_line_start = text.endswith("\n")
+            text = " " * begins_line + _LINE_START.sub(" ", text)
+        return super().feed(text)
+
+
+class _LineDecoder:
+    """Takes one space from the beginning of every line."""
+
+    def __init__(self, decoder: SpellingDecoder) -> None:
+        self._decoder = decoder
+        self._is_line_start = True
+
+    def feed(self, ids: Iterable[int]) -> str:
+        return self._without_indents(self._decoder.feed(ids))
+
+    def finish(self) -> str:
+        return self._without_indents(self._decoder.finish())
+
+    def _without_indents(self, text: str) -> str:
+        if not text:
+            return ""
+        flush = text[1:] if self._is_line_start and text.startswith(" ") else text
+        self._is_line_start = text.endswith("\n")
+        return _INDENTED_LINE_START.sub("", flush)
+
+
+def _beginning(documents: Iterable[Iterable[str]]) -> str:
+    """Return the first characters of all documents together, each on its own line."""
+    collected, size = [], 0
+    for chunk in chain.from_iterable(chain(document, "\n") for document in documents):
+        collected.append(chunk)
+        size += len(chunk)
+        if size >= _LOOKED_AT:
+            break
+    return "".join(collected)
+
+
+def _is_tokenised(text: str) -> bool:
+    """Tell whether words and marks are separated by single spaces."""
+    return not _NOT_SINGLE.search(text) and len(_ATTACHED.findall(text)) <= _MAX_ATTACHED * len(text.split())
+
+
+def _is_flush(text: str) -> bool:
+    """Tell whether most lines begin at once, without a space."""
+    lines = [line for line in text.split("\n") if line]
+    return 2 * sum(line.startswith(" ") for line in lines) < len(lines)

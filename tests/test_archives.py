@@ -1,0 +1,114 @@
+"""Packed files, read in place; the packers of the standard library are the oracle."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+
+import pytest
+
+from seqgen.corpus import archives
+from seqgen.corpus.reading import Reading, UnfitError
+
+PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+CONTENT = b"".join(b"line %d of a text\n" % i for i in range(100_000))
+
+every_packing = pytest.mark.parametrize("suffix", PACKERS)
+
+
+@pytest.fixture
+def packed(tmp_path):
+    def make(suffix, change=lambda data: data):
+        path = tmp_path / f"a.txt{suffix}"
+        path.write_bytes(change(PACKERS[suffix](CONTENT)))
+        return path
+
+    return make
+
+
+def read(path, limit=10**9):
+    with archives.unpacked(path.name, lambda: path.open("rb"), limit)() as file:
+        return file.read()
+
+
+@every_packing
+def test_a_packed_file_reads_as_what_was_packed(packed, suffix):
+    assert read(packed(suffix)) == CONTENT
+    assert archives.without_packing(f"a.csv{suffix.upper()}") == "a.csv"
+
+
+def test_a_file_that_is_not_packed_is_left_alone(tmp_path):
+    (tmp_path / "a.txt").write_bytes(CONTENT)
+    assert read(tmp_path / "a.txt", limit=5) == CONTENT
+
+
+@every_packing
+@pytest.mark.parametrize(
+    "change", [lambda data: data[: len(data) // 2], lambda data: b"no archive", lambda data: data[:9000] + b"x" * 900]
+)
+def test_a_broken_file_is_refused(packed, suffix, change):
+    with pytest.raises(UnfitError, match=f"a.txt{suffix} is damaged, or not what its suffix says"):
+        read(packed(suffix, change))
+
+
+@every_packing
+def test_no_more_than_the_limit_is_unpacked(packed, suffix):
+    assert read(packed(suffix), limit=len(CONTENT)) == CONTENT
+    with pytest.raises(UnfitError, match="unpacks to more than .* GB: if it is meant to, raise --unpack-limit"):
+        read(packed(suffix), limit=len(CONTENT) - 1)
+
+
+@pytest.fixture
+def zipped(tmp_path):
+    def make(members):
+        with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        return tmp_path / "a.zip"
+
+    return make
+
+
+def members(path, reading=None, limit=10**9):
+    found = {}
+    for name, open_member in archives.members(path, limit, reading or Reading()):
+        with open_member() as file:
+            found[name.removeprefix(f"{path}/")] = file.read()
+    return found
+
+
+def test_the_members_of_an_archive_are_read_in_order(zipped):
+    assert members(zipped({"sub/b.txt": b"b", "a.txt": CONTENT})) == {"a.txt": CONTENT, "sub/b.txt": b"b"}
+
+
+@pytest.mark.parametrize("name", ["../a.txt", "/etc/a.txt", "sub/../../a.txt", "C:/a.txt", "..\\a.txt"])
+def test_a_path_outside_the_archive_is_passed_over(zipped, name):
+    reading = Reading()
+    assert members(zipped({name: b"bad", "good.txt": b"good"}), reading) == {"good.txt": b"good"}
+    assert reading.skipped == ["1 member with a path outside its archive"]
+
+
+def test_hidden_members_and_archives_within_are_passed_over(zipped):
+    reading = Reading()
+    assert members(zipped({"__MACOSX/a": b"", ".b": b"", "c.zip": b"", "d": b"d"}), reading) == {"d": b"d"}
+    assert reading.skipped == ["2 hidden files", "1 archive in another"]
+
+
+def test_an_archive_of_more_than_the_limit_is_refused(zipped):
+    with pytest.raises(UnfitError, match="--unpack-limit"):
+        members(zipped({"a": b"x" * 600, "b": b"y" * 600}), limit=1000)
+
+
+def test_a_damaged_member_is_refused_by_name(zipped):
+    path = zipped({"a.txt": CONTENT})
+    data = bytearray(path.read_bytes())
+    data[5000:5100] = b"x" * 100
+    path.write_bytes(data)
+    with pytest.raises(UnfitError, match=r"a.zip/a.txt is damaged"):
+        members(path)
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 but no more")
+    with pytest.raises(UnfitError, match="a.zip is damaged, or not what its suffix says"):
+        members(tmp_path / "a.zip")

@@ -1,0 +1,75 @@
+"""Whole texts, lines and paragraphs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqgen.corpus import documents
+from seqgen.corpus.documents import Document, Passage, cut
+from seqgen.corpus.reading import Reading, UnfitError
+
+
+class Chunked(Passage):
+    """A text that comes in chunks of a few characters."""
+
+    def __init__(self, text, size):
+        super().__init__("a.txt", text)
+        self.size = size
+
+    def chunks(self):
+        yield from (self.text[start : start + self.size] for start in range(0, len(self.text), self.size))
+
+
+def passages(text, unit, size=1000, reading=None):
+    return [(d.text, d.ending) for d in cut(Chunked(text, size), unit, reading or Reading())]
+
+
+def test_a_whole_text_stays_as_it_is():
+    document = Passage("a.txt", "a\n\nb\n")
+    assert list(cut(document, "file", Reading())) == [document]
+
+
+def test_lines_are_without_the_space_at_their_ends_and_empty_ones_are_passed_over():
+    reading = Reading()
+    assert passages("Ada \n\n  Alan\t\n \nGrace", "line", reading=reading) == [
+        ("Ada", "\n"),
+        ("  Alan", "\n"),
+        ("Grace", ""),
+    ]
+    assert reading.skipped == ["2 empty lines"]
+
+
+def test_paragraphs_end_at_lines_without_text():
+    text = "\n\none\ntwo\n\nthree \n \t\n\n\nfour\n"
+    assert passages(text, "paragraph") == [("one\ntwo", "\n\n"), ("three ", "\n\n"), ("four", "\n")]
+
+
+@given(text=st.text(st.sampled_from("ab \n\t"), max_size=80), size=st.integers(1, 9))
+@pytest.mark.parametrize("unit", ["line", "paragraph"])
+def test_chunks_make_no_difference(unit, text, size):
+    assert passages(text, unit, size) == passages(text, unit)
+
+
+@given(lines=st.lists(st.text(st.sampled_from("ab é"), min_size=1).filter(str.strip)))
+def test_no_line_is_lost(lines):
+    found = passages("".join(f"{line}\n" for line in lines), "line")
+    assert [text for text, _ in found] == [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("unit", ["line", "paragraph"])
+def test_what_does_not_fit_in_memory_is_refused(monkeypatch, unit):
+    monkeypatch.setattr(documents, "MAX_CHARACTERS", 10)
+    with pytest.raises(UnfitError, match=f"a.txt has a {unit} of over 10 characters: use --document file"):
+        passages("x" * 8 + "yz\n" * 2 + "x" * 9 + "\n" + "z" * 11, unit, size=4)
+
+
+def test_a_lot_depends_on_the_content_alone_and_is_spread_evenly():
+    lots = [Passage(f"{i}", f"text {i}").survey.lot for i in range(1000)]
+    assert Passage("other name", "text 7").survey.lot == lots[7]
+    assert 0 <= min(lots) < 0.01
+    assert 0.99 < max(lots) < 1
+    assert 400 < sum(lot < 0.5 for lot in lots) < 600
+
+
+def test_every_document_is_one():
+    assert all(isinstance(d, Document) for d in cut(Passage("", "a\nb"), "line", Reading()))

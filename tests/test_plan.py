@@ -1,0 +1,90 @@
+"""A corpus before it is encoded: what trains, what validates, and what a user hears."""
+
+import json
+
+import pytest
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus.plan import Plan, Texts, TrainingTexts
+from seqgen.corpus.split import TRAIN, VALID
+from seqgen.errors import CorpusError
+
+
+def plan(*sources, **options):
+    return Plan.of(CorpusConfig(corpus=tuple(map(str, sources)), **options))
+
+
+def texts(plan, wanted):
+    return ["".join(piece.chunks()) for part, piece in plan.pieces() if part == wanted]
+
+
+@pytest.fixture
+def names(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("".join(f"Name {i}\n" for i in range(40)))
+    return path
+
+
+def test_lines_go_whole_to_one_part(names):
+    found = plan(names, document="line")
+    train, valid = texts(found, TRAIN), texts(found, VALID)
+    assert sorted(train + valid) == sorted(f"Name {i}" for i in range(40))
+    assert len(valid) == 4
+    assert found.summary == ["read 1 text, 40 lines, 270 characters"]
+    assert ["".join(chunks) for chunks in TrainingTexts(found)] == train
+
+
+def test_records_are_documents_without_being_asked_for(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text("name,year\n" + "".join(f"Name {i},{1900 + i}\n" for i in range(20)))
+    found = plan(path)
+    assert len(texts(found, TRAIN)) + len(texts(found, VALID)) == 20
+    assert found.summary[-1] == "read 1 text, 20 documents, 130 characters"
+
+
+def test_records_may_be_cut_into_lines(tmp_path):
+    path = tmp_path / "poems.jsonl"
+    path.write_text("".join(json.dumps({"poem": f"line {i}a\nline {i}b"}) + "\n" for i in range(20)))
+    found = plan(path, document="line")
+    assert "line 7b" in texts(found, TRAIN) + texts(found, VALID)
+
+
+def test_a_bad_file_among_many_is_passed_over_and_told(tmp_path):
+    (tmp_path / "good.txt").write_text("some good text")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "bad.jsonl").write_text('{"number": 1}\n')
+    found = plan(tmp_path)
+    assert texts(found, TRAIN) + texts(found, VALID) == ["some good te", "xt"]
+    assert found.summary == [
+        "read 1 text, 14 characters",
+        "skipped 1 file without a field of text",
+        "skipped 1 empty file",
+        "skipped 1 file in another encoding than utf-8",
+    ]
+    assert any("latin.txt" in line and "byte offset 3" in line for line in found.details)
+    with pytest.raises(CorpusError, match="not utf-8 text"):
+        plan(tmp_path / "latin.txt")
+
+
+def test_the_fingerprint_changes_with_content_and_settings_and_with_nothing_else(tmp_path, names):
+    first = plan(names).fingerprint
+    (tmp_path / "again.txt").write_bytes(names.read_bytes())
+    assert plan(tmp_path / "again.txt").fingerprint == first
+    assert plan(names, level="character").fingerprint == first
+    others = [{"level": "word"}, {"ngram": 2}, {"document": "line"}, {"valid_fraction": 0.2}, {"vocabulary_size": 30}]
+    changed = {plan(names, **options).fingerprint for options in [*others, {"valid": str(names)}]}
+    assert len(changed - {first}) == len(others) + 1
+    names.write_text(names.read_text().replace("7", "8"))
+    assert plan(names).fingerprint != first
+
+
+def test_validating_on_the_training_text_itself_is_told(names):
+    assert "--valid is the same text as --corpus" in plan(names, valid=str(names)).summary[1]
+
+
+def test_a_corpus_without_text_is_refused_with_what_was_passed_over(tmp_path):
+    for i in range(2):
+        (tmp_path / f"{i}.txt").touch()
+    with pytest.raises(CorpusError, match=r"there is no text in it \(skipped 2 empty files\)"):
+        Texts.read([str(tmp_path)], CorpusConfig())

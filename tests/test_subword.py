@@ -1,0 +1,52 @@
+"""The subword level: sentencepiece and what is put around it."""
+
+from itertools import pairwise
+
+import sentencepiece
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus import builtin
+from seqgen.levels import subword
+from seqgen.levels.subword import SubwordLevel
+
+TEXT = "".join(text for _, text in builtin.texts("python-docs"))[:200_000]
+
+
+def fit(*texts, **options):
+    return SubwordLevel.fit([[text] for text in texts], CorpusConfig(level="subword", **options))
+
+
+def test_sentencepiece_itself_reads_the_ids_back():
+    level = fit(TEXT, vocabulary_size=1000)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=level.model)
+    line = "the value of an expression"
+    assert processor.decode(level.encode(line).tolist()) == line
+    assert (processor.bos_id(), processor.eos_id()) == (level.START, level.END)
+
+
+def test_frequent_words_are_single_tokens():
+    level = fit(TEXT, vocabulary_size=1000)
+    assert len(level.encode(" the value of an expression")) == 5
+
+
+def test_the_size_asked_for_is_met_where_the_text_allows_it():
+    assert fit(TEXT, vocabulary_size=500).vocabulary_size == 500
+
+
+def test_a_size_out_of_reach_becomes_the_nearest_that_can_be_reached():
+    assert 259 < fit(TEXT[:5000], vocabulary_size=100_000).vocabulary_size < 2000
+    small = fit(TEXT, vocabulary_size=10)
+    assert small.vocabulary_size <= 259 + len(set(TEXT))
+    assert small.decode(small.encode(TEXT)) == TEXT
+
+
+def test_the_sample_is_bounded_and_spread_over_the_whole(monkeypatch):
+    monkeypatch.setattr(subword, "_SAMPLE", 1000)
+    monkeypatch.setattr(subword, "_BLOCK", 10)
+    blocks, characters = subword._sample([[f"{i:09} "] for i in range(1000)])
+    assert characters == 10_000
+    assert 400 <= sum(map(len, blocks)) <= 1000
+    numbers = [int(block) for block in blocks]
+    steps = {b - a for a, b in pairwise(numbers)}
+    assert len(steps) == 1
+    assert numbers[-1] + max(steps) >= 1000

@@ -1,0 +1,71 @@
+"""The word level, by hand."""
+
+import pytest
+
+from seqgen.config import CorpusConfig
+from seqgen.levels.word import WordLevel
+
+PROSE = "The cat sat. The dog sat.\nThe cat's dog, and the dog's cat, sat:\n\n  The cat  sat.\n" * 2
+TOKENISED = "no it was n't <unk> monday\nbut while the new york stock exchange did n't fall\n"
+
+
+def fit(*texts, **options):
+    return WordLevel.fit([[text] for text in texts], CorpusConfig(level="word", **options))
+
+
+def tokens(level, text):
+    """Return what each token adds to the text."""
+    decoder = level.decoder()
+    return [decoder.feed([int(token)]) for token in level.encode(text)]
+
+
+def test_a_space_belongs_to_its_word_and_other_space_and_marks_are_tokens():
+    level = fit(PROSE)
+    assert tokens(level, "The cat's dog,  sat.\n\nThe") == [
+        "The",
+        " cat's",
+        " dog",
+        ",",
+        " ",
+        " sat",
+        ".",
+        "\n",
+        "\n",
+        "The",
+    ]
+
+
+def test_the_first_word_of_a_line_is_the_same_token_as_elsewhere():
+    level = fit(PROSE)
+    (first,) = level.encode("The")
+    assert level.encode("sat The\nThe").tolist().count(first) == 2
+
+
+def test_a_rare_word_is_spelled_by_characters():
+    level = fit(PROSE)
+    assert tokens(level, "a taco") == ["", "a", " ", "t", "a", "c", "o"]
+
+
+def test_a_corpus_cut_at_single_spaces_has_a_token_for_each_word_and_each_line_end():
+    level = fit(TOKENISED)
+    assert level.is_tokenised
+    assert len(level.encode(TOKENISED)) == len(TOKENISED.split()) + 2
+    assert set(level.words) >= {" <unk>", " n't"}
+    assert len({int(level.encode(word)[0]) for word in TOKENISED.split()}) == len(set(TOKENISED.split()))
+
+
+def test_lines_that_begin_and_end_with_a_space_cost_no_more():
+    spaced = "".join(f" {line} \n" for line in TOKENISED.splitlines())
+    level = fit(spaced)
+    assert len(level.encode(spaced)) == len(TOKENISED.split()) + 2
+    assert level.decode(level.encode(spaced)) == spaced
+
+
+@pytest.mark.parametrize("text", [PROSE, "def f(x):\n    return x\n", "one, two\nthree, four\n"])
+def test_ordinary_text_is_not_taken_for_tokenised(text):
+    assert not fit(text).is_tokenised
+
+
+def test_words_that_come_once_are_left_out_of_prose_and_kept_where_rare_ones_are_replaced_already():
+    assert " zebra" not in fit(PROSE + "A zebra, too.").words
+    assert " monday" in fit(TOKENISED).words
