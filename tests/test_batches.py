@@ -26,13 +26,14 @@ layouts = given(
     batch_size=st.integers(1, 5),
     sequence_length=st.integers(1, 12),
     number=st.integers(0, 2),
+    shard_size=st.sampled_from([3, 1 << 20]),
 )
 
 
 @layouts
-def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size, sequence_length, number):
+def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size, sequence_length, number, shard_size):
     part = part_of(lengths)
-    batches = epoch(Batches(part, batch_size, sequence_length, seed=1), number)
+    batches = epoch(Batches(part, batch_size, sequence_length, seed=1, shard_size=shard_size), number)
     targets = np.concatenate([batch.targets[batch.targets != PADDING] for batch in batches])
     starts = set(part.offsets.tolist())
     assert sorted(targets.tolist()) == [i for i in range(len(part.ids)) if i not in starts]
@@ -45,10 +46,12 @@ def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size
 
 
 @layouts
-def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(lengths, batch_size, sequence_length, number):
+def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
+    lengths, batch_size, sequence_length, number, shard_size
+):
     part = part_of(lengths)
     last = {}
-    for batch in epoch(Batches(part, batch_size, sequence_length, seed=1), number):
+    for batch in epoch(Batches(part, batch_size, sequence_length, seed=1, shard_size=shard_size), number):
         if batch.is_whole:
             assert batch.fresh.all()
             assert set(batch.inputs[0].tolist()) <= set(part.offsets.tolist())  # whole from the start token on
@@ -63,8 +66,8 @@ def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(lengths, batc
 
 
 @layouts
-def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_size, sequence_length, number):
-    batches = Batches(part_of(lengths), batch_size, sequence_length, seed=1)
+def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_size, sequence_length, number, shard_size):
+    batches = Batches(part_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
     total = 2 * batches.steps_per_epoch + 1
     expected = list(islice(batches.from_step(0), total))
     for step in range(0, total, 1 + number):

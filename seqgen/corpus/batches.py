@@ -2,7 +2,8 @@
 
 Documents longer than a chunk are put one behind the other in a line of chunks, in an order drawn anew each epoch; the
 line is cut into `batch_size` streams of equal length, and each batch takes the next chunk of every stream. Shorter
-documents are batched whole, alike in length together, and these batches fall between the others at random.
+documents are batched whole, alike in length together, and these batches fall between the others at random. All this
+goes on within shards of a million documents, whose order is drawn, too.
 
 Where there are fewer documents than streams, too few begin for a model to learn what the start token means; there a
 stream that begins inside a document is given the start token as well, which then says that nothing is known yet.
@@ -20,6 +21,7 @@ from seqgen.corpus.store import Part
 from seqgen.levels.base import Level
 
 PADDING = -1  # a target that is not scored
+SHARD_SIZE = 1 << 20  # bounds the memory for putting documents in order
 
 
 class Batch(NamedTuple):
@@ -47,49 +49,70 @@ class Batches:
         batch_size: streams side by side.
         sequence_length: tokens in a chunk.
         seed: fixes the order of documents in every epoch.
+        shard_size: documents that are put in order together.
     """
 
     part: Part
     batch_size: int
     sequence_length: int
     seed: int
+    shard_size: int = SHARD_SIZE
 
-    @property
+    @cached_property
     def num_chunks(self) -> int:
         """How many chunks the documents fill; more streams than this would stay empty."""
-        return int(self._chunk_counts.sum())
+        return sum(int(self._chunk_counts(shard).sum()) for shard in range(self._num_shards))
 
     @property
     def steps_per_epoch(self) -> int:
         """How many batches pass over the part once."""
-        is_short = self._chunk_counts == 1
-        return self._batches_for(int(is_short.sum())) + self._batches_for(int(self._chunk_counts[~is_short].sum()))
+        return sum(self._shard_steps)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Yield the batches from this step of the run on, epoch after epoch without end."""
         epoch, done = divmod(step, self.steps_per_epoch)
         while True:
-            yield from self._epoch(epoch, done)
-            epoch, done = epoch + 1, 0
+            for shard in np.random.default_rng((self.seed, epoch)).permutation(self._num_shards).tolist():
+                if done < self._shard_steps[shard]:
+                    yield from self._shard(epoch, shard, done)
+                done = max(0, done - self._shard_steps[shard])
+            epoch += 1
+
+    @property
+    def _num_shards(self) -> int:
+        return -(-self.part.num_documents // self.shard_size)
 
     @cached_property
-    def _chunk_counts(self) -> NDArray[np.int64]:
-        """How many chunks each document fills, shape (documents,)."""
-        targets: NDArray[np.int64] = np.diff(self.part.offsets) - 1
-        return -(-targets // self.sequence_length)
+    def _shard_steps(self) -> list[int]:
+        """How many batches each shard gives."""
+        steps = []
+        for shard in range(self._num_shards):
+            counts = self._chunk_counts(shard)
+            is_short = counts == 1
+            steps.append(self._batches_for(int(is_short.sum())) + self._batches_for(int(counts[~is_short].sum())))
+        return steps
+
+    def _chunk_counts(self, shard: int) -> NDArray[np.int64]:
+        """How many chunks each document of a shard fills, shape (documents,)."""
+        targets = np.diff(self.part.offsets[shard * self.shard_size : (shard + 1) * self.shard_size + 1]) - 1
+        counts: NDArray[np.int64] = -(-targets // self.sequence_length)
+        return counts
 
     def _batches_for(self, num_chunks: int) -> int:
         return -(-num_chunks // self.batch_size)
 
-    def _epoch(self, epoch: int, done: int) -> Iterator[Batch]:
-        random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(len(self.part.offsets) - 1)
-        is_short = self._chunk_counts[order] == 1
-        short, long = self._short_batches(order[is_short], random), order[~is_short]
-        num_long = self._batches_for(int(self._chunk_counts[long].sum()))
+    def _shard(self, epoch: int, shard: int, done: int) -> Iterator[Batch]:
+        """Yield the batches of one shard, the first `done` left out."""
+        random = np.random.default_rng((self.seed, epoch, shard))
+        counts = self._chunk_counts(shard)
+        order = random.permutation(len(counts))
+        is_short = counts[order] == 1
+        first = shard * self.shard_size
+        short, long = self._short_batches(first + order[is_short], random), order[~is_short]
+        num_long = self._batches_for(int(counts[long].sum()))
         schedule = random.permutation(np.repeat([True, False], [len(short), num_long]))
         next_short, next_long = int(schedule[:done].sum()), int((~schedule[:done]).sum())
-        streams = self._streams(long, next_long)
+        streams = self._streams(first + long, counts[long], next_long)
         for whole in schedule[done:]:
             if whole:
                 yield self._whole(short[next_short])
@@ -99,21 +122,21 @@ class Batches:
 
     def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
         """Group short documents by length; which of equal length go together is left to chance."""
-        lengths = np.diff(self.part.offsets)[documents]
+        lengths = self.part.offsets[documents + 1] - self.part.offsets[documents]
         documents = documents[np.argsort(lengths, kind="stable")]
         groups = np.split(documents, range(self.batch_size, len(documents), self.batch_size)) if len(documents) else []
         return [groups[i] for i in random.permutation(len(groups))]
 
-    def _streams(self, documents: NDArray[np.int64], done: int) -> Iterator[Batch]:
+    def _streams(self, documents: NDArray[np.int64], chunk_counts: NDArray[np.int64], done: int) -> Iterator[Batch]:
         """Yield the batches of long documents, the first `done` left out."""
-        ends = np.cumsum(self._chunk_counts[documents])
+        ends = np.cumsum(chunk_counts)
         bounds = np.arange(self.batch_size + 1) * (int(ends[-1]) if len(ends) else 0) // self.batch_size
         first, last = bounds[:-1], bounds[1:]
         for index in range(done, int((last - first).max())):
             chunk = first + index
             active = chunk < last
             which = np.searchsorted(ends, np.where(active, chunk, 0), side="right")
-            within = chunk - (ends[which] - self._chunk_counts[documents[which]])
+            within = chunk - (ends[which] - chunk_counts[which])
             fresh = active & ((within == 0) | (index == 0))
             yield self._gather(documents[which], within, active, fresh, is_whole=False)
 

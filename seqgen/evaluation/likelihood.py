@@ -24,6 +24,8 @@ from seqgen.model.stack import select
 _WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
 _SHORTEST_SEGMENT = 4 * _WARM_UP
 _TOLERANCE = 1e-5  # how far a state may be from the one handed on, relative to its size where that is above 1
+_DOCUMENTS_AT_ONCE = 100_000  # bounds the memory for segments
+_SPARE = 4  # times as many documents are cut for an estimate as are needed, to choose among them
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
 
@@ -65,8 +67,17 @@ def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_leng
         num_streams: segments read side by side; the result does not depend on it.
         sequence_length: steps taken at once; the result does not depend on it.
     """
-    segments = _cut(part, num_streams)
     reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32)
+    size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
+    groups = (
+        range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
+        for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE)
+    )
+    return Score(sum(_exact(reader, _cut(part, group, size)) for group in groups), part.num_targets)
+
+
+def _exact(reader: "_Reader", segments: list[Segment]) -> float:
+    """Return the nats of all segments, each read from the state in which the one before it ends."""
     incoming = reader.guess(segments)
     nats = np.zeros(len(segments))
     pending = list(range(len(segments)))
@@ -75,14 +86,17 @@ def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_leng
         changed = [i + 1 for i, last in last_states.items() if not _agree(last, incoming[i + 1])]
         incoming |= {i + 1: last for i, last in last_states.items()}
         pending = sorted(changed)
-    return Score(float(nats.sum()), part.num_targets)
+    return float(nats.sum())
 
 
 @torch.inference_mode()
 def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: int, num_streams: int = 64) -> Score:
     """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training."""
-    segments = _cut(part, num_streams, longest=max(max_tokens // num_streams, _SHORTEST_SEGMENT))
-    share = min(1.0, max_tokens / part.num_targets)
+    enough = max(1, max_tokens * part.num_documents // part.num_targets)  # documents, if they are all alike
+    documents = range(0, part.num_documents, max(1, part.num_documents // (_SPARE * enough)))
+    size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
+    segments = _cut(part, documents, size)
+    share = min(1.0, max_tokens / sum(segment.length for segment in segments))
     chosen = np.unique(np.linspace(0, len(segments) - 1, max(1, round(share * len(segments)))).round().astype(int))
     reader = _Reader(model, part.ids, num_streams, 128, dtype)
     wanted = [segments[i] for i in chosen]
@@ -91,12 +105,11 @@ def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: i
     return Score(float(nats.sum()), sum(segment.length for segment in wanted))
 
 
-def _cut(part: Part, num_streams: int, longest: int | None = None) -> list[Segment]:
-    """Cut the documents into segments so that `num_streams` of them hold about the whole."""
-    size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
-    size = min(size, longest or size)
+def _cut(part: Part, documents: range, size: int) -> list[Segment]:
+    """Cut documents into segments of at most so many targets."""
     segments = []
-    for begin, end in zip(part.offsets[:-1].tolist(), (part.offsets[1:] - 1).tolist(), strict=True):
+    for document in documents:
+        begin, end = int(part.offsets[document]), int(part.offsets[document + 1]) - 1
         for start in range(begin, end, size):
             length = min(size, end - start)
             segments.append(Segment(start, length, continues=start > begin, is_continued=start + length < end))

@@ -26,6 +26,7 @@ EMBEDDING_SIZE = 64  # enough for an alphabet; sizes that are no multiple of 16 
 WEIGHT_DECAY = 0.01
 DROPOUT_PER_DOUBLING = 0.08  # for every doubling of the passes over the corpus
 MAX_DROPOUT = 0.5
+GENTLE_STEPS = 50  # where fewer pass over the corpus, slower learning: 40 names end at 2.7 instead of 4.1 nats
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,17 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
     optimization, reasons = _fitting(
         _filled(
             requested.optimization,
-            learning_rate=size.learning_rate,
             weight_decay=WEIGHT_DECAY,
             batch_size=BATCH_SIZE,
             sequence_length=SEQUENCE_LENGTH,
         ),
         store,
     )
+    batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
+    if optimization.is_open("learning_rate"):
+        share = min(1.0, batches.steps_per_epoch / GENTLE_STEPS)
+        optimization = replace(optimization, learning_rate=float(f"{size.learning_rate * math.sqrt(share):.2g}"))
     if model.is_open("dropout"):
-        batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
         if budget.time is not None:
             steps = seconds / _step_seconds(model, batches, machine, store)
         else:
