@@ -3,6 +3,7 @@
 import json
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from seqgen import registry
 from seqgen.config import CorpusConfig
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Level, count_ids
+from seqgen.levels.base import IdCounter, Level
 
 CORPUS = """The quick brown fox — naïve, 狐 and 🦊 — jumps over
 \tthe lazy dog; the lazy dog doesn't mind.
@@ -110,9 +111,18 @@ def test_a_vocabulary_keeps_its_limit_and_loses_nothing(kind, size):
     assert level.decode(level.encode(TRICKY)) == level.normalise(TRICKY)
 
 
-@given(ids=st.lists(st.integers(0, 90)), repeat=st.sampled_from([1, 70_000]))
+@given(ids=st.lists(st.integers(0, 90)), repeat=st.sampled_from([1, 70_001]))
 def test_ids_are_counted_as_a_loop_counts_them(ids, repeat):
-    import numpy as np
+    counter = IdCounter(91)
+    counter.add(np.array(ids[:3] * repeat, dtype=np.uint8))
+    counter.add(np.array(ids, dtype=np.uint16))
+    assert counter.counts.tolist() == [ids[:3].count(token) * repeat + ids.count(token) for token in range(91)]
 
-    array = np.array(ids * repeat if len(ids) < 3 else ids, dtype=np.uint8)
-    assert count_ids(array, 91).tolist() == [array.tolist().count(token) for token in range(91)]
+
+def test_of_many_blocks_some_are_counted_and_none_overlooked():
+    counter = IdCounter(256)
+    for block in range(200):
+        counter.add(np.array([block] + [255] * 9, dtype=np.uint8))
+    assert (counter.counts[:200] > 0).all()
+    assert not counter.counts[200:255].any()
+    assert counter.counts[255] == 9 * (16 + (200 - 16) // 8)

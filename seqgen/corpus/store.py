@@ -2,7 +2,7 @@
 
     data/prepared/FINGERPRINT/train.ids      the documents' ids, one after the other
     data/prepared/FINGERPRINT/train.offsets  where each document begins, and the end of the last (64-bit integers)
-    data/prepared/FINGERPRINT/train.counts   how often each token is predicted (64-bit integers)
+    data/prepared/FINGERPRINT/train.counts   about how often each token is predicted (64-bit integers)
     data/prepared/FINGERPRINT/valid.*        the same for the validation part
     data/prepared/FINGERPRINT/store.json     the level, and how much text each part holds
 
@@ -29,7 +29,7 @@ from seqgen.corpus.plan import Plan, TrainingTexts
 from seqgen.corpus.split import PARTS, TRAIN, VALID, Piece
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Ids, Level, count_ids
+from seqgen.levels.base import IdCounter, Ids, Level
 
 _BUFFERED = 1 << 20  # tokens and offsets collected before they are written: documents may be a few tokens long
 
@@ -41,7 +41,7 @@ class Part:
     Attributes:
         ids: token ids of all documents, shape (tokens,), memory-mapped.
         offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,), memory-mapped.
-        counts: how often each token is a target, shape (vocabulary,).
+        counts: how often each token is a target, shape (vocabulary,); in a large part, of a sample of it.
         extent: how much text they stand for, in the units that the level counts.
     """
 
@@ -100,7 +100,7 @@ class PartWriter:
         self.extent: Counter[str] = Counter()
         self._path = folder / name
         self._level = level
-        self._counts = np.zeros(level.vocabulary_size, dtype=np.int64)
+        self._counter = IdCounter(level.vocabulary_size)
         self._num_tokens = 0
         self._start, self._end = (np.array([token], dtype=level.dtype) for token in (level.START, level.END))
         self._pending: list[Ids] = []
@@ -122,8 +122,8 @@ class PartWriter:
             if error == (None, None, None):
                 self._flush()
                 self._written.result()
-                self._counts[self._level.START] = 0  # begins every document, and is never predicted
-                self._counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
+                self._counter.counts[self._level.START] = 0  # begins every document, and is never predicted
+                self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
     def add(self, piece: Piece) -> None:
         """Encode a document, or what was cut of one."""
@@ -150,10 +150,10 @@ class PartWriter:
             self._flush()
 
     def _flush(self) -> None:
-        ids = np.concatenate([np.empty(0, self._level.dtype), *self._pending])
+        ids = np.concatenate(self._pending) if self._pending else np.empty(0, self._level.dtype)
         self._written.result()
         self._written = self._disk.submit(self._ids_file.write, ids.data)
-        self._counts += count_ids(ids, len(self._counts))
+        self._counter.add(ids)
         self._offsets_file.write(self._offsets.tobytes())
         self._pending, self._num_pending, self._offsets = [], 0, array("q")
 

@@ -79,12 +79,17 @@ class TextFile(Document):
             encoding = self._encoding_of(file)
             decoder = incremental_decoder(encoding)
             newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
+            has_zeros = _has_zeros(encoding)
             consumed, waiting, is_begun = 0, 0, False
             try:
                 for data in _blocks(file):
                     waiting = len(decoder.getstate()[0])
                     text = newlines.decode(data)
-                    yield self._checked(text if is_begun else text.removeprefix(_BYTE_ORDER_MARK), consumed)
+                    if not has_zeros:
+                        self._refuse_zero(data, consumed)
+                    if encoding != "utf-8":
+                        text = normalise_text(text)  # strict UTF-8 has no lone surrogates
+                    yield text if is_begun else text.removeprefix(_BYTE_ORDER_MARK)
                     is_begun = is_begun or bool(text)
                     consumed += len(data)
                 waiting = len(decoder.getstate()[0])
@@ -103,15 +108,14 @@ class TextFile(Document):
         is_marked = file.peek(2).startswith(_UTF_16_MARKS)
         return "utf-16" if self.encoding == "utf-8" and is_marked else self.encoding
 
-    def _checked(self, text: str, consumed: int) -> str:
-        """Return the text, its lone surrogates replaced; a zero tells a binary file, or another encoding."""
-        if "\0" in text:
+    def _refuse_zero(self, data: bytes, consumed: int) -> None:
+        """Refuse what tells a binary file, or another encoding."""
+        if b"\0" in data:
             raise UnfitError(
                 "binary file",
                 f"{self.name} is not {self.encoding} text (a zero character after byte offset {consumed}): it is a "
                 "binary file, or text to be read with --encoding utf-16",
             )
-        return text if self.encoding == "utf-8" else normalise_text(text)
 
 
 def _blocks(file: BufferedReader) -> Iterator[bytes]:
@@ -129,8 +133,12 @@ def _blocks(file: BufferedReader) -> Iterator[bytes]:
 
 def is_binary(head: bytes, encoding: str) -> bool:
     """Tell whether the first bytes of a file are no text: a zero is in them that the encoding does not need."""
-    needs_zeros = b"\0" in " ".encode(encoding) or head.startswith(_UTF_16_MARKS)
-    return b"\0" in head and not needs_zeros
+    return b"\0" in head and not (_has_zeros(encoding) or head.startswith(_UTF_16_MARKS))
+
+
+def _has_zeros(encoding: str) -> bool:
+    """Tell whether zeros are ordinary in this encoding, as in UTF-16."""
+    return b"\0" in " ".encode(encoding)
 
 
 def incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:

@@ -25,7 +25,6 @@ _WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
 _SHORTEST_SEGMENT = 4 * _WARM_UP
 _TOLERANCE = 1e-5  # how far a state may be from the one handed on, relative to its size where that is above 1
 _DOCUMENTS_AT_ONCE = 100_000  # bounds the memory for segments
-_SPARE = 4  # times as many documents are cut for an estimate as are needed, to choose among them
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
 
@@ -42,7 +41,7 @@ class Score:
         return self.nats / self.tokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Targets `begin + 1` to `begin + length` of a part's ids.
 
@@ -58,7 +57,7 @@ class Segment:
 
 
 @torch.inference_mode()
-def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 128) -> Score:
+def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 64) -> Score:
     """Return the score of a part in float32, every target counted once.
 
     Args:
@@ -92,28 +91,28 @@ def _exact(reader: "_Reader", segments: list[Segment]) -> float:
 @torch.inference_mode()
 def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: int, num_streams: int = 64) -> Score:
     """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training."""
-    enough = max(1, max_tokens * part.num_documents // part.num_targets)  # documents, if they are all alike
-    documents = range(0, part.num_documents, max(1, part.num_documents // (_SPARE * enough)))
     size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
-    segments = _cut(part, documents, size)
-    share = min(1.0, max_tokens / sum(segment.length for segment in segments))
-    chosen = np.unique(np.linspace(0, len(segments) - 1, max(1, round(share * len(segments)))).round().astype(int))
-    reader = _Reader(model, part.ids, num_streams, 128, dtype)
-    wanted = [segments[i] for i in chosen]
+    wanted = _cut(part, range(part.num_documents), size, min(1.0, max_tokens / part.num_targets))
+    reader = _Reader(model, part.ids, num_streams, 64, dtype)
     nats = np.zeros(len(wanted))
     reader.read(wanted, range(len(wanted)), reader.guess(wanted), nats)
     return Score(float(nats.sum()), sum(segment.length for segment in wanted))
 
 
-def _cut(part: Part, documents: range, size: int) -> list[Segment]:
-    """Cut documents into segments of at most so many targets."""
-    segments = []
-    for document in documents:
-        begin, end = int(part.offsets[document]), int(part.offsets[document + 1]) - 1
-        for start in range(begin, end, size):
-            length = min(size, end - start)
-            segments.append(Segment(start, length, continues=start > begin, is_continued=start + length < end))
-    return segments
+def _cut(part: Part, documents: range, size: int, share: float = 1.0) -> list[Segment]:
+    """Cut documents into segments of at most so many targets, and return a share of these, spread evenly."""
+    begins = part.offsets[documents.start : documents.stop]
+    lengths = part.offsets[documents.start + 1 : documents.stop + 1] - 1 - begins
+    ends = np.cumsum(-(-lengths // size))  # counted in segments
+    chosen = np.unique(np.linspace(0, ends[-1] - 1, max(1, round(share * int(ends[-1])))).round().astype(np.int64))
+    document = np.searchsorted(ends, chosen, side="right")
+    offset = (chosen - np.concatenate([[0], ends])[document]) * size
+    return [
+        Segment(begin + start, min(size, length - start), continues=start > 0, is_continued=start + size < length)
+        for begin, start, length in zip(
+            begins[document].tolist(), offset.tolist(), lengths[document].tolist(), strict=True
+        )
+    ]
 
 
 def _agree(state: list[State], other: list[State]) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.levels.base import Ids, Level, count_ids
+from seqgen.levels.base import IdCounter, Ids, Level
 
 _FIRST_DIGIT = 2
 FIRST_CHARACTER = _FIRST_DIGIT + 16
@@ -174,11 +174,11 @@ class PieceEncoder:
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:
-    """Return how often each character comes."""
-    counts = np.zeros(sys.maxunicode + 1, dtype=np.int64)
+    """Return about how often each character comes, exactly in a text that is not large."""
+    ascii_counter, counts = IdCounter(256), np.zeros(sys.maxunicode + 1, dtype=np.int64)
     for text in _joined(texts):
         if text.isascii():
-            counts[:256] += count_ids(np.frombuffer(text.encode("ascii"), dtype=np.uint8), 256)
+            ascii_counter.add(np.frombuffer(text.encode("ascii"), dtype=np.uint8))
             continue
         code_units = np.frombuffer(text.encode("utf-16-le"), dtype=np.uint16)
         if len(code_units) == len(text):
@@ -186,6 +186,7 @@ def count_characters(texts: Iterable[str]) -> Counter[str]:
         else:
             code_points, times = np.unique(_code_points(text), return_counts=True)
             counts[code_points] += times
+    counts[:256] += ascii_counter.counts
     return Counter({chr(code_point): int(counts[code_point]) for code_point in np.flatnonzero(counts)})
 
 
