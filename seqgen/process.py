@@ -25,9 +25,19 @@ def _keep_freed_memory() -> None:
     Each such block costs a page fault for every 4 KiB of it, more time than the arithmetic on it. With another C
     library nothing is done.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return
     libc = ctypes.CDLL(None)
     libc.mallopt(_M_MMAP_MAX, 0)
     libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
     libc.mallopt(_M_ARENA_MAX, 1)
+
+
+def release_memory() -> None:
+    """Hand back what was freed, once: what prepared a corpus is of no use to training."""
+    if _has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

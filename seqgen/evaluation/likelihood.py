@@ -92,18 +92,20 @@ def _exact(reader: "_Reader", segments: list[Segment]) -> float:
 def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: int, num_streams: int = 64) -> Score:
     """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training."""
     size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
-    wanted = _cut(part, range(part.num_documents), size, min(1.0, max_tokens / part.num_targets))
+    documents = range(0, part.num_documents, -(-part.num_documents // _DOCUMENTS_AT_ONCE))
+    wanted = _cut(part, documents, size, max_tokens)
     reader = _Reader(model, part.ids, num_streams, 64, dtype)
     nats = np.zeros(len(wanted))
     reader.read(wanted, range(len(wanted)), reader.guess(wanted), nats)
     return Score(float(nats.sum()), sum(segment.length for segment in wanted))
 
 
-def _cut(part: Part, documents: range, size: int, share: float = 1.0) -> list[Segment]:
-    """Cut documents into segments of at most so many targets, and return a share of these, spread evenly."""
-    begins = part.offsets[documents.start : documents.stop]
-    lengths = part.offsets[documents.start + 1 : documents.stop + 1] - 1 - begins
+def _cut(part: Part, documents: range, size: int, max_tokens: int | None = None) -> list[Segment]:
+    """Cut documents into segments of at most `size` targets; of too many, return some that are spread evenly."""
+    begins = part.offsets[documents.start : documents.stop : documents.step]
+    lengths = part.offsets[documents.start + 1 : documents.stop + 1 : documents.step] - 1 - begins
     ends = np.cumsum(-(-lengths // size))  # counted in segments
+    share = min(1.0, max_tokens / int(lengths.sum())) if max_tokens else 1.0
     chosen = np.unique(np.linspace(0, ends[-1] - 1, max(1, round(share * int(ends[-1])))).round().astype(np.int64))
     document = np.searchsorted(ends, chosen, side="right")
     offset = (chosen - np.concatenate([[0], ends])[document]) * size

@@ -20,7 +20,7 @@ from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import detach, reset
 from seqgen.training.figures import Figures, Recent, Report
-from seqgen.training.optimizer import make_optimizer, restore_optimizer, restored_hidden, resumable_tensors
+from seqgen.training.optimizer import AdamW, restore_optimizer, restored_hidden, resumable_tensors
 from seqgen.training.run import Run
 from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor
 
@@ -66,7 +66,7 @@ class Trainer:
         self.budget = self._budget()
         self._started = started
         self._dtype = PRECISIONS[config.machine.precision]
-        self._optimizer = make_optimizer(model, config.optimization)
+        self._optimizer = AdamW(model, config.optimization)
         self._state: list[State] = model.initial_state(options.batch_size)
         self._recent = Recent()
         self._step_seconds = 0.0
@@ -83,7 +83,7 @@ class Trainer:
             self.figures.best_valid_nats = None
         self._started -= self.figures.seconds
         self.model.load_state_dict(dict(checkpoint.weights))
-        restore_optimizer(self._optimizer, self.model, checkpoint.training)
+        restore_optimizer(self._optimizer, checkpoint.training)
         self._state = restored_hidden(self._state, checkpoint.training)
         self.run.rewind_log(self.figures.step)
 
@@ -154,9 +154,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
         nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())
-        learning_rate = self.learning_rate
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+        self._optimizer.learning_rate = self.learning_rate
         self._optimizer.step()
         self._optimizer.zero_grad()
         if not batch.is_whole:
@@ -262,7 +260,7 @@ class Trainer:
 
     def _save_last(self) -> None:
         begun = time.perf_counter()
-        self.run.save_last(self._checkpoint(resumable_tensors(self._optimizer, self.model, self._state)))
+        self.run.save_last(self._checkpoint(resumable_tensors(self._optimizer, self._state)))
         self._saved_at = time.perf_counter()
         self._last_save_seconds = self._saved_at - begun
 

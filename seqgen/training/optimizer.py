@@ -1,45 +1,117 @@
-"""The optimizer, and the tensors from which it goes on exactly where it was stopped."""
+"""The optimizer, and the tensors from which training goes on exactly where it was stopped."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.config import OptimizationConfig
 from seqgen.model.language_model import LanguageModel
 
-BETAS = (0.9, 0.99)
+BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # as torch's AdamW calls them
 
 
-def make_optimizer(model: LanguageModel, options: OptimizationConfig) -> torch.optim.Optimizer:
-    """Return AdamW with decay on the matrices alone (Loshchilov & Hutter 2019)."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": options.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=BETAS, fused=True)
+@dataclass(frozen=True)
+class Moments:
+    """What is remembered of a parameter's gradients.
+
+    Attributes:
+        step: how many there have been, a single number.
+        exp_avg: their running mean, in the shape of the parameter.
+        exp_avg_sq: that of their squares.
+    """
+
+    step: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
 
 
-def resumable_tensors(optimizer: torch.optim.Optimizer, model: LanguageModel, hidden: list[State]) -> dict[str, Tensor]:
+class AdamW:
+    """Adam with decoupled weight decay on the matrices alone (Loshchilov & Hutter, 2019).
+
+        m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2
+        w = w - lr decay w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    `torch.optim.AdamW` does the same, but loads torch's compiler: 0.85 s and 64 MB before the first step.
+
+    Attributes:
+        learning_rate: of the next step.
+        decay: of each parameter, by name.
+        moments: of each parameter, by name.
+    """
+
+    def __init__(self, model: LanguageModel, options: OptimizationConfig) -> None:
+        self.learning_rate = options.learning_rate
+        self.parameters = dict(model.named_parameters())
+        self.decay = {name: options.weight_decay if p.ndim > 1 else 0.0 for name, p in self.parameters.items()}
+        self.moments = {
+            name: Moments(torch.zeros((), device=p.device), torch.zeros_like(p.data), torch.zeros_like(p.data))
+            for name, p in self.parameters.items()
+        }
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Change the weights by their gradients."""
+        for name, parameter in self.parameters.items():
+            if parameter.grad is not None:
+                self.moments[name].step.add_(1)
+                _update(parameter, parameter.grad, self.moments[name], self.learning_rate, self.decay[name])
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+
+def _update(weight: nn.Parameter, gradient: Tensor, moments: Moments, learning_rate: float, decay: float) -> None:
+    if not hasattr(torch, "_fused_adamw_"):
+        _update_plainly(weight, gradient, moments, learning_rate, decay)
+        return
+    torch._fused_adamw_(
+        [weight],
+        [gradient],
+        [moments.exp_avg],
+        [moments.exp_avg_sq],
+        [],
+        [moments.step],
+        lr=learning_rate,
+        beta1=BETA1,
+        beta2=BETA2,
+        weight_decay=decay,
+        eps=EPSILON,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def _update_plainly(
+    weight: nn.Parameter, gradient: Tensor, moments: Moments, learning_rate: float, decay: float
+) -> None:
+    """Do the same without torch's private operator, which takes a third of the time."""
+    moments.exp_avg.lerp_(gradient, 1 - BETA1)
+    moments.exp_avg_sq.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+    mean = moments.exp_avg / (1 - BETA1**moments.step)
+    deviation = (moments.exp_avg_sq / (1 - BETA2**moments.step)).sqrt() + EPSILON
+    weight.mul_(1 - learning_rate * decay).addcdiv_(mean, deviation, value=-learning_rate)
+
+
+def resumable_tensors(optimizer: AdamW, hidden: list[State]) -> dict[str, Tensor]:
     """Return the moments of every parameter and the hidden state of every stream, by name."""
     tensors = {f"hidden.{i}.{name}": part for i, layer in enumerate(hidden) for name, part in layer._asdict().items()}
-    for name, parameter in model.named_parameters():
-        moments = optimizer.state.get(parameter, {})  # none before the first step
-        tensors |= {f"optimizer.{name}.{moment}": tensor for moment, tensor in moments.items()}
+    for name, moments in optimizer.moments.items():
+        tensors |= {f"optimizer.{name}.{moment}": getattr(moments, moment) for moment in _MOMENTS}
     return tensors
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, model: LanguageModel, tensors: Mapping[str, Tensor]) -> None:
+def restore_optimizer(optimizer: AdamW, tensors: Mapping[str, Tensor]) -> None:
     """Give the optimizer the moments that `resumable_tensors` returned."""
-    for name, parameter in model.named_parameters():
-        if f"optimizer.{name}.step" in tensors:
-            optimizer.state[parameter] = {
-                moment: tensors[f"optimizer.{name}.{moment}"].to(parameter.device) for moment in _MOMENTS
-            }
+    for name, moments in optimizer.moments.items():
+        for moment in _MOMENTS:
+            if (kept := tensors.get(f"optimizer.{name}.{moment}")) is not None:  # earlier versions kept none at step 0
+                getattr(moments, moment).copy_(kept)
 
 
 def restored_hidden(hidden: list[State], tensors: Mapping[str, Tensor]) -> list[State]:

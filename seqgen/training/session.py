@@ -15,6 +15,7 @@ from seqgen.corpus.store import Store
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
+from seqgen.process import release_memory
 from seqgen.training.loop import Trainer
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
@@ -99,7 +100,9 @@ def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
         say(note)
     for detail in plan.details:
         say(detail, is_detail=True)
-    return Store.prepare(plan, Path(folders.data_dir))
+    store = Store.prepare(plan, Path(folders.data_dir))
+    release_memory()
+    return store
 
 
 def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say) -> Store:
