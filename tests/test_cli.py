@@ -1,7 +1,9 @@
 """The command line as a user meets it: results, sentences and exit statuses."""
 
+import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -269,6 +271,15 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "tiny"], 1, "--valid-fraction 0.1 of so little text leaves nothing to learn from"),
         (["train", "--corpus", "good.txt", "--seed", "9" * 30], 2, "--seed must be in [0, 2147483647], got 999"),
         (["train", "--corpus", ""], 1, "there is no file or folder ''"),
+        (["train", "--corpus", "*.tsv"], 1, "nothing matches '*.tsv'"),
+        (["train", "--corpus", "good.txt", "one.txt"], 2, "'one.txt' stands by itself: every source needs its own"),
+        (["train", "--corpus", "good.txt", "--level", "word", "--ngram", "2"], 2, "--ngram is for --level character"),
+        (["train", "--corpus", "good.txt", "--unpack-limit", "much"], 2, "--unpack-limit must read like 500MB or 20GB"),
+        (["train", "--corpus", "broken.gz"], 1, "broken.gz is damaged, or not what its suffix says"),
+        (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no field 'x'; --field may be 'id', 'title'"),
+        (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read"),
+        (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level character reads"),
+        (["train", "--corpus", "-"], 1, "-: there is no text in it"),
         (["sample", "--output", "empty"], 2, "--output must be a file, and empty is a folder"),
         (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: there is no folder no; make it first"),
         (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must read like 80s, 10m or 1h30m"),
@@ -291,13 +302,15 @@ def test_resuming_what_is_finished_changes_nothing(trained):
 def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(cli, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "tiny").mkdir()
-    for name in "ab":
-        (tmp_path / "tiny" / name).write_text(name)
+    (tmp_path / "mixed").mkdir()
+    for name in ("tiny/a", "tiny/b", "mixed/a.abc", "mixed/b.txt"):
+        (tmp_path / name).write_text("a")
     contents = {"empty.txt": b"", "one.txt": b"a", "latin.txt": b"caf\xe9", "good.txt": b"some good text\n" * 9}
+    contents |= {"broken.gz": b"no archive", "t.csv": b"id,title\n1,A\n", "bad.jsonl": b"{\n[]\n"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     before = sorted(tmp_path.iterdir())
-    done = cli(*arguments)
+    done = cli(*arguments, stdin="")
     assert done.returncode == status, done.stderr
     assert message in sentence(done)
     assert done.stdout == ""
@@ -374,6 +387,52 @@ def test_a_damaged_state_is_refused_and_the_one_before_is_named(cli, tmp_path):
     assert done.returncode == 1
     assert "last.safetensors" in sentence(done)
     assert "previous.safetensors" in sentence(done)
+
+
+SMALL = ["--hidden-size", "32", "--learning-rate", "0.01"]
+
+
+def test_a_packed_table_gives_whole_records_that_stop_by_themselves(cli, tmp_path):
+    rows = "".join(f"{i},{word} {word}\n" for i, word in enumerate(RHYME.split() * 3))
+    (tmp_path / "names.csv.gz").write_bytes(gzip.compress(f"number,name\n{rows}".encode()))
+    done = cli("train", "--corpus", "names.csv.gz", "--steps", "60", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "the text is taken from the field 'name' (--field chooses; others are 'number')" in done.stderr
+    assert "read 1 text, 66 documents" in done.stderr
+    texts = cli("sample", "--num-samples", "20", "--length", "40").stdout.split("---\n")
+    assert len(texts) == 20
+    assert all(text.count("\n") == 1 and text.endswith("\n") for text in texts)
+    assert sum(len(text) < 40 for text in texts) > 10
+    figures = json.loads(cli("evaluate", "--json").stdout)
+    assert figures["tokens"] > figures["characters"]  # the ends
+
+
+def test_what_came_through_a_pipe_is_kept_for_going_on(cli, tmp_path):
+    options = ["--corpus", "-", "--level", "word", "--steps", "4", "--name", "piped", *SMALL]
+    done = cli("train", *options, stdin=RHYME * 20)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "checkpoints").iterdir()) == [tmp_path / "checkpoints" / "piped"]
+    again = cli("train", "--resume", "piped", "--steps", "6", stdin="")
+    assert "6 steps" in again.stderr, again.stderr
+    assert "-: there is no text in it" in cli("evaluate", stdin="").stderr
+    shutil.rmtree(tmp_path / "data")
+    gone = cli("train", "--resume", "piped", "--steps", "8", stdin="")
+    assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
+    assert "the corpus came from standard input, and what was kept of it in" in gone.stderr
+
+
+def test_verbose_names_what_was_passed_over(cli, tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text(RHYME * 20)
+    (tmp_path / "texts" / "b.png").write_bytes(b"\0")
+    told = cli("train", "--corpus", "texts", "--steps", "2", "--level", "subword", "--verbose", *SMALL).stderr
+    assert "skipped 1 binary file\n" in told
+    assert "skipped binary file: texts/b.png\n" in told
+    told = cli(
+        "train", "--corpus", "texts", "--steps", "2", "--vocabulary-size", "300", "--level", "word", *SMALL
+    ).stderr
+    assert "skipped binary file: " not in told
+    assert "tokens: this text does not yield the 300 of --vocabulary-size" in told
 
 
 def test_the_version_is_printed(cli):

@@ -5,7 +5,7 @@ import pytest
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
-from seqgen.training.recipe import MAX_DROPOUT, resolve
+from seqgen.training.recipe import MAX_DROPOUT, SIZES, resolve
 from tests.conftest import RHYME
 
 
@@ -40,10 +40,25 @@ def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_
 
 
 def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
-    rates = [resolved(store, budget=BudgetConfig(epochs=epochs)).model.dropout for epochs in (1, 2, 8, 10**6)]
+    small = ModelConfig(hidden_size=8)
+    rates = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model.dropout for n in (1, 2, 8, 10**6)]
     assert rates[0] == 0
     assert rates == sorted(set(rates))
     assert rates[-1] == MAX_DROPOUT
+
+
+def test_the_more_weights_there_are_for_a_token_the_more_is_dropped(store):
+    once = BudgetConfig(epochs=1)
+    rates = [resolved(store, model=ModelConfig(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
+    assert rates[0] == 0
+    assert rates == sorted(set(rates))
+
+
+def test_a_small_corpus_is_learned_more_gently(store):
+    epochs = BudgetConfig(epochs=1)
+    sizes = [OptimizationConfig(batch_size=1, sequence_length=n) for n in (8, 2048)]
+    rates = [resolved(store, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
+    assert rates[1] < rates[0] == SIZES[-1].learning_rate
 
 
 def test_tied_weights_get_an_embedding_of_the_hidden_size(store):

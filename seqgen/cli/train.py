@@ -50,6 +50,7 @@ def train(
     budget: BudgetConfig,
     machine: MachineConfig,
     folders: FoldersConfig,
+    misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     name: Annotated[
         str | None, typer.Option(help="The run's name.", metavar="NAME", show_default="from the corpus")
     ] = None,
@@ -74,6 +75,11 @@ def train(
         if not quiet and (verbose or not is_detail):
             display.note(text)
 
+    if misplaced:
+        raise UsageError(
+            f"{misplaced[0]!r} stands by itself: every source needs its own --corpus, and a pattern needs quotes, as "
+            "in --corpus 'poems/*.txt'"
+        )
     if resume is None and not corpus.corpus:
         raise UsageError("name what to learn from with --corpus, as in --corpus FILE or --corpus builtin:python-docs")
     if unfit := sorted(given - WITH_RESUME) if resume else []:
@@ -166,16 +172,18 @@ def _elsewhere(folders: FoldersConfig) -> str:
 
 
 def _short_sample(trainer: "Trainer") -> str:
-    """Return a few lines from the model as it is now; its random numbers are its own."""
+    """Return a few lines, or documents that are lines, from the model as it is now; its random numbers are its own."""
     from seqgen.sampling.sampler import Sample, sample
 
     trainer.model.eval()
-    config, samples = SamplingConfig(length=200), [Sample(trainer.figures.step)]
-    store = trainer.store
-    pieces = sample(trainer.model, store.level, "", config, samples, store.train.unseen)
-    text = "".join(piece.text for piece in pieces)
+    store, step = trainer.store, trainer.figures.step
+    num_samples = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
+    samples = [Sample(step + index) for index in range(num_samples)]
+    texts = [""] * num_samples
+    for index, text in sample(trainer.model, store.level, "", SamplingConfig(length=200), samples, store.train.unseen):
+        texts[index] += text
     trainer.model.train()
-    return text
+    return "\n".join(texts)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import tomli_w
 from seqgen import files
 from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from seqgen.config import TrainConfig
+from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
 
 CONFIG, METRICS, CURVE = "config.toml", "metrics.jsonl", "curve.png"
@@ -160,7 +161,7 @@ def refuse_taken(checkpoints_dir: Path, name: str | None, *, overwrite: bool) ->
 
 def _name_from(sources: Iterable[str]) -> str:
     """Return a name made from the first source."""
-    source = next(iter(sources)).removeprefix("builtin:")
+    source = without_packing(next(iter(sources)).removeprefix("builtin:"))
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().stem).strip("-._") or "run"
 
 

@@ -47,7 +47,7 @@ def our_speeds(hidden_size: int, num_layers: int, folder: Path) -> Iterator[floa
         budget=BudgetConfig(steps=10**6),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder), data_dir=str(folder))
-    trainer = session.start(requested, None, folders, lambda _: None, overwrite=False)
+    trainer = session.start(requested, None, folders, lambda *_, **__: None, overwrite=False)
     for report in trainer.train(lambda: False):
         yield report.tokens_per_second
 
