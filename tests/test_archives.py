@@ -108,6 +108,10 @@ def test_a_damaged_member_is_refused_by_name(zipped):
         members(path)
 
 
+def test_odd_names_of_members_end_nothing(zipped):
+    assert members(zipped({".": b"dot", "good.txt": b"good"}))["good.txt"] == b"good"
+
+
 def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 but no more")
     with pytest.raises(UnfitError, match="a.zip is damaged, or not what its suffix says"):

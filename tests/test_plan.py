@@ -1,5 +1,6 @@
 """A corpus before it is encoded: what trains, what validates, and what a user hears."""
 
+import gzip
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from seqgen.config import CorpusConfig
 from seqgen.corpus.plan import Plan, Texts, TrainingTexts
 from seqgen.corpus.split import TRAIN, VALID
+from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
 
 
@@ -88,3 +90,25 @@ def test_a_corpus_without_text_is_refused_with_what_was_passed_over(tmp_path):
         (tmp_path / f"{i}.txt").touch()
     with pytest.raises(CorpusError, match=r"there is no text in it \(skipped 2 empty files\)"):
         Texts.read([str(tmp_path)], CorpusConfig())
+
+
+def test_the_same_bytes_packed_under_a_name_of_another_format_are_another_corpus(tmp_path):
+    table = gzip.compress(b"name\n" + b"".join(b"Name %d\n" % i for i in range(40)))
+    for name in ("a.csv.gz", "a.txt.gz"):
+        (tmp_path / name).write_bytes(table)
+    assert plan(tmp_path / "a.csv.gz").fingerprint != plan(tmp_path / "a.txt.gz").fingerprint
+
+
+def test_what_is_said_of_many_files_is_said_once(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.jsonl").write_text('{"text": "some words", "id": 1}\n')
+    summary = plan(tmp_path, document="line").summary
+    assert f"{tmp_path / '0.jsonl'} and 2 more: the text is taken from the field 'text'" in summary[0]
+
+
+def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, names):
+    found = plan(names)
+    names.write_text("something shorter")
+    with pytest.raises(CorpusError, match="has changed while it was being read"):
+        Store.prepare(found, tmp_path / "data")
+    assert not list((tmp_path / "data" / "prepared").iterdir())

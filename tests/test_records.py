@@ -109,3 +109,25 @@ def test_a_file_without_any_record_is_refused(name, text):
 
 def test_lone_surrogates_of_json_are_replaced():
     assert read("a.jsonl", '"a\\ud800b"\n') == ["a\ufffdb"]
+
+
+def test_a_list_that_nobody_has_quoted_keeps_its_commas():
+    assert read("a.csv", "text\nHello, world, how are you\n") == ["Hello, world, how are you"]
+
+
+def test_a_row_with_too_many_cells_is_passed_over_and_told():
+    reading = Reading()
+    assert read("a.csv", "id,text\n1,one\n2,two, or so\n3,three\n", reading=reading) == ["one", "three"]
+    assert reading.skipped == ["1 row with too many cells"]
+
+
+def test_what_excel_puts_in_front_and_blank_lines_there_are_no_header():
+    assert read("a.csv", "\n\nsep=;\nid;text\n1;one, two\n") == ["one, two"]
+
+
+def test_a_stray_quote_in_a_table_of_tabs_is_a_character():
+    assert read("a.tsv", 'id\ttext\n1\t"Hello he said\n2\tnext\n') == ['"Hello he said', "next"]
+
+
+def test_a_field_named_text_comes_before_others():
+    assert read("a.jsonl", '{"label": "positive", "text": "A long review"}\n') == ["A long review"]

@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
+import pytest
 import sentencepiece
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus import builtin
+from seqgen.errors import CorpusError
 from seqgen.levels import subword
 from seqgen.levels.subword import SubwordLevel
 
@@ -36,7 +38,7 @@ def test_the_size_asked_for_is_met_where_the_text_allows_it():
 def test_a_size_out_of_reach_becomes_the_nearest_that_can_be_reached():
     assert 259 < fit(TEXT[:5000], vocabulary_size=100_000).vocabulary_size < 2000
     small = fit(TEXT, vocabulary_size=10)
-    assert small.vocabulary_size <= 259 + len(set(TEXT))
+    assert small.vocabulary_size <= 260 + len(set(TEXT))
     assert small.decode(small.encode(TEXT)) == TEXT
 
 
@@ -50,3 +52,20 @@ def test_the_sample_is_bounded_and_spread_over_the_whole(monkeypatch):
     steps = {b - a for a, b in pairwise(numbers)}
     assert len(steps) == 1
     assert numbers[-1] + max(steps) >= 1000
+
+
+def test_spaces_come_back_where_the_training_text_has_none():
+    level = fit("没有空格的文字" * 50)
+    assert level.decode(level.encode("a b  c")) == "a b  c"
+
+
+def test_text_of_signs_that_sentencepiece_passes_over_is_learned_and_given_back():
+    bars = "\u2585\u2585 half\n" * 500
+    level = fit(bars)
+    assert level.decode(level.encode(bars)) == bars
+
+
+@pytest.mark.parametrize("text", ["\n" * 50, "\0" * 50, "\u2585" * 50])
+def test_text_without_any_subword_is_refused(text):
+    with pytest.raises(CorpusError, match="this text yields no subwords, use --level character"):
+        fit(text)

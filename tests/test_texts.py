@@ -1,5 +1,6 @@
 """Files of text, chunk by chunk."""
 
+import io
 import os
 
 import pytest
@@ -61,6 +62,16 @@ def test_another_encoding_can_be_named(text_file):
 
 def test_the_mark_of_utf_16_is_enough(text_file):
     assert read(text_file("café\r\n".encode("utf-16"))) == "café\n"
+
+
+def test_a_tar_archive_is_refused_with_the_remedy(tmp_path):
+    text = TextFile("poems.tar.gz", lambda: io.BufferedReader(io.BytesIO(b"poems\0\0")))
+    with pytest.raises(UnfitError, match="is a tar archive: unpack it, or make it a .zip"):
+        read(text)
+
+
+def test_an_encoding_may_be_spelled_in_many_ways(text_file):
+    assert read(text_file("café".encode("utf-16"), "UTF8")) == "café"
 
 
 def test_a_zero_character_is_refused_with_a_hint(text_file):

@@ -69,3 +69,13 @@ def test_ordinary_text_is_not_taken_for_tokenised(text):
 def test_words_that_come_once_are_left_out_of_prose_and_kept_where_rare_ones_are_replaced_already():
     assert " zebra" not in fit(PROSE + "A zebra, too.").words
     assert " monday" in fit(TOKENISED).words
+
+
+@pytest.mark.parametrize("text", ["The cat sat. The dog ran.\n", "यह एक है। वह एक है।\n"])
+def test_marks_of_any_script_at_words_tell_ordinary_text(text):
+    assert not fit(text).is_tokenised
+
+
+def test_combining_marks_belong_to_their_word():
+    level = fit("हिन्दी में, हिन्दी में, लिखी\n" * 2)
+    assert tokens(level, "हिन्दी में") == ["हिन्दी", " में"]

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, cast
 
 from seqgen.corpus.reading import Reading, UnfitError
 
@@ -16,12 +16,12 @@ Opener = Callable[[], io.BufferedReader]
 
 ZIP = ".zip"
 _BUFFER_BYTES = 1 << 18  # unpacked at once; the usual 8 KiB take three times as long
-_UNPACKERS: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
+_UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
     ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
 }
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
 
 
 def without_packing(name: str) -> str:
@@ -41,7 +41,8 @@ def unpacked(name: str, open_packed: Opener, limit: int) -> Opener:
     suffix = _suffix(name)
     if not suffix:
         return open_packed
-    return lambda: io.BufferedReader(_Unpacked(name, open_packed(), _UNPACKERS[suffix], limit), _BUFFER_BYTES)
+    unpack = _UNPACKERS[suffix]
+    return lambda: io.BufferedReader(_Unpacked(name, open_packed, unpack, limit), _BUFFER_BYTES)
 
 
 def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Opener]]:
@@ -51,17 +52,17 @@ def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Ope
         UnfitError: it is no archive, or unpacks to more than the limit.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            infos = sorted(archive.infolist(), key=lambda info: info.filename)
+        archive = zipfile.ZipFile(path)  # stays open for its members
     except _BROKEN as error:
         raise _broken(str(path), error) from error
+    infos = sorted(archive.infolist(), key=lambda info: info.filename)
     if sum(info.file_size for info in infos) > limit:
         raise _too_large(str(path), limit)
     for info in infos:
         name, place = f"{path}/{info.filename}", PurePosixPath(info.filename.replace("\\", "/"))
         if info.is_dir():
             continue
-        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
+        if place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1]):
             reading.skip("member with a path outside its archive", name)
         elif any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             reading.skip("hidden file", name)
@@ -70,27 +71,32 @@ def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Ope
         elif place.suffix.lower() == ZIP:
             reading.skip("archive in another", name)
         else:
-            yield name, _member_opener(path, info, name)
+            yield name, _member_opener(archive, info, name)
 
 
-def _member_opener(path: Path, info: zipfile.ZipInfo, name: str) -> Opener:
-    def open_member(packed: BinaryIO) -> IO[bytes]:
-        return zipfile.ZipFile(packed).open(info)
+def _member_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Opener:
+    def open_member() -> IO[bytes]:
+        return archive.open(info)
 
-    return lambda: io.BufferedReader(_Unpacked(name, path.open("rb"), open_member, info.file_size), _BUFFER_BYTES)
+    return lambda: io.BufferedReader(_Unpacked(name, open_member, lambda file: file, info.file_size), _BUFFER_BYTES)
 
 
 class _Unpacked(io.RawIOBase):
     """Unpacks a stream; refuses what is broken, and to go on past a number of bytes."""
 
-    def __init__(self, name: str, packed: BinaryIO, unpack: Callable[[BinaryIO], IO[bytes]], limit: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_packed: Callable[[], IO[bytes]],
+        unpack: Callable[[IO[bytes]], IO[bytes]],
+        limit: int,
+    ) -> None:
         self._name = name
-        self._packed = packed
         self._limit = self._left = limit
         try:
-            self._stream = unpack(packed)
+            self._packed = open_packed()
+            self._stream = unpack(self._packed)
         except _BROKEN as error:
-            packed.close()
             raise _broken(name, error) from error
 
     def readable(self) -> bool:
@@ -108,9 +114,9 @@ class _Unpacked(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        if not self.closed:
-            self._stream.close()
-            self._packed.close()
+        for file in ("_stream", "_packed"):  # it may not have come so far
+            if hasattr(self, file):
+                getattr(self, file).close()
         super().close()
 
 
@@ -119,6 +125,8 @@ def _suffix(name: str) -> str:
 
 
 def _broken(name: str, error: Exception) -> UnfitError:
+    if isinstance(error, OSError) and error.errno:
+        return UnfitError("unreadable file", f"{name} cannot be read: {error.strerror}")
     return UnfitError("broken archive", f"{name} is damaged, or not what its suffix says: {error}")
 
 

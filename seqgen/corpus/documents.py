@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.corpus.reading import Reading
+from seqgen.errors import CorpusError
 
 MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in memory
 
@@ -132,11 +133,8 @@ def _all_lines(document: Document) -> Iterator[tuple[str, str]]:
         yield "".join(begun), ""
 
 
-def _too_long(document: Document, unit: str) -> UnfitError:
-    return UnfitError(
-        f"text with a {unit} of over {MAX_CHARACTERS:,} characters",
-        f"{document.name} has a {unit} of over {MAX_CHARACTERS:,} characters: use --document file",
-    )
+def _too_long(document: Document, unit: str) -> CorpusError:
+    return CorpusError(f"{document.name} has a {unit} of over {MAX_CHARACTERS:,} characters: use --document file")
 
 
 def lines_of(document: Document) -> Iterator[str]:

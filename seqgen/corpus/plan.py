@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import Self
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.documents import Document, cut
 from seqgen.corpus.reading import Reading, UnfitError, counted
-from seqgen.corpus.records import has_records, records
+from seqgen.corpus.records import has_records, records, suffix_of
 from seqgen.corpus.sources import find_texts
 from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Piece, Split, Tally
 from seqgen.corpus.texts import TextFile
@@ -78,7 +77,7 @@ class Texts:
     @property
     def content(self) -> list[list[str]]:
         """What the documents depend on, beside the config."""
-        return [[PurePath(text.name).suffix, text.survey.digest.hex()] for text in self.texts]
+        return [[suffix_of(text), text.survey.digest.hex()] for text in self.texts]
 
     def _report(self) -> None:
         unit = self.config.document if self.config.document != "file" else "document"
@@ -86,10 +85,9 @@ class Texts:
         self.reading.say(
             f"read {counted(len(self.texts), 'text')}{documents}, {counted(self.tally.characters, 'character')}"
         )
-        changed = [text.name for text in self.texts if isinstance(text, TextFile) and text.newlines_changed]
-        if changed:
-            others = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-            self.reading.say(f"{changed[0]}{others}: Windows or old Mac newlines read as \\n")
+        for text in self.texts:
+            if isinstance(text, TextFile) and text.newlines_changed:
+                self.reading.say("Windows or old Mac newlines read as \\n", text.name)
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,11 @@ class Plan:
             yield VALID, Piece(document)
 
     @property
+    def num_characters(self) -> int:
+        """How many characters all documents have."""
+        return self.corpus.tally.characters + (self.valid.tally.characters if self.valid else 0)
+
+    @property
     def summary(self) -> list[str]:
         """What a user should hear about the reading."""
         return self.corpus.reading.summary + (self.valid.reading.summary if self.valid else [])
@@ -152,8 +155,10 @@ class Plan:
         return self.corpus.reading.details + (self.valid.reading.details if self.valid else [])
 
     def _refuse_too_little(self) -> None:
+        if self.valid:
+            return
         name = ", ".join(self.corpus.sources)
-        if self.corpus.tally.characters < 2 and not self.valid:
+        if self.corpus.tally.characters < 2:
             raise CorpusError(f"{name}: a single character is too little to learn from")
         filled: set[str] = set()
         for part, piece in self.pieces():

@@ -22,26 +22,26 @@ class UnfitError(CorpusError):
 
 
 @dataclass
-class _Skipped:
+class _Seen:
     count: int = 0
     examples: list[str] = field(default_factory=list)
+
+    def add(self, example: str, count: int = 1) -> None:
+        self.count += count
+        if len(self.examples) < _NAMED:
+            self.examples.append(example)
 
 
 @dataclass
 class Reading:
-    """Collects what a user should hear about the reading of a corpus.
+    """Collects what a user should hear about the reading of a corpus."""
 
-    Attributes:
-        said: whole sentences.
-    """
+    _said: dict[str, _Seen] = field(default_factory=dict)
+    _skipped: dict[str, _Seen] = field(default_factory=dict)
 
-    said: list[str] = field(default_factory=list)
-    _skipped: dict[str, _Skipped] = field(default_factory=dict)
-
-    def say(self, sentence: str) -> None:
-        """Take a sentence, once."""
-        if sentence not in self.said:
-            self.said.append(sentence)
+    def say(self, sentence: str, subject: str = "") -> None:
+        """Take a sentence, with what it is about."""
+        self._said.setdefault(sentence, _Seen()).add(subject)
 
     def skip(self, kind: str, example: str, count: int = 1) -> None:
         """Count what is passed over.
@@ -51,10 +51,7 @@ class Reading:
             example: which one, and why where the kind does not tell.
             count: how many there are.
         """
-        skipped = self._skipped.setdefault(kind, _Skipped())
-        skipped.count += count
-        if len(skipped.examples) < _NAMED:
-            skipped.examples.append(example)
+        self._skipped.setdefault(kind, _Seen()).add(example, count)
 
     @property
     def skipped(self) -> list[str]:
@@ -64,7 +61,11 @@ class Reading:
     @property
     def summary(self) -> list[str]:
         """The sentences, one line for each kind of what was passed over."""
-        return [*self.said, *(f"skipped {phrase}" for phrase in self.skipped)]
+        said = []
+        for sentence, seen in self._said.items():
+            others = f" and {seen.count - 1:,} more" if seen.count > 1 else ""
+            said.append(f"{seen.examples[0]}{others}: {sentence}" if seen.examples[0] else sentence)
+        return [*said, *(f"skipped {phrase}" for phrase in self.skipped)]
 
     @property
     def details(self) -> list[str]:

@@ -3,9 +3,9 @@
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 from seqgen.corpus.archives import without_packing
 from seqgen.corpus.documents import MAX_CHARACTERS, Document, Passage, lines_of
@@ -18,11 +18,12 @@ _MIN_LETTERS = 0.5  # of the characters in a field of text; dates, numbers and k
 csv.field_size_limit(MAX_CHARACTERS)
 
 Record = dict[str, Any]
+Reader = Callable[[Document, Reading], Iterator[Record]]
 
 
 def has_records(text: Document) -> bool:
     """Tell whether a file is one of records, by its suffix."""
-    return _suffix(text) in _READERS
+    return suffix_of(text) in _READERS
 
 
 def records(document: Document, wanted: str | None, reading: Reading) -> Iterator[Document] | None:
@@ -36,11 +37,12 @@ def records(document: Document, wanted: str | None, reading: Reading) -> Iterato
     Raises:
         UnfitError: there is no such field, or no record at all.
     """
-    read = _READERS.get(_suffix(document))
+    read = _READERS.get(suffix_of(document))
     return None if read is None else _texts(document, read(document, reading), wanted, reading)
 
 
-def _suffix(document: Document) -> str:
+def suffix_of(document: Document) -> str:
+    """Return the suffix that tells a file's format, without that of its packing."""
     return PurePath(without_packing(document.name)).suffix.lower()
 
 
@@ -68,7 +70,8 @@ def _text_field(document: Document, records: list[Record], wanted: str | None, r
                 f"{document.name} has no field {wanted!r}; --field may be {', '.join(map(repr, names))}",
             )
         return wanted
-    field = next((name for name in names if _is_text(record.get(name) for record in records)), None)
+    by_name = sorted(names, key=lambda name: name != "text")
+    field = next((name for name in by_name if _is_text(record.get(name) for record in records)), None)
     if field is None:
         raise UnfitError(
             "file without a field of text",
@@ -76,9 +79,7 @@ def _text_field(document: Document, records: list[Record], wanted: str | None, r
         )
     if len(names) > 1:
         others = ", ".join(repr(name) for name in names if name != field)
-        reading.say(
-            f"{document.name}: the text is taken from the field {field!r} (--field chooses; others are {others})"
-        )
+        reading.say(f"the text is taken from the field {field!r} (--field chooses; others are {others})", document.name)
     return field
 
 
@@ -105,24 +106,30 @@ def _json_lines(document: Document, reading: Reading) -> Iterator[Record]:
             reading.skip("line without a JSON object", f"{document.name}, line {number}")
 
 
-def _table(delimiters: str) -> Callable[[Document, Reading], Iterator[Record]]:
+def _table(delimiters: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Reader:
     """Return a reader of tables whose columns are separated by one of these characters.
 
     The first row names the columns, unless a number is in it: then they are named 1, 2, 3 and so on.
     """
 
     def read(document: Document, reading: Reading) -> Iterator[Record]:
-        lines = lines_of(document)
+        lines = dropwhile(lambda line: not line.strip(), lines_of(document))
         first = next(lines, "")
+        if first.lower().startswith("sep="):  # as Excel writes it
+            first = next(lines, "")
         delimiter = max(delimiters, key=first.count)
-        rows = _rows(
-            csv.reader((f"{line}\n" for line in chain([first], lines)), delimiter=delimiter), document, reading
-        )
+        reader = csv.reader((f"{line}\n" for line in chain([first], lines)), delimiter=delimiter, quoting=quoting)
+        rows = _rows(reader, document, reading)
         head = next(rows, [])
         has_names = not any(_is_number(cell) for cell in head)
         names = [cell.strip() for cell in head] if has_names else [str(place) for place in range(1, len(head) + 1)]
         for row in rows if has_names else chain([head], rows):
-            yield dict(zip(names, row, strict=False))
+            if len(names) == 1:
+                yield {names[0]: delimiter.join(row)}  # a list of texts that nobody has quoted
+            elif len(row) <= len(names):
+                yield dict(zip(names, row, strict=False))
+            else:
+                reading.skip("row with too many cells", f"{document.name}, line {reader.line_num}")
 
     return read
 
@@ -147,4 +154,9 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-_READERS = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _table(",;\t|"), ".tsv": _table("\t")}
+_READERS = {
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".csv": _table(",;\t|"),
+    ".tsv": _table("\t", csv.QUOTE_NONE),
+}

@@ -21,7 +21,7 @@ from seqgen.errors import CorpusError
 
 BUILTIN = "builtin:"
 STANDARD_INPUT = "-"
-_OUR_OWN = {"best.safetensors", "last.safetensors", "store.json"}  # tell a run's folder and a prepared corpus
+_OUR_OWN = {"best.safetensors", "last.safetensors", "train.offsets"}  # tell a run's folder and a prepared corpus
 
 _MUSIC = {".mid", ".midi", ".musicxml", ".mxl", ".abc", ".krn"}
 _COMMENT = re.compile(rb"(?s)<!--.*?-->")
@@ -50,6 +50,8 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
     """Return all that a source names, binary files and music too."""
     if source.startswith(BUILTIN):
         return [Passage(name, text) for name, text in builtin.texts(source.removeprefix(BUILTIN))]
+    if not source.isprintable():
+        raise CorpusError(f"the name {source!r} cannot be written down in UTF-8: rename it")
     path = Path(source)
     if source == STANDARD_INPUT or path.is_fifo():
         return [TextFile("standard input" if source == STANDARD_INPUT else source, _Copy(source), config.encoding)]
@@ -74,8 +76,11 @@ def _files(source: str, reading: Reading) -> Iterator[Path]:
         raise CorpusError(
             f"{what} {source!r}; built-in corpora are {' and '.join(BUILTIN + name for name in builtin.NAMES)}"
         )
-    for match in matches:
-        yield from _files_below(Path(match), reading) if Path(match).is_dir() and "**" not in source else [Path(match)]
+    for match in map(Path, matches):
+        if match.is_file():
+            yield match
+        elif match.is_dir() and "**" not in source:
+            yield from _files_below(match, reading)
 
 
 def _files_below(folder: Path, reading: Reading) -> Iterator[Path]:
@@ -86,13 +91,16 @@ def _files_below(folder: Path, reading: Reading) -> Iterator[Path]:
 
     files = []
     for root, subfolders, names in os.walk(folder, onerror=refuse):
-        if _OUR_OWN.intersection(names):
-            reading.skip("file of seqgen itself", root, len(names))
-            continue
         for name in (*subfolders, *names):
             if name.startswith("."):
                 reading.skip("hidden file", str(Path(root, name)))
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in subfolders:
+            if Path(root, name).is_symlink():  # may lead in a circle
+                reading.skip("linked folder", str(Path(root, name)))
+        if _OUR_OWN.intersection(names):
+            reading.skip("file of seqgen itself", root, len(names))
+            continue
         files += [Path(root, name) for name in names if not name.startswith(".")]
     yield from sorted(path for path in files if path.is_file())
 
@@ -121,11 +129,14 @@ class _Copy:
         folder = tempfile.mkdtemp(prefix="seqgen-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._path = Path(folder, "copy")
-        with (
-            sys.stdin.buffer if source == STANDARD_INPUT else Path(source).open("rb") as stream,
-            self._path.open("wb") as file,
-        ):
-            shutil.copyfileobj(stream, file)
+        try:
+            with (
+                sys.stdin.buffer if source == STANDARD_INPUT else Path(source).open("rb") as stream,
+                self._path.open("wb") as file,
+            ):
+                shutil.copyfileobj(stream, file)
+        except OSError as error:
+            raise CorpusError(f"{source} cannot be copied to {folder}: {error.strerror}; see TMPDIR") from error
 
     def __call__(self) -> BufferedReader:
         return self._path.open("rb")

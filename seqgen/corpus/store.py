@@ -98,6 +98,7 @@ class PartWriter:
 
     def __init__(self, folder: Path, name: str, level: Level) -> None:
         self.extent: Counter[str] = Counter()
+        self.num_characters = 0  # without the endings
         self._path = folder / name
         self._level = level
         self._counter = IdCounter(level.vocabulary_size)
@@ -132,6 +133,7 @@ class PartWriter:
         for chunk in piece.chunks():
             self._take(encoder.feed(chunk))
             self._measure(chunk)
+            self.num_characters += len(chunk)
         self._take(encoder.finish())
         if piece.is_ended:
             self._take(self._end)
@@ -225,6 +227,8 @@ def _build(plan: Plan, folder: Path) -> None:
             writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
             for part, piece in plan.pieces():
                 writers[part].add(piece)
+        if sum(writer.num_characters for writer in writers.values()) != plan.num_characters:
+            raise CorpusError("the corpus has changed while it was being read: once it is at rest, try again")
         content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
         (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
         if folder.exists():  # but could not be opened

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from io import BufferedReader
+from pathlib import PurePath
 
 from seqgen.corpus.archives import Opener
 from seqgen.corpus.documents import Document, Survey
@@ -37,7 +38,7 @@ class TextFile(Document):
     def __init__(self, name: str, open_bytes: Opener, encoding: str = "utf-8", *, is_alone: bool = True) -> None:
         self.name = name
         self.is_alone = is_alone
-        self.encoding = encoding
+        self.encoding = codecs.lookup(encoding).name
         self.newlines_changed = False
         self._open = open_bytes
 
@@ -110,12 +111,15 @@ class TextFile(Document):
 
     def _refuse_zero(self, data: bytes, consumed: int) -> None:
         """Refuse what tells a binary file, or another encoding."""
-        if b"\0" in data:
-            raise UnfitError(
-                "binary file",
-                f"{self.name} is not {self.encoding} text (a zero character after byte offset {consumed}): it is a "
-                "binary file, or text to be read with --encoding utf-16",
-            )
+        if b"\0" not in data:
+            return
+        if {".tar", ".tgz"}.intersection(PurePath(self.name).suffixes):
+            raise UnfitError("tar archive", f"{self.name} is a tar archive: unpack it, or make it a .zip")
+        raise UnfitError(
+            "binary file",
+            f"{self.name} is not {self.encoding} text (a zero character after byte offset {consumed}): it is a "
+            "binary file, or text to be read with --encoding utf-16",
+        )
 
 
 def _blocks(file: BufferedReader) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from seqgen.config import CorpusConfig
+from seqgen.errors import CorpusError
 from seqgen.levels._spelling import Cutter, PieceEncoder
 from seqgen.levels.base import Decoder, Encoder, Ids, Level
 
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
 _SPACE = "\u2581"  # stands for the space in sentencepiece's pieces
+_NOT_IN_TRAINING = re.compile("[\u2585\0]+")  # a block with one of these is passed over by sentencepiece
 _NOT_IN_PIECES = re.compile(f"([{_SPACE}\0])")  # what sentencepiece would not give back as it is
 # A line with its newlines, or of a long one what ends before a space, or at worst anywhere.
 _LINE = re.compile(r"[^\n]{0,1000}\n{1,16}|[^\n]{1,1000}(?![^\n ])|[^\n]{1,1000}")
 _REACH = 1024
 
 _SMALLEST, _LARGEST = 400, 16_000  # bounds of the default size
-_BYTES_AND_SPECIAL = 256 + 3
+_ALWAYS = 256 + 3 + 1  # bytes; start, end and the unknown piece; the space
 _BLOCK = 2_000  # characters
 _SAMPLE = 5_000_000  # characters that the pieces are found on, spread over the whole text
 _COVERAGE = 0.9998  # the share of characters that pieces must be able to write; others are left to bytes
@@ -58,10 +60,10 @@ class SubwordLevel(Level):
         size = config.vocabulary_size or min(max(_SMALLEST, math.isqrt(characters)), _LARGEST)
         try:
             return cls(_train(blocks, size))
-        except RuntimeError:
-            needed = _BYTES_AND_SPECIAL + len(set().union(*blocks))
-            if size >= needed:
-                raise
+        except RuntimeError as error:
+            needed = _ALWAYS + len(set().union(*blocks))
+            if not any(map(str.split, blocks)) or size >= needed:
+                raise CorpusError(f"this text yields no subwords, use --level character ({error})") from error
             return cls(_train(blocks, needed))
 
     @cached_property
@@ -155,6 +157,7 @@ def _sample(documents: Iterable[Iterable[str]]) -> tuple[list[str], int]:
 def _blocks(documents: Iterable[Iterable[str]]) -> Iterator[str]:
     for document in documents:
         for chunk in document:
+            chunk = _NOT_IN_TRAINING.sub("", chunk)
             yield from (chunk[start : start + _BLOCK] for start in range(0, len(chunk), _BLOCK))
 
 
@@ -170,6 +173,7 @@ def _train(blocks: list[str], vocabulary_size: int) -> bytes:
         vocab_size=vocabulary_size,
         hard_vocab_limit=False,
         character_coverage=_COVERAGE,
+        required_chars=_SPACE,
         byte_fallback=True,
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,

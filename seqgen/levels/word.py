@@ -9,6 +9,7 @@ anywhere else.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -30,7 +31,8 @@ from seqgen.levels._spelling import (
 from seqgen.levels.base import Decoder, Encoder, Level
 
 # Longer words are cut: no vocabulary would hold them, and what waits for its end stays short.
-_PLAIN = re.compile(r" ?(?:\w{1,40}(?:['\u2019]\w{1,20})?|[^\w\s])| {1,40}(?= )|\s")
+_MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark)[0] == "M")
+_PLAIN = re.compile(rf" ?(?:[\w{_MARKS}]{{1,40}}(?:['\u2019]\w{{1,20}})?|[^\w\s])| {{1,40}}(?= )|\s")
 _TOKENISED = re.compile(r" ?(?:\S{1,60}|\n)|\s")
 _REACH = 64
 
@@ -40,8 +42,8 @@ _TOKENISED_SIZE = 1 << 16  # rare words are `<unk>` there already, so all are ke
 
 _LOOKED_AT = 1 << 20  # characters that tell what kind of text it is
 _NOT_SINGLE = re.compile(r"[^\S\n ]|  ")
-_ATTACHED = re.compile(r"\w[,;:!?)\"](?=\s)")
-_MAX_ATTACHED = 1e-3  # for each word: some abbreviations end in a mark
+_ATTACHED = re.compile(rf"[\w{_MARKS}][^\w\s>{_MARKS}](?=\s)")  # `<unk>` is a word
+_MAX_ATTACHED = 0.05  # for each word: some abbreviations end in a mark
 
 _LINE_START = re.compile(r"(?<=\n)(?=[^\n])")
 _INDENTED_LINE_START = re.compile(r"(?<=\n) ")
