@@ -31,6 +31,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     (folder / "poems.txt").write_text(RHYME * 20, encoding="utf-8")
     (folder / "unseen.txt").write_text(RHYME, encoding="utf-8")
+    (folder / "names.txt").write_text("\n".join(RHYME.split()), encoding="utf-8")
     return folder
 
 
