@@ -1,11 +1,17 @@
 """Encoded corpora on disk."""
 
+import errno
+import os
+
 import pytest
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus.documents import Passage
 from seqgen.corpus.plan import Plan
-from seqgen.corpus.store import Store
+from seqgen.corpus.split import Piece
+from seqgen.corpus.store import Store, encoded
 from seqgen.errors import CorpusError
+from seqgen.levels.character import CharacterLevel
 
 
 def prepare(tmp_path, **options):
@@ -107,3 +113,31 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "data").write_text("a file where the folder should be")
     with pytest.raises(CorpusError, match="cannot be kept in .*choose another --data-dir"):
         prepare(tmp_path, corpus=(path,))
+
+
+class Failing(Passage):
+    """Stands for a disk that is full."""
+
+    def chunks(self):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_store(tmp_path, monkeypatch):
+    path = write(tmp_path, "a.txt", "some text here")
+    prepare(tmp_path, corpus=(path,))
+    before = sorted((tmp_path / "data").rglob("*"))
+    write(tmp_path, "a.txt", "some other text")
+    monkeypatch.setattr(Plan, "pieces", lambda plan: iter([("train", Piece(Failing("a.txt", "x")))]))
+    plan = Plan.of(CorpusConfig(corpus=(path,), valid=path))
+    with pytest.raises(CorpusError, match="cannot be kept in .*: No space left on device; choose another --data-dir"):
+        Store.prepare(plan, tmp_path / "data")
+    assert sorted((tmp_path / "data").rglob("*")) == before
+
+
+def test_a_full_disk_is_told_when_a_text_is_only_scored():
+    level = CharacterLevel("ab")
+    with (
+        pytest.raises(CorpusError, match="the text cannot be encoded in .*: No space left on device; see TMPDIR"),
+        encoded(level, [Piece(Failing("a.txt", "x"))]),
+    ):
+        pass

@@ -240,9 +240,16 @@ def _build(plan: Plan, folder: Path) -> None:
 
 @contextmanager
 def encoded(level: Level, pieces: Iterable[Piece]) -> Iterator[Part]:
-    """Lend the pieces as a part whose files are gone afterwards."""
+    """Lend the pieces as a part whose files are gone afterwards.
+
+    Raises:
+        CorpusError: there is no room for them.
+    """
     with tempfile.TemporaryDirectory(prefix="seqgen-", ignore_cleanup_errors=True) as folder:
-        with PartWriter(Path(folder), "part", level) as writer:
-            for piece in pieces:
-                writer.add(piece)
+        try:
+            with PartWriter(Path(folder), "part", level) as writer:
+                for piece in pieces:
+                    writer.add(piece)
+        except OSError as error:
+            raise CorpusError(f"the text cannot be encoded in {folder}: {error.strerror}; see TMPDIR") from error
         yield Part.open(Path(folder), "part", level, writer.extent)
