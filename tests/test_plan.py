@@ -112,3 +112,9 @@ def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, names):
     with pytest.raises(CorpusError, match="has changed while it was being read"):
         Store.prepare(found, tmp_path / "data")
     assert not list((tmp_path / "data" / "prepared").iterdir())
+
+
+def test_another_field_of_a_table_is_another_corpus(tmp_path):
+    (tmp_path / "a.csv").write_text("first,last\n" + "Ada,Lovelace\nAlan,Turing\n" * 20)
+    prints = {plan(tmp_path / "a.csv", field=field).fingerprint for field in ("first", "last")}
+    assert len(prints) == 2

@@ -5,6 +5,7 @@ import torch
 
 from seqgen.config import SamplingConfig
 from seqgen.levels.character import CharacterLevel
+from seqgen.levels.word import WordLevel
 from seqgen.sampling import sampler
 from seqgen.sampling.generator import Draw
 from seqgen.sampling.sampler import Sample, sample
@@ -75,3 +76,17 @@ def test_streams_end_each_by_itself(write):
     written, samples = write("abcdef", "fedcba", stop="c", length=6)
     assert ["".join(pieces) for pieces in written] == ["ab", "fed"]
     assert [counted.tokens for counted in samples] == [3, 4]
+
+
+def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch):
+    level = WordLevel("\n", [" the", " cat"], is_tokenised=True, is_indented=True)
+    ids = level.encode("the cat\ncat").tolist()
+
+    def generate(model, prime, seeds, config, forbidden):
+        assert list(prime) == [level.START, ids[0]]
+        for token in ids[1:]:
+            yield Draw(torch.tensor([token]), torch.ones(1))
+
+    monkeypatch.setattr(sampler, "generate", generate)
+    written = [text for _, text in sample(None, level, "the", SamplingConfig(length=3), [Sample(1)], [])]
+    assert written == [" cat", "\n", "cat"]

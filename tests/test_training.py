@@ -384,3 +384,9 @@ def test_a_last_state_that_is_gone_is_told_with_the_one_before(start, folders):
     (trainer.run.folder / "last.safetensors").unlink()
     with pytest.raises(CheckpointError, match="is gone; .*copy .*previous.safetensors to its place"):
         session.resume("run", None, None, folders, print)
+
+
+def test_a_small_text_is_validated_early_at_powers_of_two(start):
+    trainer = start(text=RHYME * 3, steps=4000)
+    steps = [report.step for report in train(trainer, stop_at=140) if report.valid_nats is not None]
+    assert steps == [64, 128]
