@@ -54,12 +54,9 @@ class Texts:
                 else:
                     reading.skip("empty file", text.name)
             except UnfitError as error:
-                if text.is_alone:
-                    raise
-                reading.skip(error.kind, str(error))
+                reading.pass_over(error, is_alone=text.is_alone)
         if not tally.characters:
-            passed = "; ".join(reading.skipped)
-            raise CorpusError(f"{', '.join(sources)}: there is no text in it" + (f" (skipped {passed})" * bool(passed)))
+            raise CorpusError(f"{', '.join(sources)}: there is no text in it{reading.skipped_aside}")
         read = cls(sources, tuple(texts), config, reading, tally)
         read._report()
         return read

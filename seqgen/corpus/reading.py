@@ -53,6 +53,17 @@ class Reading:
         """
         self._skipped.setdefault(kind, _Seen()).add(example, count)
 
+    def pass_over(self, error: UnfitError, *, is_alone: bool) -> None:
+        """Count what cannot be used, or raise the error again where it is all that the user named."""
+        if is_alone:
+            raise error
+        self.skip(error.kind, str(error))
+
+    @property
+    def skipped_aside(self) -> str:
+        """What was passed over, to be put behind a sentence."""
+        return f" (skipped {'; '.join(self.skipped)})" if self.skipped else ""
+
     @property
     def skipped(self) -> list[str]:
         """What was passed over, one phrase for each kind."""

@@ -40,8 +40,7 @@ def find_texts(sources: Iterable[str], config: CorpusConfig, reading: Reading) -
     for source in sources:
         found = _sorted_out(source, _find(source, config, reading), config, reading)
         if not found:
-            passed = "; ".join(reading.skipped)
-            raise CorpusError(f"{source} holds no text" + (f" (skipped {passed})" if passed else ""))
+            raise CorpusError(f"{source} holds no text{reading.skipped_aside}")
         texts += found
     return texts
 
@@ -113,9 +112,7 @@ def _openers(path: Path, limit: int, reading: Reading, *, is_alone: bool) -> Ite
     try:
         yield from archives.members(path, limit, reading)
     except UnfitError as error:
-        if is_alone:
-            raise
-        reading.skip(error.kind, str(error))
+        reading.pass_over(error, is_alone=is_alone)
 
 
 class _Copy:
@@ -154,9 +151,7 @@ def _sorted_out(source: str, found: list[Document], config: CorpusConfig, readin
             else:
                 reading.skip("binary file", text.name)
         except UnfitError as error:
-            if text.is_alone:
-                raise
-            reading.skip(error.kind, str(error))
+            reading.pass_over(error, is_alone=text.is_alone)
     if num_music and texts:
         raise CorpusError(
             f"{source} holds {counted(num_music, 'file')} of music and {counted(len(texts), 'file')} of text: "

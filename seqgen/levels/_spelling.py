@@ -41,6 +41,23 @@ def alphabet_of(counts: Mapping[str, int], vocabulary_size: int) -> str:
     return "".join(sorted(kept[: max(0, vocabulary_size - FIRST_CHARACTER)]))
 
 
+def vocabulary_of(counts: Counter[str], vocabulary_size: int, min_count: int) -> tuple[str, list[str]]:
+    """Return the alphabet and, as far as there is room, the most frequent pieces of several characters.
+
+    Args:
+        counts: how often each piece is in the text.
+        vocabulary_size: how many ids there may be in all.
+        min_count: how often a piece must come.
+    """
+    characters: Counter[str] = Counter()
+    for piece, times in counts.items():
+        for character in piece:
+            characters[character] += times
+    alphabet = alphabet_of(characters, vocabulary_size)
+    frequent = [piece for piece in most_common(counts) if len(piece) > 1 and counts[piece] >= min_count]
+    return alphabet, frequent[: max(0, vocabulary_size - FIRST_CHARACTER - len(alphabet))]
+
+
 def most_common(counts: Mapping[str, int]) -> list[str]:
     """Return the keys by falling count, equal ones in their own order, so that the result depends on counts alone."""
     return sorted(counts, key=lambda key: (-counts[key], key))

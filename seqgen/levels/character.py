@@ -5,7 +5,6 @@ the end, is written character by character.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -22,7 +21,7 @@ from seqgen.levels._spelling import (
     alphabet_of,
     count_characters,
     count_pieces,
-    most_common,
+    vocabulary_of,
 )
 from seqgen.levels.base import Decoder, Encoder, Ids, Level
 
@@ -55,13 +54,8 @@ class CharacterLevel(Level):
         if config.ngram == 1:
             return cls(alphabet_of(count_characters(chain.from_iterable(documents)), size))
         counts = count_pieces(chain.from_iterable(_cutter(config.ngram).cut(chunks) for chunks in documents))
-        characters: Counter[str] = Counter()
-        for group, times in counts.items():
-            for character in group:
-                characters[character] += times
-        alphabet = alphabet_of(characters, size)
-        frequent = [group for group in most_common(counts) if len(group) > 1 and counts[group] > 1]
-        return cls(alphabet, config.ngram, frequent[: max(0, size - FIRST_CHARACTER - len(alphabet))])
+        alphabet, groups = vocabulary_of(counts, size, min_count=2)
+        return cls(alphabet, config.ngram, groups)
 
     @property
     def vocabulary_size(self) -> int:

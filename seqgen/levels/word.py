@@ -10,7 +10,6 @@ anywhere else.
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -24,9 +23,8 @@ from seqgen.levels._spelling import (
     Pieces,
     Spelling,
     SpellingDecoder,
-    alphabet_of,
     count_pieces,
-    most_common,
+    vocabulary_of,
 )
 from seqgen.levels.base import Decoder, Encoder, Level
 
@@ -73,15 +71,9 @@ class WordLevel(Level):
         beginning = _beginning(documents)
         kind = {"is_tokenised": _is_tokenised(beginning), "is_indented": _is_flush(beginning)}
         counts = count_pieces(chain.from_iterable(_LineCutter(**kind).cut(chunks) for chunks in documents))
-        characters: Counter[str] = Counter()
-        for word, times in counts.items():
-            for character in word:
-                characters[character] += times
         default_size, min_count = (_TOKENISED_SIZE, 1) if kind["is_tokenised"] else (_PLAIN_SIZE, _MIN_COUNT)
-        size = config.vocabulary_size or default_size
-        alphabet = alphabet_of(characters, size)
-        frequent = [word for word in most_common(counts) if len(word) > 1 and counts[word] >= min_count]
-        return cls(alphabet, frequent[: max(0, size - FIRST_CHARACTER - len(alphabet))], **kind)
+        alphabet, words = vocabulary_of(counts, config.vocabulary_size or default_size, min_count)
+        return cls(alphabet, words, **kind)
 
     @property
     def vocabulary_size(self) -> int:
