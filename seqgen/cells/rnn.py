@@ -1,17 +1,40 @@
 """The conventional recurrent network (Elman, Finding structure in time, 1990)."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Recurrent
+from seqgen.cells._kernels import kernel, narrowed, streams, tanh, widened
+from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
 
 
 class RNNState(NamedTuple):
     """The state of an RNN, shape (batch, hidden_size)."""
 
     hidden: Tensor
+
+
+@kernel
+def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
+    for b in streams(gates.shape[1]):
+        for j in range(gates.shape[3]):
+            h = tanh(widened(gates[step, b, 0, j]) + widened(product[b, 0, j]) + vectors[0, j])
+            memory[step + 1, b, j] = h
+            hidden[step + 1, b, j] = narrowed(h, hidden[step, b, j])
+
+
+@kernel
+def _backward(
+    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_vectors: Any
+) -> None:
+    for b in streams(gates.shape[1]):
+        for j in range(gates.shape[3]):
+            h = memory[step + 1, b, j]
+            d_hidden = widened(d_output[b, j]) + widened(product[b, j]) + d_memory[b, j]
+            gates[step, b, 0, j] = narrowed(d_hidden * (np.float32(1) - h * h), gates[step, b, 0, j])
+            d_memory[b, j] = np.float32(0)
 
 
 class RNN(Cell):
@@ -21,6 +44,7 @@ class RNN(Cell):
     """
 
     num_gates: ClassVar[int] = 1
+    kernels: ClassVar[Kernels] = Kernels(_forward, _backward, slots=1)
 
     def initial_state(self, batch_size: int) -> RNNState:
         """Return zeros."""
@@ -30,9 +54,17 @@ class RNN(Cell):
         """Return the next state by the equation."""
         return RNNState(torch.tanh(inputs + recurrent(state.hidden)))
 
-    def fused(self, inputs: Tensor, state: RNNState, dtype: torch.dtype) -> tuple[Tensor, RNNState]:
-        """Run all steps through torch's kernel."""
-        weights = self._library_weights(torch.zeros_like(self.bias), dtype)
+    def fused(
+        self, inputs: Tensor, state: RNNState, weights: Weights, dtype: torch.dtype
+    ) -> tuple[Tensor, RNNState] | None:
+        """Run all steps through cuDNN; on a CPU torch has nothing faster than the equations."""
+        if not inputs.is_cuda:
+            return None
+        flat = library_weights(weights, self.bias, torch.zeros_like(self.bias), inputs, dtype)
         initial = state.hidden.to(dtype)[None]
-        outputs, hidden = torch.rnn_tanh(inputs.to(dtype), initial, weights, True, 1, 0.0, self.training, False, False)
+        outputs, hidden = torch.rnn_tanh(inputs.to(dtype), initial, flat, True, 1, 0.0, self.training, False, False)
         return outputs, RNNState(hidden[0].to(self.bias))
+
+    def state_of(self, hidden: Tensor, memory: Tensor) -> RNNState:  # noqa: ARG002
+        """Return the state in float32."""
+        return RNNState(memory)

@@ -1,13 +1,16 @@
-"""The time loop: a cell over all steps of a sequence, by the library's kernel or step by step."""
+"""The time loop: a cell over all steps of a sequence, by the fastest way there is for it."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqgen.cells.base import Cell, State
+from seqgen.cells.base import Cell, State, Weights
+from seqgen.model.compiled_scan import can_compile, compiled_scan
 
 
-def scan(cell: Cell, inputs: Tensor, state: State, dtype: torch.dtype) -> tuple[Tensor, State]:
+def scan(
+    cell: Cell, inputs: Tensor, state: State, dtype: torch.dtype, weights: Weights | None = None
+) -> tuple[Tensor, State]:
     """Run the cell over time.
 
     Args:
@@ -15,24 +18,35 @@ def scan(cell: Cell, inputs: Tensor, state: State, dtype: torch.dtype) -> tuple[
         inputs: shape (time, batch, input_size).
         state: the state before the first step, in float32.
         dtype: the precision of the matrix products.
+        weights: the matrices to multiply with, if not the cell's own.
 
     Returns:
-        The hidden states, shape (time, batch, hidden_size), and the state after the last step, in float32.
+        The hidden states, shape (time, batch, output_size), and the state after the last step, in float32.
     """
-    return cell.fused(inputs, state, dtype) or step_by_step(cell, inputs, state, dtype)
+    weights = weights or cell.weights
+    fused = cell.fused(inputs, state, weights, dtype)
+    if fused is not None:
+        return fused
+    if can_compile(cell, inputs, dtype):
+        return compiled_scan(cell, inputs, state, weights, dtype)
+    return step_by_step(cell, inputs, state, dtype, weights)
 
 
-def step_by_step(cell: Cell, inputs: Tensor, state: State, dtype: torch.dtype) -> tuple[Tensor, State]:
+def step_by_step(
+    cell: Cell, inputs: Tensor, state: State, dtype: torch.dtype, weights: Weights | None = None
+) -> tuple[Tensor, State]:
     """Do what `scan` does by the cell's own equations: the reference for every faster path."""
-    weight = cell.recurrent_weight.to(dtype)
     full = cell.bias.dtype
-    projected = F.linear(inputs.to(dtype), cell.input_weight.to(dtype)).to(full) + cell.bias
+    weights = Weights(*(part if part is None else part.to(dtype) for part in weights or cell.weights))
+    projected = F.linear(inputs.to(dtype), weights.input).to(full) + cell.bias
 
     def recurrent(hidden: Tensor) -> Tensor:
-        return F.linear(hidden.to(dtype), weight).to(full)
+        return F.linear(hidden.to(dtype), weights.recurrent).to(full)
 
     outputs = []
     for step_inputs in projected:
         state = cell.step(step_inputs, state, recurrent)
+        if weights.projection is not None:
+            state = state._replace(hidden=F.linear(state.hidden.to(dtype), weights.projection).to(full))
         outputs.append(state.hidden)
     return torch.stack(outputs), state

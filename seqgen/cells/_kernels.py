@@ -1,0 +1,109 @@
+"""What the cells' compiled kernels share: how they are compiled, and arithmetic on stored numbers.
+
+A kernel is a cell's step, or the gradient of one, for all streams, as two nested loops: one over the streams, which
+are divided among the threads, one over the units, which LLVM turns into vector instructions. Numba compiles it when
+it is first called (a second or two, kept on disk) and needs no C compiler.
+
+Where matrix products are in bfloat16, so is what is stored between the passes: numpy knows no such type, so it is
+held as the upper half of a float32, in 16-bit integers. All arithmetic is in float32.
+"""
+
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import numpy as np
+
+with suppress(ImportError):
+    import numba
+    from numba.extending import overload
+
+HAS_COMPILER = find_spec("numba") is not None
+# Numba's own OpenMP, and nowhere but on Linux: two OpenMP libraries in one process end it on macOS.
+_HAS_THREADS = HAS_COMPILER and platform.system() == "Linux" and find_spec("numba.np.ufunc.omppool") is not None
+# All that makes arithmetic fast, but for what would let NaN and infinity pass unnoticed.
+_FAST_MATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def inlined(function: Function) -> Function:
+    """Compile a function that kernels call."""
+    return _compile(function, parallel=False)
+
+
+def kernel(function: Function) -> Function:
+    """Compile a kernel; its loop over `streams` is divided among the threads."""
+    return _compile(function, parallel=_HAS_THREADS)
+
+
+def _compile(function: Function, *, parallel: bool) -> Function:
+    if not HAS_COMPILER:
+        return function
+    compiled = numba.njit(parallel=parallel, fastmath=_FAST_MATH, error_model="numpy", nogil=True, cache=True)
+    return compiled(function)  # type: ignore[no-any-return]  # numba leaves it untyped
+
+
+streams = numba.prange if HAS_COMPILER else range
+
+
+def widened(value: Any) -> Any:
+    """Return a stored number as float32."""
+    raise NotImplementedError
+
+
+def narrowed(value: Any, like: Any) -> Any:
+    """Return a float32 as a number to be stored where `like` is stored, rounded to the nearest (ties to even)."""
+    raise NotImplementedError
+
+
+if HAS_COMPILER:
+
+    @overload(widened, inline="always", strict=False)
+    def _widened(value: Any) -> Any:
+        if value == numba.types.uint16:
+            return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+        return lambda value: value
+
+    @overload(narrowed, inline="always", strict=False)
+    def _narrowed(value: Any, like: Any) -> Any:  # noqa: ARG001
+        if like == numba.types.uint16:
+            return lambda value, like: _upper_half(value)
+        return lambda value, like: value
+
+
+@inlined
+def _upper_half(value: Any) -> Any:
+    bits = np.float32(value).view(np.uint32)
+    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+
+
+@inlined
+def _exp(x: Any) -> Any:
+    """Return e^x in float32: 2^n from the exponent's bits times a polynomial (Moshier's Cephes library, `expf`)."""
+    x = np.float32(-87) if x < np.float32(-87) else x  # in this order, NaN stays NaN
+    x = np.float32(88) if x > np.float32(88) else x
+    n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+    r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * r * r + r + np.float32(1)
+    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@inlined
+def sigmoid(x: Any) -> Any:
+    """Return the logistic function."""
+    return np.float32(1) / (np.float32(1) + _exp(-x))
+
+
+@inlined
+def tanh(x: Any) -> Any:
+    """Return the hyperbolic tangent."""
+    return np.float32(2) / (np.float32(1) + _exp(np.float32(-2) * x)) - np.float32(1)

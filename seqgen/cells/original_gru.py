@@ -1,0 +1,40 @@
+"""Gated recurrent units with the reset gate where their first paper has it (Cho et al., 2014, version 1)."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from seqgen.cells.base import Cell, Kernels, Recurrent
+from seqgen.cells.gru import GRUState
+
+
+class OriginalGRU(Cell):
+    r"""One layer of gated recurrent units, gates in the order reset, update, candidate.
+
+    The reset gate multiplies the state before the recurrent product, so each step takes two products one after the
+    other; `gru` needs one.
+
+    .. math::
+        r &= \sigma(W_r x_t + b_r + U_r h_{t-1}) \\
+        z &= \sigma(W_z x_t + b_z + U_z h_{t-1}) \\
+        n &= \tanh(W_n x_t + b_n + U_n (r \odot h_{t-1})) \\
+        h_t &= (1 - z) \odot n + z \odot h_{t-1}
+    """
+
+    num_gates: ClassVar[int] = 3
+    kernels: ClassVar[Kernels | None] = None
+
+    def initial_state(self, batch_size: int) -> GRUState:
+        """Return zeros."""
+        return GRUState(self._zeros(batch_size))
+
+    def step(self, inputs: Tensor, state: GRUState, recurrent: Recurrent) -> GRUState:
+        """Return the next state by the equations."""
+        reset_in, update_in, candidate_in = inputs.chunk(3, dim=-1)
+        reset_back, update_back, _ = recurrent(state.hidden).chunk(3, dim=-1)
+        reset_gate = torch.sigmoid(reset_in + reset_back)
+        update_gate = torch.sigmoid(update_in + update_back)
+        _, _, candidate_back = recurrent(reset_gate * state.hidden).chunk(3, dim=-1)
+        candidate = torch.tanh(candidate_in + candidate_back)
+        return GRUState((1 - update_gate) * candidate + update_gate * state.hidden)
