@@ -75,6 +75,20 @@ if HAS_COMPILER:
 
 
 @inlined
+def thirds(row: Any) -> Any:
+    """Return the three parts of a row."""
+    size = row.size // 3
+    return row[:size], row[size : 2 * size], row[2 * size :]
+
+
+@inlined
+def fourths(row: Any) -> Any:
+    """Return the four parts of a row."""
+    size = row.size // 4
+    return row[:size], row[size : 2 * size], row[2 * size : 3 * size], row[3 * size :]
+
+
+@inlined
 def _upper_half(value: Any) -> Any:
     bits = np.float32(value).view(np.uint32)
     return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells._kernels import kernel, narrowed, sigmoid, streams, tanh, widened
+from seqgen.cells._kernels import kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 from seqgen.cells.base import Cell, Kernels, Recurrent
 from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
 
@@ -14,34 +14,36 @@ from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
     for b in streams(gates.shape[1]):
-        gate, back, cell_before, cell_after = gates[step, b], product[b], memory[step, b], memory[step + 1, b]
-        for j in range(gates.shape[3]):
-            i = sigmoid(widened(gate[0, j]) + widened(back[0, j]) + vectors[0, j])
-            g = tanh(widened(gate[1, j]) + widened(back[1, j]) + vectors[1, j])
-            o = sigmoid(widened(gate[2, j]) + widened(back[2, j]) + vectors[2, j])
-            c = cell_before[j] + i * (g - cell_before[j])
-            cell_after[j] = c
-            hidden[step + 1, b, j] = narrowed(o * tanh(c), hidden[step, b, j])
-            gate[0, j] = narrowed(i, gate[0, j])
-            gate[1, j] = narrowed(g, gate[1, j])
-            gate[2, j] = narrowed(o, gate[2, j])
+        x_i, x_g, x_o = thirds(gates[step, b])
+        u_i, u_g, u_o = thirds(product[b])
+        b_i, b_g, b_o = thirds(vectors)
+        before, after, h = memory[step, b], memory[step + 1, b], hidden[step + 1, b]
+        for j in range(h.size):
+            i = sigmoid(widened(x_i[j]) + widened(u_i[j]) + b_i[j])
+            g = tanh(widened(x_g[j]) + widened(u_g[j]) + b_g[j])
+            o = sigmoid(widened(x_o[j]) + widened(u_o[j]) + b_o[j])
+            c = before[j] + i * (g - before[j])
+            after[j] = c
+            h[j] = narrowed(o * tanh(c), h[j])
+            x_i[j], x_g[j], x_o[j] = narrowed(i, h[j]), narrowed(g, h[j]), narrowed(o, h[j])
 
 
 @kernel
 def _backward(
-    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_vectors: Any
+    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
     for b in streams(gates.shape[1]):
-        gate, cell_before, cell_after = gates[step, b], memory[step, b], memory[step + 1, b]
-        for j in range(gates.shape[3]):
-            i, g, o = widened(gate[0, j]), widened(gate[1, j]), widened(gate[2, j])
-            squashed = tanh(cell_after[j])
-            d_hidden = widened(d_output[b, j]) + widened(product[b, j])
-            d_cell = d_memory[b, j] + d_hidden * o * (np.float32(1) - squashed * squashed)
-            gate[0, j] = narrowed(d_cell * (g - cell_before[j]) * i * (np.float32(1) - i), gate[0, j])
-            gate[1, j] = narrowed(d_cell * i * (np.float32(1) - g * g), gate[1, j])
-            gate[2, j] = narrowed(d_hidden * squashed * o * (np.float32(1) - o), gate[2, j])
-            d_memory[b, j] = d_cell * (np.float32(1) - i)
+        x_i, x_g, x_o = thirds(gates[step, b])
+        before, after, above, back, carry = memory[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
+        for j in range(before.size):
+            i, g, o = widened(x_i[j]), widened(x_g[j]), widened(x_o[j])
+            squashed = tanh(after[j])
+            d_h = widened(above[j]) + widened(back[j])
+            d_c = carry[j] + d_h * o * (np.float32(1) - squashed * squashed)
+            carry[j] = d_c * (np.float32(1) - i)
+            x_i[j] = narrowed(d_c * (g - before[j]) * i * (np.float32(1) - i), x_i[j])
+            x_g[j] = narrowed(d_c * i * (np.float32(1) - g * g), x_i[j])
+            x_o[j] = narrowed(d_h * squashed * o * (np.float32(1) - o), x_i[j])
 
 
 class CoupledLSTM(LSTM):

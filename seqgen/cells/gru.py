@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells._kernels import kernel, narrowed, sigmoid, streams, tanh, widened
+from seqgen.cells._kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
 
 
@@ -20,36 +20,37 @@ class GRUState(NamedTuple):
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
     for b in streams(gates.shape[1]):
-        gate, back, before, after = gates[step, b], product[b], memory[step, b], memory[step + 1, b]
-        for j in range(gates.shape[3]):
-            r = sigmoid(widened(gate[1, j]) + widened(back[0, j]) + vectors[1, j])
-            z = sigmoid(widened(gate[2, j]) + widened(back[1, j]) + vectors[2, j])
-            inner = widened(back[2, j]) + vectors[3, j]
-            n = tanh(widened(gate[0, j]) + vectors[0, j] + r * inner)
-            h = n + z * (before[j] - n)
-            after[j] = h
-            hidden[step + 1, b, j] = narrowed(h, hidden[step, b, j])
-            gate[0, j] = narrowed(n, gate[0, j])
-            gate[1, j] = narrowed(r, gate[1, j])
-            gate[2, j] = narrowed(z, gate[2, j])
-            gate[3, j] = narrowed(inner, gate[3, j])
+        x_n, x_r, x_z, inner = fourths(gates[step, b])
+        u_r, u_z, u_n = thirds(product[b])
+        b_n, b_r, b_z, b_inner = fourths(vectors)
+        before, after, h = memory[step, b], memory[step + 1, b], hidden[step + 1, b]
+        for j in range(h.size):
+            r = sigmoid(widened(x_r[j]) + widened(u_r[j]) + b_r[j])
+            z = sigmoid(widened(x_z[j]) + widened(u_z[j]) + b_z[j])
+            a = widened(u_n[j]) + b_inner[j]
+            n = tanh(widened(x_n[j]) + b_n[j] + r * a)
+            after[j] = n + z * (before[j] - n)
+            h[j] = narrowed(after[j], h[j])
+            x_n[j], x_r[j] = narrowed(n, h[j]), narrowed(r, h[j])
+            x_z[j], inner[j] = narrowed(z, h[j]), narrowed(a, h[j])
 
 
 @kernel
 def _backward(
-    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_vectors: Any
+    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
     for b in streams(gates.shape[1]):
-        gate, before = gates[step, b], memory[step, b]
-        for j in range(gates.shape[3]):
-            n, r, z, inner = widened(gate[0, j]), widened(gate[1, j]), widened(gate[2, j]), widened(gate[3, j])
-            d_hidden = widened(d_output[b, j]) + widened(product[b, j]) + d_memory[b, j]
-            d_n = d_hidden * (np.float32(1) - z) * (np.float32(1) - n * n)
-            d_memory[b, j] = d_hidden * z
-            gate[0, j] = narrowed(d_n, gate[0, j])
-            gate[1, j] = narrowed(d_n * inner * r * (np.float32(1) - r), gate[1, j])
-            gate[2, j] = narrowed(d_hidden * (before[j] - n) * z * (np.float32(1) - z), gate[2, j])
-            gate[3, j] = narrowed(d_n * r, gate[3, j])
+        x_n, x_r, x_z, inner = fourths(gates[step, b])
+        before, above, back, carry = memory[step, b], d_output[b], product[b], d_memory[b]
+        for j in range(before.size):
+            n, r, z, a = widened(x_n[j]), widened(x_r[j]), widened(x_z[j]), widened(inner[j])
+            d_h = widened(above[j]) + widened(back[j]) + carry[j]
+            d_n = d_h * (np.float32(1) - z) * (np.float32(1) - n * n)
+            carry[j] = d_h * z
+            x_n[j] = narrowed(d_n, x_n[j])
+            x_r[j] = narrowed(d_n * a * r * (np.float32(1) - r), x_n[j])
+            x_z[j] = narrowed(d_h * (before[j] - n) * z * (np.float32(1) - z), x_n[j])
+            inner[j] = narrowed(d_n * r, x_n[j])
 
 
 class GRU(Cell):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells._kernels import kernel, narrowed, sigmoid, streams, tanh, widened
+from seqgen.cells._kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 from seqgen.cells.base import Kernels, Recurrent
 from seqgen.cells.lstm import LSTM, LSTMState
 
@@ -14,45 +14,47 @@ from seqgen.cells.lstm import LSTM, LSTMState
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
     for b in streams(gates.shape[1]):
-        gate, back, cell_before, cell_after = gates[step, b], product[b], memory[step, b], memory[step + 1, b]
-        for j in range(gates.shape[3]):
-            before = cell_before[j]
-            i = sigmoid(widened(gate[0, j]) + widened(back[0, j]) + vectors[0, j] + vectors[4, j] * before)
-            f = sigmoid(widened(gate[1, j]) + widened(back[1, j]) + vectors[1, j] + vectors[5, j] * before)
-            g = tanh(widened(gate[2, j]) + widened(back[2, j]) + vectors[2, j])
-            c = f * before + i * g
-            o = sigmoid(widened(gate[3, j]) + widened(back[3, j]) + vectors[3, j] + vectors[6, j] * c)
-            cell_after[j] = c
-            hidden[step + 1, b, j] = narrowed(o * tanh(c), hidden[step, b, j])
-            gate[0, j] = narrowed(i, gate[0, j])
-            gate[1, j] = narrowed(f, gate[1, j])
-            gate[2, j] = narrowed(g, gate[2, j])
-            gate[3, j] = narrowed(o, gate[3, j])
+        x_i, x_f, x_g, x_o = fourths(gates[step, b])
+        u_i, u_f, u_g, u_o = fourths(product[b])
+        before, after, h = memory[step, b], memory[step + 1, b], hidden[step + 1, b]
+        b_i, b_f, b_g, b_o = fourths(vectors[: 4 * h.size])
+        p_i, p_f, p_o = thirds(vectors[4 * h.size :])
+        for j in range(h.size):
+            i = sigmoid(widened(x_i[j]) + widened(u_i[j]) + b_i[j] + p_i[j] * before[j])
+            f = sigmoid(widened(x_f[j]) + widened(u_f[j]) + b_f[j] + p_f[j] * before[j])
+            g = tanh(widened(x_g[j]) + widened(u_g[j]) + b_g[j])
+            c = f * before[j] + i * g
+            o = sigmoid(widened(x_o[j]) + widened(u_o[j]) + b_o[j] + p_o[j] * c)
+            after[j] = c
+            h[j] = narrowed(o * tanh(c), h[j])
+            x_i[j], x_f[j] = narrowed(i, h[j]), narrowed(f, h[j])
+            x_g[j], x_o[j] = narrowed(g, h[j]), narrowed(o, h[j])
 
 
 @kernel
 def _backward(
-    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_vectors: Any
+    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
     for b in streams(gates.shape[1]):
-        gate, cell_before, cell_after = gates[step, b], memory[step, b], memory[step + 1, b]
-        for j in range(gates.shape[3]):
-            i, f, g, o = widened(gate[0, j]), widened(gate[1, j]), widened(gate[2, j]), widened(gate[3, j])
-            before, after = cell_before[j], cell_after[j]
-            squashed = tanh(after)
-            d_hidden = widened(d_output[b, j]) + widened(product[b, j])
-            d_o = d_hidden * squashed * o * (np.float32(1) - o)
-            d_cell = d_memory[b, j] + d_hidden * o * (np.float32(1) - squashed * squashed) + d_o * vectors[6, j]
-            d_i = d_cell * g * i * (np.float32(1) - i)
-            d_f = d_cell * before * f * (np.float32(1) - f)
-            d_memory[b, j] = d_cell * f + d_i * vectors[4, j] + d_f * vectors[5, j]
-            d_vectors[b, 0, j] += d_i * before
-            d_vectors[b, 1, j] += d_f * before
-            d_vectors[b, 2, j] += d_o * after
-            gate[0, j] = narrowed(d_i, gate[0, j])
-            gate[1, j] = narrowed(d_f, gate[1, j])
-            gate[2, j] = narrowed(d_cell * i * (np.float32(1) - g * g), gate[2, j])
-            gate[3, j] = narrowed(d_o, gate[3, j])
+        x_i, x_f, x_g, x_o = fourths(gates[step, b])
+        before, after, above, back, carry = memory[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
+        p_i, p_f, p_o = thirds(vectors[4 * before.size :])
+        d_p_i, d_p_f, d_p_o = thirds(d_others[b])
+        for j in range(before.size):
+            i, f, g, o = widened(x_i[j]), widened(x_f[j]), widened(x_g[j]), widened(x_o[j])
+            squashed = tanh(after[j])
+            d_h = widened(above[j]) + widened(back[j])
+            d_o = d_h * squashed * o * (np.float32(1) - o)
+            d_c = carry[j] + d_h * o * (np.float32(1) - squashed * squashed) + d_o * p_o[j]
+            d_i = d_c * g * i * (np.float32(1) - i)
+            d_f = d_c * before[j] * f * (np.float32(1) - f)
+            carry[j] = d_c * f + d_i * p_i[j] + d_f * p_f[j]
+            d_p_i[j] += d_i * before[j]
+            d_p_f[j] += d_f * before[j]
+            d_p_o[j] += d_o * after[j]
+            x_i[j], x_f[j] = narrowed(d_i, x_i[j]), narrowed(d_f, x_i[j])
+            x_g[j] = narrowed(d_c * i * (np.float32(1) - g * g), x_i[j])
+            x_o[j] = narrowed(d_o, x_i[j])
 
 
 class PeepholeLSTM(LSTM):

@@ -14,23 +14,24 @@ from seqgen.cells.rnn import RNN, RNNState
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
     for b in streams(gates.shape[1]):
-        for j in range(gates.shape[3]):
-            h = widened(gates[step, b, 0, j]) + widened(product[b, 0, j]) + vectors[0, j]
-            h = np.float32(0) if h < np.float32(0) else h  # in this order, NaN stays NaN
-            memory[step + 1, b, j] = h
-            hidden[step + 1, b, j] = narrowed(h, hidden[step, b, j])
+        x, back, h = gates[step, b], product[b], hidden[step + 1, b]
+        after = memory[step + 1, b]
+        for j in range(h.size):
+            a = widened(x[j]) + widened(back[j]) + vectors[j]
+            after[j] = np.float32(0) if a < np.float32(0) else a  # in this order, NaN stays NaN
+            h[j] = narrowed(after[j], h[j])
 
 
 @kernel
 def _backward(
-    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_vectors: Any
+    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
     for b in streams(gates.shape[1]):
-        for j in range(gates.shape[3]):
-            d_hidden = widened(d_output[b, j]) + widened(product[b, j]) + d_memory[b, j]
-            d_hidden = d_hidden if memory[step + 1, b, j] > np.float32(0) else np.float32(0)
-            gates[step, b, 0, j] = narrowed(d_hidden, gates[step, b, 0, j])
-            d_memory[b, j] = np.float32(0)
+        x, h, above, back, carry = gates[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
+        for j in range(h.size):
+            d_h = widened(above[j]) + widened(back[j]) + carry[j]
+            carry[j] = np.float32(0)
+            x[j] = narrowed(d_h if h[j] > np.float32(0) else np.float32(0), x[j])
 
 
 class ReluRNN(RNN):

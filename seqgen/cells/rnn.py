@@ -19,22 +19,23 @@ class RNNState(NamedTuple):
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
     for b in streams(gates.shape[1]):
-        for j in range(gates.shape[3]):
-            h = tanh(widened(gates[step, b, 0, j]) + widened(product[b, 0, j]) + vectors[0, j])
-            memory[step + 1, b, j] = h
-            hidden[step + 1, b, j] = narrowed(h, hidden[step, b, j])
+        x, back, h = gates[step, b], product[b], hidden[step + 1, b]
+        after = memory[step + 1, b]
+        for j in range(h.size):
+            after[j] = tanh(widened(x[j]) + widened(back[j]) + vectors[j])
+            h[j] = narrowed(after[j], h[j])
 
 
 @kernel
 def _backward(
-    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_vectors: Any
+    step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
     for b in streams(gates.shape[1]):
-        for j in range(gates.shape[3]):
-            h = memory[step + 1, b, j]
-            d_hidden = widened(d_output[b, j]) + widened(product[b, j]) + d_memory[b, j]
-            gates[step, b, 0, j] = narrowed(d_hidden * (np.float32(1) - h * h), gates[step, b, 0, j])
-            d_memory[b, j] = np.float32(0)
+        x, h, above, back, carry = gates[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
+        for j in range(h.size):
+            d_h = widened(above[j]) + widened(back[j]) + carry[j]
+            carry[j] = np.float32(0)
+            x[j] = narrowed(d_h * (np.float32(1) - h[j] * h[j]), x[j])
 
 
 class RNN(Cell):

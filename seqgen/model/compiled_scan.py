@@ -60,7 +60,7 @@ class _Scan(torch.autograd.Function):
         time, batch, _ = inputs.shape
         size = vectors.shape[1]
         spare = kernels.slots * size - len(input_weight)
-        gates = F.linear(inputs, F.pad(input_weight, (0, 0, 0, spare))).view(time, batch, kernels.slots, size)
+        gates = F.linear(inputs, F.pad(input_weight, (0, 0, 0, spare)))
         memory = first_memory.new_empty(time + 1, batch, size)
         memory[0] = first_memory
         hidden = memory.new_empty(memory.shape, dtype=dtype)
@@ -68,10 +68,10 @@ class _Scan(torch.autograd.Function):
         outputs[0] = first_hidden
         recurrent = packed(recurrent_weight, batch)
         project = None if projection is None else packed(projection.to(dtype), batch)
-        arrays = [_array(part) for part in (gates, vectors, memory, hidden)]
+        arrays = [_array(part) for part in (gates, vectors.flatten(), memory, hidden)]
         for step in range(time):
             product = recurrent(outputs[step])
-            kernels.forward(step, arrays[0], _array(product).reshape(batch, -1, size), *arrays[1:])
+            kernels.forward(step, arrays[0], _array(product), *arrays[1:])
             if project is not None:
                 outputs[step + 1] = project(hidden[step + 1])
         ctx.kernels = kernels
@@ -83,13 +83,12 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, d_outputs: Tensor, d_memory: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, recurrent_weight, projection, vectors, gates, memory, hidden, outputs = ctx.kept
         ctx.kept = None  # the gates turn into their gradients
-        time, batch, slots, size = gates.shape
+        time, batch, slots, size = *gates.shape[:2], ctx.kernels.slots, memory.shape[2]
         first = ctx.kernels.recurrent_slots * size
         recurrent = packed(recurrent_weight.t().contiguous(), batch)
         d_outputs, d_memory = d_outputs.contiguous(), d_memory.clone()
-        d_others = memory.new_zeros(batch, len(vectors) - slots, size)
-        flat = gates.view(time, batch, slots * size)
-        arrays = [_array(part) for part in (gates, vectors, memory)]
+        d_others = memory.new_zeros(batch, (len(vectors) - slots) * size)
+        arrays = [_array(part) for part in (gates, vectors.flatten(), memory)]
         d_arrays = [_array(part) for part in (d_memory, d_others)]
         product = outputs.new_zeros(batch, outputs.shape[2])
         d_projection = None
@@ -97,7 +96,7 @@ class _Scan(torch.autograd.Function):
             d_above = _array(d_outputs)
             for step in reversed(range(time)):
                 ctx.kernels.backward(step, *arrays, d_above[step], _array(product), *d_arrays)
-                product = recurrent(flat[step, :, first:])
+                product = recurrent(gates[step, :, first:])
         else:
             project = packed(projection.to(gates).t().contiguous(), batch)
             nothing = _array(hidden.new_zeros(batch, size))
@@ -105,9 +104,9 @@ class _Scan(torch.autograd.Function):
             for step in reversed(range(time)):
                 torch.add(d_outputs[step], product, out=d_projected[step])
                 ctx.kernels.backward(step, *arrays, nothing, _array(project(d_projected[step])), *d_arrays)
-                product = recurrent(flat[step, :, first:])
+                product = recurrent(gates[step, :, first:])
             d_projection = (d_projected.flatten(0, 1).t() @ hidden[1:].flatten(0, 1)).to(projection)
-        d_gates = flat.flatten(0, 1)
+        d_gates = gates.flatten(0, 1)
         d_inputs = d_gates[:, : len(input_weight)]
         ones = d_gates.new_ones(1, len(d_gates))
         return (
@@ -117,7 +116,7 @@ class _Scan(torch.autograd.Function):
             (d_inputs.t() @ inputs.flatten(0, 1)).to(memory),
             (d_gates[:, first:].t() @ outputs[:-1].flatten(0, 1)).to(memory),
             d_projection,
-            torch.cat(((ones @ d_gates).view(slots, size).to(memory), d_others.sum(0))),
+            torch.cat(((ones @ d_gates).view(slots, size).to(memory), d_others.sum(0).view(-1, size))),
             product.to(memory),
             d_memory,
         )
