@@ -138,7 +138,8 @@ class Options:
 
     def is_open(self, name: str) -> bool:
         """Tell whether the recipe has still to choose this option."""
-        return getattr(self, name) is None
+        is_chosen = next(item.metadata["chosen"] for item in fields(self) if item.name == name)
+        return is_chosen and getattr(self, name) is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,17 +185,37 @@ class ModelConfig(Options):
     cell: str = option("The kind of recurrent cell.", "lstm", choices=registry.names("cells"))
     num_layers: int = chosen("How many recurrent layers are stacked.", metavar="N", bound=COUNT)
     hidden_size: int = chosen("Units in each recurrent layer.", metavar="N", bound=COUNT)
+    projection_size: int | None = option(
+        "Project each layer's output to fewer numbers (LSTM kinds).", metavar="N", bound=COUNT
+    )
     embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=COUNT)
     tie_weights: bool = option("Use one matrix for the embedding and the output (sizes must agree).", False)
+    residual: bool = option("Add to each layer's output its input, from the second layer on.", False)
+    layer_norm: bool = option("Normalise each layer's output.", False)
+    initial_weights: str = option(
+        "Recurrent weights begin orthogonal, or all weights of the layers small.",
+        "orthogonal",
+        choices=("orthogonal", "small"),
+    )
     dropout: float = chosen("The share of units dropped between layers and before the output.", metavar="P", bound=DROP)
+    embedding_dropout: float = option("The share of the embedding's numbers dropped.", 0.0, metavar="P", bound=DROP)
+    recurrent_dropout: float = option("The share of the recurrent weights dropped.", 0.0, metavar="P", bound=DROP)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sizes = (self.embedding_size, self.hidden_size)
-        if self.tie_weights and None not in sizes and len(set(sizes)) > 1:
+        projected, hidden, embedded = self.projection_size, self.hidden_size, self.embedding_size
+        if projected is not None and hidden is not None and projected >= hidden:
+            raise UsageError(f"--projection-size must be below --hidden-size {hidden}, got {projected}")
+        if self.tie_weights and None not in (embedded, self.output_size) and embedded != self.output_size:
+            other = "--hidden-size" if projected is None else "--projection-size"
             raise UsageError(
-                f"--tie-weights needs --embedding-size equal to --hidden-size, got {sizes[0]} and {sizes[1]}"
+                f"--tie-weights needs --embedding-size equal to {other}, got {embedded} and {self.output_size}"
             )
+
+    @property
+    def output_size(self) -> int:
+        """Numbers that a layer puts out."""
+        return self.projection_size or self.hidden_size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ def settle() -> None:
     # With one of two cores busy, a 1x512 LSTM did 1 step in 8 s with libgomp's own count (300,000), 22 with 5,000 and
     # 47 with 1,000; on an idle machine the same counts gave 88,000, 84,000 and 61,000 tokens/s.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    if "OMP_NUM_THREADS" in os.environ:  # torch's threads; the compiled kernels have their own
+        os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
     _keep_freed_memory()
 
 

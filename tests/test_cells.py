@@ -1,66 +1,85 @@
 """What every cell promises; a new cell is found by its file."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from seqgen import registry
 from seqgen.cells import cell_class
-from seqgen.cells.lstm import FORGET_BIAS, LSTM
+from seqgen.cells.lstm import FORGET_BIAS
+from seqgen.errors import UsageError
+from seqgen.model.compiled_scan import can_compile, compiled_scan, packed
 from seqgen.model.scan import scan, step_by_step
 
-INPUT, HIDDEN = 5, 7
-every_cell = pytest.mark.parametrize("name", registry.names("cells"))
+INPUT, HIDDEN, PROJECTED = 5, 7, 3
+NAMES = registry.names("cells")
+PROJECTABLE = [name for name in NAMES if cell_class(name).takes_projection]
+VARIANTS = [(name, None) for name in NAMES] + [(name, PROJECTED) for name in PROJECTABLE]
+every_cell = pytest.mark.parametrize("name", NAMES)
+every_variant = pytest.mark.parametrize(("name", "projection"), VARIANTS)
 every_shape = pytest.mark.parametrize(("time", "batch"), [(1, 1), (9, 1), (1, 3), (9, 3)])
 
 
-def make(name, generator, dtype=torch.float32):
-    cell = cell_class(name)(INPUT, HIDDEN)
+def make(name, generator, dtype=torch.float32, projection=None, sizes=(INPUT, HIDDEN)):
+    cell = cell_class(name)(*sizes, projection)
     cell.initialise(generator)
     with torch.no_grad():
         for parameter in cell.parameters():  # biases too, or the tests would not see them
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.5 * sizes[1] ** -0.5)
     return cell.to(dtype)
 
 
 def random_state(cell, batch, generator):
     zero = cell.initial_state(batch)
-    return type(zero)(*(torch.randn(part.shape, generator=generator).to(part) for part in zero))
+    return type(zero)(*(torch.randn(part.shape, generator=generator).to(part).requires_grad_() for part in zero))
 
 
-def gradients(cell, outputs, state):
-    total = outputs.float().square().sum() + sum(part.sum() for part in state)
-    return torch.autograd.grad(total, list(cell.parameters()))
+def run(path, cell, inputs, state, dtype):
+    """Return outputs, last state and the gradients of all that goes in."""
+    outputs, last = path(cell, inputs, state, dtype)
+    total = outputs.float().square().sum() + sum(part.sin().sum() for part in last)
+    return outputs.float(), *last, *torch.autograd.grad(total, [inputs, *state, *cell.parameters()])
 
 
-@every_cell
+@every_variant
 @every_shape
-def test_the_fast_path_equals_the_equations_in_outputs_states_and_gradients(name, time, batch, generator):
-    cell = make(name, generator)
-    inputs = torch.randn(time, batch, INPUT, generator=generator)
+def test_every_path_equals_the_equations_in_outputs_states_and_gradients(name, projection, time, batch, generator):
+    cell = make(name, generator, projection=projection)
+    inputs = torch.randn(time, batch, INPUT, generator=generator, requires_grad=True)
     state = random_state(cell, batch, generator)
-    fast, fast_state = scan(cell, inputs, state, torch.float32)
-    slow, slow_state = step_by_step(cell, inputs, state, torch.float32)
-    torch.testing.assert_close(fast, slow)
-    torch.testing.assert_close(tuple(fast_state), tuple(slow_state))
-    torch.testing.assert_close(gradients(cell, fast, fast_state), gradients(cell, slow, slow_state))
+    expected = run(step_by_step, cell, inputs, state, torch.float32)
+    torch.testing.assert_close(run(scan, cell, inputs, state, torch.float32), expected, rtol=1e-4, atol=1e-5)
+    if cell.kernels is not None:
+        assert can_compile(cell, inputs, torch.float32)
+        compiled = run(own_weights(compiled_scan), cell, inputs, state, torch.float32)
+        torch.testing.assert_close(compiled, expected, rtol=1e-4, atol=1e-5)
 
 
-@every_cell
-def test_in_bfloat16_the_fast_path_stays_near_the_float32_equations(name, generator):
-    cell = make(name, generator)
-    inputs = torch.randn(9, 3, INPUT, generator=generator)
+def own_weights(path):
+    return lambda cell, inputs, state, dtype: path(cell, inputs, state, cell.weights, dtype)
+
+
+@pytest.mark.parametrize("sizes", [(INPUT, HIDDEN), (16, 48)])
+@every_variant
+def test_in_bfloat16_every_path_stays_near_the_float32_equations(name, projection, sizes, generator):
+    cell = make(name, generator, projection=projection, sizes=sizes)
+    inputs = torch.randn(9, 3, sizes[0], generator=generator, requires_grad=True)
     state = random_state(cell, 3, generator)
-    for path in (scan, step_by_step):
-        outputs, last = path(cell, inputs, state, torch.bfloat16)
-        exact, _ = step_by_step(cell, inputs, state, torch.float32)
-        torch.testing.assert_close(outputs.float(), exact, atol=0.03, rtol=0)
-        assert {part.dtype for part in last} == {torch.float32}
+    exact = run(step_by_step, cell, inputs, state, torch.float32)
+    paths = [scan, step_by_step, *([own_weights(compiled_scan)] if cell.kernels else [])]
+    for path in paths:
+        rounded = run(path, cell, inputs, state, torch.bfloat16)
+        for value, reference in zip(rounded, exact, strict=True):
+            assert value.dtype == torch.float32
+            scale = max(1.0, reference.abs().max().item())
+            assert (value - reference).abs().max().item() < 0.05 * scale
 
 
-@every_cell
-def test_gradients_agree_with_finite_differences(name, generator):
-    cell = make(name, generator, torch.float64)
+@every_variant
+def test_gradients_agree_with_finite_differences(name, projection, generator):
+    cell = make(name, generator, torch.float64, projection)
     inputs = torch.randn(3, 2, INPUT, generator=generator, dtype=torch.float64)
     state = random_state(cell, 2, generator)
     names = [parameter for parameter, _ in cell.named_parameters()]
@@ -81,7 +100,7 @@ class _Stepwise(nn.Module):
         self.cell = cell
 
     def forward(self, inputs, state):
-        return step_by_step(self.cell, inputs, state, torch.float64)
+        return scan(self.cell, inputs, state, torch.float64)
 
 
 @every_cell
@@ -93,42 +112,148 @@ def test_recurrent_weights_begin_orthogonal_gate_by_gate(name, generator):
 
 
 @every_cell
-def test_the_same_generator_gives_the_same_weights(name):
-    cells = [cell_class(name)(INPUT, HIDDEN) for _ in range(2)]
+def test_small_weights_fill_their_interval(name, generator):
+    cell = cell_class(name)(50, 40)
+    cell.initialise(generator, "small")
+    for matrix in (cell.input_weight, cell.recurrent_weight):
+        assert matrix.abs().max().item() == pytest.approx(0.08, rel=0.01)
+        assert matrix.std().item() == pytest.approx(0.16 / math.sqrt(12), rel=0.05)
+
+
+@every_variant
+def test_the_same_generator_gives_the_same_weights(name, projection):
+    cells = [cell_class(name)(INPUT, HIDDEN, projection) for _ in range(2)]
     for cell in cells:
         cell.initialise(torch.Generator().manual_seed(3))
     torch.testing.assert_close(cells[0].state_dict(), cells[1].state_dict(), atol=0, rtol=0)
 
 
-@pytest.mark.parametrize(("name", "reference"), [("rnn", nn.RNN), ("lstm", nn.LSTM), ("gru", nn.GRU)])
+ORACLES = [("rnn", nn.RNN, {}), ("relu-rnn", nn.RNN, {"nonlinearity": "relu"}), ("lstm", nn.LSTM, {}),
+           ("lstm", nn.LSTM, {"proj_size": PROJECTED}), ("gru", nn.GRU, {})]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize(("name", "reference", "options"), ORACLES)
 @every_shape
-def test_outputs_and_gradients_equal_those_of_torch_nn(name, reference, time, batch, generator):
-    cell = make(name, generator)
-    module = reference(INPUT, HIDDEN)
+def test_outputs_and_gradients_equal_those_of_torch_nn(name, reference, options, time, batch, generator):
+    cell = make(name, generator, projection=options.get("proj_size"))
+    module = reference(INPUT, HIDDEN, **options)
+    pairs = [("weight_ih_l0", cell.input_weight), ("weight_hh_l0", cell.recurrent_weight), ("bias_ih_l0", cell.bias)]
+    if cell.projection is not None:
+        pairs.append(("weight_hr_l0", cell.projection))
     with torch.no_grad():
-        module.weight_ih_l0.copy_(cell.input_weight)
-        module.weight_hh_l0.copy_(cell.recurrent_weight)
-        module.bias_ih_l0.copy_(cell.bias)
+        for theirs, ours in pairs:
+            getattr(module, theirs).copy_(ours)
         module.bias_hh_l0.zero_()
         if name == "gru":
             module.bias_hh_l0[-HIDDEN:] = cell.candidate_bias
     inputs = torch.randn(time, batch, INPUT, generator=generator)
     state = random_state(cell, batch, generator)
-    given = tuple(part[None] for part in state)
+    given = tuple(part.detach()[None] for part in state)
     expected, last = module(inputs, given if len(given) > 1 else given[0])
     outputs, after = step_by_step(cell, inputs, state, torch.float32)
     torch.testing.assert_close(outputs, expected)
     torch.testing.assert_close(tuple(after), tuple(part[0] for part in (last if len(given) > 1 else (last,))))
     outputs.square().sum().backward()
     expected.square().sum().backward()
-    torch.testing.assert_close(cell.input_weight.grad, module.weight_ih_l0.grad)
-    torch.testing.assert_close(cell.recurrent_weight.grad, module.weight_hh_l0.grad)
-    torch.testing.assert_close(cell.bias.grad, module.bias_ih_l0.grad)
+    for theirs, ours in pairs:
+        torch.testing.assert_close(ours.grad, getattr(module, theirs).grad)
+    if name == "gru":
+        torch.testing.assert_close(cell.candidate_bias.grad, module.bias_hh_l0.grad[-HIDDEN:])
 
 
-def test_an_lstm_begins_remembering(generator):
-    cell = LSTM(INPUT, HIDDEN)
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def one_unit(name, **parameters):
+    """Return a cell of one input and one unit, with these numbers as its parameters."""
+    cell = cell_class(name)(1, 1)
+    with torch.no_grad():
+        for key, values in parameters.items():
+            getattr(cell, key).copy_(torch.tensor(values).view_as(getattr(cell, key)))
+    return cell
+
+
+def step_of_one_unit(unit, x, **state):
+    kind = type(unit.initial_state(1))
+    _, after = scan(unit, torch.tensor([[[x]]]), kind(*(torch.tensor([[v]]) for v in state.values())), torch.float32)
+    return {name: value.item() for name, value in after._asdict().items()}
+
+
+def test_a_step_of_a_peephole_lstm_is_that_of_its_equations():
+    unit = one_unit("peephole-lstm", input_weight=[0.1, 0.2, 0.3, 0.4], recurrent_weight=[0.5, -0.6, 0.7, -0.8],
+                    bias=[0.01, 0.02, 0.03, 0.04], peepholes=[1.5, -2.5, 3.5])  # fmt: skip
+    x, h, c = 2.0, -0.5, 0.25
+    i = sigmoid(0.1 * x + 0.5 * h + 0.01 + 1.5 * c)
+    f = sigmoid(0.2 * x - 0.6 * h + 0.02 - 2.5 * c)
+    after = f * c + i * math.tanh(0.3 * x + 0.7 * h + 0.03)
+    o = sigmoid(0.4 * x - 0.8 * h + 0.04 + 3.5 * after)
+    assert step_of_one_unit(unit, x, hidden=h, cell=c) == pytest.approx({"hidden": o * math.tanh(after), "cell": after})
+
+
+def test_a_step_of_a_coupled_lstm_is_that_of_its_equations():
+    unit = one_unit("coupled-lstm", input_weight=[0.1, 0.3, 0.4], recurrent_weight=[0.5, 0.7, -0.8],
+                    bias=[0.01, 0.03, 0.04])  # fmt: skip
+    x, h, c = 2.0, -0.5, 0.25
+    i = sigmoid(0.1 * x + 0.5 * h + 0.01)
+    after = (1 - i) * c + i * math.tanh(0.3 * x + 0.7 * h + 0.03)
+    o = sigmoid(0.4 * x - 0.8 * h + 0.04)
+    assert step_of_one_unit(unit, x, hidden=h, cell=c) == pytest.approx({"hidden": o * math.tanh(after), "cell": after})
+
+
+@pytest.mark.parametrize("name", ["gru", "original-gru"])
+def test_the_two_gru_differ_in_where_the_reset_gate_stands(name):
+    cell = cell_class(name)(1, 2)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        cell.bias[:2] = torch.tensor([50.0, -50.0])  # reset gates: 1 and 0
+        cell.bias[2:4] = -50  # update gates: 0
+        cell.recurrent_weight[4:] = torch.tensor([[0.0, 1.0], [1.0, 0.0]])  # candidates change places
+    state = cell_class(name)(1, 2).initial_state(1)._replace(hidden=torch.tensor([[0.3, 0.6]]))
+    _, after = scan(cell, torch.zeros(1, 1, 1), state, torch.float32)
+    expected = {"gru": [math.tanh(0.6), 0.0], "original-gru": [0.0, math.tanh(0.3)]}[name]
+    assert after.hidden[0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", PROJECTABLE)
+def test_an_lstm_begins_remembering(name, generator):
+    cell = cell_class(name)(INPUT, HIDDEN)
     cell.initialise(generator)
-    input_gate, forget_gate, candidate, output_gate = cell.bias.chunk(4)
-    assert forget_gate.tolist() == [FORGET_BIAS] * HIDDEN
-    assert not any(bias.any() for bias in (input_gate, candidate, output_gate))
+    with torch.no_grad():
+        cell.input_weight.zero_()
+        cell.recurrent_weight.zero_()
+    state = cell.initial_state(1)._replace(cell=torch.ones(1, HIDDEN))
+    _, after = scan(cell, torch.zeros(1, 1, INPUT), state, torch.float32)
+    torch.testing.assert_close(after.cell, torch.full((1, HIDDEN), sigmoid(FORGET_BIAS)))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PROJECTABLE])
+def test_cells_without_a_projection_refuse_one(name):
+    with pytest.raises(UsageError, match=f"--projection-size is for the LSTM kinds, not for --cell {name}"):
+        cell_class(name).check_projection(name, 4)
+
+
+@every_cell
+def test_a_state_that_is_not_a_number_stays_one(name, generator):
+    cell = make(name, generator)
+    inputs = torch.randn(3, 2, INPUT, generator=generator)
+    inputs[0, 1, 0] = math.nan
+    outputs, _ = scan(cell, inputs, cell.initial_state(2), torch.float32)
+    assert outputs[:, 0].isfinite().all()
+    assert outputs[2, 1].isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("has_operator", [True, False])
+def test_a_packed_product_is_a_product(dtype, has_operator, generator, monkeypatch):
+    if not has_operator:
+        monkeypatch.delattr(torch.ops.mkldnn, "_reorder_linear_weight", raising=False)
+        monkeypatch.setattr(type(torch.ops.mkldnn), "__getattr__", _missing)
+    weight, rows = (torch.randn(n, HIDDEN, generator=generator).to(dtype) for n in (INPUT, 3))
+    torch.testing.assert_close(packed(weight, 3)(rows), rows @ weight.t())
+
+
+def _missing(self, name):
+    raise AttributeError(name)

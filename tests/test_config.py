@@ -40,7 +40,10 @@ def test_other_times_are_refused(text):
         (lambda: SamplingConfig(length=0), "--length must be at least 1, got 0"),
         (lambda: SamplingConfig(stop=""), "--stop must not be empty"),
         (lambda: ModelConfig(dropout=1.0), r"--dropout must be in \[0, 1\), got 1"),
-        (lambda: ModelConfig(cell="quantum"), "--cell must be one of gru, lstm, rnn; got 'quantum'"),
+        (
+            lambda: ModelConfig(cell="quantum"),
+            "--cell must be one of coupled-lstm, gru, .*rnn; got 'quantum'",
+        ),
         (lambda: CorpusConfig(valid_fraction=0), r"--valid-fraction must be in \(0, 1\), got 0"),
         (lambda: OptimizationConfig(learning_rate=0), "--learning-rate must be above 0, got 0"),
         (lambda: OptimizationConfig(learning_rate=float("inf")), "--learning-rate must be above 0, got inf"),

@@ -7,23 +7,28 @@ from torch import nn
 
 from seqgen.config import ModelConfig
 from seqgen.errors import UsageError
-from seqgen.model.stack import reset, select
+from seqgen.model.scan import scan
+from seqgen.model.stack import drop, reset, select
 
 
 def ids(time, batch, vocabulary, generator):
     return torch.randint(vocabulary, (time, batch), generator=generator)
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("projection_size", [None, 4])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_a_deep_lstm_equals_that_of_torch_nn(make_model, generator, num_layers):
-    model = make_model(11, num_layers=num_layers)
-    reference = nn.LSTM(8, 16, num_layers)
+def test_a_deep_lstm_equals_that_of_torch_nn(make_model, generator, num_layers, projection_size):
+    model = make_model(11, num_layers=num_layers, projection_size=projection_size)
+    reference = nn.LSTM(8, 16, num_layers, proj_size=projection_size or 0)
     with torch.no_grad():
         for i, cell in enumerate(model.stack.cells):
             getattr(reference, f"weight_ih_l{i}").copy_(cell.input_weight)
             getattr(reference, f"weight_hh_l{i}").copy_(cell.recurrent_weight)
             getattr(reference, f"bias_ih_l{i}").copy_(cell.bias)
             getattr(reference, f"bias_hh_l{i}").zero_()
+            if cell.projection is not None:
+                getattr(reference, f"weight_hr_l{i}").copy_(cell.projection)
     tokens = ids(6, 4, 11, generator)
     logits, _ = model(tokens, model.initial_state(4))
     hidden, _ = reference(F.embedding(tokens, model.embedding))
@@ -56,10 +61,9 @@ def test_select_takes_streams_in_the_order_given(make_model, generator):
     assert torch.equal(chosen[0].cell, state[0].cell[[2, 0, 2]])
 
 
-def test_dropout_keeps_one_mask_over_time_and_the_mean(make_model, generator):
-    model = make_model(11, dropout=0.25, hidden_size=64)
+def test_dropout_keeps_one_mask_over_time_and_the_mean(generator):
     ones = torch.ones(5, 200, 64)
-    dropped = model.stack._drop(ones, generator)
+    dropped = drop(ones, 0.25, generator)
     assert torch.equal(dropped, dropped[:1].expand_as(dropped))
     assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.75])
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
@@ -89,6 +93,75 @@ def test_tied_weights_are_one_matrix(make_model, generator):
 def test_tied_weights_of_different_sizes_are_refused():
     with pytest.raises(UsageError, match="--tie-weights needs --embedding-size equal to --hidden-size, got 8 and 16"):
         ModelConfig(tie_weights=True, embedding_size=8, hidden_size=16)
+    with pytest.raises(
+        UsageError, match="--tie-weights needs --embedding-size equal to --projection-size, got 16 and 8"
+    ):
+        ModelConfig(tie_weights=True, embedding_size=16, hidden_size=16, projection_size=8)
+
+
+@pytest.mark.parametrize("size", [16, 17])
+def test_a_projection_that_does_not_make_smaller_is_refused(size):
+    with pytest.raises(UsageError, match=f"--projection-size must be below --hidden-size 16, got {size}"):
+        ModelConfig(hidden_size=16, projection_size=size)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "peephole-lstm", "gru"])
+def test_a_small_vocabulary_is_folded_into_the_lowest_layer_with_the_same_result(make_model, generator, cell):
+    model = make_model(5, cell=cell, embedding_size=32)
+    tokens = ids(7, 3, 5, generator)
+    plain, _ = model.stack(F.embedding(tokens, model.embedding), model.initial_state(3), torch.float32, None)
+    expected = F.linear(plain, model.output_weight, model.output_bias)
+    logits, _ = model(tokens, model.initial_state(3))
+    torch.testing.assert_close(logits, expected)
+    parameters = list(model.parameters())
+    folded, unfolded = (torch.autograd.grad(out.square().sum(), parameters) for out in (logits, expected))
+    torch.testing.assert_close(folded, unfolded, rtol=1e-4, atol=1e-5)
+    model.stack.forward = lambda inputs, *_: pytest.fail("not folded") if inputs.shape[2] == 32 else (plain, [])
+    model(tokens, model.initial_state(3))
+
+
+def test_residual_layers_add_what_comes_in(make_model, generator):
+    model = make_model(11, num_layers=3, residual=True)
+    inputs = torch.randn(4, 2, 8, generator=generator)
+    outputs, _ = model.stack(inputs, model.initial_state(2), torch.float32, None)
+    for index, (cell, state) in enumerate(zip(model.stack.cells, model.initial_state(2), strict=True)):
+        above, _ = scan(cell, inputs, state, torch.float32)
+        inputs = above + inputs if index else above
+    torch.testing.assert_close(outputs, inputs)
+
+
+def test_layer_norm_normalises_each_layer(make_model, generator):
+    model = make_model(11, num_layers=2, layer_norm=True)
+    outputs, _ = model.stack(torch.randn(4, 2, 8, generator=generator), model.initial_state(2), torch.float32, None)
+    torch.testing.assert_close(outputs.mean(-1), torch.zeros(4, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(outputs.var(-1, correction=0), torch.ones(4, 2), atol=1e-2, rtol=0)
+    assert model.num_parameters == make_model(11, num_layers=2).num_parameters + 2 * 2 * 16
+
+
+def test_recurrent_dropout_drops_the_same_weights_at_every_step(make_model, generator):
+    model = make_model(11, recurrent_dropout=0.5)
+    (cell,) = model.stack.cells
+    inputs, state = torch.randn(6, 2, 8, generator=generator), model.initial_state(2)
+    dropped, _ = model.stack(inputs, state, torch.float32, torch.Generator().manual_seed(4))
+    mask = torch.empty(cell.recurrent_weight.shape).bernoulli_(0.5, generator=torch.Generator().manual_seed(4)) * 2
+    expected, _ = scan(
+        cell, inputs, state[0], torch.float32, cell.weights._replace(recurrent=cell.recurrent_weight * mask)
+    )
+    torch.testing.assert_close(dropped, expected)
+    plain, _ = model.stack(inputs, state, torch.float32, None)
+    torch.testing.assert_close(plain, scan(cell, inputs, state[0], torch.float32)[0])
+
+
+def test_embedding_dropout_drops_the_same_features_of_a_stream_at_every_step(make_model, generator):
+    model = make_model(5, embedding_dropout=0.5, embedding_size=32)  # would be folded without
+    seen = []
+    model.stack.forward = lambda inputs, state, *_: (seen.append(inputs), (torch.zeros(6, 3, 16), state))[1]
+    tokens = ids(6, 3, 5, generator)
+    model(tokens, model.initial_state(3), noise=generator)
+    factor = seen[0] / F.embedding(tokens, model.embedding)
+    assert torch.equal(factor, factor[:1].expand_as(factor))
+    assert factor.unique().tolist() == [0, 2]
+    assert not torch.equal(factor[0, 0], factor[0, 1])
 
 
 def test_an_untrained_model_guesses_by_frequency(make_model, generator):

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -42,8 +42,11 @@ def kernel(function: Function) -> Function:
 def _compile(function: Function, *, parallel: bool) -> Function:
     if not HAS_COMPILER:
         return function
-    compiled = numba.njit(parallel=parallel, fastmath=_FAST_MATH, error_model="numpy", nogil=True, cache=True)
-    return compiled(function)  # type: ignore[no-any-return]  # numba leaves it untyped
+    options: dict[str, Any] = {"parallel": parallel, "fastmath": _FAST_MATH, "error_model": "numpy", "nogil": True}
+    try:
+        return cast(Function, numba.njit(cache=True, **options)(function))
+    except RuntimeError:  # no folder that the compiled code could be kept in
+        return cast(Function, numba.njit(**options)(function))
 
 
 streams = numba.prange if HAS_COMPILER else range
@@ -68,7 +71,7 @@ if HAS_COMPILER:
         return lambda value: value
 
     @overload(narrowed, inline="always", strict=False)
-    def _narrowed(value: Any, like: Any) -> Any:  # noqa: ARG001
+    def _narrowed(value: Any, like: Any) -> Any:
         if like == numba.types.uint16:
             return lambda value, like: _upper_half(value)
         return lambda value, like: value

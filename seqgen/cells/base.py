@@ -16,7 +16,7 @@ SMALL = 0.08  # bound of the small initial weights (Sutskever, Vinyals & Le, Seq
 
 
 class Weights(NamedTuple):
-    """The matrices that a time loop multiplies with: the cell's own, or what dropout or a folded embedding made of them.
+    """The matrices that a time loop multiplies with: the cell's own, or what dropout or folding made of them.
 
     Attributes:
         input: shape (num_gates * hidden_size, input_size).
@@ -32,16 +32,16 @@ class Weights(NamedTuple):
 class Kernels(NamedTuple):
     """A cell's step and its gradient, each over all streams, as compiled functions.
 
-    They work on `gates`, shape (time, streams, slots, hidden_size): at first each step's `input @ x`, after the
+    They work on `gates`, shape (time, streams, slots * hidden_size): at first each step's `input @ x`, after the
     forward kernel what the backward kernel needs to know, after the backward kernel the gradients. The state that
     passes from step to step in float32, `memory`, is the cell state, or the hidden state where there is no other.
 
     Attributes:
-        forward: takes step, gates, product (the recurrent one of this step), vectors, memory and hidden, the last two of
-            shape (time + 1, streams, hidden_size), and writes gates, memory and hidden.
+        forward: takes step, gates, product (the recurrent one of this step), vectors, memory and hidden, the last
+            two of shape (time + 1, streams, hidden_size), and writes gates, memory and hidden.
         backward: takes step, gates, vectors, memory, the gradients of the step's output from above (`d_output`) and
             from the next step (`product`), of memory (`d_memory`, which it makes that of the step before) and of the
-            vectors beyond the biases, shape (streams, vectors, hidden_size), to which it adds.
+            vectors beyond the biases, shape (streams, others * hidden_size), to which it adds.
         slots: numbers kept for each unit and step.
         recurrent_slots: the first of the slots whose gradients flow through `recurrent`; those of `input` begin at 0.
     """
@@ -193,4 +193,5 @@ def library_weights(
     if not inputs.is_cuda:
         return [part.to(dtype) for part in parts]
     block = torch.cat([part.to(dtype).flatten() for part in parts])
-    return [piece.view_as(part) for piece, part in zip(block.split([p.numel() for p in parts]), parts, strict=True)]
+    pieces = torch.split(block, [part.numel() for part in parts])
+    return [piece.view_as(part) for piece, part in zip(pieces, parts, strict=True)]

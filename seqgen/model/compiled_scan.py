@@ -26,7 +26,7 @@ def compiled_scan(
     cell: Cell, inputs: Tensor, state: State, weights: Weights, dtype: torch.dtype
 ) -> tuple[Tensor, State]:
     """Do what `scan` does by the cell's kernels; the hidden states are in `dtype`."""
-    outputs, memory = _Scan.apply(
+    outputs, memory = _Scan.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
         cell.kernels,
         dtype,
         inputs,
@@ -44,7 +44,7 @@ class _Scan(torch.autograd.Function):
     """All steps forward, and all steps back."""
 
     @staticmethod
-    def forward(  # type: ignore[override]  # torch types it loosely
+    def forward(
         ctx: Any,
         kernels: Kernels,
         dtype: torch.dtype,
@@ -79,11 +79,11 @@ class _Scan(torch.autograd.Function):
         return outputs[1:], memory[-1].clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch leaves it untyped
+    @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, d_memory: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weight, recurrent_weight, projection, vectors, gates, memory, hidden, outputs = ctx.kept
         ctx.kept = None  # the gates turn into their gradients
-        time, batch, slots, size = *gates.shape[:2], ctx.kernels.slots, memory.shape[2]
+        (time, batch, _), slots, size = gates.shape, ctx.kernels.slots, memory.shape[2]
         first = ctx.kernels.recurrent_slots * size
         recurrent = packed(recurrent_weight.t().contiguous(), batch)
         d_outputs, d_memory = d_outputs.contiguous(), d_memory.clone()
@@ -134,7 +134,7 @@ def packed(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
         multiply = torch.ops.mkldnn._linear_pointwise
     except (AttributeError, RuntimeError):  # private, and not in every build
         return lambda rows: F.linear(rows, weight)
-    return lambda rows: multiply(rows, laid_out, None, "none", [], "")  # type: ignore[no-any-return]  # untyped
+    return lambda rows: multiply(rows, laid_out, None, "none", [], "")
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -37,16 +37,18 @@ def step_by_step(
 ) -> tuple[Tensor, State]:
     """Do what `scan` does by the cell's own equations: the reference for every faster path."""
     full = cell.bias.dtype
-    weights = Weights(*(part if part is None else part.to(dtype) for part in weights or cell.weights))
-    projected = F.linear(inputs.to(dtype), weights.input).to(full) + cell.bias
+    weights = weights or cell.weights
+    recurrent_weight = weights.recurrent.to(dtype)
+    projection = None if weights.projection is None else weights.projection.to(dtype)
+    projected = F.linear(inputs.to(dtype), weights.input.to(dtype)).to(full) + cell.bias
 
     def recurrent(hidden: Tensor) -> Tensor:
-        return F.linear(hidden.to(dtype), weights.recurrent).to(full)
+        return F.linear(hidden.to(dtype), recurrent_weight).to(full)
 
     outputs = []
     for step_inputs in projected:
         state = cell.step(step_inputs, state, recurrent)
-        if weights.projection is not None:
-            state = state._replace(hidden=F.linear(state.hidden.to(dtype), weights.projection).to(full))
+        if projection is not None:
+            state = state._replace(hidden=F.linear(state.hidden.to(dtype), projection).to(full))
         outputs.append(state.hidden)
     return torch.stack(outputs), state

@@ -1,4 +1,4 @@
-"""Recurrent layers one above the other, with dropout between them and after the last."""
+"""Recurrent layers one above the other, with what stands between them: normalisation, dropout, residual connections."""
 
 import torch
 from torch import Tensor, nn
@@ -14,51 +14,88 @@ class Stack(nn.Module):
 
     Args:
         config: the resolved model options.
+
+    Raises:
+        UsageError: this kind of cell takes no projection.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         kind = cell_class(config.cell)
-        sizes = [config.embedding_size] + [config.hidden_size] * (config.num_layers - 1)
-        self.dropout = config.dropout
-        self.layers = nn.ModuleList(kind(size, config.hidden_size) for size in sizes)
+        kind.check_projection(config.cell, config.projection_size)
+        sizes = [config.embedding_size] + [config.output_size] * (config.num_layers - 1)
+        self.config = config
+        self.layers = nn.ModuleList(kind(size, config.hidden_size, config.projection_size) for size in sizes)
+        norms = config.num_layers if config.layer_norm else 0
+        self.norms = nn.ModuleList(nn.LayerNorm(config.output_size) for _ in range(norms))
 
     @property
     def cells(self) -> list[Cell]:
         """The layers, the lowest first."""
         return [layer for layer in self.layers if isinstance(layer, Cell)]
 
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the initial weights of all layers."""
+        for cell in self.cells:
+            cell.initialise(generator, self.config.initial_weights)
+
     def initial_state(self, batch_size: int) -> list[State]:
         """Return every layer's state at the beginning of a document."""
         return [cell.initial_state(batch_size) for cell in self.cells]
 
     def forward(
-        self, inputs: Tensor, state: list[State], dtype: torch.dtype, noise: torch.Generator | None
+        self,
+        inputs: Tensor,
+        state: list[State],
+        dtype: torch.dtype,
+        noise: torch.Generator | None,
+        input_weight: Tensor | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Run all layers over time.
 
         Args:
-            inputs: shape (time, batch, embedding_size).
+            inputs: shape (time, batch, features).
             state: every layer's state before the first step.
             dtype: the precision of the matrix products.
             noise: draws the dropout masks; None leaves dropout out.
+            input_weight: what the lowest layer multiplies its inputs with, if not its own.
 
         Returns:
-            The highest layer's hidden states, shape (time, batch, hidden_size), and every layer's last state.
+            The highest layer's output, shape (time, batch, output_size), and every layer's last state.
         """
         after = []
-        for cell, before in zip(self.cells, state, strict=True):
-            outputs, last = scan(cell, inputs, before, dtype)
-            inputs = self._drop(outputs, noise)
+        for index, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
+            weights = cell.weights
+            if index == 0 and input_weight is not None:
+                weights = weights._replace(input=input_weight)
+            weights = weights._replace(recurrent=self._drop_weights(weights.recurrent, noise))
+            outputs, last = scan(cell, inputs, before, dtype, weights)
+            if self.norms:
+                outputs = self.norms[index](outputs.float())
+            outputs = drop(outputs, self.config.dropout, noise)
+            inputs = outputs + inputs if self.config.residual and index > 0 else outputs
             after.append(last)
         return inputs, after
 
-    def _drop(self, outputs: Tensor, noise: torch.Generator | None) -> Tensor:
-        """Drop the same units at every step (variational dropout, Gal & Ghahramani 2016)."""
-        if noise is None or not self.dropout:
-            return outputs
-        kept = torch.empty(outputs.shape[1:]).bernoulli_(1 - self.dropout, generator=noise)
-        return outputs * (kept / (1 - self.dropout)).to(outputs)
+    def _drop_weights(self, weight: Tensor, noise: torch.Generator | None) -> Tensor:
+        """Drop recurrent weights, the same ones at every step of a batch (Merity, Keskar & Socher 2018)."""
+        rate = self.config.recurrent_dropout
+        return weight if noise is None or not rate else weight * _mask(weight.shape, rate, noise).to(weight)
+
+
+def drop(outputs: Tensor, rate: float, noise: torch.Generator | None) -> Tensor:
+    """Drop the same features of a stream at every step (variational dropout, Gal & Ghahramani 2016).
+
+    Args:
+        outputs: shape (time, batch, features).
+        rate: the share that is dropped; what is left is made larger by as much.
+        noise: draws the mask; None drops nothing.
+    """
+    return outputs if noise is None or not rate else outputs * _mask(outputs.shape[1:], rate, noise).to(outputs)
+
+
+def _mask(shape: torch.Size, rate: float, noise: torch.Generator) -> Tensor:
+    return torch.empty(shape).bernoulli_(1 - rate, generator=noise) / (1 - rate)
 
 
 def reset(state: list[State], fresh: Tensor) -> list[State]:

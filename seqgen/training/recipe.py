@@ -57,13 +57,16 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
     )
     seconds = parse_time(budget.time or DEFAULT_TIME)
     size = next(size for size in SIZES if seconds <= size.seconds)
-    tied_size = requested.model.embedding_size if requested.model.tie_weights else None
+    is_tied_to_hidden = requested.model.tie_weights and requested.model.projection_size is None
+    tied_size = requested.model.embedding_size if is_tied_to_hidden else None
     hidden_size = requested.model.hidden_size or tied_size or size.hidden_size
     model = _filled(
         requested.model,
         num_layers=1,
         hidden_size=hidden_size,
-        embedding_size=hidden_size if requested.model.tie_weights else EMBEDDING_SIZE,
+        embedding_size=(requested.model.projection_size or hidden_size)
+        if requested.model.tie_weights
+        else EMBEDDING_SIZE,
     )
     optimization, reasons = _fitting(
         _filled(
