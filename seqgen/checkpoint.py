@@ -131,18 +131,18 @@ def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
         CheckpointError: there is none.
     """
     if checkpoint is None:
-        runs = sorted(list_runs(checkpoints_dir), key=lambda run: _model_file(run).stat().st_mtime)
+        runs = sorted(list_runs(checkpoints_dir), key=lambda run: model_file(run).stat().st_mtime)
         if not runs:
             raise CheckpointError(
                 f"there is no trained model in {checkpoints_dir}; make one: seqgen train --corpus FILE, or "
                 "seqgen train --corpus builtin:python-docs"
             )
-        return _model_file(runs[-1])
+        return model_file(runs[-1])
     for path in (checkpoints_dir / checkpoint, Path(checkpoint)):
         if path.is_file():
             return path
-        if path.is_dir() and _model_file(path).is_file():
-            return _model_file(path)
+        if path.is_dir() and model_file(path).is_file():
+            return model_file(path)
     names = ", ".join(sorted(run.name for run in list_runs(checkpoints_dir))) or "none"
     raise CheckpointError(
         f"there is no checkpoint {checkpoint!r}: no such file, and the runs in {checkpoints_dir} are: {names}"
@@ -153,10 +153,11 @@ def list_runs(checkpoints_dir: Path) -> list[Path]:
     """Return the folders that hold a model."""
     if not checkpoints_dir.is_dir():
         return []
-    return [path for path in checkpoints_dir.iterdir() if path.is_dir() and _model_file(path).is_file()]
+    return [path for path in checkpoints_dir.iterdir() if path.is_dir() and model_file(path).is_file()]
 
 
-def _model_file(run: Path) -> Path:
+def model_file(run: Path) -> Path:
+    """Return the file of a run's best model, or of its newest while there is none."""
     best = run / BEST
     return best if best.is_file() else run / LAST
 

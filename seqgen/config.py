@@ -38,6 +38,7 @@ COUNT = Interval(1)
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
 BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
+INITIAL_WEIGHTS = ("orthogonal", "small")
 SEED = Interval(0, 2**31 - 1)
 DROP = Interval(0, 1, high_open=True)
 FRACTION = Interval(0, 1, low_open=True, high_open=True)
@@ -133,8 +134,9 @@ class Options:
             _check_type(item.name, value, types[item.name])
             if bound is not None and value not in bound:
                 raise UsageError(f"{flag(item.name)} must be {bound}, got {value}")
-            if choices and value not in choices:
-                raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {value!r}")
+            for each in value if isinstance(value, tuple) else (value,):
+                if choices and each not in choices:
+                    raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {each!r}")
 
     def is_open(self, name: str) -> bool:
         """Tell whether the recipe has still to choose this option."""
@@ -195,7 +197,7 @@ class ModelConfig(Options):
     initial_weights: str = option(
         "Recurrent weights begin orthogonal, or all weights of the layers small.",
         "orthogonal",
-        choices=("orthogonal", "small"),
+        choices=INITIAL_WEIGHTS,
     )
     dropout: float = chosen("The share of units dropped between layers and before the output.", metavar="P", bound=DROP)
     embedding_dropout: float = option("The share of the embedding's numbers dropped.", 0.0, metavar="P", bound=DROP)
@@ -301,6 +303,23 @@ class SamplingConfig(Options):
         super().__post_init__()
         if self.stop == "":
             raise UsageError("--stop must not be empty: every text contains the empty one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectionConfig(Options):
+    """Inspection: which untrained networks to look at, and how far back."""
+
+    cell: tuple[str, ...] = option(
+        f"A kind of cell, as it is before training: {', '.join(registry.names('cells'))}. May be given again.",
+        (),
+        metavar="NAME",
+        choices=registry.names("cells"),
+    )
+    num_layers: int = option("Layers of the untrained networks.", 1, metavar="N", bound=COUNT)
+    hidden_size: int = option("Units in each of their layers.", 128, metavar="N", bound=COUNT)
+    initial_weights: str = option("How their weights begin.", "orthogonal", choices=INITIAL_WEIGHTS)
+    length: int = option("How many steps to look back.", 100, metavar="N", bound=COUNT)
+    seed: int = option("Fixes their weights, and what they read.", 1, metavar="N", bound=SEED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ LAYERS = [
     ["config", "files"],
     ["registry", "errors", "process"],
 ]
-HEAVY = ["torch", "music21", "sentencepiece", "symusic", "matplotlib"]
+HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]
 
 
 def imports(path):
@@ -59,7 +59,7 @@ def test_help_imports_nothing_heavy():
 import sys
 from typer.testing import CliRunner
 from seqgen.cli.app import app
-for command in ([], ["train"], ["sample"], ["evaluate"]):
+for command in ([], ["train"], ["sample"], ["evaluate"], ["inspect"]):
     assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
 found = set({HEAVY}) & set(sys.modules)
 assert not found, found

@@ -144,9 +144,8 @@ def test_recurrent_dropout_drops_the_same_weights_at_every_step(make_model, gene
     inputs, state = torch.randn(6, 2, 8, generator=generator), model.initial_state(2)
     dropped, _ = model.stack(inputs, state, torch.float32, torch.Generator().manual_seed(4))
     mask = torch.empty(cell.recurrent_weight.shape).bernoulli_(0.5, generator=torch.Generator().manual_seed(4)) * 2
-    expected, _ = scan(
-        cell, inputs, state[0], torch.float32, cell.weights._replace(recurrent=cell.recurrent_weight * mask)
-    )
+    weights = cell.weights._replace(recurrent=cell.recurrent_weight * mask)
+    expected, _ = scan(cell, inputs, state[0], torch.float32, weights)
     torch.testing.assert_close(dropped, expected)
     plain, _ = model.stack(inputs, state, torch.float32, None)
     torch.testing.assert_close(plain, scan(cell, inputs, state[0], torch.float32)[0])

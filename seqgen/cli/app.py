@@ -1,4 +1,4 @@
-"""The commands: `seqgen train`, `seqgen sample` and `seqgen evaluate`."""
+"""The commands: `seqgen train`, `seqgen sample`, `seqgen evaluate` and `seqgen inspect`."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import typer
 
 from seqgen import __version__, process
 from seqgen.cli.evaluate import evaluate
+from seqgen.cli.inspect import inspect
 from seqgen.cli.reporting import reporting
 from seqgen.cli.sample import sample
 from seqgen.cli.train import train
@@ -19,13 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, evaluate):
+for command in (train, sample, evaluate, inspect):
     app.command()(reporting()(command))
 
 
 def main() -> None:
     """Run the command line."""
-    process.settle()
+    process.settle(is_sampling=sys.argv[1:2] == ["sample"])
     if sys.stdout is None:  # closed before the start
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for as long as the program runs
     for stream in (sys.stdout, sys.stderr):
@@ -46,4 +47,4 @@ def seqgen(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train recurrent language models on text, sample from them, and measure them."""
+    """Train recurrent language models on text, sample from them, measure them, and look inside."""

@@ -74,6 +74,16 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     out.print(table)
 
 
+def show_table(heads: list[str], rows: list[list[str]]) -> None:
+    """Print a table as a result, its numbers to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for index, head in enumerate(heads):
+        table.add_column(Text(visible(head)), justify="right" if index and rows[0][index][:1].isdigit() else "left")
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+
+
 def duration(seconds: float) -> str:
     """Return a duration as 0:38 or 1:02:05."""
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -62,10 +62,10 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
 
 def _type(item: Field[Any], annotated: Any) -> Any:
     """Return the field's type as Typer knows it."""
-    if item.metadata["choices"]:
-        return Literal[item.metadata["choices"]]
     if annotated == tuple[str, ...]:
         return list[str]
+    if item.metadata["choices"]:
+        return Literal[item.metadata["choices"]]
     return Optional[annotated] if item.metadata["chosen"] else annotated  # noqa: UP045  # made at run time
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,9 +68,24 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, corpus: str | None) -
     Raises:
         CorpusError: the corpus cannot be read, or is no longer the one that was trained on.
     """
+    with text_for(checkpoint, corpus) as (part, name, notes):
+        return Evaluation.of(model, part, name), notes
+
+
+@contextmanager
+def text_for(checkpoint: Checkpoint, corpus: str | None) -> Iterator[tuple[Part, str, list[str]]]:
+    """Lend a corpus, encoded for a checkpoint's model, its name, and notes for the user.
+
+    Args:
+        checkpoint: whose level encodes it.
+        corpus: the SOURCE; None for the run's own validation part.
+
+    Raises:
+        CorpusError: the corpus cannot be read, or is no longer the one that was trained on.
+    """
     pieces, name, notes = _own_validation(checkpoint) if corpus is None else _other(checkpoint, corpus)
     with encoded(checkpoint.level, pieces) as part:
-        return Evaluation.of(model, part, name), notes
+        yield part, name, notes
 
 
 def _other(checkpoint: Checkpoint, corpus: str) -> tuple[Iterator[Piece], str, list[str]]:

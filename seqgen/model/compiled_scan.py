@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from seqgen.cells._kernels import HAS_COMPILER
 from seqgen.cells.base import Cell, Kernels, State, Weights
 
+_FEW_ROWS = 4  # so few are multiplied faster as they are, in float32
 _STORED = (torch.float32, torch.bfloat16)  # what the kernels read and write
 
 
@@ -68,10 +69,10 @@ class _Scan(torch.autograd.Function):
         outputs[0] = first_hidden
         recurrent = packed(recurrent_weight, batch)
         project = None if projection is None else packed(projection.to(dtype), batch)
-        arrays = [_array(part) for part in (gates, vectors.flatten(), memory, hidden)]
+        arrays = [as_array(part) for part in (gates, vectors.flatten(), memory, hidden)]
         for step in range(time):
             product = recurrent(outputs[step])
-            kernels.forward(step, arrays[0], _array(product), *arrays[1:])
+            kernels.forward(step, arrays[0], as_array(product), *arrays[1:])
             if project is not None:
                 outputs[step + 1] = project(hidden[step + 1])
         ctx.kernels = kernels
@@ -88,22 +89,22 @@ class _Scan(torch.autograd.Function):
         recurrent = packed(recurrent_weight.t().contiguous(), batch)
         d_outputs, d_memory = d_outputs.contiguous(), d_memory.clone()
         d_others = memory.new_zeros(batch, (len(vectors) - slots) * size)
-        arrays = [_array(part) for part in (gates, vectors.flatten(), memory)]
-        d_arrays = [_array(part) for part in (d_memory, d_others)]
+        arrays = [as_array(part) for part in (gates, vectors.flatten(), memory)]
+        d_arrays = [as_array(part) for part in (d_memory, d_others)]
         product = outputs.new_zeros(batch, outputs.shape[2])
         d_projection = None
         if projection is None:
-            d_above = _array(d_outputs)
+            d_above = as_array(d_outputs)
             for step in reversed(range(time)):
-                ctx.kernels.backward(step, *arrays, d_above[step], _array(product), *d_arrays)
+                ctx.kernels.backward(step, *arrays, d_above[step], as_array(product), *d_arrays)
                 product = recurrent(gates[step, :, first:])
         else:
             project = packed(projection.to(gates).t().contiguous(), batch)
-            nothing = _array(hidden.new_zeros(batch, size))
+            nothing = as_array(hidden.new_zeros(batch, size))
             d_projected = torch.empty_like(d_outputs)
             for step in reversed(range(time)):
                 torch.add(d_outputs[step], product, out=d_projected[step])
-                ctx.kernels.backward(step, *arrays, nothing, _array(project(d_projected[step])), *d_arrays)
+                ctx.kernels.backward(step, *arrays, nothing, as_array(project(d_projected[step])), *d_arrays)
                 product = recurrent(gates[step, :, first:])
             d_projection = (d_projected.flatten(0, 1).t() @ hidden[1:].flatten(0, 1)).to(projection)
         d_gates = gates.flatten(0, 1)
@@ -123,12 +124,14 @@ class _Scan(torch.autograd.Function):
 
 
 def packed(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
-    """Return the product with a weight of shape (out, in), which is laid out for it once: a third faster for few rows.
+    """Return the product with a weight of shape (out, in), which is laid out for it once: up to twice as fast.
 
     Args:
         weight: shape (out, in), on a CPU.
         num_rows: how many rows what is multiplied has.
     """
+    if weight.dtype == torch.float32 and num_rows < _FEW_ROWS:
+        return lambda rows: F.linear(rows, weight)
     try:
         laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, num_rows)
         multiply = torch.ops.mkldnn._linear_pointwise
@@ -137,7 +140,7 @@ def packed(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
     return lambda rows: multiply(rows, laid_out, None, "none", [], "")
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
+def as_array(tensor: Tensor) -> NDArray[Any]:
     """Return the tensor as an array on the same memory, bfloat16 as 16-bit integers."""
     if tensor.dtype == torch.bfloat16:
         return tensor.detach().view(torch.int16).numpy().view(np.uint16)

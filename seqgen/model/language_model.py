@@ -54,9 +54,24 @@ class LanguageModel(nn.Module):
         return self.embedding.device
 
     @property
+    def output_matrix(self) -> Tensor:
+        """What the highest layer's output is multiplied with, shape (vocabulary_size, output_size)."""
+        return self.embedding if self.config.tie_weights else self.output_weight
+
+    @property
     def num_parameters(self) -> int:
         """How many numbers are learned."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def parameters_by_layer(self) -> dict[str, int]:
+        """How many numbers each part learns."""
+        counts = {"embedding": self.embedding.numel()}
+        for number, cell in enumerate(self.stack.cells, start=1):
+            counts[f"layer {number} ({self.config.cell})"] = sum(part.numel() for part in cell.parameters())
+        if self.config.layer_norm:
+            counts["layer norms"] = sum(part.numel() for part in self.stack.norms.parameters())
+        return counts | {"output": self.num_parameters - sum(counts.values())}
 
     def initial_state(self, batch_size: int) -> list[State]:
         """Return the state at the beginning of `batch_size` documents."""
@@ -86,8 +101,7 @@ class LanguageModel(nn.Module):
         else:
             embedded = drop(F.embedding(ids, self.embedding), rate, noise)
             hidden, state = self.stack(embedded, state, dtype, noise)
-        output_weight = self.embedding if self.config.tie_weights else self.output_weight
-        logits = F.linear(hidden.to(dtype), output_weight.to(dtype)).float()
+        logits = F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).float()
         return logits + self.output_bias, state
 
     def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:

@@ -70,12 +70,16 @@ class Stack(nn.Module):
                 weights = weights._replace(input=input_weight)
             weights = weights._replace(recurrent=self._drop_weights(weights.recurrent, noise))
             outputs, last = scan(cell, inputs, before, dtype, weights)
-            if self.norms:
-                outputs = self.norms[index](outputs.float())
-            outputs = drop(outputs, self.config.dropout, noise)
-            inputs = outputs + inputs if self.config.residual and index > 0 else outputs
+            inputs = self.above(index, outputs, inputs, noise)
             after.append(last)
         return inputs, after
+
+    def above(self, index: int, outputs: Tensor, inputs: Tensor, noise: torch.Generator | None) -> Tensor:
+        """Return what the next layer, or the logits, see of the outputs and inputs of the layer of this index."""
+        if self.norms:
+            outputs = self.norms[index](outputs.float())
+        outputs = drop(outputs, self.config.dropout, noise)
+        return outputs + inputs if self.config.residual and index > 0 else outputs
 
     def _drop_weights(self, weight: Tensor, noise: torch.Generator | None) -> Tensor:
         """Drop recurrent weights, the same ones at every step of a batch (Merity, Keskar & Socher 2018)."""

@@ -18,7 +18,9 @@ def probabilities(logits: Tensor, config: SamplingConfig) -> Tensor:
     """
     if config.temperature == 0:
         return torch.zeros_like(logits, dtype=torch.float64).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
-    scaled = (logits.double() - logits.double().amax(-1, keepdim=True)) / config.temperature
+    scaled = logits.double()
+    if config.temperature != 1:
+        scaled = (scaled - scaled.amax(-1, keepdim=True)) / config.temperature
     if config.top_k is not None and config.top_k < scaled.shape[-1]:
         lowest_kept = scaled.topk(config.top_k).values[:, -1:]
         scaled = scaled.masked_fill(scaled < lowest_kept, -torch.inf)

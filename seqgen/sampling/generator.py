@@ -8,8 +8,10 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.config import SamplingConfig
+from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import select
+from seqgen.model.stepper import stepper
 from seqgen.sampling.filters import probabilities
 
 _PRIME_CHUNK = 1024  # tokens of a prime read at once: bounds the memory
@@ -35,6 +37,7 @@ def generate(
     seeds: Sequence[int],
     config: SamplingConfig,
     forbidden: Sequence[int],
+    precision: str = "float32",
 ) -> Iterator[Draw]:
     """Yield draws without end, all streams in one batch.
 
@@ -44,19 +47,20 @@ def generate(
         seeds: one a stream, which alone decides that stream's random numbers.
         config: temperature, top-k and top-p.
         forbidden: ids that are never drawn.
+        precision: of the products, as in `--precision`; it may make them faster.
     """
     logits, state = _read(model, prime)
     state = select(state, torch.zeros(len(seeds), dtype=torch.long, device=model.device))
     logits = logits.expand(len(seeds), -1)
+    step = stepper(model, state, PRECISIONS[resolve_precision(precision, model.device.type)])
+    barred = torch.zeros(model.vocabulary_size)
+    barred[list(forbidden)] = -torch.inf
     for numbers in _uniform_numbers(seeds):
         likelihood = logits.float().log_softmax(-1).cpu()
-        allowed = likelihood.clone()
-        allowed[:, list(forbidden)] = -torch.inf
-        cumulative = probabilities(allowed, config).cumsum(-1)
+        cumulative = probabilities(likelihood + barred, config).cumsum(-1)
         ids = torch.searchsorted(cumulative, (numbers * cumulative[:, -1])[:, None], right=True)[:, 0]
         yield Draw(ids, -likelihood.gather(-1, ids[:, None])[:, 0])
-        following, state = model(ids[None].to(model.device), state)
-        logits = following[0]
+        logits = step(ids)
 
 
 def _read(model: LanguageModel, prime: Sequence[int]) -> tuple[Tensor, list[State]]:

@@ -87,7 +87,7 @@ def sample(
     """
     ids = [level.START, *map(int, level.encode(prime))]
     writers = [_Writer(_decoder_after(level, ids), config.stop) for _ in samples]
-    draws = generate(model, ids, [s.seed for s in samples], config, unseen)
+    draws = generate(model, ids, [s.seed for s in samples], config, unseen, "auto")
     for _, draw in zip(range(config.length), draws, strict=False):
         drawn = zip(samples, writers, draw.ids.tolist(), draw.nats.tolist(), strict=True)
         for index, (written, writer, token, nats) in enumerate(drawn):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
 from seqgen.corpus.plan import Plan
@@ -44,6 +45,7 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     checkpoints_dir = Path(folders.checkpoints_dir)
     refuse_taken(checkpoints_dir, name, overwrite=overwrite)
     resolve_device(requested.machine.device)  # refused before a long reading, not after
+    cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
     plan = Plan.of(requested.corpus)
     store = _prepare(plan, folders, say)
     wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size

@@ -2,7 +2,7 @@
 
 from seqgen import process
 
-process.settle()  # as `seqgen train` does, before torch allocates
+process.settle(is_sampling=False)  # as `seqgen train` does, before torch allocates
 
 from tests.benchmarks import commands, corpus, levels, training  # noqa: E402
 from tests.benchmarks.measure import row  # noqa: E402

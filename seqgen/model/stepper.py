@@ -1,0 +1,105 @@
+"""The model one token at a time, for sampling: many streams at once, nothing computed or laid out twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgen.cells.base import Cell, Kernels, State
+from seqgen.model.compiled_scan import as_array, can_compile, packed
+from seqgen.model.language_model import LanguageModel
+
+_BLOCK = 32  # streams multiplied together: with more, a stream's numbers would depend on how many there are
+_MAX_TABLE = 4096  # tokens for which the lowest layer's input product is kept
+
+Stepper = Callable[[Tensor], Tensor]
+
+
+def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype) -> Stepper:
+    """Return a function from token ids, shape (streams,), to the logits of the next, shape (streams, vocabulary).
+
+    Args:
+        model: the model, whose weights must stay as they are.
+        state: the state from which the streams go on.
+        dtype: the precision of the layers' products where there are compiled steps; it is float32 elsewhere.
+    """
+    if all(can_compile(cell, model.embedding, dtype) for cell in model.stack.cells):
+        return _Compiled(model, state, dtype)
+    return _Plain(model, state)
+
+
+class _Plain:
+    """The model as it is, over sequences of one token."""
+
+    def __init__(self, model: LanguageModel, state: list[State]) -> None:
+        self.model = model
+        self.state = state
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        logits, self.state = self.model(ids[None].to(self.model.device), self.state)
+        following: Tensor = logits[0]
+        return following
+
+
+class _Compiled:
+    """All layers by the cells' kernels."""
+
+    def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype) -> None:
+        self.stack = model.stack
+        self.embedding = model.embedding.to(dtype)
+        self.output = model.output_matrix, model.output_bias
+        self.layers = [
+            _Layer(cell, cell.kernels, before, dtype)
+            for cell, before in zip(model.stack.cells, state, strict=True)
+            if cell.kernels is not None
+        ]
+        has_table = model.vocabulary_size <= _MAX_TABLE
+        self.table = self.layers[0].share(self.embedding) if has_table else None
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        lowest, *others = self.layers
+        if self.table is not None:
+            torch.index_select(self.table, 0, ids, out=lowest.gates[0])
+        else:
+            lowest.gates[0] = lowest.share(self.embedding[ids])
+        outputs = self.stack.above(0, lowest.step(), self.embedding, None)
+        for index, layer in enumerate(others, start=1):
+            layer.gates[0] = layer.share(outputs.to(layer.gates.dtype))
+            outputs = self.stack.above(index, layer.step(), outputs, None)
+        return F.linear(outputs.float(), *self.output)
+
+
+class _Layer:
+    """A cell with its weights laid out for products with few rows, and the state of its streams."""
+
+    def __init__(self, cell: Cell, kernels: Kernels, state: State, dtype: torch.dtype) -> None:
+        num_streams, size, weights = len(state.hidden), cell.hidden_size, cell.weights
+        input_weight = cell.input_slots(weights.input).to(dtype)
+        self.share = _in_blocks(F.pad(input_weight, (0, 0, 0, kernels.slots * size - len(input_weight))), num_streams)
+        self.recurrent = _in_blocks(weights.recurrent.to(dtype), num_streams)
+        self.project = None if weights.projection is None else _in_blocks(weights.projection.to(dtype), num_streams)
+        self.forward = kernels.forward
+        self.outputs: Tensor = state.hidden.to(dtype)
+        self.gates = self.outputs.new_empty(1, num_streams, kernels.slots * size)
+        self.hidden = self.outputs.new_empty(2, num_streams, size)
+        self.memory = cell.memory(state).expand(2, -1, -1).clone()
+        self.arrays: list[Any] = [as_array(part) for part in (cell.vectors().flatten(), self.memory, self.hidden)]
+        self.gates_array = as_array(self.gates)
+
+    def step(self) -> Tensor:
+        """Return the outputs of the next step, shape (streams, output_size); `gates` holds its input products."""
+        self.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
+        self.memory[0] = self.memory[1]
+        hidden: Tensor = self.hidden[1]
+        self.outputs = hidden if self.project is None else self.project(hidden)
+        return self.outputs
+
+
+def _in_blocks(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
+    """Return the product with a weight, a block of rows at a time."""
+    multiply = packed(weight, min(num_rows, _BLOCK))
+    if num_rows <= _BLOCK:
+        return multiply
+    return lambda rows: torch.cat([multiply(block) for block in torch.split(rows, _BLOCK)])
