@@ -245,7 +245,7 @@ def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folde
     lines = [json.loads(line) for line in (trainer.run.folder / "metrics.jsonl").read_text().splitlines()]
     assert set(lines[0]) == {
         "step", "epoch", "tokens", "seconds", "train_nats", "valid_nats", "learning_rate", "gradient_norm",
-        "tokens_per_second",
+        "clipped_share", "tokens_per_second",
     }  # fmt: skip
     steps = [line["step"] for line in lines]
     assert steps == sorted(steps)

@@ -110,6 +110,13 @@ def described(trainer: "Trainer") -> str:
     )
 
 
+def _gradient(report: "Report") -> str:
+    """Return what is to be told of the gradient."""
+    if report.gradient_norm is None or report.clipped_share is None:
+        return ""
+    return f"norm {report.gradient_norm:.2f}, clipped in {report.clipped_share:.0%} of the steps"
+
+
 class TrainingDisplay:
     """What a training looks like while it goes on; use it as a context manager.
 
@@ -124,7 +131,7 @@ class TrainingDisplay:
         self.is_live = console.is_terminal and not console.is_dumb_terminal and not is_quiet
         self._is_quiet = is_quiet
         self._is_verbose = is_verbose
-        self._sample = ""
+        self._sample = self._gradient = ""
         self._speed = self._train_nats = 0.0
         self._shown_at = -math.inf
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -158,6 +165,7 @@ class TrainingDisplay:
                 report.train_nats is not None and f"train {loss(report.train_nats, store.train)}",
                 report.valid_nats is not None and f"valid {loss(report.valid_nats, store.valid)}",
                 report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
+                self._is_verbose and f"gradient {_gradient(report)}",
                 f"{duration(self.trainer.seconds_left)} left",
             ]
             note("  ".join(part for part in parts if part))
@@ -174,9 +182,11 @@ class TrainingDisplay:
         )
         losses = Table.grid(padding=(0, 2))
         losses.add_row("train", loss(self._train_nats, store.train))
+        self._gradient = _gradient(report) or self._gradient
         if figures.valid_nats is not None and figures.best_valid_nats is not None:
             losses.add_row("valid", loss(figures.valid_nats, store.valid))
             losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
+        losses.add_row("gradient", self._gradient)
         sample = [Text("a sample:", style="dim"), Text(self._sample)] if self._sample else []
         title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
         return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)

@@ -86,10 +86,11 @@ def _list_runs(*, as_json: bool) -> None:
     if as_json:
         display.write_result("".join(json.dumps(run) + "\n" for run in described))
         return
-    if described:
+    readable = [_row(run) for run in described if "error" not in run]
+    if readable:
         display.show_table(
             ["run", "level", "cell", "size", "nats per token", "steps", "age"],
-            [_row(run) for run in described if "error" not in run],
+            readable,
         )
     for run in described:
         if "error" in run:

@@ -90,7 +90,9 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     state = model.initial_state(ids.shape[1])
     states = []
     for step_ids in ids[:-1]:
-        states.append([part.requires_grad_() for layer in state for part in layer])
+        # Copies, so that what a layer hands on in time is not what it hands to the layer above.
+        state = [type(layer)(*(part.clone().requires_grad_() for part in layer)) for layer in state]
+        states.append([part for layer in state for part in layer])
         logits, state = model(step_ids[None], state, torch.float64)
     loss = F.cross_entropy(logits[0], ids[-1], reduction="sum")  # a stream's gradient does not depend on the others
     gradients = torch.autograd.grad(loss, [part for parts in states for part in parts])

@@ -101,7 +101,7 @@ class LanguageModel(nn.Module):
         else:
             embedded = drop(F.embedding(ids, self.embedding), rate, noise)
             hidden, state = self.stack(embedded, state, dtype, noise)
-        logits = F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).float()
+        logits = F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).to(self.output_bias)
         return logits + self.output_bias, state
 
     def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:

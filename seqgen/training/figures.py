@@ -9,8 +9,9 @@ from typing import Any
 class Report:
     """One line of the log.
 
-    `train_nats` and `gradient_norm` are means over the steps since the line before, `tokens_per_second` is their
-    speed; all three are None where there was no step in between.
+    `train_nats` and `gradient_norm` are means over the steps since the line before, `clipped_share` is the share of
+    them whose gradient was scaled down, `tokens_per_second` is their speed; all four are None where there was no step
+    in between.
     """
 
     step: int
@@ -21,6 +22,7 @@ class Report:
     valid_nats: float | None
     learning_rate: float
     gradient_norm: float | None
+    clipped_share: float | None
     tokens_per_second: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -51,13 +53,15 @@ class Recent:
     tokens: int = 0
     steps: int = 0
     gradient_norm: float = 0.0
+    clipped: int = 0
     seconds: float = 0.0  # in steps alone
     reported_at: float = field(default_factory=time.perf_counter)
 
-    def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float) -> None:
+    def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float, *, is_clipped: bool) -> None:
         """Add one step."""
         self.nats += nats
         self.tokens += tokens
         self.steps += 1
         self.gradient_norm += gradient_norm
+        self.clipped += is_clipped
         self.seconds += seconds

@@ -162,7 +162,8 @@ class Trainer:
         tokens = int((batch.targets != PADDING).sum())
         self.figures.step += 1
         self.figures.tokens += tokens
-        self._recent.count(nats * tokens, tokens, gradient_norm, time.perf_counter() - begun)
+        is_clipped = gradient_norm > self.config.optimization.clip
+        self._recent.count(nats * tokens, tokens, gradient_norm, time.perf_counter() - begun, is_clipped=is_clipped)
 
     def _checked(self, value: float) -> float:
         """Return a loss or gradient norm, before the optimizer has used it."""
@@ -195,6 +196,7 @@ class Trainer:
             valid_nats=valid_nats,
             learning_rate=self.learning_rate,
             gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
+            clipped_share=recent.clipped / recent.steps if recent.steps else None,
             tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
         )
         self.run.log(report.to_json())

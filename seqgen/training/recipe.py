@@ -16,6 +16,7 @@ from seqgen.corpus.batches import PADDING, Batches
 from seqgen.corpus.store import Store
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.memory import refuse_too_large
 
 Group = TypeVar("Group", bound=Options)
 
@@ -81,6 +82,7 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
     if optimization.is_open("learning_rate"):
         share = min(1.0, batches.steps_per_epoch / GENTLE_STEPS)
         optimization = replace(optimization, learning_rate=float(f"{size.learning_rate * math.sqrt(share):.2g}"))
+    refuse_too_large(model, optimization, machine, store.level.vocabulary_size)
     if model.is_open("dropout"):
         if budget.time is not None:
             steps = seconds / _step_seconds(model, batches, machine, store)

@@ -1,0 +1,59 @@
+"""How much memory training takes, before any of it is taken."""
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig
+from seqgen.errors import TrainingError
+from seqgen.model.hardware import PRECISIONS
+from seqgen.model.language_model import LanguageModel
+
+_NUMBERS_PER_WEIGHT = 4  # the weight, its gradient and two moments, in float32
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def training_bytes(
+    model: ModelConfig, optimization: OptimizationConfig, machine: MachineConfig, vocabulary_size: int
+) -> int:
+    """Return what training needs at least: the weights and all about them, and what the backward pass looks up."""
+    with torch.device("meta"):  # shapes alone
+        network = LanguageModel(replace(model, dropout=0.0), vocabulary_size)
+    stored = PRECISIONS[machine.precision].itemsize
+    places = optimization.batch_size * optimization.sequence_length
+    by_layer = [len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in network.stack.cells]
+    logits = 2 * vocabulary_size * 4  # and their gradient
+    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + places * (sum(by_layer) + logits)
+
+
+def refuse_too_large(
+    model: ModelConfig, optimization: OptimizationConfig, machine: MachineConfig, vocabulary_size: int
+) -> None:
+    """Refuse sizes that cannot fit.
+
+    Raises:
+        TrainingError: training needs more memory than the machine, or its GPU, has in all.
+    """
+    needed, there = training_bytes(model, optimization, machine, vocabulary_size), total_memory(machine.device)
+    if there is not None and needed > there:
+        raise TrainingError(
+            f"training this network takes at least {needed / 1e9:,.1f} GB of memory, and there are {there / 1e9:,.1f} "
+            f"GB: lower --hidden-size (it is {model.hidden_size}), --num-layers ({model.num_layers}), --batch-size "
+            f"({optimization.batch_size}) or --sequence-length ({optimization.sequence_length})"
+        )
+
+
+def total_memory(device: str) -> int | None:
+    """Return the bytes of memory that a device has, or that this process may use of it; None if that cannot be told."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[1]
+    limits = []
+    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # "max" is no number
+            limits.append(int(Path(path).read_text(encoding="ascii")))
+    return min(limits, default=None)

@@ -1,0 +1,132 @@
+"""How far back gradients reach, against finite differences and a network whose gradients are known."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from seqgen import registry
+from seqgen.config import InspectionConfig
+from seqgen.errors import CorpusError
+from seqgen.evaluation.gradient_flow import GradientFlow, gradient_norms
+
+
+@pytest.mark.parametrize("name", registry.names("cells"))
+def test_norms_agree_with_finite_differences(make_model, generator, name):
+    model = make_model(7, cell=name, num_layers=2, hidden_size=4)
+    ids = torch.randint(7, (6, 1), generator=generator)
+    norms = gradient_norms(model, ids)
+    assert len(norms) == 5
+    double = model.double()
+    for steps_back in (1, 3, 5):
+        with torch.no_grad():
+            first, rest = ids[: 5 - steps_back], ids[5 - steps_back : -1]
+            state = double.initial_state(1)
+            if len(first):
+                _, state = double(first, state, torch.float64)
+            squares = 0.0
+            for layer, parts in enumerate(state):
+                for field, part in parts._asdict().items():
+                    for unit in range(part.shape[1]):
+                        losses = []
+                        for change in (-1e-4, 1e-4):
+                            moved = part.clone()
+                            moved[0, unit] += change
+                            begin = [*state[:layer], parts._replace(**{field: moved}), *state[layer + 1 :]]
+                            logits, _ = double(rest, begin, torch.float64)
+                            losses.append(F.cross_entropy(logits[-1], ids[-1]).item())
+                        squares += ((losses[1] - losses[0]) / 2e-4) ** 2
+        assert norms[steps_back - 1] == pytest.approx(squares**0.5, rel=1e-5)
+
+
+def test_an_lstm_that_forgets_nothing_keeps_its_gradient(make_model, generator):
+    """With open forget gates and no other way, the cell state's gradient is the same at every step."""
+    model = make_model(7, hidden_size=4)
+    (cell,) = model.stack.cells
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        cell.bias[4:8] = 60.0
+    norms = gradient_norms(model, torch.randint(7, (30, 3), generator=generator))
+    assert norms == pytest.approx([norms[0]] * 29, rel=1e-9)
+    assert norms[0] > 0
+
+
+def test_the_model_is_not_changed(make_model, generator):
+    model = make_model(7)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    gradient_norms(model, torch.randint(7, (5, 2), generator=generator))
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_run_is_looked_at_over_stretches_inside_documents(make_part, make_model, monkeypatch):
+    part = make_part("abcdefgh" * 5, "hgfedcba", "x")
+    seen = []
+    monkeypatch.setattr("seqgen.evaluation.gradient_flow.gradient_norms", lambda model, ids: seen.append(ids) or [1.0])
+    GradientFlow.of_run("run", make_model(300), part, 9)
+    (ids,) = seen
+    assert ids.shape == (10, 32)
+    whole = part.ids[part.offsets[0] : part.offsets[1]]
+    stretches = {tuple(whole[begin : begin + 10]) for begin in range(len(whole) - 9)}
+    stretches |= {tuple(part.ids[part.offsets[1] : part.offsets[2]])}
+    assert {tuple(column) for column in ids.T.tolist()} <= stretches
+    with pytest.raises(CorpusError, match="no document has 50 tokens to look back on: --length 41 fits"):
+        GradientFlow.of_run("run", make_model(300), part, 50)
+
+
+def test_parameters_of_all_parts_add_up(make_model):
+    model = make_model(11, num_layers=2, layer_norm=True)
+    parts = model.parameters_by_layer
+    assert list(parts) == ["embedding", "layer 1 (lstm)", "layer 2 (lstm)", "layer norms", "output"]
+    assert parts["layer 1 (lstm)"] == 4 * 16 * (8 + 16 + 1)
+    assert parts["output"] == 11 * 17
+    assert sum(parts.values()) == model.num_parameters
+
+
+def test_an_untrained_network_has_the_sizes_that_were_asked_for():
+    flow = GradientFlow.untrained("gru", InspectionConfig(num_layers=2, hidden_size=8, length=12))
+    assert len(flow.norms) == 12
+    assert flow.parameters["layer 2 (gru)"] == 3 * 8 * (8 + 8 + 1) + 8
+
+
+def test_inspect_lists_runs_and_compares_networks(trained, tmp_path):
+    listed = trained.cli("inspect", "--json")
+    (run,) = map(json.loads, listed.stdout.splitlines())
+    assert (run["name"], run["level"], run["cell"], run["size"]) == ("rhyme", "character", "lstm", "1x48")
+    assert run["best_valid_nats"] > 0
+    table = trained.cli("inspect").stdout.splitlines()
+    assert table[0].split() == ["run", "level", "cell", "size", "nats", "per", "token", "steps", "age"]
+    assert table[1].split()[:4] == ["rhyme", "character", "lstm", "1x48"]
+    picture = tmp_path / "flow.png"
+    shown = trained.cli("inspect", "--checkpoint", "rhyme", "--cell", "rnn", "--length", "20", "--output", str(picture))
+    assert shown.returncode == 0, shown.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = shown.stdout[shown.stdout.index("steps back") :].splitlines()
+    assert [row.split()[0] for row in rows if row[:1].isdigit()] == ["1", "2", "5", "10", "20"]
+
+
+def test_inspect_names_a_damaged_run_and_goes_on(cli, tmp_path):
+    run = tmp_path / "checkpoints" / "torn"
+    run.mkdir(parents=True)
+    (run / "best.safetensors").write_bytes(b"no")
+    done = cli("inspect")
+    assert done.returncode == 0
+    assert "torn" in done.stderr
+    assert "damaged" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--cell", "quantum"), "--cell must be one of"),
+        (("--checkpoint", "nobody"), "there is no checkpoint 'nobody'"),
+        (("--cell", "rnn", "--length", "0"), "--length must be at least 1"),
+    ],
+)
+def test_inspect_refuses_with_a_sentence(cli, arguments, sentence):
+    done = cli("inspect", *arguments)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

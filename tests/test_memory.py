@@ -1,0 +1,45 @@
+"""The estimate of memory, against what is really allocated."""
+
+import pytest
+import torch
+
+from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig
+from seqgen.errors import TrainingError
+from seqgen.model import memory
+from seqgen.model.language_model import LanguageModel
+
+MACHINE = MachineConfig(device="cpu", precision="float32")
+OPTIMIZATION = OptimizationConfig(batch_size=16, sequence_length=32)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_layers": 3}, {"cell": "gru"}, {"projection_size": 16}, {"cell": "rnn"}])
+def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(options):
+    config = ModelConfig(**{"num_layers": 1, "hidden_size": 64, "embedding_size": 32, "dropout": 0.0} | options)
+    model = LanguageModel(config, 50)
+    model.initialise(torch.Generator().manual_seed(1), torch.ones(50))
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.nbytes) or tensor, lambda t: t):
+        ids = torch.randint(50, (32, 16))
+        logits, _ = model(ids, model.initial_state(16))
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
+    weights = sum(parameter.nbytes for parameter in model.parameters())
+    activations = memory.training_bytes(config, OPTIMIZATION, MACHINE, 50) - 4 * weights
+    assert activations > 0
+    assert model.num_parameters * 16 == 4 * weights
+    if config.cell == "lstm" and config.projection_size is None:  # oneDNN's LSTM shows what it keeps
+        assert activations <= 2 * sum(kept)
+
+
+def test_sizes_that_cannot_fit_are_refused_before_they_are_allocated():
+    config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
+    with pytest.raises(TrainingError, match=r"at least 64,0\d\d\.\d GB.*lower --hidden-size \(it is 1000000\)"):
+        memory.refuse_too_large(config, OPTIMIZATION, MACHINE, 100)
+
+
+def test_a_limit_of_the_control_group_counts(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    limit.write_text("1000000\n", encoding="ascii")
+    monkeypatch.setattr(memory, "_CGROUP_LIMITS", (str(limit), str(tmp_path / "missing")))
+    assert memory.total_memory("cpu") == 1_000_000
+    limit.write_text("max\n", encoding="ascii")
+    assert memory.total_memory("cpu") > 1_000_000
