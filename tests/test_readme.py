@@ -51,6 +51,6 @@ def test_the_python_of_the_readme_runs(folder, monkeypatch, capsys):
 
 def test_every_option_has_its_place_in_the_table_of_options(cli):
     table = README[README.index("| To ") :]
-    for command in ("train", "sample", "evaluate"):
+    for command in ("train", "sample", "evaluate", "inspect"):
         for option in set(re.findall(r"--[a-z-]+", cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
             assert f"`{option}" in table, (command, option)

@@ -97,7 +97,7 @@ class LanguageModel(nn.Module):
         """
         rate = self.config.embedding_dropout if noise is not None else 0.0
         if self.vocabulary_size + _ALIGNMENT <= self.config.embedding_size and not rate:
-            hidden, state = self.stack(self._one_hot(ids, dtype), state, dtype, noise, self._folded())
+            hidden, state = self.stack(self._one_hot(ids, dtype), state, dtype, noise, self._folded(dtype))
         else:
             embedded = drop(F.embedding(ids, self.embedding), rate, noise)
             hidden, state = self.stack(embedded, state, dtype, noise)
@@ -108,11 +108,11 @@ class LanguageModel(nn.Module):
         size = -(-self.vocabulary_size // _ALIGNMENT) * _ALIGNMENT
         return torch.zeros(*ids.shape, size, dtype=dtype, device=ids.device).scatter_(2, ids[..., None], 1)
 
-    def _folded(self) -> Tensor:
+    def _folded(self, dtype: torch.dtype) -> Tensor:
         """Return the product of the lowest layer's input weight and the embedding.
 
         With fewer tokens than numbers in an embedding, one product for each token of the vocabulary takes the place of
         one for each token of the text.
         """
-        folded = self.stack.cells[0].input_weight @ self.embedding.t()
+        folded = F.linear(self.stack.cells[0].input_weight.to(dtype), self.embedding.to(dtype))
         return F.pad(folded, (0, -self.vocabulary_size % _ALIGNMENT))

@@ -47,7 +47,8 @@ class _Compiled:
     """All layers by the cells' kernels."""
 
     def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype) -> None:
-        self.stack = model.stack
+        has_more = model.config.residual or model.config.layer_norm
+        self.above = model.stack.above if has_more else lambda _, outputs, *__: outputs
         self.embedding = model.embedding.to(dtype)
         self.output = model.output_matrix, model.output_bias
         self.layers = [
@@ -64,10 +65,10 @@ class _Compiled:
             torch.index_select(self.table, 0, ids, out=lowest.gates[0])
         else:
             lowest.gates[0] = lowest.share(self.embedding[ids])
-        outputs = self.stack.above(0, lowest.step(), self.embedding, None)
+        outputs = self.above(0, lowest.step(), self.embedding, None)
         for index, layer in enumerate(others, start=1):
             layer.gates[0] = layer.share(outputs.to(layer.gates.dtype))
-            outputs = self.stack.above(index, layer.step(), outputs, None)
+            outputs = self.above(index, layer.step(), outputs, None)
         return F.linear(outputs.float(), *self.output)
 
 

@@ -56,11 +56,11 @@ def generate(
     barred = torch.zeros(model.vocabulary_size)
     barred[list(forbidden)] = -torch.inf
     for numbers in _uniform_numbers(seeds):
-        likelihood = logits.float().log_softmax(-1).cpu()
+        likelihood = logits.log_softmax(-1).cpu()
         cumulative = probabilities(likelihood + barred, config).cumsum(-1)
-        ids = torch.searchsorted(cumulative, (numbers * cumulative[:, -1])[:, None], right=True)[:, 0]
-        yield Draw(ids, -likelihood.gather(-1, ids[:, None])[:, 0])
-        logits = step(ids)
+        ids = torch.searchsorted(cumulative, numbers * cumulative[:, -1:], right=True)
+        yield Draw(ids[:, 0], -likelihood.gather(-1, ids)[:, 0])
+        logits = step(ids[:, 0])
 
 
 def _read(model: LanguageModel, prime: Sequence[int]) -> tuple[Tensor, list[State]]:
@@ -73,8 +73,8 @@ def _read(model: LanguageModel, prime: Sequence[int]) -> tuple[Tensor, list[Stat
 
 
 def _uniform_numbers(seeds: Sequence[int]) -> Iterator[Tensor]:
-    """Yield float64 numbers in [0, 1), shape (streams,); a stream's do not depend on the other streams."""
+    """Yield float64 numbers in [0, 1), shape (streams, 1); a stream's do not depend on the other streams."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     while True:
         ahead = [torch.rand(_NUMBERS_AHEAD, generator=generator, dtype=torch.float64) for generator in generators]
-        yield from torch.stack(ahead, dim=1)
+        yield from torch.stack(ahead, dim=1)[..., None]

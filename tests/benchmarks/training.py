@@ -1,5 +1,13 @@
-"""A training step with all that `seqgen train` does, against `nn.LSTM` in float32 in a plain loop."""
+"""A training step with all that `seqgen train` does, against `nn.LSTM` in float32 in a plain loop, and cell by cell.
 
+The reference runs in a process of its own, which nothing of ours has settled: what is done for allocation and threads
+would make it faster, too.
+"""
+
+import os
+import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,23 +17,37 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, ModelConfig, OptimizationConfig, TrainConfig
+from seqgen import process, registry
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelConfig,
+    OptimizationConfig,
+    TrainConfig,
+)
+from seqgen.model.language_model import LanguageModel
 from seqgen.training import session
+from seqgen.training.loop import Trainer
 from tests.benchmarks.measure import row, seconds
 
-BATCH_SIZE, SEQUENCE_LENGTH, STEPS = 64, 128, 10
+BATCH_SIZE, SEQUENCE_LENGTH, STEPS, VOCABULARY = 64, 128, 10, 121
+PAIRS = 5
+PRODUCT = 2048  # the side of the square matrices whose product bounds the speed
+KINDS = [*((name, None) for name in registry.names("cells")), ("lstm", 256), ("peephole-lstm", 256)]
 
 
 class Reference:
     """What every tutorial does."""
 
-    def __init__(self, hidden_size: int, num_layers: int, vocabulary_size: int) -> None:
-        self.embedding = nn.Embedding(vocabulary_size, hidden_size)
+    def __init__(self, hidden_size: int, num_layers: int) -> None:
+        self.embedding = nn.Embedding(VOCABULARY, hidden_size)
         self.lstm = nn.LSTM(hidden_size, hidden_size, num_layers)
-        self.output = nn.Linear(hidden_size, vocabulary_size)
+        self.output = nn.Linear(hidden_size, VOCABULARY)
         self.parameters = [p for m in (self.embedding, self.lstm, self.output) for p in m.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters)
-        self.tokens = torch.randint(vocabulary_size, (SEQUENCE_LENGTH + 1, BATCH_SIZE))
+        self.tokens = torch.randint(VOCABULARY, (SEQUENCE_LENGTH + 1, BATCH_SIZE))
 
     def steps(self) -> None:
         state = None
@@ -38,32 +60,103 @@ class Reference:
             self.optimizer.zero_grad()
 
 
-def our_speeds(hidden_size: int, num_layers: int, folder: Path) -> Iterator[float]:
-    """Yield the tokens per second that the training itself reports."""
+def trainer(folder: Path, hidden_size: int, **options: object) -> Trainer:
+    """Return a training of the built-in corpus, with an embedding as large as the hidden state."""
+    model = {"num_layers": 1, "hidden_size": hidden_size, "embedding_size": hidden_size, "dropout": 0.0} | options
     requested = TrainConfig(
         corpus=CorpusConfig(corpus=("builtin:python-docs",)),
-        model=ModelConfig(num_layers=num_layers, hidden_size=hidden_size, embedding_size=hidden_size, dropout=0.0),
+        model=ModelConfig(**model),
         optimization=OptimizationConfig(batch_size=BATCH_SIZE, sequence_length=SEQUENCE_LENGTH),
         budget=BudgetConfig(steps=10**6),
+        machine=MachineConfig(device="cpu"),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder), data_dir=str(folder))
-    trainer = session.start(requested, None, folders, lambda *_, **__: None, overwrite=False)
+    return session.start(requested, None, folders, lambda *_, **__: None, overwrite=False)
+
+
+def speeds(trainer: Trainer) -> Iterator[float]:
+    """Yield the tokens per second that the training itself reports."""
     for report in trainer.train(lambda: False):
-        yield report.tokens_per_second
+        if report.tokens_per_second is not None:
+            yield report.tokens_per_second
+
+
+def bound(model: LanguageModel, peak: float) -> float:
+    """Return the tokens per second at which matrix products alone would go, forward and backward."""
+    weights = sum(p.numel() for name, p in model.named_parameters() if p.ndim == 2 and name != "embedding")
+    return peak / (6 * weights)
+
+
+def peak_speed() -> float:
+    """Return the operations per second of a square matrix product in bfloat16."""
+    a, b = torch.randn(2, PRODUCT, PRODUCT).bfloat16()
+    torch.mm(a, b)
+    return 2 * PRODUCT**3 / min(seconds(lambda: torch.mm(a, b)) for _ in range(20))
 
 
 def main() -> None:
-    tokens = STEPS * BATCH_SIZE * SEQUENCE_LENGTH
+    peak = peak_speed()
+    row(f"product of two {PRODUCT} x {PRODUCT} in bfloat16", f"{peak / 1e9:,.0f} GFLOP/s", "")
     with tempfile.TemporaryDirectory() as name:
-        for hidden_size, num_layers in ((512, 1), (512, 2)):
-            speeds = our_speeds(hidden_size, num_layers, Path(name))
-            reference = Reference(hidden_size, num_layers, 121)
-            next(speeds)
-            reference.steps()
-            pairs = [(next(speeds), tokens / seconds(reference.steps)) for _ in range(5)]
+        for num_layers in (1, 2):
+            pairs = [(in_own_process("ours", num_layers), in_own_process("reference", num_layers)) for _ in range(3)]
+            ours, memory = (median(mine[index] for mine, _ in pairs) for index in (0, 1))
+            theirs, their_memory = (median(reference[index] for _, reference in pairs) for index in (0, 1))
             row(
-                f"train lstm {num_layers}x{hidden_size}, batch {BATCH_SIZE} x {SEQUENCE_LENGTH}",
-                f"{median(ours for ours, _ in pairs):,.0f} tokens/s",
-                f"nn.LSTM float32: {median(theirs for _, theirs in pairs):,.0f} tokens/s",
+                f"train lstm {num_layers}x512, batch {BATCH_SIZE} x {SEQUENCE_LENGTH}",
+                f"{ours:,.0f} tokens/s",
+                f"nn.LSTM float32: {theirs:,.0f} tokens/s",
+                median(mine[0] / reference[0] for mine, reference in pairs),
+            )
+            model = trainer(Path(name), 512, num_layers=num_layers).model
+            row("  of the bound by its matrix products", f"{ours / bound(model, peak):.0%}", "")
+            row("  memory of the process", f"{memory / 1e6:,.0f} MB", f"{their_memory / 1e6:,.0f} MB")
+        plain = speeds(trainer(Path(name), 512))
+        next(plain)
+        for cell, projection_size in KINDS:
+            other = trainer(Path(name), 512, cell=cell, projection_size=projection_size)
+            pace = speeds(other)
+            next(pace)
+            pairs = [(next(pace), next(plain)) for _ in range(PAIRS)]
+            mine = median(ours for ours, _ in pairs)
+            kind = cell if projection_size is None else f"{cell}, projection {projection_size}"
+            row(
+                f"train {kind} 1x512",
+                f"{mine:,.0f} tokens/s",
+                f"our lstm: {median(theirs for _, theirs in pairs):,.0f} tokens/s",
                 median(ours / theirs for ours, theirs in pairs),
             )
+            row("  of the bound by its matrix products", f"{mine / bound(other.model, peak):.0%}", "")
+
+
+def in_own_process(what: str, num_layers: int) -> list[float]:
+    """Return what `python -m tests.benchmarks.training` prints: tokens a second, and the largest memory in bytes."""
+    command = [sys.executable, "-m", "tests.benchmarks.training", what, str(num_layers)]
+    without = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    done = subprocess.run(command, env=without, capture_output=True, text=True, check=True)
+    return [float(number) for number in done.stdout.split()]
+
+
+def measure_ours(num_layers: int) -> float:
+    """Return the median speed of some seconds of training, the first left out."""
+    with tempfile.TemporaryDirectory() as name:
+        pace = speeds(trainer(Path(name), 512, num_layers=num_layers))
+        next(pace)
+        return median(next(pace) for _ in range(5))
+
+
+def measure_reference(num_layers: int) -> float:
+    """Return the median speed of a plain loop, the first steps left out."""
+    reference = Reference(512, num_layers)
+    reference.steps()
+    return STEPS * BATCH_SIZE * SEQUENCE_LENGTH / median(seconds(reference.steps) for _ in range(3))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "ours":  # with what `seqgen train` settles for its process
+        process.settle(is_sampling=False)
+        print(measure_ours(int(sys.argv[2])))
+    else:
+        print(measure_reference(int(sys.argv[2])))
+    status = Path("/proc/self/status").read_text(encoding="ascii")  # getrusage would tell the parent's, too
+    print(1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]))

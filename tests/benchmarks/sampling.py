@@ -1,0 +1,78 @@
+"""Tokens a second, against `nn.LSTM` in float32 step by step; each in a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from statistics import median
+
+import torch
+from torch import nn
+
+from seqgen import process
+from seqgen.config import ModelConfig, SamplingConfig
+from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.generator import generate
+from tests.benchmarks.measure import row
+
+VOCABULARY, PAIRS = 121, 5
+
+
+def ours(model: LanguageModel, num_streams: int, steps: int) -> float:
+    """Return tokens a second of the generator."""
+    draws = generate(model, [0], range(num_streams), SamplingConfig(), [], "auto")
+    for _ in range(20):
+        next(draws)
+    begun = time.perf_counter()
+    for _ in range(steps):
+        next(draws)
+    return num_streams * steps / (time.perf_counter() - begun)
+
+
+@torch.inference_mode()
+def reference(num_layers: int, num_streams: int, steps: int) -> float:
+    """Return tokens a second of what every tutorial does."""
+    embedding, lstm, output = nn.Embedding(VOCABULARY, 512), nn.LSTM(512, 512, num_layers), nn.Linear(512, VOCABULARY)
+    ids, state, begun = torch.zeros(1, num_streams, dtype=torch.long), None, 0.0
+    for step in range(steps + 20):
+        if step == 20:
+            begun = time.perf_counter()
+        hidden, state = lstm(embedding(ids), state)
+        ids = torch.multinomial(output(hidden[0]).softmax(-1), 1).t()
+    return num_streams * steps / (time.perf_counter() - begun)
+
+
+def measure_ours(num_layers: int, num_streams: int, steps: int) -> float:
+    config = ModelConfig(num_layers=num_layers, hidden_size=512, embedding_size=512, dropout=0.0)
+    model = LanguageModel(config, VOCABULARY).eval()
+    model.initialise(torch.Generator().manual_seed(1), torch.ones(VOCABULARY))
+    return median(ours(model, num_streams, steps) for _ in range(PAIRS))
+
+
+def in_own_process(*arguments: object) -> float:
+    """Return what `python -m tests.benchmarks.sampling` prints: tokens a second."""
+    without = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    command = [sys.executable, "-m", "tests.benchmarks.sampling", *map(str, arguments)]
+    return float(subprocess.run(command, env=without, capture_output=True, text=True, check=True).stdout)
+
+
+def main() -> None:
+    for num_layers in (1, 2):
+        for num_streams, steps in ((1, 400), (256, 40)):
+            size = num_layers, num_streams, steps
+            pairs = [(in_own_process("ours", *size), in_own_process("reference", *size)) for _ in range(3)]
+            row(
+                f"sample {num_streams} from lstm {num_layers}x512",
+                f"{median(mine for mine, _ in pairs):,.0f} tokens/s",
+                f"nn.LSTM float32: {median(theirs for _, theirs in pairs):,.0f} tokens/s",
+                median(mine / theirs for mine, theirs in pairs),
+            )
+
+
+if __name__ == "__main__":
+    what, *size = sys.argv[1:]
+    if what == "ours":  # with what `seqgen sample` settles for its process
+        process.settle(is_sampling=True)
+        print(measure_ours(*map(int, size)))
+    else:
+        print(median(reference(*map(int, size)) for _ in range(PAIRS)))
