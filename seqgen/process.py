@@ -21,8 +21,8 @@ def settle(*, is_sampling: bool) -> None:
     # 47 with 1,000; on an idle machine the same counts gave 88,000, 84,000 and 61,000 tokens/s. Sampling one stream
     # from it, 20,000 and 5,000 gave 7,600 and 3,800 tokens/s.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000" if is_sampling else "5000")
-    if "OMP_NUM_THREADS" in os.environ:  # torch's threads; the compiled kernels have their own
-        os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
+    if (num_threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():  # torch's; the kernels have their own
+        os.environ.setdefault("NUMBA_NUM_THREADS", num_threads)
     _keep_freed_memory()
 
 

@@ -2,14 +2,16 @@
 
 import math
 
+import numba
 import pytest
 import torch
 from torch import nn
 
 from seqgen import registry
-from seqgen.cells import cell_class
+from seqgen.cells import _kernels, cell_class
 from seqgen.cells.lstm import FORGET_BIAS
 from seqgen.errors import UsageError
+from seqgen.model import compiled_scan as compiled_scan_module
 from seqgen.model.compiled_scan import can_compile, compiled_scan, packed
 from seqgen.model.scan import scan, step_by_step
 
@@ -243,6 +245,27 @@ def test_a_state_that_is_not_a_number_stays_one(name, generator):
     outputs, _ = scan(cell, inputs, cell.initial_state(2), torch.float32)
     assert outputs[:, 0].isfinite().all()
     assert outputs[2, 1].isnan().all()
+
+
+def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
+    def njit(*, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function")
+        return real(**options)
+
+    real = numba.njit
+    monkeypatch.setattr(numba, "njit", njit)
+    assert _kernels.inlined(lambda x: x + 1)(1) == 2
+
+
+def test_without_a_compiler_the_equations_are_taken(monkeypatch, generator):
+    monkeypatch.setattr(compiled_scan_module, "HAS_COMPILER", False)
+    cell = make("peephole-lstm", generator)
+    inputs = torch.randn(4, 2, INPUT, generator=generator)
+    assert not can_compile(cell, inputs, torch.float32)
+    outputs, _ = scan(cell, inputs, cell.initial_state(2), torch.float32)
+    expected, _ = step_by_step(cell, inputs, cell.initial_state(2), torch.float32)
+    assert torch.equal(outputs, expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -123,6 +123,7 @@ def test_inspect_names_a_damaged_run_and_goes_on(cli, tmp_path):
         (("--cell", "quantum"), "--cell must be one of"),
         (("--checkpoint", "nobody"), "there is no checkpoint 'nobody'"),
         (("--cell", "rnn", "--length", "0"), "--length must be at least 1"),
+        (("--cell", "rnn", "--corpus", "poems.txt"), "--corpus is what a trained model looks back on"),
     ],
 )
 def test_inspect_refuses_with_a_sentence(cli, arguments, sentence):

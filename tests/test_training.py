@@ -254,6 +254,15 @@ def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folde
     assert not any(line["step"] == 33 and line["train_nats"] == 1.0 for line in lines)
 
 
+def test_the_log_tells_how_many_gradients_were_clipped(start, monkeypatch):
+    norms = iter([0.5, 2.0, 0.9, 3.0, 4.0, 1.0, 0.1, 0.2, 0.3, 5.0])
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(next(norms)))
+    trainer = start(steps=10)
+    reports = list(trainer.train(lambda: False))
+    shares = [report.clipped_share for report in reports if report.clipped_share is not None]
+    assert shares == [0.4]
+
+
 def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: type("Score", (), {"nats_per_token": next(losses)}))

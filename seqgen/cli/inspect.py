@@ -11,7 +11,7 @@ from seqgen.cli import display
 from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import options_from
 from seqgen.config import FoldersConfig, InspectionConfig
-from seqgen.errors import CheckpointError
+from seqgen.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from seqgen.evaluation.gradient_flow import GradientFlow
@@ -39,6 +39,8 @@ def inspect(
     With --checkpoint or --cell, the norm of the gradient of the loss at one step with respect to the state so many
     steps back is printed as a table and drawn as a picture, for all networks side by side.
     """
+    if corpus is not None and not checkpoint:
+        raise UsageError("--corpus is what a trained model looks back on: name one with --checkpoint")
     if not checkpoint and not inspection.cell:
         _list_runs(as_json=as_json)
         return

@@ -86,7 +86,7 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     Returns:
         As many as there are steps; a state is all that every layer hands on to the next step.
     """
-    model = copy.deepcopy(model).double().cpu()
+    model = copy.deepcopy(model).cpu().double()
     state = model.initial_state(ids.shape[1])
     states = []
     for step_ids in ids[:-1]:
