@@ -1,14 +1,18 @@
 """What every cell promises; a new cell is found by its file."""
 
 import math
+import subprocess
+import sys
 
 import numba
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from seqgen import registry
 from seqgen.cells import _kernels, cell_class
+from seqgen.cells._kernels import streams
 from seqgen.cells.lstm import FORGET_BIAS
 from seqgen.errors import UsageError
 from seqgen.model import compiled_scan as compiled_scan_module
@@ -253,9 +257,20 @@ def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
             raise RuntimeError("cannot cache function")
         return real(**options)
 
+    def double(row):
+        for place in streams(len(row)):
+            row[place] *= 2
+
     real = numba.njit
     monkeypatch.setattr(numba, "njit", njit)
-    assert _kernels.inlined(lambda x: x + 1)(1) == 2
+    row = np.ones(3)
+    _kernels.kernel(double)(row)
+    assert row.tolist() == [2, 2, 2]
+
+
+def test_a_kernel_does_not_load_its_compiler_before_it_is_called():
+    code = "import sys, seqgen.model.language_model; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_without_a_compiler_the_equations_are_taken(monkeypatch, generator):

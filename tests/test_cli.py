@@ -12,7 +12,9 @@ import tomllib
 from contextlib import suppress
 
 import pytest
+import typer
 
+from seqgen.cli.reporting import reporting
 from tests.conftest import RHYME, runner
 
 
@@ -321,7 +323,14 @@ def test_what_does_not_fit_into_memory_is_a_sentence_too(cli, tmp_path):
     (tmp_path / "good.txt").write_text(RHYME)
     done = cli("train", "--corpus", "good.txt", "--hidden-size", "10000000", "--steps", "1")
     assert done.returncode == 1
-    assert "there is not enough memory for this: lower --hidden-size" in sentence(done)
+    assert "GB of memory, and there are" in sentence(done)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_memory_that_runs_out_on_the_way_is_a_sentence_too(capsys):
+    with pytest.raises(typer.Exit), reporting():
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+    assert "there is not enough memory for this: lower --hidden-size" in capsys.readouterr().err
 
 
 def on_terminal(folder, *arguments, **environment):

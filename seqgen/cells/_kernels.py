@@ -8,61 +8,56 @@ Where matrix products are in bfloat16, so is what is stored between the passes: 
 held as the upper half of a float32, in 16-bit integers. All arithmetic is in float32.
 """
 
+import functools
 import platform
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 
-with suppress(ImportError):
-    import numba
-    from numba.extending import overload
-
 HAS_COMPILER = find_spec("numba") is not None
-# Numba's own OpenMP, and nowhere but on Linux: two OpenMP libraries in one process end it on macOS.
-_HAS_THREADS = HAS_COMPILER and platform.system() == "Linux" and find_spec("numba.np.ufunc.omppool") is not None
 # All that makes arithmetic fast, but for what would let NaN and infinity pass unnoticed.
 _FAST_MATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+streams = range  # in compiled kernels the loop that is divided among the threads
 
 
-def inlined(function: Function) -> Function:
-    """Compile a function that kernels call."""
-    return _compile(function, parallel=False)
+def kernel(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a kernel of a function: it is compiled when it is first called, since numba takes 60 MB and 0.2 s."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any) -> None:
+        _compiled(function)(*arguments)
+
+    return run
 
 
-def kernel(function: Function) -> Function:
-    """Compile a kernel; its loop over `streams` is divided among the threads."""
-    return _compile(function, parallel=_HAS_THREADS)
-
-
-def _compile(function: Function, *, parallel: bool) -> Function:
-    if not HAS_COMPILER:
-        return function
-    options: dict[str, Any] = {"parallel": parallel, "fastmath": _FAST_MATH, "error_model": "numpy", "nogil": True}
+@functools.cache
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    numba = _numba()
+    options = {"parallel": _has_threads(), "fastmath": _FAST_MATH, "error_model": "numpy", "nogil": True}
+    function.__globals__["streams"] = numba.prange
     try:
-        return cast(Function, numba.njit(cache=True, **options)(function))
+        compiled: Callable[..., None] = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder that the compiled code could be kept in
-        return cast(Function, numba.njit(**options)(function))
+        compiled = numba.njit(**options)(function)
+    return compiled
 
 
-streams = numba.prange if HAS_COMPILER else range
+def _has_threads() -> bool:
+    """Tell whether numba has OpenMP; not on macOS, where two OpenMP libraries in one process end it."""
+    return platform.system() == "Linux" and find_spec("numba.np.ufunc.omppool") is not None
 
 
-def widened(value: Any) -> Any:
-    """Return a stored number as float32."""
-    raise NotImplementedError
+@functools.cache
+def _numba() -> Any:
+    """Return numba, which knows from then on what the functions below are in kernels."""
+    import numba
+    from numba.extending import overload, register_jitable
 
-
-def narrowed(value: Any, like: Any) -> Any:
-    """Return a float32 as a number to be stored where `like` is stored, rounded to the nearest (ties to even)."""
-    raise NotImplementedError
-
-
-if HAS_COMPILER:
+    for function in (thirds, fourths, _upper_half, _exp, sigmoid, tanh):
+        register_jitable(fastmath=_FAST_MATH, error_model="numpy")(function)
 
     @overload(widened, inline="always", strict=False)
     def _widened(value: Any) -> Any:
@@ -76,28 +71,36 @@ if HAS_COMPILER:
             return lambda value, like: _upper_half(value)
         return lambda value, like: value
 
+    return numba
 
-@inlined
+
+def widened(value: Any) -> Any:
+    """Return a stored number as float32."""
+    raise NotImplementedError
+
+
+def narrowed(value: Any, like: Any) -> Any:
+    """Return a float32 as a number to be stored where `like` is stored, rounded to the nearest (ties to even)."""
+    raise NotImplementedError
+
+
 def thirds(row: Any) -> Any:
     """Return the three parts of a row."""
     size = row.size // 3
     return row[:size], row[size : 2 * size], row[2 * size :]
 
 
-@inlined
 def fourths(row: Any) -> Any:
     """Return the four parts of a row."""
     size = row.size // 4
     return row[:size], row[size : 2 * size], row[2 * size : 3 * size], row[3 * size :]
 
 
-@inlined
 def _upper_half(value: Any) -> Any:
     bits = np.float32(value).view(np.uint32)
     return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
 
 
-@inlined
 def _exp(x: Any) -> Any:
     """Return e^x in float32: 2^n from the exponent's bits times a polynomial (Moshier's Cephes library, `expf`)."""
     x = np.float32(-87) if x < np.float32(-87) else x  # in this order, NaN stays NaN
@@ -114,13 +117,11 @@ def _exp(x: Any) -> Any:
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@inlined
 def sigmoid(x: Any) -> Any:
     """Return the logistic function."""
     return np.float32(1) / (np.float32(1) + _exp(-x))
 
 
-@inlined
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent."""
     return np.float32(2) / (np.float32(1) + _exp(np.float32(-2) * x)) - np.float32(1)
