@@ -3,6 +3,7 @@
 SeqgenError                 one clear sentence: rule, value, remedy (exit status 1)
 ├── UsageError              an option is out of bounds or clashes with another (exit status 2)
 ├── CorpusError             a corpus cannot be read or is not enough to learn from
+├── MusicError              a piece of music cannot be read, learned from or written
 ├── CheckpointError         a checkpoint is missing, damaged or not ours
 └── TrainingError           training cannot go on
 """
@@ -18,6 +19,19 @@ class UsageError(SeqgenError, ValueError):
 
 class CorpusError(SeqgenError):
     """A corpus is missing, unreadable, empty or too small."""
+
+
+class MusicError(SeqgenError):
+    """A piece of music cannot be read, learned from or written.
+
+    Args:
+        kind: what it is, in the singular, as "file without notes": pieces that are passed over are counted by it.
+        message: the sentence.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class CheckpointError(SeqgenError):

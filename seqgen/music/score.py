@@ -1,0 +1,259 @@
+"""A piece of music on an exact grid: bars with metre and key, and tracks of notes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, chain
+from typing import Any, NamedTuple, Self
+
+from seqgen.errors import MusicError
+
+DEFAULT_GRID = 12  # steps a quarter: sixteenths and triplets of eighths; exact for 99.99 % of Nottingham's notes
+DEFAULT_TEMPO = 120.0  # quarters a minute, as MIDI has it
+DEFAULT_VELOCITY = 90
+NUM_PITCHES = 128
+MAX_SHARPS = 7
+DENOMINATORS = (1, 2, 4, 8, 16, 32)
+
+
+class Note(NamedTuple):
+    """One note; of a drum track, the pitch tells the instrument.
+
+    Attributes:
+        onset: in steps from the beginning of the first bar.
+        duration: in steps, at least 1.
+        pitch: MIDI number, 60 is middle C.
+        velocity: 1 to 127.
+    """
+
+    onset: int
+    duration: int
+    pitch: int
+    velocity: int = DEFAULT_VELOCITY
+
+    @property
+    def end(self) -> int:
+        """The step at which it has ended."""
+        return self.onset + self.duration
+
+
+class Tempo(NamedTuple):
+    """A tempo, from a step on.
+
+    Attributes:
+        onset: in steps.
+        quarters_per_minute: above 0.
+    """
+
+    onset: int
+    quarters_per_minute: float
+
+
+class Bar(NamedTuple):
+    """A bar's time signature and key signature.
+
+    Attributes:
+        numerator: of the time signature, at least 1.
+        denominator: of the time signature, one of `DENOMINATORS`.
+        sharps: of the key signature; flats are negative.
+    """
+
+    numerator: int = 4
+    denominator: int = 4
+    sharps: int = 0
+
+    def num_steps(self, grid: int) -> int:
+        """Return the bar's length.
+
+        Raises:
+            MusicError: its end is not on the grid.
+        """
+        steps, rest = divmod(4 * grid * self.numerator, self.denominator)
+        if rest or not steps:
+            raise MusicError(
+                "metre off the grid", f"a bar of {self.numerator}/{self.denominator} does not fit {grid} steps a quarter"
+            )
+        return steps
+
+
+@dataclass(frozen=True)
+class Track:
+    """The notes of one part, in the order of onset, from the highest pitch down.
+
+    Attributes:
+        notes: of equal pitch, none begins before the other has ended.
+        name: as "Soprano"; may be empty.
+        program: General MIDI's number of the instrument, from 0.
+        is_drum: whether the pitches are drums.
+    """
+
+    notes: tuple[Note, ...]
+    name: str = ""
+    program: int = 0
+    is_drum: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """A piece of music: a sequence of bars, in which `len`, indices and slices count.
+
+    Attributes:
+        bars: every bar in order.
+        tracks: the parts, from the top of the page down.
+        pickup: how many steps of the first bar there are, at its end; 0 where it is a whole one. Times count from the
+            beginning of the whole bar, so notes of a pickup begin late in it.
+        tempos: at least one, the first at 0.
+        grid: steps a quarter.
+    """
+
+    bars: tuple[Bar, ...]
+    tracks: tuple[Track, ...]
+    pickup: int = 0
+    tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO),)
+    grid: int = DEFAULT_GRID
+
+    def __post_init__(self) -> None:
+        if self.bars and not 0 <= self.pickup < self.bar_starts[1]:
+            raise MusicError("broken score", f"a pickup of {self.pickup} steps does not fit the first bar")
+        for track in self.tracks:
+            _check_notes(track, self.num_steps)
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+    def __getitem__(self, bars: slice) -> Self:
+        """Return some of the bars; a note that begins in them and ends behind them is cut."""
+        first, stop, _ = bars.indices(len(self))
+        start, end = self.bar_starts[first], self.bar_starts[max(first, stop)]
+        tracks = tuple(
+            replace(
+                track,
+                notes=tuple(
+                    note._replace(onset=note.onset - start, duration=min(note.end, end) - note.onset)
+                    for note in track.notes
+                    if start <= note.onset < end
+                ),
+            )
+            for track in self.tracks
+        )
+        before = [tempo for tempo in self.tempos if tempo.onset <= start][-1]
+        inside = [tempo._replace(onset=tempo.onset - start) for tempo in self.tempos if start < tempo.onset < end]
+        tempos = (Tempo(0, before.quarters_per_minute), *inside)
+        pickup = self.pickup if first == 0 and stop else 0
+        return replace(self, bars=self.bars[first:stop], tracks=tracks, tempos=tempos, pickup=pickup)
+
+    @cached_property
+    def bar_starts(self) -> tuple[int, ...]:
+        """The step at which each bar begins, and at which the last ends."""
+        return tuple(accumulate((bar.num_steps(self.grid) for bar in self.bars), initial=0))
+
+    @property
+    def num_steps(self) -> int:
+        """The step at which the last bar ends."""
+        return self.bar_starts[-1]
+
+    @property
+    def start(self) -> int:
+        """The step at which the music begins: 0, or where the pickup does."""
+        return self.bar_starts[1] - self.pickup if self.pickup else 0
+
+    @property
+    def quarters(self) -> float:
+        """How long it is, in quarters."""
+        return (self.num_steps - self.start) / self.grid
+
+    @property
+    def num_notes(self) -> int:
+        """How many notes all tracks have."""
+        return sum(len(track.notes) for track in self.tracks)
+
+    @property
+    def notes(self) -> Iterator[Note]:
+        """The notes of all tracks, one track after the other."""
+        return chain.from_iterable(track.notes for track in self.tracks)
+
+    def transposed(self, semitones: int) -> Self:
+        """Return the score with all pitches and keys moved, drums as they are.
+
+        Raises:
+            MusicError: a pitch would leave 0 to 127.
+        """
+        tracks = tuple(
+            track
+            if track.is_drum
+            else replace(track, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in track.notes))
+            for track in self.tracks
+        )
+        bars = tuple(bar._replace(sharps=transposed_key(bar.sharps, semitones)) for bar in self.bars)
+        return replace(self, bars=bars, tracks=tracks)
+
+    def to_json(self) -> str:
+        """Return all of it as one line of JSON."""
+        content = {
+            "grid": self.grid,
+            "pickup": self.pickup,
+            "bars": list(chain.from_iterable(self.bars)),
+            "tempos": self.tempos,
+            "tracks": [
+                [track.name, track.program, track.is_drum, list(chain.from_iterable(track.notes))]
+                for track in self.tracks
+            ],
+        }
+        return json.dumps(content, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the score that `to_json` wrote."""
+        content = json.loads(text)
+        return cls(
+            bars=tuple(Bar(*bar) for bar in _grouped(content["bars"], 3)),
+            tracks=tuple(
+                Track(tuple(Note(*note) for note in _grouped(notes, 4)), name, program, is_drum)
+                for name, program, is_drum, notes in content["tracks"]
+            ),
+            pickup=content["pickup"],
+            tempos=tuple(Tempo(*tempo) for tempo in content["tempos"]),
+            grid=content["grid"],
+        )
+
+
+def transposed_key(sharps: int, semitones: int) -> int:
+    """Return the key signature a number of semitones up, with at most six sharps or flats."""
+    if semitones % 12 == 0:
+        return sharps
+    return (sharps + 7 * semitones + 5) % 12 - 5
+
+
+def track_of(
+    notes: Sequence[Note], name: str = "", program: int = 0, *, is_drum: bool = False
+) -> Track:
+    """Return a track of notes in any order; of equal pitch, the one that is struck again ends the one before.
+
+    Of two that begin at once, the longer is kept.
+    """
+    kept: dict[int, list[Note]] = {}
+    for note in sorted(notes, key=lambda note: (note.onset, note.duration)):
+        line = kept.setdefault(note.pitch, [])
+        if line and line[-1].onset == note.onset:
+            line.pop()
+        elif line and line[-1].end > note.onset:
+            line[-1] = line[-1]._replace(duration=note.onset - line[-1].onset)
+        line.append(note)
+    ordered = sorted(chain.from_iterable(kept.values()), key=lambda note: (note.onset, -note.pitch))
+    return Track(tuple(ordered), name, program, is_drum)
+
+
+def _check_notes(track: Track, num_steps: int) -> None:
+    ends: dict[int, int] = {}
+    before = (0, -NUM_PITCHES)
+    for onset, duration, pitch, velocity in track.notes:
+        if not (0 <= pitch < NUM_PITCHES and duration >= 1 and 0 <= onset and 1 <= velocity < NUM_PITCHES):
+            raise MusicError("broken score", f"{Note(onset, duration, pitch, velocity)} is beyond what a note can be")
+        if (onset, -pitch) < before or onset < ends.get(pitch, 0) or onset + duration > num_steps:
+            raise MusicError("broken score", f"{Note(onset, duration, pitch, velocity)} is out of order or of the bars")
+        before, ends[pitch] = (onset, -pitch), onset + duration
+
+
+def _grouped(flat: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (flat[start : start + size] for start in range(0, len(flat), size))
