@@ -161,6 +161,13 @@ class CorpusConfig(Options):
     level: str = option("What a token is.", "auto", choices=("auto", *registry.names("levels")))
     vocabulary_size: int | None = option("The most tokens a vocabulary may have.", metavar="N", bound=COUNT)
     ngram: int = option("Characters in a token of the character level.", 1, metavar="N", bound=Interval(1, 8))
+    grid: int = option("Steps a quarter at which music is heard.", 12, metavar="N", bound=Interval(1, 96))
+    transpose: str = option(
+        "Music: on learns every piece in a key drawn anew each epoch; key moves all into one key, and back on output.",
+        "on",
+        choices=("on", "off", "key"),
+    )
+    velocity: bool = option("Learn how loud each note of music is, too.", False)
     document: str = option(
         "What is learned from its beginning to its end: a file (or a record of a table), a line or a paragraph.",
         "file",
@@ -280,8 +287,16 @@ class FoldersConfig(Options):
 class SamplingConfig(Options):
     """Sampling: what to write, and how boldly."""
 
-    prime: str = option("What the sample begins with; @FILE reads it from a file.", "", metavar="TEXT|@FILE")
-    length: int = option("Tokens to write after the prime.", 500, metavar="N", bound=COUNT)
+    prime: str = option(
+        "What the sample begins with, as text or as notes (C4 E4:2 R:1); @FILE reads it from a file.",
+        "",
+        metavar="TEXT|NOTES|@FILE",
+    )
+    length: int | None = option(
+        "Tokens to write after the prime; without it 500 of text, and as many of music as --bars needs.",
+        metavar="N",
+        bound=COUNT,
+    )
     num_samples: int = option("How many samples to write.", 1, metavar="N", bound=COUNT)
     temperature: float = option(
         "Below 1 plays safe, above 1 dares; 0 always takes the likeliest.",
@@ -297,6 +312,11 @@ class SamplingConfig(Options):
         bound=SHARE,
     )
     stop: str | None = option("End a sample before this text.", metavar="TEXT")
+    bars: int | None = option("Bars of music to write after the prime; without it 16.", metavar="N", bound=COUNT)
+    tempo: float | None = option(
+        "Quarters a minute of the music; without it as in the corpus.", metavar="X", bound=Interval(10, 1000)
+    )
+    key: str | None = option("The key of the music, as D, Bb or f#m; without it the model's choice.", metavar="KEY")
     seed: int | None = option("Fixes the samples; without it one is drawn, and told.", metavar="N", bound=SEED)
 
     def __post_init__(self) -> None:

@@ -15,8 +15,9 @@ LAYERS = [
     ["checkpoint"],
     ["corpus", "model"],
     ["levels", "cells"],
+    ["music"],
     ["config", "files"],
-    ["registry", "errors", "process"],
+    ["registry", "errors", "process", "compiled"],
 ]
 HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]
 

@@ -7,13 +7,13 @@ import torch
 
 from seqgen.config import SamplingConfig
 from seqgen.sampling import generator as module
-from seqgen.sampling.generator import generate
+from seqgen.sampling.generator import Never, generate
 
 PLAIN = SamplingConfig()
 
 
 def draw(model, count, seeds=(1,), prime=(0, 5, 3), config=PLAIN, forbidden=(0,)):
-    draws = list(islice(generate(model, prime, seeds, config, forbidden), count))
+    draws = list(islice(generate(model, prime, seeds, config, Never(model.vocabulary_size, forbidden)), count))
     return torch.stack([step.ids for step in draws]), torch.stack([step.nats for step in draws])
 
 

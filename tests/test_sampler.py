@@ -19,7 +19,7 @@ def write(monkeypatch):
         level = CharacterLevel(alphabet)
         streams = [[*level.encode(text).tolist(), *([level.END] * ends)] for text in texts]
 
-        def generate(model, prime, seeds, config, forbidden, precision):
+        def generate(model, prime, seeds, config, constraint, precision):
             for step in range(1000):
                 ids = torch.tensor([ids[step] if step < len(ids) else ids[-1] for ids in streams])
                 yield Draw(ids, torch.ones(len(streams)))
@@ -82,7 +82,7 @@ def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch):
     level = WordLevel("\n", [" the", " cat"], is_tokenised=True, is_indented=True)
     ids = level.encode("the cat\ncat").tolist()
 
-    def generate(model, prime, seeds, config, forbidden, precision):
+    def generate(model, prime, seeds, config, constraint, precision):
         assert list(prime) == [level.START, ids[0]]
         for token in ids[1:]:
             yield Draw(torch.tensor([token]), torch.ones(1))

@@ -92,4 +92,4 @@ def test_a_piece_is_cut_at_characters_whatever_the_chunks():
         for stop in (*range(start, 7), None):
             piece = Piece(Chunked(), start, stop)
             assert "".join(piece.chunks()) == "abcdef"[start:stop]
-            assert piece.has_characters == bool("abcdef"[start:stop])
+            assert piece.is_filled == bool("abcdef"[start:stop])

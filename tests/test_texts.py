@@ -40,7 +40,7 @@ def test_plain_newlines_are_not_reported(text_file):
 
 def test_the_survey_counts_characters_and_depends_on_the_text_alone(text_file):
     survey = text_file("né\r\n".encode()).survey
-    assert survey.characters == 3
+    assert survey.size == 3
     assert text_file("né\n".encode("latin-1"), "latin-1").survey == survey
     assert text_file("nè\n".encode()).survey != survey
 

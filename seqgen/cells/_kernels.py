@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-HAS_COMPILER = find_spec("numba") is not None
+from seqgen.compiled import compile_now
+
 # All that makes arithmetic fast, but for what would let NaN and infinity pass unnoticed.
 _FAST_MATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
 
@@ -35,14 +36,9 @@ def kernel(function: Callable[..., None]) -> Callable[..., None]:
 
 @functools.cache
 def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    numba = _numba()
-    options = {"parallel": _has_threads(), "fastmath": _FAST_MATH, "error_model": "numpy", "nogil": True}
-    function.__globals__["streams"] = numba.prange
-    try:
-        compiled: Callable[..., None] = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder that the compiled code could be kept in
-        compiled = numba.njit(**options)(function)
-    return compiled
+    function.__globals__["streams"] = _numba().prange
+    options: dict[str, Any] = {"parallel": _has_threads(), "fastmath": _FAST_MATH, "nogil": True}
+    return compile_now(function, error_model="numpy", **options)
 
 
 def _has_threads() -> bool:

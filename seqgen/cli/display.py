@@ -92,8 +92,11 @@ def duration(seconds: float) -> str:
 
 
 def loss(nats: float, part: "Part") -> str:
-    """Return a loss in nats per token and in bits per character of the part it was measured on."""
-    return f"{nats:.4f} nats ({nats / math.log(2) * part.num_targets / part.characters:.3f} bits per character)"
+    """Return a loss in nats per token, and as users know it of the part it was measured on."""
+    if "characters" in part.extent:
+        bits = nats / math.log(2) * part.num_targets / part.extent["characters"]
+        return f"{nats:.4f} nats ({bits:.3f} bits per character)"
+    return f"{nats:.4f} nats ({nats * part.num_targets / part.extent['notes']:.3f} per note)"
 
 
 def described(trainer: "Trainer") -> str:

@@ -9,14 +9,19 @@ import typer
 from seqgen import files
 from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
+from seqgen.cli.music import sample_music, write_tunes
 from seqgen.cli.options import options_from
-from seqgen.config import SamplingConfig
+from seqgen.config import SamplingConfig, flag
 from seqgen.errors import CorpusError, SeqgenError, UsageError
 
 if TYPE_CHECKING:
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.levels.base import TextLevel
+    from seqgen.model.language_model import LanguageModel
     from seqgen.sampling.sampler import Sample
 
 SEPARATOR = "---\n"
+MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # into which tunes that are written as text are converted
 
 
 @options_from(sampling=SamplingConfig)
@@ -27,23 +32,48 @@ def sample(
     omit_prime: Annotated[bool, typer.Option("--omit-prime", help="Leave the prime out of the samples.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write new text with a trained model."""
-    prime = _read_prime(sampling.prime)
-    for path in output or []:
+    """Write new text or music with a trained model."""
+    outputs = output or []
+    for path in outputs:
         _refuse_no_file(path)
     source, loaded, model = load(checkpoint)
-    from seqgen.sampling.sampler import begin
-    from seqgen.sampling.sampler import sample as write_samples
+    from seqgen.levels.base import TextLevel
+    from seqgen.levels.note import NoteLevel
 
+    display.note(str(source))
+    if isinstance(loaded.level, TextLevel):
+        _sample_text(loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
+    elif isinstance(loaded.level, NoteLevel):
+        _refuse_unknown_suffixes(outputs)
+        name = source.parent.name or "music"
+        sample_music(loaded, loaded.level, model, sampling, outputs, name, omit_prime=omit_prime, as_json=as_json)
+
+
+def _sample_text(
+    loaded: "Checkpoint",
+    level: "TextLevel",
+    model: "LanguageModel",
+    sampling: SamplingConfig,
+    outputs: list[Path],
+    *,
+    omit_prime: bool,
+    as_json: bool,
+) -> None:
+    """Write text to standard output as it comes, or to files."""
+    for name in ("bars", "tempo", "key"):
+        if getattr(sampling, name) is not None:
+            raise UsageError(f"{flag(name)} is for models of music, and this one writes text")
+    from seqgen.sampling.sampler import begin, sample
+
+    prime = level.normalise(_read_prime(sampling.prime))
     samples = begin(sampling)
-    display.note(f"{source}, seed {samples[0].seed}")
-    prime = loaded.level.normalise(prime)
+    display.note(f"seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples
-    is_streamed = sampling.num_samples == 1 and not (as_json or output)
+    is_streamed = sampling.num_samples == 1 and not (as_json or outputs)
     if is_streamed:
         display.write_result(texts[0])
     last = texts[0]
-    for index, text in write_samples(model, loaded.level, prime, sampling, samples, loaded.unseen):
+    for index, text in sample(model, level, prime, sampling, samples, loaded.unseen):
         if is_streamed:
             display.write_result(text)
             last = text
@@ -53,10 +83,13 @@ def sample(
         display.write_result(_missing_newline(last))
         return
     result = _as_json(samples, texts, prime) if as_json else SEPARATOR.join(t + _missing_newline(t) for t in texts)
-    for path in output or []:
-        _write(path, result)
-        display.note(f"written to {path}")
-    if not output:
+    for path in outputs:
+        if path.suffix.lower() in MUSIC_SUFFIXES:
+            write_tunes(texts, path)
+        else:
+            _write(path, result)
+            display.note(f"written to {path}")
+    if not outputs:
         display.write_result(result)
 
 
@@ -86,6 +119,15 @@ def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
 
 def _missing_newline(text: str) -> str:
     return "" if text.endswith("\n") else "\n"
+
+
+def _refuse_unknown_suffixes(paths: list[Path]) -> None:
+    """Refuse a file that is no kind of music."""
+    from seqgen.music.write import SUFFIXES
+
+    for path in paths:
+        if path.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"--output {path}: music is written to {', '.join(SUFFIXES)}; its suffix tells which")
 
 
 def _refuse_no_file(path: Path) -> None:

@@ -29,8 +29,11 @@ from seqgen.config import (
 from seqgen.errors import UsageError
 
 if TYPE_CHECKING:
+    from seqgen.levels.base import TextLevel
+    from seqgen.levels.note import NoteLevel
     from seqgen.training.loop import Trainer
 
+SAMPLE_BARS = 4
 WITH_RESUME = {"resume", "device", "quiet", "verbose", *BUDGETS, *(item.name for item in fields(FoldersConfig))}
 
 
@@ -157,10 +160,7 @@ def _best_loss(trainer: "Trainer") -> str:
             f"{valid.num_targets:,} tokens; seqgen evaluate scores them all"
         )
     best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
-    evaluation = Evaluation.of(best, valid, "validation").to_json()
-    return (
-        f"{evaluation['nats_per_token']:.4f} nats per token, {evaluation['bits_per_character']:.4f} bits per character"
-    )
+    return Evaluation.of(best, valid, "validation").summary
 
 
 def _elsewhere(folders: FoldersConfig) -> str:
@@ -172,18 +172,41 @@ def _elsewhere(folders: FoldersConfig) -> str:
 
 
 def _short_sample(trainer: "Trainer") -> str:
-    """Return a few lines, or documents that are lines, from the model as it is now; its random numbers are its own."""
-    from seqgen.sampling.sampler import Sample, sample
+    """Return a few lines, or a few bars, from the model as it is now; its random numbers are its own."""
+    from seqgen.levels.base import TextLevel
+    from seqgen.levels.note import NoteLevel
 
     trainer.model.eval()
+    level = trainer.store.level
+    shown = ""
+    if isinstance(level, TextLevel):
+        shown = _short_text(trainer, level)
+    elif isinstance(level, NoteLevel):
+        shown = _short_music(trainer, level)
+    trainer.model.train()
+    return shown
+
+
+def _short_text(trainer: "Trainer", level: "TextLevel") -> str:
+    from seqgen.sampling.sampler import Sample, sample
+
     store, step = trainer.store, trainer.figures.step
     num_samples = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
     samples = [Sample(step + index) for index in range(num_samples)]
     texts = [""] * num_samples
-    for index, text in sample(trainer.model, store.level, "", SamplingConfig(length=200), samples, store.train.unseen):
+    for index, text in sample(trainer.model, level, "", SamplingConfig(length=200), samples, store.train.unseen):
         texts[index] += text
-    trainer.model.train()
     return "\n".join(texts)
+
+
+def _short_music(trainer: "Trainer", level: "NoteLevel") -> str:
+    from seqgen.music.pianoroll import text
+    from seqgen.sampling.composer import compose
+    from seqgen.sampling.sampler import Sample
+
+    config, samples = SamplingConfig(bars=SAMPLE_BARS, length=500), [Sample(trainer.figures.step)]
+    (score,) = compose(trainer.model, level, None, config, samples, trainer.store.train.unseen)
+    return text(score, display.PANEL_WIDTH - 8)
 
 
 @contextmanager

@@ -50,6 +50,8 @@ class Batches:
         sequence_length: tokens in a chunk.
         seed: fixes the order of documents in every epoch.
         shard_size: documents that are put in order together.
+        variants: which id each id may become, shape (variants, vocabulary): each document is read in one of these ways,
+            drawn anew each epoch. None leaves all as it is.
     """
 
     part: Part
@@ -57,6 +59,7 @@ class Batches:
     sequence_length: int
     seed: int
     shard_size: int = SHARD_SIZE
+    variants: NDArray[np.int64] | None = None
 
     @cached_property
     def num_chunks(self) -> int:
@@ -112,13 +115,17 @@ class Batches:
         num_long = self._batches_for(int(counts[long].sum()))
         schedule = random.permutation(np.repeat([True, False], [len(short), num_long]))
         next_short, next_long = int(schedule[:done].sum()), int((~schedule[:done]).sum())
+        ways = random.integers(1 if self.variants is None else len(self.variants), size=len(counts))
         streams = self._streams(first + long, counts[long], next_long)
         for whole in schedule[done:]:
             if whole:
-                yield self._whole(short[next_short])
+                documents, batch = short[next_short], self._whole(short[next_short])
                 next_short += 1
             else:
-                yield next(streams)
+                documents, batch = next(streams)
+            if self.variants is not None:
+                batch = _varied(batch, self.variants, ways[documents - first])
+            yield batch
 
     def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
         """Group short documents by length; which of equal length go together is left to chance."""
@@ -127,8 +134,10 @@ class Batches:
         groups = np.split(documents, range(self.batch_size, len(documents), self.batch_size)) if len(documents) else []
         return [groups[i] for i in random.permutation(len(groups))]
 
-    def _streams(self, documents: NDArray[np.int64], chunk_counts: NDArray[np.int64], done: int) -> Iterator[Batch]:
-        """Yield the batches of long documents, the first `done` left out."""
+    def _streams(
+        self, documents: NDArray[np.int64], chunk_counts: NDArray[np.int64], done: int
+    ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+        """Yield the batches of long documents, with the document in each column, the first `done` left out."""
         ends = np.cumsum(chunk_counts)
         bounds = np.arange(self.batch_size + 1) * (int(ends[-1]) if len(ends) else 0) // self.batch_size
         first, last = bounds[:-1], bounds[1:]
@@ -138,7 +147,7 @@ class Batches:
             which = np.searchsorted(ends, np.where(active, chunk, 0), side="right")
             within = chunk - (ends[which] - chunk_counts[which])
             fresh = active & ((within == 0) | (index == 0))
-            yield self._gather(documents[which], within, active, fresh, is_whole=False)
+            yield documents[which], self._gather(documents[which], within, active, fresh, is_whole=False)
 
     def _whole(self, documents: NDArray[np.int64]) -> Batch:
         ones = np.ones(len(documents), dtype=bool)
@@ -165,3 +174,9 @@ class Batches:
             inputs[0, fresh] = Level.START
         following = self.part.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
         return Batch(inputs, np.where(scored, following, PADDING), fresh, is_whole)
+
+
+def _varied(batch: Batch, variants: NDArray[np.int64], ways: NDArray[np.int64]) -> Batch:
+    """Return the batch with each column changed in its way."""
+    targets = np.where(batch.targets == PADDING, PADDING, variants[ways, batch.targets])
+    return batch._replace(inputs=variants[ways, batch.inputs], targets=targets)

@@ -1,4 +1,4 @@
-"""What is learned from its beginning to its end: a whole text, or a line or a paragraph of it."""
+"""What is learned from its beginning to its end: a whole text, a line or a paragraph of it, or a piece of music."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from seqgen.corpus.reading import Reading
 from seqgen.errors import CorpusError
+from seqgen.levels.base import Content
 
 MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in memory
 
@@ -16,21 +17,23 @@ class Survey:
     """What one reading of a document tells.
 
     Attributes:
-        characters: its length.
+        size: its length, in characters or bars.
         digest: 16 bytes that stand for its content.
+        family: 16 bytes that it shares with what is as good as a duplicate of it; None for its own digest.
     """
 
-    characters: int
+    size: int
     digest: bytes
+    family: bytes | None = None
 
     @property
     def lot(self) -> float:
         """A number in [0, 1) that depends on the content alone, so that duplicates share it."""
-        return int.from_bytes(self.digest[:6], "big") / 256**6
+        return int.from_bytes((self.family or self.digest)[:6], "big") / 256**6
 
 
 class Document(ABC):
-    """One text, read anew at each call of `chunks`.
+    """One text or piece of music, read anew at each call of `chunks`.
 
     Attributes:
         name: what errors and reports call it.
@@ -43,8 +46,8 @@ class Document(ABC):
     is_alone: bool = True
 
     @abstractmethod
-    def chunks(self) -> Iterator[str]:
-        """Yield the text piece by piece, normalised."""
+    def chunks(self) -> Iterator[Content]:
+        """Yield the content piece by piece, normalised."""
 
     @property
     @abstractmethod

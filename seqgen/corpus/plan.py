@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.documents import Document, cut
@@ -13,7 +14,9 @@ from seqgen.corpus.records import has_records, records, suffix_of
 from seqgen.corpus.sources import find_texts
 from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Piece, Split, Tally
 from seqgen.corpus.texts import TextFile
+from seqgen.corpus.tunes import MusicFile, relate
 from seqgen.errors import CorpusError
+from seqgen.levels.base import Content
 
 _VERSION = 2  # of the way from texts to ids
 
@@ -37,26 +40,30 @@ class Texts:
     tally: Tally
 
     @classmethod
-    def read(cls, sources: Iterable[str], config: CorpusConfig) -> Self:
+    def read(cls, sources: Iterable[str], config: CorpusConfig, cache: Path | None = None) -> Self:
         """Read every text through once, and leave out those of many that cannot be.
 
+        Args:
+            sources: as the user named them.
+            config: what a document is.
+            cache: where music that was read slowly is kept, if anywhere.
+
         Raises:
-            CorpusError: a source is missing or unreadable, or there is no text in it.
+            CorpusError: a source is missing or unreadable, or there is nothing in it to learn from.
         """
         sources, reading, tally = tuple(sources), Reading(), Tally(config.valid_fraction)
+        found = _fit(find_texts(sources, config, reading, cache), reading)
+        relate(piece for text in found if isinstance(text, MusicFile) for piece in text.pieces)
         texts = []
-        for text in find_texts(sources, config, reading):
+        for text in found:
             try:
-                if text.survey.characters:
-                    for document in _documents(text, config, reading):
-                        tally.add(document)
-                    texts.append(text)
-                else:
-                    reading.skip("empty file", text.name)
+                for document in _documents(text, config, reading):
+                    tally.add(document)
+                texts.append(text)
             except UnfitError as error:
                 reading.pass_over(error, is_alone=text.is_alone)
-        if not tally.characters:
-            raise CorpusError(f"{', '.join(sources)}: there is no text in it{reading.skipped_aside}")
+        if not tally.size:
+            raise CorpusError(f"{', '.join(sources)}: there is nothing in it to learn from{reading.skipped_aside}")
         read = cls(sources, tuple(texts), config, reading, tally)
         read._report()
         return read
@@ -65,6 +72,11 @@ class Texts:
         unheard = Reading()
         for text in self.texts:
             yield from _documents(text, self.config, unheard)
+
+    @property
+    def is_music(self) -> bool:
+        """Whether they are music; there is never both."""
+        return any(isinstance(text, MusicFile) for text in self.texts)
 
     @property
     def has_passages(self) -> bool:
@@ -77,11 +89,15 @@ class Texts:
         return [[suffix_of(text), text.survey.digest.hex()] for text in self.texts]
 
     def _report(self) -> None:
+        if self.is_music:
+            pieces = counted(self.tally.documents, "piece")
+            different = f" ({self.tally.num_different:,} different)" if self.tally.num_different else ""
+            bars = counted(self.tally.size, "bar")
+            self.reading.say(f"read {counted(len(self.texts), 'file')} of music, {pieces}{different}, {bars}")
+            return
         unit = self.config.document if self.config.document != "file" else "document"
         documents = f", {counted(self.tally.documents, unit)}" if self.has_passages else ""
-        self.reading.say(
-            f"read {counted(len(self.texts), 'text')}{documents}, {counted(self.tally.characters, 'character')}"
-        )
+        self.reading.say(f"read {counted(len(self.texts), 'text')}{documents}, {counted(self.tally.size, 'character')}")
         for text in self.texts:
             if isinstance(text, TextFile) and text.newlines_changed:
                 self.reading.say("Windows or old Mac newlines read as \\n", text.name)
@@ -104,16 +120,21 @@ class Plan:
     split: Split | None
 
     @classmethod
-    def of(cls, config: CorpusConfig) -> Self:
+    def of(cls, config: CorpusConfig, cache: Path | None = None) -> Self:
         """Read the sources and find a split.
+
+        Args:
+            config: the sources, and what is wanted of them.
+            cache: where music that was read slowly is kept, if anywhere.
 
         Raises:
             CorpusError: a source is missing or unreadable, or there is too little text for two parts.
         """
-        corpus = Texts.read(config.corpus, config)
-        valid = Texts.read([config.valid], config) if config.valid is not None else None
+        corpus = Texts.read(config.corpus, config, cache)
+        suited = "note" if corpus.is_music else "character"
+        level = suited if config.level == "auto" else config.level
+        valid = Texts.read([config.valid], replace(config, level=level), cache) if config.valid is not None else None
         split = None if valid else corpus.tally.split(PASSAGES if corpus.has_passages else FILES)
-        level = "character" if config.level == "auto" else config.level
         plan = cls(replace(config, level=level), corpus, valid, split)
         plan._refuse_too_little()
         if valid and valid.content == corpus.content:
@@ -124,7 +145,10 @@ class Plan:
     def fingerprint(self) -> str:
         """A digest of content and settings; equal fingerprints mean equal ids."""
         config = self.config
-        settings = [config.level, config.vocabulary_size, config.ngram, config.document, config.field, config.encoding]
+        settings: list[Any] = [config.level, config.vocabulary_size, config.ngram, config.document, config.field]
+        settings.append(config.encoding)
+        if self.corpus.is_music:
+            settings += [config.grid, config.velocity, config.transpose == "key"]
         split = [self.split.threshold, self.split.valid_fraction] if self.split else None
         content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
@@ -137,9 +161,9 @@ class Plan:
             yield VALID, Piece(document)
 
     @property
-    def num_characters(self) -> int:
-        """How many characters all documents have."""
-        return self.corpus.tally.characters + (self.valid.tally.characters if self.valid else 0)
+    def size(self) -> int:
+        """How many characters or bars all documents have."""
+        return self.corpus.tally.size + (self.valid.tally.size if self.valid else 0)
 
     @property
     def summary(self) -> list[str]:
@@ -155,16 +179,18 @@ class Plan:
         if self.valid:
             return
         name = ", ".join(self.corpus.sources)
-        if self.corpus.tally.characters < 2:
-            raise CorpusError(f"{name}: a single character is too little to learn from")
+        if self.corpus.tally.size < 2:
+            raise CorpusError(
+                f"{name}: a single {'bar' if self.corpus.is_music else 'character'} is too little to learn from"
+            )
         filled: set[str] = set()
         for part, piece in self.pieces():
-            filled |= {part} if piece.has_characters else set()
+            filled |= {part} if piece.is_filled else set()
             if len(filled) == 2:
                 return
         raise CorpusError(
-            f"{name}: --valid-fraction {self.config.valid_fraction:g} of so little text leaves nothing to "
-            f"{'validate on' if TRAIN in filled else 'learn from'}; give more text, or --valid"
+            f"{name}: --valid-fraction {self.config.valid_fraction:g} of so little leaves nothing to "
+            f"{'validate on' if TRAIN in filled else 'learn from'}; give more, or --valid"
         )
 
 
@@ -174,11 +200,30 @@ class TrainingTexts:
 
     plan: Plan
 
-    def __iter__(self) -> Iterator[Iterator[str]]:
+    def __iter__(self) -> Iterator[Iterator[Content]]:
         return (piece.chunks() for part, piece in self.plan.pieces() if part == TRAIN)
 
 
+def _fit(texts: Iterable[Document], reading: Reading) -> list[Document]:
+    """Return the texts that can be read and are not empty; the others are told to `reading`."""
+    fit = []
+    for text in texts:
+        try:
+            if isinstance(text, MusicFile):
+                text.report(reading)
+            elif not text.survey.size:
+                reading.skip("empty file", text.name)
+            if text.survey.size:
+                fit.append(text)
+        except UnfitError as error:
+            reading.pass_over(error, is_alone=text.is_alone)
+    return fit
+
+
 def _documents(text: Document, config: CorpusConfig, reading: Reading) -> Iterator[Document]:
+    if isinstance(text, MusicFile):
+        yield from text.pieces
+        return
     found = records(text, config.field, reading)
     for whole in [text] if found is None else found:
         yield from cut(whole, config.document, reading)

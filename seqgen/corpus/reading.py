@@ -1,6 +1,7 @@
 """What was read of a corpus, and what was passed over and why."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from seqgen.errors import CorpusError
@@ -38,10 +39,15 @@ class Reading:
 
     _said: dict[str, _Seen] = field(default_factory=dict)
     _skipped: dict[str, _Seen] = field(default_factory=dict)
+    _noticed: Counter[str] = field(default_factory=Counter)
 
     def say(self, sentence: str, subject: str = "") -> None:
         """Take a sentence, with what it is about."""
         self._said.setdefault(sentence, _Seen()).add(subject)
+
+    def notice(self, kind: str, count: int) -> None:
+        """Count what was changed on reading; the kind in the singular, as "note moved to the grid"."""
+        self._noticed[kind] += count
 
     def skip(self, kind: str, example: str, count: int = 1) -> None:
         """Count what is passed over.
@@ -76,7 +82,8 @@ class Reading:
         for sentence, seen in self._said.items():
             others = f" and {seen.count - 1:,} more" if seen.count > 1 else ""
             said.append(f"{seen.examples[0]}{others}: {sentence}" if seen.examples[0] else sentence)
-        return [*said, *(f"skipped {phrase}" for phrase in self.skipped)]
+        noticed = [counted(count, kind) for kind, count in self._noticed.items()]
+        return [*said, *noticed, *(f"skipped {phrase}" for phrase in self.skipped)]
 
     @property
     def details(self) -> list[str]:

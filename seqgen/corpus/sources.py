@@ -14,41 +14,64 @@ from pathlib import Path, PurePath
 from seqgen.config import CorpusConfig, parse_size
 from seqgen.corpus import archives, builtin
 from seqgen.corpus.archives import Opener
-from seqgen.corpus.documents import Document, Passage
+from seqgen.corpus.documents import Document
 from seqgen.corpus.reading import Reading, UnfitError, counted
 from seqgen.corpus.texts import TextFile, incremental_decoder, is_binary
+from seqgen.corpus.tunes import MusicFile
 from seqgen.errors import CorpusError
+from seqgen.music.read import MUSIC as SUFFIXES
 
 BUILTIN = "builtin:"
 STANDARD_INPUT = "-"
+NOTE = "note"  # the level of music
 _OUR_OWN = {"best.safetensors", "last.safetensors", "train.offsets"}  # tell a run's folder and a prepared corpus
 
-_MUSIC = {".mid", ".midi", ".musicxml", ".mxl", ".abc", ".krn"}
+_MUSIC = SUFFIXES - {".xml"}
 _COMMENT = re.compile(rb"(?s)<!--.*?-->")
 _ROOT_ELEMENT = re.compile(rb"<([A-Za-z][\w.:-]*)")
 _MUSIC_ROOTS = {b"score-partwise", b"score-timewise"}
 
 
-def find_texts(sources: Iterable[str], config: CorpusConfig, reading: Reading) -> list[Document]:
-    """Return the texts of every source, in order; what is passed over is told to `reading`.
+def find_texts(sources: Iterable[str], config: CorpusConfig, reading: Reading, cache: Path | None) -> list[Document]:
+    """Return the texts, or the files of music, of every source in order; what is passed over is told to `reading`.
+
+    Args:
+        sources: as the user named them.
+        config: what is wanted of them.
+        reading: takes what a user should hear.
+        cache: where music that was read slowly is kept, if anywhere.
 
     Raises:
-        CorpusError: a source is missing, names no text, or is music.
+        CorpusError: a source is missing, or names nothing that can be learned from, or both text and music.
     """
     incremental_decoder(config.encoding)
-    texts = []
+    texts: list[Document] = []
     for source in sources:
-        found = _sorted_out(source, _find(source, config, reading), config, reading)
+        found = _sorted_out(source, _find(source, config, reading), config, reading, cache)
         if not found:
-            raise CorpusError(f"{source} holds no text{reading.skipped_aside}")
+            raise CorpusError(f"{source} holds no {_wanted(config)}{reading.skipped_aside}")
         texts += found
+    kinds = [isinstance(text, MusicFile) for text in texts]
+    if any(kinds) and not all(kinds):
+        raise _mixed(", ".join(sources), kinds.count(True), kinds.count(False))
     return texts
+
+
+def _wanted(config: CorpusConfig) -> str:
+    return "music" if config.level == NOTE else "text"
+
+
+def _mixed(source: str, num_music: int, num_texts: int) -> CorpusError:
+    return CorpusError(
+        f"{source} holds {counted(num_music, 'file')} of music and {counted(num_texts, 'file')} of text: --level note "
+        "reads the music, --level character all that is text"
+    )
 
 
 def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]:
     """Return all that a source names, binary files and music too."""
     if source.startswith(BUILTIN):
-        return [Passage(name, text) for name, text in builtin.texts(source.removeprefix(BUILTIN))]
+        return builtin.documents(source.removeprefix(BUILTIN), config.encoding)
     if not source.isprintable():
         raise CorpusError(f"the name {source!r} cannot be written down in UTF-8: rename it")
     path = Path(source)
@@ -139,40 +162,37 @@ class _Copy:
         return self._path.open("rb")
 
 
-def _sorted_out(source: str, found: list[Document], config: CorpusConfig, reading: Reading) -> list[Document]:
-    """Return what is text, and refuse music where nothing says that its notation is to be read as text."""
-    texts, num_music = [], 0
+def _sorted_out(
+    source: str, found: list[Document], config: CorpusConfig, reading: Reading, cache: Path | None
+) -> list[Document]:
+    """Return what suits the level; with `auto`, music where it is that alone."""
+    music: list[Document] = []
+    texts: list[Document] = []
     for text in found:
         try:
-            if config.level == "auto" and _is_music(text):
-                num_music += 1
+            if config.level in ("auto", NOTE) and isinstance(text, TextFile) and _is_music(text):
+                music.append(MusicFile(text.name, text.open_bytes, config.grid, cache, is_alone=text.is_alone))
+            elif config.level == NOTE and not text.is_alone:
+                reading.skip("file that is no music", text.name)
             elif text.is_alone or not _is_binary(text):
                 texts.append(text)
             else:
                 reading.skip("binary file", text.name)
         except UnfitError as error:
             reading.pass_over(error, is_alone=text.is_alone)
-    if num_music and texts:
-        raise CorpusError(
-            f"{source} holds {counted(num_music, 'file')} of music and {counted(len(texts), 'file')} of text: "
-            "--level character reads all that is text"
-        )
-    if num_music:
-        raise CorpusError(
-            f"{source} is music, and notes are not learned yet; --level character learns what of it is written as "
-            "text, as ABC is"
-        )
-    return texts
+    if config.level == NOTE and texts:
+        raise CorpusError(f"{source} is no music: --level note reads MIDI, MusicXML, kern and ABC")
+    if music and texts:
+        raise _mixed(source, len(music), len(texts))
+    return music or texts
 
 
 def _is_binary(text: Document) -> bool:
     return isinstance(text, TextFile) and is_binary(text.head(), text.encoding)
 
 
-def _is_music(text: Document) -> bool:
-    """Tell whether a text is music, by its suffix or, where that is .xml, by its root element."""
-    if not isinstance(text, TextFile):
-        return False
+def _is_music(text: TextFile) -> bool:
+    """Tell whether a file is music, by its suffix or, where that is .xml, by its root element."""
     suffix = PurePath(archives.without_packing(text.name)).suffix.lower()
     if suffix != ".xml":
         return suffix in _MUSIC

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from seqgen.corpus.documents import Document
+from seqgen.levels.base import Content
 
 TRAIN, VALID = PARTS = ("train", "valid")
 
@@ -14,7 +15,7 @@ class Whole(NamedTuple):
 
     Attributes:
         min_documents: how many different ones there must be.
-        low: how far their share of the characters may be below the one asked for, as a factor.
+        low: how far their share of the whole may be below the one asked for, as a factor.
         high: the same above it.
     """
 
@@ -30,7 +31,7 @@ _MAX_RANKED = 100_000  # different documents whose lots are remembered
 
 @dataclass(frozen=True)
 class Piece:
-    """A document from one character to another; None is its end."""
+    """A document from one character or bar to another; None is its end."""
 
     document: Document
     start: int = 0
@@ -42,12 +43,12 @@ class Piece:
         return self.stop is None
 
     @property
-    def has_characters(self) -> bool:
-        """Whether there is any text in it."""
-        return self.start < (self.document.survey.characters if self.stop is None else self.stop)
+    def is_filled(self) -> bool:
+        """Whether there is anything in it."""
+        return self.start < (self.document.survey.size if self.stop is None else self.stop)
 
-    def chunks(self) -> Iterator[str]:
-        """Yield the text of the piece."""
+    def chunks(self) -> Iterator[Content]:
+        """Yield the content of the piece."""
         position = 0
         for chunk in self.document.chunks():
             wanted = chunk[max(self.start - position, 0) : None if self.stop is None else max(self.stop - position, 0)]
@@ -64,7 +65,7 @@ class Split:
 
     Attributes:
         threshold: documents whose lot is below it validate; None cuts each at a point.
-        valid_fraction: a text of n characters that is cut trains on the first `int((1 - valid_fraction) * n)`.
+        valid_fraction: a document of size n that is cut trains on the first `int((1 - valid_fraction) * n)`.
     """
 
     threshold: float | None
@@ -75,7 +76,7 @@ class Split:
         if self.threshold is not None:
             yield VALID if document.survey.lot < self.threshold else TRAIN, Piece(document)
             return
-        cut = int((1 - self.valid_fraction) * document.survey.characters)
+        cut = int((1 - self.valid_fraction) * document.survey.size)
         if cut:
             yield TRAIN, Piece(document, 0, cut)
         yield VALID, Piece(document, cut)
@@ -86,12 +87,12 @@ class Tally:
     """Counts what a split needs to know of all documents, in constant memory.
 
     Args:
-        valid_fraction: the share of characters that validates.
+        valid_fraction: the share that validates.
     """
 
     valid_fraction: float
     documents: int = 0
-    characters: int = 0
+    size: int = 0
     _held_back: int = 0
     _by_lot: dict[float, int] = field(default_factory=dict)
 
@@ -99,10 +100,15 @@ class Tally:
         """Count one document."""
         survey = document.survey
         self.documents += 1
-        self.characters += survey.characters
-        self._held_back += survey.characters * (survey.lot < self.valid_fraction)
+        self.size += survey.size
+        self._held_back += survey.size * (survey.lot < self.valid_fraction)
         if len(self._by_lot) < _MAX_RANKED:
-            self._by_lot[survey.lot] = self._by_lot.get(survey.lot, 0) + survey.characters
+            self._by_lot[survey.lot] = self._by_lot.get(survey.lot, 0) + survey.size
+
+    @property
+    def num_different(self) -> int:
+        """How many documents there are without duplicates; 0 where they are too many to know."""
+        return len(self._by_lot) if len(self._by_lot) < _MAX_RANKED else 0
 
     def split(self, whole: Whole) -> Split:
         """Return the split of the documents counted.
@@ -115,12 +121,12 @@ class Tally:
         threshold, held_back = self.valid_fraction, self._held_back
         if len(self._by_lot) < _MAX_RANKED:
             threshold, held_back = self._ranked()
-        low, high = (factor * self.valid_fraction * self.characters for factor in (whole.low, whole.high))
+        low, high = (factor * self.valid_fraction * self.size for factor in (whole.low, whole.high))
         return Split(threshold if low <= held_back <= high else None, self.valid_fraction)
 
     def _ranked(self) -> tuple[float, int]:
-        """Return the lot below which the documents come nearest to the share, and how many characters these have."""
-        wanted = self.valid_fraction * self.characters
+        """Return the lot below which the documents come nearest to the share, and how much these are."""
+        wanted = self.valid_fraction * self.size
         held_back, nearest = 0, (0.0, 0)
         for lot in sorted(self._by_lot):
             if abs(held_back - wanted) < abs(nearest[1] - wanted):

@@ -14,11 +14,11 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ from seqgen.corpus.plan import Plan, TrainingTexts
 from seqgen.corpus.split import PARTS, TRAIN, VALID, Piece
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import IdCounter, Ids, Level
+from seqgen.levels.base import Content, IdCounter, Ids, Level
 
 _BUFFERED = 1 << 20  # tokens and offsets collected before they are written: documents may be a few tokens long
 
@@ -48,7 +48,7 @@ class Part:
     ids: NDArray[Any]
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
-    extent: Mapping[str, int]
+    extent: Mapping[str, float]
 
     @property
     def num_documents(self) -> int:
@@ -61,17 +61,12 @@ class Part:
         return len(self.ids) - self.num_documents
 
     @property
-    def characters(self) -> int:
-        """How many characters the documents have."""
-        return self.extent["characters"]
-
-    @property
     def unseen(self) -> list[int]:
         """The tokens that are never a target: no model of this part can have learned when they come."""
         return np.flatnonzero(self.counts == 0).tolist()
 
     @classmethod
-    def open(cls, folder: Path, name: str, level: Level, extent: Mapping[str, int]) -> Self:
+    def open(cls, folder: Path, name: str, level: Level, extent: Mapping[str, float]) -> Self:
         """Map the files that a `PartWriter` made.
 
         Raises:
@@ -97,8 +92,8 @@ class PartWriter:
     """
 
     def __init__(self, folder: Path, name: str, level: Level) -> None:
-        self.extent: Counter[str] = Counter()
-        self.num_characters = 0  # without the endings
+        self.extent: defaultdict[str, float] = defaultdict(float)
+        self.size = 0  # without the endings
         self._path = folder / name
         self._level = level
         self._counter = IdCounter(level.vocabulary_size)
@@ -133,15 +128,16 @@ class PartWriter:
         for chunk in piece.chunks():
             self._take(encoder.feed(chunk))
             self._measure(chunk)
-            self.num_characters += len(chunk)
+            self.size += len(chunk)
         self._take(encoder.finish())
         if piece.is_ended:
             self._take(self._end)
-            self._measure(piece.document.ending)
+            if piece.document.ending:
+                self._measure(piece.document.ending)
         self._offsets.append(self._num_tokens)
 
-    def _measure(self, text: str) -> None:
-        for unit, amount in self._level.extent(text).items():
+    def _measure(self, content: Content) -> None:
+        for unit, amount in self._level.extent(content).items():
             self.extent[unit] += amount
 
     def _take(self, ids: Ids) -> None:
@@ -168,6 +164,15 @@ class Store:
     train: Part
     valid: Part
     fingerprint: str
+
+    def varied(self, variants: NDArray[np.int64] | None) -> Self:
+        """Return the store with its training counts as they are when the tokens vary, see `Level.variants`."""
+        if variants is None:
+            return self
+        counts = np.zeros_like(self.train.counts)
+        for variant in variants:
+            np.add.at(counts, variant, self.train.counts)
+        return replace(self, train=replace(self.train, counts=counts))
 
     @classmethod
     def prepare(cls, plan: Plan, data_dir: Path) -> Self:
@@ -227,7 +232,7 @@ def _build(plan: Plan, folder: Path) -> None:
             writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
             for part, piece in plan.pieces():
                 writers[part].add(piece)
-        if sum(writer.num_characters for writer in writers.values()) != plan.num_characters:
+        if sum(writer.size for writer in writers.values()) != plan.size:
             raise CorpusError("the corpus has changed while it was being read: once it is at rest, try again")
         content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
         (building / "store.json").write_text(json.dumps(content), encoding="utf-8")

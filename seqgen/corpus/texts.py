@@ -40,7 +40,7 @@ class TextFile(Document):
         self.is_alone = is_alone
         self.encoding = codecs.lookup(encoding).name
         self.newlines_changed = False
-        self._open = open_bytes
+        self.open_bytes = open_bytes
 
     @contextmanager
     def _opened(self) -> Iterator[BufferedReader]:
@@ -50,7 +50,7 @@ class TextFile(Document):
             UnfitError: they cannot be read.
         """
         try:
-            with self._open() as file:
+            with self.open_bytes() as file:
                 yield file
         except OSError as error:
             raise UnfitError("unreadable file", f"{self.name} cannot be read: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""What every level can do: turn text into token ids and back, exactly."""
+"""What every level can do: turn text or music into token ids and back, exactly."""
 
 import re
 from abc import ABC, abstractmethod
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 
+Content = Any  # of a document: a str, or a Score; both have a length and can be cut
 Ids = NDArray[np.integer[Any]]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -23,10 +24,10 @@ def normalise_text(text: str) -> str:
 
 
 class Encoder(Protocol):
-    """Turns normalised text into ids as it comes, the same ones however the text is cut."""
+    """Turns normalised content into ids as it comes, the same ones however a text is cut."""
 
-    def feed(self, text: str) -> Ids:
-        """Return the ids that are certain by now; what more text could change waits."""
+    def feed(self, content: Content, /) -> Ids:
+        """Return the ids that are certain by now; what more content could change waits."""
 
     def finish(self) -> Ids:
         """Return the ids of what waited."""
@@ -43,9 +44,9 @@ class Decoder(Protocol):
 
 
 class Level(ABC):
-    """A vocabulary with its way to cut a text into tokens.
+    """A vocabulary with its way to turn content into tokens.
 
-    Ids 0 and 1 are the start and the end of a document; they stand for no text.
+    Ids 0 and 1 are the start and the end of a document; they stand for no content.
     """
 
     name: ClassVar[str]
@@ -54,11 +55,11 @@ class Level(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
-        """Return the level whose vocabulary suits the training texts.
+    def fit(cls, documents: Iterable[Iterable[Content]], config: CorpusConfig) -> Self:
+        """Return the level whose vocabulary suits the training part.
 
         Args:
-            documents: each as chunks of normalised text; may be iterated over again.
+            documents: each as chunks of normalised content; may be iterated over again.
             config: its `vocabulary_size` is the most tokens that the level may have; None leaves it to the level.
         """
 
@@ -72,10 +73,6 @@ class Level(ABC):
         """Return an encoder at the beginning of a document."""
 
     @abstractmethod
-    def decoder(self) -> Decoder:
-        """Return a decoder at the beginning of a document."""
-
-    @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` needs, as plain JSON values; `level` is the level's name."""
 
@@ -83,6 +80,31 @@ class Level(ABC):
     @abstractmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the level that `to_json` described."""
+
+    @abstractmethod
+    def extent(self, content: Content) -> dict[str, float]:
+        """Return how much a content is, in the units in which levels can be compared."""
+
+    def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:  # noqa: ARG002  # some level needs it
+        """Return in which ways a training document may be changed and still be one of its kind.
+
+        Returns:
+            Which id each id becomes in each of them, shape (variants, vocabulary); None where there is no such way.
+        """
+        return None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest unsigned type that holds every id."""
+        return np.min_scalar_type(self.vocabulary_size - 1)
+
+
+class TextLevel(Level):
+    """A level of text."""
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """Return a decoder at the beginning of a document."""
 
     def normalise(self, text: str) -> str:
         """Return what `decode(encode(text))` gives back."""
@@ -98,14 +120,9 @@ class Level(ABC):
         decoder = self.decoder()
         return decoder.feed(map(int, ids)) + decoder.finish()
 
-    def extent(self, text: str) -> dict[str, int]:
+    def extent(self, text: str) -> dict[str, float]:
         """Return how much a normalised text is, in the units in which levels can be compared."""
         return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode("utf-8"))}
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The smallest unsigned type that holds every id."""
-        return np.min_scalar_type(self.vocabulary_size - 1)
 
 
 class IdCounter:

@@ -23,12 +23,12 @@ from seqgen.levels._spelling import (
     count_pieces,
     vocabulary_of,
 )
-from seqgen.levels.base import Decoder, Encoder, Ids, Level
+from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
 
 _DEFAULT_SIZE = 8192  # leaves nothing frequent out of any script
 
 
-class CharacterLevel(Level):
+class CharacterLevel(TextLevel):
     """Ids from 18: the alphabet in the order of its code points, then the groups.
 
     Args:

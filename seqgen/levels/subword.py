@@ -19,7 +19,7 @@ import numpy as np
 from seqgen.config import CorpusConfig
 from seqgen.errors import CorpusError
 from seqgen.levels._spelling import Cutter, PieceEncoder
-from seqgen.levels.base import Decoder, Encoder, Ids, Level
+from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -38,7 +38,7 @@ _SAMPLE = 5_000_000  # characters that the pieces are found on, spread over the 
 _COVERAGE = 0.9998  # the share of characters that pieces must be able to write; others are left to bytes
 
 
-class SubwordLevel(Level):
+class SubwordLevel(TextLevel):
     """Ids are those of a sentencepiece model, whose first two are start and end.
 
     Args:
@@ -178,8 +178,8 @@ def _train(blocks: list[str], vocabulary_size: int) -> bytes:
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         add_dummy_prefix=False,
-        bos_id=Level.START,
-        eos_id=Level.END,
+        bos_id=TextLevel.START,
+        eos_id=TextLevel.END,
         unk_id=2,
         pad_id=-1,
         max_sentence_length=4 * _BLOCK,

@@ -26,7 +26,7 @@ from seqgen.levels._spelling import (
     count_pieces,
     vocabulary_of,
 )
-from seqgen.levels.base import Decoder, Encoder, Level
+from seqgen.levels.base import Decoder, Encoder, TextLevel
 
 # Longer words are cut: no vocabulary would hold them, and what waits for its end stays short.
 _MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark)[0] == "M")
@@ -47,7 +47,7 @@ _LINE_START = re.compile(r"(?<=\n)(?=[^\n])")
 _INDENTED_LINE_START = re.compile(r"(?<=\n) ")
 
 
-class WordLevel(Level):
+class WordLevel(TextLevel):
     """Ids from 18: an alphabet to spell with, then the words.
 
     Args:

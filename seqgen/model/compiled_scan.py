@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqgen.cells._kernels import HAS_COMPILER
 from seqgen.cells.base import Cell, Kernels, State, Weights
+from seqgen.compiled import HAS_COMPILER
 
 _FEW_ROWS = 4  # so few are multiplied faster as they are, in float32
 _STORED = (torch.float32, torch.bfloat16)  # what the kernels read and write

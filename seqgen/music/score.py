@@ -72,7 +72,8 @@ class Bar(NamedTuple):
         steps, rest = divmod(4 * grid * self.numerator, self.denominator)
         if rest or not steps:
             raise MusicError(
-                "metre off the grid", f"a bar of {self.numerator}/{self.denominator} does not fit {grid} steps a quarter"
+                "metre off the grid",
+                f"a bar of {self.numerator}/{self.denominator} does not fit {grid} steps a quarter",
             )
         return steps
 
@@ -225,9 +226,7 @@ def transposed_key(sharps: int, semitones: int) -> int:
     return (sharps + 7 * semitones + 5) % 12 - 5
 
 
-def track_of(
-    notes: Sequence[Note], name: str = "", program: int = 0, *, is_drum: bool = False
-) -> Track:
+def track_of(notes: Sequence[Note], name: str = "", program: int = 0, *, is_drum: bool = False) -> Track:
     """Return a track of notes in any order; of equal pitch, the one that is struck again ends the one before.
 
     Of two that begin at once, the longer is kept.
@@ -248,7 +247,7 @@ def _check_notes(track: Track, num_steps: int) -> None:
     ends: dict[int, int] = {}
     before = (0, -NUM_PITCHES)
     for onset, duration, pitch, velocity in track.notes:
-        if not (0 <= pitch < NUM_PITCHES and duration >= 1 and 0 <= onset and 1 <= velocity < NUM_PITCHES):
+        if not (0 <= pitch < NUM_PITCHES and duration >= 1 and onset >= 0 and 1 <= velocity < NUM_PITCHES):
             raise MusicError("broken score", f"{Note(onset, duration, pitch, velocity)} is beyond what a note can be")
         if (onset, -pitch) < before or onset < ends.get(pitch, 0) or onset + duration > num_steps:
             raise MusicError("broken score", f"{Note(onset, duration, pitch, velocity)} is out of order or of the bars")

@@ -1,9 +1,11 @@
 """The generator: ids in, ids out, without end."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.cells.base import State
@@ -30,13 +32,47 @@ class Draw(NamedTuple):
     nats: Tensor
 
 
+class Constraint(Protocol):
+    """Says what may come next in each stream."""
+
+    def barred(self) -> NDArray[np.float32]:
+        """Return what is added to the log-likelihoods: 0, or -inf for what must not come.
+
+        Returns:
+            Shape (streams, vocabulary), or (1, vocabulary) for all streams alike. At least one token may come.
+        """
+
+    def advance(self, ids: NDArray[np.int64]) -> None:
+        """Take the tokens that have come, shape (streams,)."""
+
+
+class Never:
+    """The constraint of text: some tokens never come.
+
+    Args:
+        vocabulary_size: how many tokens there are.
+        forbidden: which must not come.
+    """
+
+    def __init__(self, vocabulary_size: int, forbidden: Sequence[int]) -> None:
+        self._barred = np.zeros((1, vocabulary_size), dtype=np.float32)
+        self._barred[:, list(forbidden)] = -np.inf
+
+    def barred(self) -> NDArray[np.float32]:
+        """Return the same every time."""
+        return self._barred
+
+    def advance(self, ids: NDArray[np.int64]) -> None:
+        """Do nothing."""
+
+
 @torch.inference_mode()
 def generate(
     model: LanguageModel,
     prime: Sequence[int],
     seeds: Sequence[int],
     config: SamplingConfig,
-    forbidden: Sequence[int],
+    constraint: Constraint,
     precision: str = "float32",
 ) -> Iterator[Draw]:
     """Yield draws without end, all streams in one batch.
@@ -46,20 +82,19 @@ def generate(
         prime: ids that every stream begins with, at least one.
         seeds: one a stream, which alone decides that stream's random numbers.
         config: temperature, top-k and top-p.
-        forbidden: ids that are never drawn.
+        constraint: what may come; it is told what has come after the prime.
         precision: of the products, as in `--precision`; it may make them faster.
     """
     logits, state = _read(model, prime)
     state = select(state, torch.zeros(len(seeds), dtype=torch.long, device=model.device))
     logits = logits.expand(len(seeds), -1)
     step = stepper(model, state, PRECISIONS[resolve_precision(precision, model.device.type)])
-    barred = torch.zeros(model.vocabulary_size)
-    barred[list(forbidden)] = -torch.inf
     for numbers in _uniform_numbers(seeds):
         likelihood = logits.log_softmax(-1).cpu()
-        cumulative = probabilities(likelihood + barred, config).cumsum(-1)
+        cumulative = probabilities(likelihood + torch.from_numpy(constraint.barred()), config).cumsum(-1)
         ids = torch.searchsorted(cumulative, numbers * cumulative[:, -1:], right=True)
         yield Draw(ids[:, 0], -likelihood.gather(-1, ids)[:, 0])
+        constraint.advance(ids[:, 0].numpy())
         logits = step(ids[:, 0])
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from seqgen.config import SamplingConfig
-from seqgen.levels.base import Decoder, Level
+from seqgen.levels.base import Decoder, TextLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.sampling.generator import generate
+from seqgen.sampling.generator import Never, generate
+
+DEFAULT_LENGTH = 500
 
 
 class Increment(NamedTuple):
@@ -69,7 +71,7 @@ class _Writer:
 
 def sample(
     model: LanguageModel,
-    level: Level,
+    level: TextLevel,
     prime: str,
     config: SamplingConfig,
     samples: Sequence[Sample],
@@ -87,8 +89,9 @@ def sample(
     """
     ids = [level.START, *map(int, level.encode(prime))]
     writers = [_Writer(_decoder_after(level, ids), config.stop) for _ in samples]
-    draws = generate(model, ids, [s.seed for s in samples], config, unseen, "auto")
-    for _, draw in zip(range(config.length), draws, strict=False):
+    constraint = Never(level.vocabulary_size, unseen)
+    draws = generate(model, ids, [s.seed for s in samples], config, constraint, "auto")
+    for _, draw in zip(range(config.length or DEFAULT_LENGTH), draws, strict=False):
         drawn = zip(samples, writers, draw.ids.tolist(), draw.nats.tolist(), strict=True)
         for index, (written, writer, token, nats) in enumerate(drawn):
             if written.is_finished:
@@ -110,7 +113,7 @@ def sample(
                 yield Increment(index, text)
 
 
-def _decoder_after(level: Level, ids: Sequence[int]) -> Decoder:
+def _decoder_after(level: TextLevel, ids: Sequence[int]) -> Decoder:
     """Return a decoder that has read these: what a token stands for may depend on the line it is in."""
     decoder = level.decoder()
     decoder.feed(ids)

@@ -62,7 +62,13 @@ class Trainer:
         self.run = run
         self.figures = Figures()
         options = config.optimization
-        self.batches = Batches(store.train, options.batch_size, options.sequence_length, config.machine.seed)
+        self.batches = Batches(
+            store.train,
+            options.batch_size,
+            options.sequence_length,
+            config.machine.seed,
+            variants=store.level.variants(config.corpus),
+        )
         self.budget = self._budget()
         self._started = started
         self._dtype = PRECISIONS[config.machine.precision]

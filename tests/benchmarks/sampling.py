@@ -12,7 +12,7 @@ from torch import nn
 from seqgen import process
 from seqgen.config import ModelConfig, SamplingConfig
 from seqgen.model.language_model import LanguageModel
-from seqgen.sampling.generator import generate
+from seqgen.sampling.generator import Never, generate
 from tests.benchmarks.measure import row
 
 VOCABULARY, PAIRS = 121, 5
@@ -20,7 +20,7 @@ VOCABULARY, PAIRS = 121, 5
 
 def ours(model: LanguageModel, num_streams: int, steps: int) -> float:
     """Return tokens a second of the generator."""
-    draws = generate(model, [0], range(num_streams), SamplingConfig(), [], "auto")
+    draws = generate(model, [0], range(num_streams), SamplingConfig(), Never(VOCABULARY, []), "auto")
     for _ in range(20):
         next(draws)
     begun = time.perf_counter()

@@ -1,0 +1,147 @@
+"""The output of `seqgen sample` where it is music: files of notes."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any
+
+from seqgen import files
+from seqgen.cli import display
+from seqgen.config import SamplingConfig
+from seqgen.errors import MusicError, SeqgenError, UsageError
+
+if TYPE_CHECKING:
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.levels.note import NoteLevel
+    from seqgen.model.language_model import LanguageModel
+    from seqgen.music.score import Score
+    from seqgen.sampling.sampler import Sample
+
+ROLL_WIDTH = 100  # of the piano roll on a terminal, at most
+
+
+def sample_music(
+    loaded: "Checkpoint",
+    level: "NoteLevel",
+    model: "LanguageModel",
+    config: SamplingConfig,
+    outputs: Sequence[Path],
+    name: str,
+    *,
+    omit_prime: bool,
+    as_json: bool,
+) -> None:
+    """Compose, and write files: those asked for, or else a MIDI file in this folder.
+
+    Args:
+        loaded: the checkpoint.
+        level: its level.
+        model: its model.
+        config: what is wanted.
+        outputs: files, whose suffixes tell their formats; of several samples each gets its number.
+        name: what a file is called where none is asked for.
+        omit_prime: whether the prime is left out.
+        as_json: whether the notes are printed as JSON instead.
+    """
+    if config.stop is not None:
+        raise UsageError("--stop is for text; music ends by itself, or after --bars")
+    from seqgen.music.prime import primed
+    from seqgen.sampling.composer import compose, without_prime
+    from seqgen.sampling.sampler import begin
+
+    samples = begin(config)
+    display.note(f"seed {samples[0].seed}")
+    prime = primed(config.prime, level.grid, level.metre, config.key)
+    scores = compose(model, level, prime, config, samples, loaded.unseen)
+    end = max(note.end for note in prime.notes) if prime else 0
+    if omit_prime and prime:
+        scores, end = [without_prime(score, end) for score in scores], 0
+    if as_json:
+        display.write_result("".join(_as_json(*pair, config.prime) for pair in zip(samples, scores, strict=True)))
+        if not outputs:
+            return
+    for path in outputs or [Path(f"{name}-{samples[0].seed}.mid")]:
+        for score, place in zip(scores, numbered(path, len(scores)), strict=True):
+            write_score(score, place, end)
+            display.note(f"written to {place}: {described(score)}")
+            if not (outputs or as_json):
+                display.write_result(f"{place}\n")
+    if sys.stderr.isatty():
+        _show(scores[0])
+
+
+def numbered(path: Path, count: int) -> list[Path]:
+    """Return the path itself for one sample; for more, with a number each before the suffix."""
+    width = len(str(count))
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{n:0{width}}") for n in range(1, count + 1)]
+
+
+def write_score(score: "Score", path: Path, prime_end: int = 0) -> None:
+    """Write a score in the format that the file's suffix tells.
+
+    Args:
+        score: the music.
+        path: replaced atomically.
+        prime_end: up to this step it is the prime.
+    """
+    from seqgen.music.write import rendered
+
+    content = rendered(score, path.suffix.lower(), prime_end)
+    try:
+        files.replace(path, content)
+    except OSError as error:
+        raise SeqgenError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def described(score: "Score") -> str:
+    """Return one line on a score: parts, bars, notes."""
+    tracks = [track for track in score.tracks if track.notes]
+    parts = f"{len(tracks)} parts, " if len(tracks) != 1 else ""
+    return f"{parts}{len(score)} bars of {score.bars[0].numerator}/{score.bars[0].denominator}, {score.num_notes} notes"
+
+
+def write_tunes(texts: Sequence[str], path: Path) -> None:
+    """Write the tunes in ABC that a model of text has written, each to its own file; say how many can be read.
+
+    Raises:
+        MusicError: none can.
+    """
+    from seqgen.music.read import read
+
+    found = [tune for text in texts for tune in read("the sample.abc", text.encode())]
+    tunes = [tune for tune in found if not isinstance(tune, MusicError)]
+    if not tunes:
+        raise MusicError(
+            "no tune",
+            f"nothing of the sample can be read as ABC, so {path} is not written: a model of ABC as text makes tunes, "
+            "others do not; --output FILE.txt keeps the text",
+        )
+    for tune, place in zip(tunes, numbered(path, len(tunes)), strict=True):
+        write_score(tune.score, place)
+        display.note(f"written to {place}: {described(tune.score)}")
+    display.note(f"{len(tunes)} of {len(found)} tunes could be read")
+
+
+def _show(score: "Score") -> None:
+    from seqgen.music.pianoroll import text
+
+    display.note(text(score, min(ROLL_WIDTH, get_terminal_size().columns)))
+
+
+def _as_json(sample: "Sample", score: "Score", prime: str) -> str:
+    """Return one JSON object on a line."""
+    notes: list[dict[str, Any]] = [
+        {
+            "track": track.name or number,
+            "onset": note.onset / score.grid,
+            "duration": note.duration / score.grid,
+            "pitch": note.pitch,
+            "velocity": note.velocity,
+        }
+        for number, track in enumerate(score.tracks, 1)
+        for note in track.notes
+    ]
+    content = {"notes": notes, "prime": prime, "tokens": sample.tokens, "nats": sample.nats, "seed": sample.seed}
+    return json.dumps(content, ensure_ascii=False) + "\n"

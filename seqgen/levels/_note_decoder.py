@@ -1,0 +1,135 @@
+"""Tokens of the note level -> a score."""
+
+from collections.abc import Sequence
+
+from seqgen.levels import _grammar as g
+from seqgen.levels._voices import Chord
+from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, Note, Score, Track, track_of
+
+
+def decoded(tokens: Sequence[int], grid: int) -> Score:
+    """Return the score of tokens that are in the language, without START; names and tempo are not in them."""
+    reader = _Reader(grid)
+    for token in tokens:
+        reader.take(token)
+    return reader.score()
+
+
+class _Reader:
+    """Follows the tokens as `_grammar.advance` does, and writes down what they say."""
+
+    def __init__(self, grid: int) -> None:
+        self.grid = grid
+        self.bars: list[Bar] = []
+        self.tracks: list[Track] = []
+        self.track_of_voice: list[int] = []
+        self.notes: list[list[Note]] = []
+        self.held: dict[int, Chord] = {}
+        self.pickup = 0
+        self.bar = Bar()
+        self.bar_start = 0
+        self.step = 0
+        self.far = 0
+        self.speaker = -1
+        self.family = 0
+        self.is_at_position = False
+        self.velocity = DEFAULT_VELOCITY
+        self.before = g.START
+
+    @property
+    def now(self) -> int:
+        return self.bar_start + self.step
+
+    def take(self, token: int) -> None:
+        """Take the next token."""
+        highest = g.POSITION + g.BAR_QUARTERS * self.grid
+        if token in (g.END, g.CHORD, g.METRE):
+            pass
+        elif token in (g.REST, g.HOLD) or g.VOICE < token <= g.POSITION or token > highest:
+            self._take_content(token, highest)
+        elif token > g.POSITION:
+            self._take_position(token - g.POSITION, highest - g.POSITION)
+        elif token == g.BAR:
+            self._begin_bar()
+        elif token == g.PICKUP:
+            self.pickup = self.bar.num_steps(self.grid) - self.step
+        elif g.KEY <= token < g.FAMILY:
+            self._take_signature(token)
+        else:
+            self._take_track(token)
+        self.before = token
+
+    def score(self) -> Score:
+        """Return what has been written; what is held ends now, or with the bar."""
+        end = self.bar_start + self.bar.num_steps(self.grid)
+        if not (self.before == g.END and self.is_at_position):
+            self.step = end - self.bar_start
+        for voice in list(self.held):
+            self._end(voice)
+        tracks = tuple(
+            track_of(notes, program=track.program, is_drum=track.is_drum)
+            for track, notes in zip(self.tracks, self.notes, strict=True)
+        )
+        return Score(tuple(self.bars), tracks, self.pickup, grid=self.grid)
+
+    def _begin_bar(self) -> None:
+        if self.bars:
+            self.bar_start += self.bar.num_steps(self.grid)
+        self.bars.append(self.bar)
+        self.step, self.speaker = 0, -1
+        self.is_at_position = False
+
+    def _take_signature(self, token: int) -> None:
+        if token < g.DENOMINATOR:
+            self.bar = self.bar._replace(sharps=token - g.KEY - MAX_SHARPS)
+        else:
+            self.bar = self.bar._replace(denominator=DENOMINATORS[token - g.DENOMINATOR])
+        if self.bars:
+            self.bars[-1] = self.bar
+
+    def _take_track(self, token: int) -> None:
+        if token == g.SPLIT:
+            self.track_of_voice.append(len(self.tracks) - 1)
+        elif token < g.MEMBER and token != g.DRUMS:
+            self.family = token - g.FAMILY
+        else:
+            program = 0 if token == g.DRUMS else 8 * self.family + token - g.MEMBER
+            self.track_of_voice.append(len(self.tracks))
+            self.tracks.append(Track((), program=program, is_drum=token == g.DRUMS))
+            self.notes.append([])
+
+    def _take_position(self, steps: int, highest: int) -> None:
+        if self.before == g.METRE:
+            self.bar = self.bar._replace(numerator=steps)
+            return
+        is_added = self.before == g.POSITION + highest
+        self.far = self.step if is_added else 0
+        self.step = self.far + steps
+        self.speaker = -1
+        self.is_at_position = True
+
+    def _take_content(self, token: int, highest: int) -> None:
+        if g.VOICE < token < g.PITCH:
+            self.speaker = token - g.VOICE - 1  # it speaks next
+            return
+        if token > highest:
+            self.velocity = (token - highest - 1) * g.VELOCITY_STEP + g.VELOCITY_STEP // 2
+            return
+        self.is_at_position = False
+        pitch = token - g.PITCH if token < g.DRUM else token - g.DRUM
+        if self.before == g.CHORD:
+            chord = self.held[self.speaker]
+            self.held[self.speaker] = chord._replace(pitches=(*chord.pitches, pitch))
+            return
+        self.speaker += 1
+        if token == g.HOLD:
+            return
+        self._end(self.speaker)
+        if token != g.REST:
+            self.held[self.speaker] = Chord(self.now, self.now, (pitch,), self.velocity)
+
+    def _end(self, voice: int) -> None:
+        """Write down what the voice has held until now."""
+        chord = self.held.pop(voice, None)
+        if chord is not None:
+            self.notes[self.track_of_voice[voice]] += chord._replace(end=self.now).notes

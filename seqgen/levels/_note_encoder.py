@@ -1,0 +1,226 @@
+"""A score -> tokens of the note level."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from seqgen.errors import MusicError
+from seqgen.levels import _grammar as g
+from seqgen.levels._voices import Chord, Voice, voices_of
+from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
+
+Slices = Mapping[int, Mapping[int, list[int]]]  # what is said, by time and voice
+
+
+class Part(NamedTuple):
+    """What is known of a track before its notes.
+
+    Attributes:
+        program: General MIDI's number, from 0.
+        is_drum: whether its pitches are drums.
+        num_voices: how many lines it is written in.
+        name: as "Soprano"; may be empty.
+    """
+
+    program: int
+    is_drum: bool
+    num_voices: int
+    name: str = ""
+
+
+Layout = tuple[Part, ...]
+Parts = Sequence[tuple[Part, list[Voice]]]
+
+
+class Prime(NamedTuple):
+    """How sampled music begins.
+
+    Attributes:
+        ids: the tokens to go on from.
+        given: what some voices must say after them.
+        end: the step at which the prime ends.
+        num_bars: how many bars it takes.
+    """
+
+    ids: list[int]
+    given: g.Given
+    end: int
+    num_bars: int
+
+
+class NoteEncoder:
+    """Writes scores as tokens.
+
+    Args:
+        grid: steps a quarter.
+        has_velocity: whether velocities are coded.
+    """
+
+    def __init__(self, grid: int, *, has_velocity: bool) -> None:
+        self.grid = grid
+        self.has_velocity = has_velocity
+
+    @property
+    def highest_position(self) -> int:
+        """The last token of a position."""
+        return g.POSITION + g.BAR_QUARTERS * self.grid
+
+    def tokens(self, score: Score) -> Iterator[int]:
+        """Yield the tokens of a score, without START and END.
+
+        Raises:
+            MusicError: it has no notes, or more voices or a longer metre than the language can tell.
+        """
+        if not score.num_notes:
+            raise MusicError("score without notes", "the score holds no notes")
+        parts = self.parts(score)
+        yield from self.header(tuple(part for part, _ in parts), score.bars[0])
+        closing = _closing(score)
+        num_voices = sum(part.num_voices for part, _ in parts)
+        yield from self._bars(score, self._slices(parts, closing), num_voices, score.num_steps)
+        if closing < score.num_steps:
+            yield from self.position(closing - score.bar_starts[-2])
+
+    def _bars(self, score: Score, slices: Slices, num_voices: int, stop: int) -> Iterator[int]:
+        """Yield the bars that begin before a time, with their slices."""
+        times = iter([*sorted(slices), score.num_steps])
+        time = next(times)
+        for place, bar in enumerate(score.bars):
+            if score.bar_starts[place] >= stop:
+                return
+            start, end = score.bar_starts[place], score.bar_starts[place + 1]
+            yield g.BAR
+            if place:
+                yield from self._changes(score.bars[place - 1], bar)
+            elif score.pickup:
+                yield from (*self.position(score.start), g.PICKUP)
+            while time < end:
+                if time > start and not (score.pickup and time == score.start):
+                    yield from self.position(time - start)
+                yield from _slice(slices[time], num_voices)
+                time = next(times)
+
+    def _changes(self, before: Bar, bar: Bar) -> Iterator[int]:
+        if bar.sharps != before.sharps:
+            yield g.KEY + MAX_SHARPS + bar.sharps
+        if bar[:2] != before[:2]:
+            yield from self._metre(bar)
+
+    def _slices(self, parts: Parts, closing: int) -> dict[int, dict[int, list[int]]]:
+        """Return by time and voice what is said; what ends with the last bar is not."""
+        slices: dict[int, dict[int, list[int]]] = {}
+        first = 0
+        for part, voices in parts:
+            for number, voice in enumerate(voices, first):
+                ended = closing
+                for chord in voice:
+                    if chord.onset > ended:
+                        slices.setdefault(ended, {})[number] = [g.REST]
+                    slices.setdefault(chord.onset, {})[number] = self.content(chord, is_drum=part.is_drum)
+                    ended = chord.end
+                if ended < closing:
+                    slices.setdefault(ended, {})[number] = [g.REST]
+            first += part.num_voices
+        return slices
+
+    def prime(self, score: Score, parts: Parts, *, is_whole: bool) -> Prime:
+        """Return how a piece begins.
+
+        Args:
+            score: the prime.
+            parts: the piece's parts, with the prime's voices.
+            is_whole: whether the prime's voices are all that sounds while it lasts.
+        """
+        end = max(note.end for note in score.notes)
+        slices = self._slices(parts, end)
+        begun = [g.START, *self.header(tuple(part for part, _ in parts), score.bars[0])]
+        if is_whole:
+            begun += self._bars(score, slices, sum(part.num_voices for part, _ in parts), end)
+            slices = {}
+        else:
+            begun += [g.BAR, *((*self.position(score.start), g.PICKUP) if score.pickup else ())]
+        contents: list[tuple[int, int, int, int]] = []
+        tokens: list[int] = []
+        for time, slice_ in sorted(slices.items()):
+            for voice, content in sorted(slice_.items()):
+                contents.append((time, voice, len(tokens), len(tokens) + len(content)))
+                tokens += content
+        until = np.full(g.MAX_VOICES, -1, dtype=np.int32)
+        padded = (own + [[]] * (part.num_voices - len(own)) for part, own in parts)
+        for number, line in enumerate(chain.from_iterable(padded)):
+            is_held = bool(line) and line[-1].end == end
+            if is_held:
+                contents.append((end, number, 0, 0))
+            if is_whole or line:
+                until[number] = end if is_held else end - 1
+        given = g.Given(
+            np.array(contents, dtype=np.int32).reshape(-1, 4), np.array(tokens or [0], dtype=np.int32), until
+        )
+        return Prime(begun, given, end, len(score.bars))
+
+    def parts(self, score: Score) -> list[tuple[Part, list[Voice]]]:
+        """Return the tracks as parts and their voices.
+
+        Raises:
+            MusicError: there are too many voices.
+        """
+        parts = []
+        for track in score.tracks:
+            voices = voices_of(track, by_velocity=self.has_velocity) or [[]]
+            program = 0 if track.is_drum else track.program
+            parts.append((Part(program, track.is_drum, len(voices), track.name), voices))
+        if sum(part.num_voices for part, _ in parts) > g.MAX_VOICES:
+            raise MusicError(
+                "score of too many voices",
+                f"its notes overlap so that they make more than {g.MAX_VOICES} voices, the most there may be",
+            )
+        return parts
+
+    def _metre(self, bar: Bar) -> list[int]:
+        if bar.numerator > g.BAR_QUARTERS * self.grid:
+            raise MusicError("endless metre", f"a metre of {bar.numerator}/{bar.denominator} is too long")
+        return [g.METRE, g.POSITION + bar.numerator, g.DENOMINATOR + DENOMINATORS.index(bar.denominator)]
+
+    def header(self, layout: Layout, bar: Bar) -> list[int]:
+        """Return the tokens before the first bar."""
+        tokens = [g.KEY + MAX_SHARPS + bar.sharps, *self._metre(bar)]
+        for part in layout:
+            tokens += [g.DRUMS] if part.is_drum else [g.FAMILY + part.program // 8, g.MEMBER + part.program % 8]
+            tokens += [g.SPLIT] * (part.num_voices - 1)
+        return tokens
+
+    def position(self, step: int) -> list[int]:
+        """Return the tokens of a step in a bar, from 1."""
+        far, near = divmod(step - 1, g.BAR_QUARTERS * self.grid)
+        return [self.highest_position] * far + [g.POSITION + 1 + near]
+
+    def content(self, chord: Chord, *, is_drum: bool) -> list[int]:
+        """Return the tokens of a chord."""
+        first, *others = ((g.DRUM if is_drum else g.PITCH) + pitch for pitch in chord.pitches)
+        tokens = [first, *chain.from_iterable((g.CHORD, other) for other in others)]
+        if self.has_velocity:
+            loudness = self.highest_position + 1 + chord.velocity // g.VELOCITY_STEP
+            return [loudness, *tokens]
+        return tokens
+
+
+def _closing(score: Score) -> int:
+    """Return when the score ends: with its last bar or, if the last notes end within it, with these."""
+    last = max(note.end for note in score.notes)
+    return last if score.bar_starts[-2] < last else score.num_steps
+
+
+def _slice(contents: Mapping[int, list[int]], num_voices: int) -> Iterator[int]:
+    """Yield what the voices say at a time, those that hold too unless they are many."""
+    if num_voices <= g.MAX_DENSE:
+        for voice in range(num_voices):
+            yield from contents.get(voice, (g.HOLD,))
+        return
+    following = 0
+    for voice in sorted(contents):
+        if voice != following:
+            yield g.VOICE + voice
+        yield from contents[voice]
+        following = voice + 1

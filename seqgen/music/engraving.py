@@ -1,0 +1,214 @@
+"""Voices as they are written down: bars of chords and rests, cut and tied to what one notehead can say."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from seqgen.errors import MusicError
+from seqgen.music.score import Bar, Note, Score
+from seqgen.music.theory import signed
+from seqgen.music.voices import Chord
+
+_LONGEST = 12  # quarters: a dotted breve
+_SHORTEST = Fraction(1, 256)  # of a quarter: a 1024th
+_SIMPLE_TUPLETS = (3, 5, 7)  # others are written only where nothing else is exact
+
+
+class Tuplet(NamedTuple):
+    """A stretch of a bar with its own beat: `actual` equal parts instead of `normal`; times are in steps."""
+
+    start: int
+    end: int
+    actual: int
+    normal: int
+
+
+class Piece(NamedTuple):
+    """A chord, or a rest, with one notehead's value.
+
+    Attributes:
+        start: in steps.
+        end: in steps.
+        notes: as in a chord; a note is tied back where it began earlier, and on where it ends later.
+        tuplet: the one that it is a part of.
+    """
+
+    start: int
+    end: int
+    notes: tuple[Note, ...]
+    tuplet: Tuplet | None
+
+    def written_quarters(self, grid: int) -> Fraction:
+        """Return how long its notehead, with its dot, looks; in a tuplet it sounds shorter."""
+        actual, normal = self.tuplet[2:] if self.tuplet else (1, 1)
+        return Fraction((self.end - self.start) * actual, grid * normal)
+
+    def notehead(self, grid: int) -> tuple[Fraction, int]:
+        """Return the quarters of its notehead without the dot, and the number of dots, 0 or 1."""
+        quarters = self.written_quarters(grid)
+        return (quarters, 0) if quarters.numerator % 3 else (quarters * 2 / 3, 1)
+
+
+class Accidentals:
+    """The accidentals that are in force in a bar.
+
+    Strictly one holds for its octave alone, but many read it for all octaves: a sign is written unless both agree.
+
+    Args:
+        sharps: of the key signature.
+    """
+
+    def __init__(self, sharps: int) -> None:
+        self._sharps = sharps
+        self._heights: dict[tuple[str, int], int] = {}
+        self._letters: dict[str, int] = {}
+
+    def note(self, letter: str, alteration: int, octave: int) -> bool:
+        """Take a note in, and tell whether its sign, or a natural, has to be written."""
+        signature = signed(letter, self._sharps)
+        in_force = {self._heights.get((letter, octave), signature), self._letters.get(letter, signature)}
+        self._heights[letter, octave] = self._letters[letter] = alteration
+        return in_force != {alteration}
+
+
+def beat_of(step: int, bar: Bar, grid: int) -> int:
+    """Return the number of the beat that a step of a bar is in; under a beam stands what is in one beat.
+
+    Eighths and shorter units are taken by threes, or else by twos, with three at the end where they are odd.
+    """
+    num_units = 1 if bar.denominator <= 4 else 2 if bar.numerator % 3 else 3
+    return min(step * bar.denominator // (4 * grid * num_units), max(bar.numerator // num_units - 1, 0))
+
+
+def bars_of(score: Score, voice: Iterable[Chord]) -> list[list[Piece]]:
+    """Return the pieces of each bar, rests filled in; a bar without notes is one rest, the pickup begins late."""
+    starts = score.bar_starts
+    bars: list[list[Chord]] = [[] for _ in score.bars]
+    for start, end, notes in voice:
+        place = bisect_right(starts, start) - 1
+        while place < len(bars) and starts[place] < end:
+            bars[place].append(Chord(max(start, starts[place]), min(end, starts[place + 1]), notes))
+            place += 1
+    return [
+        list(_pieces(_filled(chords, max(start, score.start), end), start, bar, score.grid))
+        for (start, end), bar, chords in zip(pairwise(starts), score.bars, bars, strict=True)
+    ]
+
+
+def _filled(chords: Iterable[Chord], start: int, end: int) -> list[Chord]:
+    """Return the chords with rests between them."""
+    filled = []
+    for chord in chords:
+        if start < chord.start:
+            filled.append(Chord(start, chord.start, ()))
+        filled.append(chord)
+        start = chord.end
+    if start < end:
+        filled.append(Chord(start, end, ()))
+    return filled
+
+
+def _pieces(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterator[Piece]:
+    """Yield a bar's chords and rests in pieces of one notehead; `origin` is where the whole bar begins."""
+    sizes = _sizes(bar, grid)
+    if len(chords) == 1 and not chords[0].notes and chords[0].end - chords[0].start == sizes[0]:
+        yield Piece(*chords[0], None)  # a whole bar's rest looks alike in every metre
+        return
+    tuplets = list(_tuplets([chord.start - origin for chord in chords], 0, sizes))
+    tuplets = [Tuplet(origin + start, origin + end, actual, normal) for start, end, actual, normal in tuplets]
+    edges = [edge for tuplet in tuplets for edge in tuplet[:2]]
+    for chord in chords:
+        times = sorted({*chord[:2], *(edge for edge in edges if chord.start < edge < chord.end)})
+        for start, end in pairwise(times):
+            tuplet = next((tuplet for tuplet in tuplets if tuplet.start <= start < tuplet.end), None)
+            piece = Piece(start, end, chord.notes, tuplet)
+            if tuplet:
+                length = tuplet.end - tuplet.start
+                yield from _split(piece, tuplet.start, _halved([length, length // tuplet.actual]), grid)
+            else:
+                yield from _split(piece, origin, sizes, grid)
+
+
+def _sizes(bar: Bar, grid: int) -> list[int]:
+    """Return the length of a bar, of its parts, of their parts and so on: 6/8 is divided by 2, then 3, then 2."""
+    sizes = [bar.num_steps(grid)]
+    number, factor = bar.numerator, 2
+    while number > 1:
+        if number % factor:
+            factor += 1
+        else:
+            number //= factor
+            if sizes[-1] % factor == 0:
+                sizes.append(sizes[-1] // factor)
+    return _halved(sizes)
+
+
+def _halved(sizes: list[int]) -> list[int]:
+    while sizes[-1] % 2 == 0:
+        sizes = [*sizes, sizes[-1] // 2]
+    return sizes
+
+
+def _tuplets(times: Sequence[int], start: int, sizes: list[int]) -> Iterator[Tuplet]:
+    """Yield the tuplets, as large as they can be, for what begins at these times from `start` on, in `sizes[0]` steps.
+
+    What halves alone cannot reach becomes a tuplet if it is looked at as a whole and its parts fit; otherwise each of
+    its halves is looked at.
+    """
+    length = sizes[0]
+    inner = {time - start for time in times if start < time < start + length}
+    if all(time % sizes[-1] == 0 for time in inner):
+        return
+    ratio = length // sizes[-1]
+    actual = _division(inner, length, is_last=len(sizes) == 1) if ratio & (ratio - 1) == 0 else 0
+    if actual:
+        yield Tuplet(start, start + length, actual, 1 << (actual.bit_length() - 1))
+        return
+    for part in range(start, start + length, sizes[1]):
+        yield from _tuplets(times, part, sizes[1:])
+
+
+def _division(inner: set[int], length: int, *, is_last: bool) -> int:
+    """Return into how many equal parts a stretch is divided, of which some may be halved; 0 for none."""
+    for actual in range(3, length + 1, 2) if is_last else _SIMPLE_TUPLETS:
+        part, rest = divmod(length, actual)
+        odd = {time for time in inner if time % part}
+        is_halved = length // 2 not in inner and inner.issuperset(range(part, length, part))
+        if not rest and (not odd or (is_halved and all(2 * time % part == 0 for time in odd))):
+            return actual
+    return 0
+
+
+def _split(piece: Piece, origin: int, sizes: list[int], grid: int) -> Iterator[Piece]:
+    """Yield a piece as one notehead, or cut at the strongest beat inside it.
+
+    A notehead may hide a beat if it begins or ends on one as strong, or is a plain syncopation, from the middle of one
+    beat to that of the next. A rest begins on a beat and fills it.
+    """
+    start, end = piece.start - origin, piece.end - origin
+    length = end - start
+    size = next((size for size in sizes if start // size != (end - 1) // size), 0)  # between the strongest beats inside
+    if not size:
+        is_clear = True
+    elif piece.notes:
+        is_clear = start % size == 0 or end % size == 0 or (length == size and 2 * start % size == 0)
+    else:
+        is_clear = length in sizes and start % length == 0
+    if is_clear and _has_notehead(piece.written_quarters(grid)):
+        yield piece
+        return
+    if not size:
+        raise MusicError("note too short to write", f"no notehead is as short as one of {grid} steps a quarter")
+    first, last = (start // size + 1) * size, (end - 1) // size * size
+    stronger = next((size for size in sizes if start % size == 0 or end % size == 0), 1)
+    cut = origin + (last if start % stronger == 0 else first)
+    yield from _split(piece._replace(end=cut), origin, sizes, grid)
+    yield from _split(piece._replace(start=cut), origin, sizes, grid)
+
+
+def _has_notehead(quarters: Fraction) -> bool:
+    """Tell whether there is a note that long, with a dot or without."""
+    undotted = quarters.numerator // 3 if quarters.numerator % 3 == 0 else quarters.numerator
+    return _SHORTEST <= quarters <= _LONGEST and undotted & (undotted - 1) == 0

@@ -1,0 +1,75 @@
+"""What tracks and drums are called, and where drums stand on a staff."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seqgen.music.score import Track
+
+# General MIDI has eight instruments of each family.
+_FAMILIES = (
+    "Piano", "Chromatic percussion", "Organ", "Guitar", "Bass", "Strings", "Ensemble", "Brass",
+    "Reed", "Pipe", "Synth lead", "Synth pad", "Synth effects", "World", "Percussive", "Sound effects",
+)  # fmt: skip
+
+
+class Drum(NamedTuple):
+    """A drum as it is written.
+
+    Attributes:
+        name: in English.
+        place: letter and octave of where it would be in the treble clef.
+        notehead: `normal`, or `x` for metal and wood.
+    """
+
+    name: str
+    place: str
+    notehead: str
+
+
+# General MIDI's drums by pitch; places after Weinberg, Guidelines for Drumset Notation (1994).
+_DRUMS = {
+    35: Drum("Low bass drum", "E4", "normal"),
+    36: Drum("Bass drum", "F4", "normal"),
+    37: Drum("Side stick", "C5", "x"),
+    38: Drum("Snare", "C5", "normal"),
+    39: Drum("Hand clap", "D5", "x"),
+    40: Drum("Electric snare", "C5", "normal"),
+    41: Drum("Low floor tom", "G4", "normal"),
+    42: Drum("Closed hi-hat", "G5", "x"),
+    43: Drum("High floor tom", "A4", "normal"),
+    44: Drum("Pedal hi-hat", "D4", "x"),
+    45: Drum("Low tom", "B4", "normal"),
+    46: Drum("Open hi-hat", "G5", "x"),
+    47: Drum("Low mid tom", "D5", "normal"),
+    48: Drum("High mid tom", "E5", "normal"),
+    49: Drum("Crash cymbal", "A5", "x"),
+    50: Drum("High tom", "F5", "normal"),
+    51: Drum("Ride cymbal", "F5", "x"),
+    52: Drum("China cymbal", "B5", "x"),
+    53: Drum("Ride bell", "F5", "x"),
+    54: Drum("Tambourine", "B4", "x"),
+    55: Drum("Splash cymbal", "A5", "x"),
+    56: Drum("Cowbell", "E5", "x"),
+    57: Drum("Crash cymbal 2", "B5", "x"),
+    58: Drum("Vibraslap", "A4", "x"),
+    59: Drum("Ride cymbal 2", "F5", "x"),
+}
+
+
+def drum_of(pitch: int) -> Drum:
+    """Return the drum of a pitch; one that is not of a drum set stands on the middle line."""
+    return _DRUMS.get(pitch, Drum(f"Percussion {pitch}", "B4", "x"))
+
+
+def names_of(tracks: Sequence[Track]) -> list[str]:
+    """Return a name for each track: its own, or its instrument's family, numbered where it would stand there twice."""
+    names = ["".join(filter(str.isprintable, track.name)).strip() for track in tracks]
+    families = ["Drums" if track.is_drum else _FAMILIES[track.program // 8] for track in tracks]
+    missing = Counter(family for name, family in zip(names, families, strict=True) if not name)
+    seen: Counter[str] = Counter()
+    for place, family in enumerate(families):
+        if not names[place]:
+            seen[family] += 1
+            names[place] = f"{family} {seen[family]}" if missing[family] > 1 else family
+    return names

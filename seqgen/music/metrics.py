@@ -1,0 +1,174 @@
+"""What pieces of music are like: figures of a set of scores, from the literature on judging generated music.
+
+Scale consistency and repetition are from Mogren 2016 ("C-RNN-GAN"), pitch classes used and empty bars from Dong et al.
+2018 ("MuseGAN"), range of pitches from Yang & Lerch 2020 ("On the evaluation of generative models in music"), groove
+consistency and pitch-class entropy from Wu & Yang 2020 ("The Jazz Transformer on the front line"); polyphony is as in
+Dong et al. 2020 ("MusPy"), whose library has most of these.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Self
+
+from seqgen.music.melody import bar_at
+from seqgen.music.score import DEFAULT_GRID, Note, Score
+
+_MAJOR = (0, 2, 4, 5, 7, 9, 11)  # and, from its sixth, natural minor
+
+
+@dataclass(frozen=True)
+class Features:
+    """Figures of a set of scores; None where there is nothing to measure. Drums have no pitch, and sound in no chord.
+
+    Attributes:
+        num_pieces: how many scores there are.
+        num_notes: of all of them.
+        lowest_pitch: MIDI number.
+        highest_pitch: MIDI number.
+        num_pitch_classes: that a piece uses, a mean over pieces.
+        pitch_class_entropy: of a piece's notes, in bits, a mean over pieces.
+        scale_consistency: the share of a piece's notes that the best of the 12 diatonic scales has, a mean over pieces.
+        groove_consistency: how alike in onsets a bar and the next are, a mean over pieces; see `groove_consistency`.
+        polyphony: how many notes sound while any does, a mean over pieces.
+        empty_bar_rate: the share of all bars in which nothing sounds.
+        notes_per_quarter: of all pieces together.
+        longest_repetition: how often in a row one track has the same pitch with the same duration, at most.
+        repeated_bar_rate: the share of bars that a bar before them in the piece is equal to, of all bars in which notes
+            begin. It grows with the length of pieces.
+    """
+
+    num_pieces: int
+    num_notes: int
+    lowest_pitch: int | None
+    highest_pitch: int | None
+    num_pitch_classes: float | None
+    pitch_class_entropy: float | None
+    scale_consistency: float | None
+    groove_consistency: float | None
+    polyphony: float | None
+    empty_bar_rate: float | None
+    notes_per_quarter: float | None
+    longest_repetition: int
+    repeated_bar_rate: float | None
+
+    @classmethod
+    def of(cls, scores: Sequence[Score]) -> Self:
+        """Measure."""
+        pitches = [[note.pitch for note in pitched_notes(score)] for score in scores]
+        classes = [Counter(pitch % 12 for pitch in of_piece) for of_piece in pitches if of_piece]
+        num_notes = sum(score.num_notes for score in scores)
+        repeated = [repeated_bars(score) for score in scores]
+        return cls(
+            num_pieces=len(scores),
+            num_notes=num_notes,
+            lowest_pitch=min((pitch for of_piece in pitches for pitch in of_piece), default=None),
+            highest_pitch=max((pitch for of_piece in pitches for pitch in of_piece), default=None),
+            num_pitch_classes=_mean(map(len, classes)),
+            pitch_class_entropy=_mean(map(_entropy, classes)),
+            scale_consistency=_mean(map(_scale_consistency, classes)),
+            groove_consistency=_mean(map(groove_consistency, scores)),
+            polyphony=_mean(map(polyphony, scores)),
+            empty_bar_rate=_ratio(sum(map(num_empty_bars, scores)), sum(map(len, scores))),
+            notes_per_quarter=_ratio(num_notes, sum(score.quarters for score in scores)),
+            longest_repetition=max(map(longest_repetition, scores), default=0),
+            repeated_bar_rate=_ratio(sum(some for some, _ in repeated), sum(total for _, total in repeated)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as plain values."""
+        return asdict(self)
+
+
+def pitched_notes(score: Score) -> Iterator[Note]:
+    """Yield the notes of all tracks but drums, one track after the other."""
+    for track in score.tracks:
+        if not track.is_drum:
+            yield from track.notes
+
+
+def groove_consistency(score: Score) -> float | None:
+    """Return how alike the onsets of neighbouring bars are, 1 for the same; None without neighbours of one length.
+
+        1 - mean over neighbours of |onsets that one has and the other has not| / steps of a bar
+
+    with bars of `DEFAULT_GRID` steps a quarter, whatever the score's grid: the finer, the higher is the figure.
+    """
+    bars = [{onset for _, onset, _, _ in bar} for bar in _bars(score)]
+    lengths = [stop - start for start, stop in pairwise(score.bar_starts)]
+    complete = 1 if score.pickup else 0
+    neighbours = pairwise(zip(bars[complete:], lengths[complete:], strict=True))
+    differences = [
+        len(bar ^ following) / (length * DEFAULT_GRID / score.grid)
+        for (bar, length), (following, following_length) in neighbours
+        if length == following_length
+    ]
+    return 1 - sum(differences) / len(differences) if differences else None
+
+
+def polyphony(score: Score) -> float | None:
+    """Return how many notes sound while any does; None where none does."""
+    notes = sorted(pitched_notes(score))
+    covered = end = 0
+    for note in notes:
+        covered += max(0, note.end - max(note.onset, end))
+        end = max(end, note.end)
+    return _ratio(sum(note.duration for note in notes), covered)
+
+
+def num_empty_bars(score: Score) -> int:
+    """Return in how many bars nothing sounds."""
+    sounding: set[int] = set()
+    for note in score.notes:
+        sounding.update(range(bar_at(score, note.onset), bar_at(score, note.end - 1) + 1))
+    return len(score) - len(sounding)
+
+
+def longest_repetition(score: Score) -> int:
+    """Return how many notes of one track, pitch and duration follow each other without a rest, at most."""
+    longest = 0
+    for track in score.tracks:
+        runs: dict[tuple[int, int], tuple[int, int]] = {}  # of a pitch and duration: where the last ended, how many
+        for note in track.notes if not track.is_drum else ():
+            end, length = runs.get((note.pitch, note.duration), (None, 0))
+            length = length + 1 if end == note.onset else 1
+            runs[note.pitch, note.duration] = note.end, length
+            longest = max(longest, length)
+    return longest
+
+
+def repeated_bars(score: Score) -> tuple[int, int]:
+    """Return how many bars are equal to one before them, and how many there are, of those in which notes begin."""
+    lengths = (stop - start for start, stop in pairwise(score.bar_starts))
+    bars = [(length, frozenset(bar)) for length, bar in zip(lengths, _bars(score), strict=True) if bar]
+    return len(bars) - len(set(bars)), len(bars)
+
+
+def _bars(score: Score) -> list[list[tuple[int, int, int, int]]]:
+    """Return the notes that begin in each bar: track, onset in the bar, duration and pitch."""
+    bars: list[list[tuple[int, int, int, int]]] = [[] for _ in score.bars]
+    for place, track in enumerate(score.tracks):
+        for note in track.notes:
+            index = bar_at(score, note.onset)
+            bars[index].append((place, note.onset - score.bar_starts[index], note.duration, note.pitch))
+    return bars
+
+
+def _scale_consistency(classes: Counter[int]) -> float:
+    return max(sum(classes[(tonic + step) % 12] for step in _MAJOR) for tonic in range(12)) / classes.total()
+
+
+def _entropy(classes: Counter[int]) -> float:
+    shares = [amount / classes.total() for amount in classes.values()]
+    return sum(-share * math.log2(share) for share in shares)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _ratio(sum(known), len(known))
+
+
+def _ratio(amount: float, total: float) -> float | None:
+    return amount / total if total else None

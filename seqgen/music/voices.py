@@ -1,0 +1,88 @@
+"""Notes of one track, which may overlap, as voices of chords, which do not."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import NamedTuple
+
+from seqgen.music.score import Note
+
+MAX_VOICES = 4  # of a staff, in most notation programs
+
+
+class Chord(NamedTuple):
+    """Notes that are written together.
+
+    Attributes:
+        start: in steps.
+        end: in steps.
+        notes: from the highest down; some may have begun before, or go on. None for a rest.
+    """
+
+    start: int
+    end: int
+    notes: tuple[Note, ...]
+
+    @property
+    def height(self) -> float:
+        """The mean of its pitches."""
+        return fmean(note.pitch for note in self.notes)
+
+
+def voices_of(notes: Sequence[Note]) -> list[list[Chord]]:
+    """Return the notes as voices, the upper ones first, in each of which one chord ends before the next begins.
+
+    Notes of equal onset and duration are a chord. A stretch in which notes overlap is spread over voices, or, if it
+    would take more than `MAX_VOICES`, cut wherever a note begins or ends, into chords with ties between them.
+    """
+    together: dict[tuple[int, int], list[Note]] = {}
+    for note in notes:
+        together.setdefault((note.onset, note.end), []).append(note)
+    chords = [Chord(start, end, tuple(chord)) for (start, end), chord in together.items()]
+    chords.sort(key=lambda chord: (chord.start, -chord.notes[0].pitch))
+    voices: list[list[Chord]] = [[]]
+    for stretch in _stretches(chords):
+        spread = _spread(stretch)
+        if len(spread) > MAX_VOICES:
+            spread = [_sliced(stretch)]
+        voices += [[] for _ in range(len(spread) - len(voices))]
+        for voice, part in zip(voices, spread, strict=False):
+            voice += part
+    return voices
+
+
+def _stretches(chords: Iterable[Chord]) -> Iterator[list[Chord]]:
+    """Yield the chords in groups, between which nothing sounds on."""
+    stretch: list[Chord] = []
+    end = 0
+    for chord in chords:
+        if stretch and chord.start >= end:
+            yield stretch
+            stretch = []
+        stretch.append(chord)
+        end = max(end, chord.end)
+    if stretch:
+        yield stretch
+
+
+def _spread(stretch: list[Chord]) -> list[list[Chord]]:
+    """Return as few voices as can hold the chords: each goes on in the free one whose last notes were nearest."""
+    if len(stretch) == 1:
+        return [stretch]
+    voices: list[list[Chord]] = []
+    for chord in stretch:
+        free = [voice for voice in voices if voice[-1].end <= chord.start]
+        if free:
+            min(free, key=lambda voice: abs(voice[-1].height - chord.height)).append(chord)
+        else:
+            voices.append([chord])
+    return sorted(voices, key=lambda voice: -fmean(chord.height for chord in voice))
+
+
+def _sliced(stretch: list[Chord]) -> list[Chord]:
+    notes = sorted((note for chord in stretch for note in chord.notes), key=lambda note: -note.pitch)
+    times = sorted({time for note in notes for time in (note.onset, note.end)})
+    return [
+        Chord(start, end, tuple(note for note in notes if note.onset <= start < note.end))
+        for start, end in pairwise(times)
+    ]
