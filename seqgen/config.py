@@ -161,7 +161,7 @@ class CorpusConfig(Options):
     level: str = option("What a token is.", "auto", choices=("auto", *registry.names("levels")))
     vocabulary_size: int | None = option("The most tokens a vocabulary may have.", metavar="N", bound=COUNT)
     ngram: int = option("Characters in a token of the character level.", 1, metavar="N", bound=Interval(1, 8))
-    grid: int = option("Steps a quarter at which music is heard.", 12, metavar="N", bound=Interval(1, 96))
+    grid: int = option("Steps a quarter at which music is heard.", 12, metavar="N", bound=Interval(4, 96))
     transpose: str = option(
         "Music: on learns every piece in a key drawn anew each epoch; key moves all into one key, and back on output.",
         "on",

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from seqgen import registry
 from seqgen.config import CorpusConfig
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import IdCounter, Level
+from seqgen.levels.base import IdCounter, Level, TextLevel
 
 CORPUS = """The quick brown fox — naïve, 狐 and 🦊 — jumps over
 \tthe lazy dog; the lazy dog doesn't mind.
 
     "The quick brown fox," said the lazy dog, "jumps!"
 """
-KINDS = {name: {"level": name} for name in registry.names("levels")} | {
+TEXT_LEVELS = [name for name in registry.names("levels") if issubclass(level_class(name), TextLevel)]
+KINDS = {name: {"level": name} for name in TEXT_LEVELS} | {
     "pairs": {"level": "character", "ngram": 2},
     "small subword": {"level": "subword", "vocabulary_size": 350},
     "tokenised word": {"level": "word", "document": "line"},

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -62,16 +62,49 @@ def write_result(text: str) -> None:
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
-    """Print the evaluation as a small table."""
+    """Print the evaluation as a small table, and what samples are like as others."""
+    content = evaluation.to_json()
+    music = content.pop("music", None)
+    content |= {f"{name} of n-grams": value for name, value in content.pop("ngram", {}).items()}
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column(justify="right")
-    for key, value in evaluation.to_json().items():
+    for key, value in content.items():
         if key != "part" and value is not None:
-            table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:,.4f}")
+            table.add_row(key.replace("_", " "), _number(value))
     out = Console(highlight=False, markup=False)
     out.print(Text(visible(evaluation.part), style="bold"))
     out.print(table)
+    if music is not None:
+        _show_music(music)
+
+
+def _show_music(music: dict[str, Any]) -> None:
+    """Print what samples are like beside held-out music."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    valid = f"{music['valid_share_without_rules']:.0%}"
+    out.print(f"\n{music['num_samples']} samples; of as many that were drawn without rules, {valid} are music")
+    _show_pairs(["", "samples", "held out"], music["samples"], music["held_out"])
+    overlaps = music["overlaps"], music["overlaps_of_held_out_with_train"]
+    _show_pairs(["overlap of", "samples with held out", "held out with training"], *overlaps)
+    for who, copied in music["copying"].items():
+        share, run = copied["share_found"] or 0, copied["longest"]
+        text = f"{who.replace('_', ' ')}: {share:.1%} of {copied['n']} moves in a row are in training"
+        if run:
+            places = f"{run['sample']} bar {run['sample_place']}, {run['source']} bar {run['source_place']}"
+            text += f", at most {run['length']} ({places})"
+        out.print(visible(text))
+
+
+def _show_pairs(heads: list[str], first: dict[str, Any], second: dict[str, Any]) -> None:
+    show_table(heads, [[name.replace("_", " "), _number(first[name]), _number(second[name])] for name in first])
+    Console().print()
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"
 
 
 def show_table(heads: list[str], rows: list[list[str]]) -> None:

@@ -19,6 +19,9 @@ def evaluate(
             show_default="the run's own validation part",
         ),
     ] = None,
+    num_samples: Annotated[
+        int, typer.Option(help="Music: draw so many samples and compare them.", metavar="N", min=0)
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a trained model predicts a text."""
@@ -26,7 +29,7 @@ def evaluate(
     from seqgen.evaluation.report import evaluate as evaluate_checkpoint
 
     with display.waiting("reading and scoring", is_quiet=False):
-        evaluation, notes = evaluate_checkpoint(loaded, model, corpus)
+        evaluation, notes = evaluate_checkpoint(loaded, model, corpus, num_samples)
     for text in (str(source), *notes):
         display.note(text)
     if as_json:

@@ -15,7 +15,7 @@ from seqgen.corpus.documents import Document, Survey
 from seqgen.corpus.reading import Reading, UnfitError
 from seqgen.errors import MusicError
 from seqgen.levels.base import Content
-from seqgen.music.families import families, intervals
+from seqgen.music.families import families, lines
 from seqgen.music.read import Tune, read
 from seqgen.music.score import Score
 
@@ -39,7 +39,7 @@ class Piece(Document):
         self._digest = hashlib.sha256(content.encode()).digest()[:16]
         score = self.score
         self._size = len(score)
-        self.melody = intervals(score)
+        self.lines = lines(score)
 
     @property
     def score(self) -> Score:
@@ -89,7 +89,8 @@ class MusicFile(Document):
     @property
     def survey(self) -> Survey:
         """How many bars all pieces have, and what stands for them."""
-        digest = hashlib.sha256(b"".join(piece.survey.digest for piece in self.pieces)).digest()[:16]
+        contents = (piece.survey.digest + (piece.family or b"") for piece in self.pieces)
+        digest = hashlib.sha256(b"".join(contents)).digest()[:16]
         return Survey(sum(piece.survey.size for piece in self.pieces), digest)
 
     @property
@@ -154,6 +155,6 @@ def _entry(found: Tune | MusicError) -> dict[str, Any]:
 def relate(pieces: Iterable[Piece]) -> None:
     """Let pieces on one melody share a family."""
     pieces = list(pieces)
-    heads = families([piece.melody for piece in pieces])
+    heads = families([piece.lines for piece in pieces])
     for piece, head in zip(pieces, heads, strict=True):
         piece.family = pieces[head].survey.digest

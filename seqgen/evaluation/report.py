@@ -1,19 +1,21 @@
 """What `seqgen evaluate` tells: one object for a model and a text."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
 from seqgen.corpus.plan import Plan, Texts
-from seqgen.corpus.split import VALID, Piece
+from seqgen.corpus.split import TRAIN, VALID, Piece
 from seqgen.corpus.store import Part, encoded
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.likelihood import score
+from seqgen.evaluation.music import Baseline, SampleReport, Work, baseline, report_on_samples
+from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 
 SELECTED = "validation, used to select the checkpoint"
@@ -35,12 +37,16 @@ class Evaluation:
         tokens: how many tokens were predicted, end tokens included.
         nats: how unlikely they were together.
         extent: how much it is, in the units of the level.
+        baseline: of music, how well n-grams predict it.
+        samples: of music, what samples are like.
     """
 
     part: str
     tokens: int
     nats: float
     extent: Mapping[str, float]
+    baseline: Baseline | None = None
+    samples: SampleReport | None = None
 
     @classmethod
     def of(cls, model: LanguageModel, part: Part, name: str) -> "Evaluation":
@@ -58,14 +64,18 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        whole = {
+        whole: dict[str, Any] = {
             "part": self.part,
             "tokens": self.tokens,
             "nats_per_token": self.nats / self.tokens,
             "perplexity": self.perplexity,
         }
         for unit, amount in self.extent.items():
-            whole |= {unit: round(amount, 3), _PER[unit][0]: self.per(unit)}
+            whole |= {unit: int(amount) if amount == int(amount) else amount, _PER[unit][0]: self.per(unit)}
+        if self.baseline is not None:
+            whole["ngram"] = asdict(self.baseline)
+        if self.samples is not None:
+            whole["music"] = self.samples.to_json()
         return whole
 
     def per(self, unit: str) -> float | None:
@@ -82,14 +92,55 @@ class Evaluation:
         return f"{self.nats / self.tokens:.4f} nats per token{aside}"
 
 
-def evaluate(checkpoint: Checkpoint, model: LanguageModel, corpus: str | None) -> tuple[Evaluation, list[str]]:
+def evaluate(
+    checkpoint: Checkpoint, model: LanguageModel, corpus: str | None, num_samples: int = 0, seed: int = 1
+) -> tuple[Evaluation, list[str]]:
     """Return the evaluation of a checkpoint's model on a corpus, or on its own validation part, and notes for the user.
+
+    Args:
+        checkpoint: of the model.
+        model: the model.
+        corpus: the SOURCE; None for the run's own validation part.
+        num_samples: of music, how many samples to compare with it.
+        seed: of the first sample.
 
     Raises:
         CorpusError: the corpus cannot be read, or is no longer the one that was trained on.
+        UsageError: samples are asked of a model of text.
     """
+    level = checkpoint.level
+    if num_samples and not isinstance(level, NoteLevel):
+        raise UsageError("--num-samples compares samples of music, and this model writes text")
     with text_for(checkpoint, corpus) as (part, name, notes):
-        return Evaluation.of(model, part, name), notes
+        evaluation = Evaluation.of(model, part, name)
+        if not isinstance(level, NoteLevel):
+            return evaluation, notes
+        train, held_out = _pieces_of_music(checkpoint, corpus)
+        if train:
+            evaluation = replace(evaluation, baseline=baseline(level, checkpoint, train, part))
+    if num_samples:
+        known, new = list(_works(train)), list(_works(held_out))
+        samples = report_on_samples(checkpoint, model, level, known, new, num_samples, seed)
+        evaluation = replace(evaluation, samples=samples)
+    return evaluation, notes
+
+
+def _works(pieces: Iterable[Piece]) -> Iterator[Work]:
+    for piece in pieces:
+        yield from (Work(piece.document.name, score) for score in piece.chunks())
+
+
+def _pieces_of_music(checkpoint: Checkpoint, corpus: str | None) -> tuple[list[Piece], list[Piece]]:
+    """Return what was trained on, if it is still there, and what is held out."""
+    train: list[Piece] = []
+    held_out: list[Piece] = [] if corpus is None else list(_other(checkpoint, corpus)[0])
+    with suppress(CorpusError):
+        for part, piece in _own_plan(checkpoint).pieces():
+            if part == TRAIN:
+                train.append(piece)
+            elif corpus is None:
+                held_out.append(piece)
+    return train, held_out
 
 
 @contextmanager
@@ -114,6 +165,12 @@ def _other(checkpoint: Checkpoint, corpus: str) -> tuple[Iterator[Piece], str, l
 
 
 def _own_validation(checkpoint: Checkpoint) -> tuple[Iterator[Piece], str, list[str]]:
+    plan = _own_plan(checkpoint)
+    return (piece for part, piece in plan.pieces() if part == VALID), SELECTED, plan.summary
+
+
+def _own_plan(checkpoint: Checkpoint) -> Plan:
+    """Return the division of the corpus that the model was trained on."""
     config = checkpoint.requested.corpus
     try:
         plan = Plan.of(config, _CACHE)
@@ -127,4 +184,4 @@ def _own_validation(checkpoint: Checkpoint) -> tuple[Iterator[Piece], str, list[
             f"{checkpoint.fingerprint} then, {plan.fingerprint} now), so its validation part is gone: name a text with "
             "--corpus"
         )
-    return (piece for part, piece in plan.pieces() if part == VALID), SELECTED, plan.summary
+    return plan

@@ -34,7 +34,7 @@ class NoteConstraint:
         given: g.Given | None = None,
     ) -> None:
         self._grid = grid
-        self._given = given or no_given()
+        self._given = no_given()
         self._forbidden = np.zeros(vocabulary_size, dtype=np.bool_)
         self._begin(beginning(1))
         for place, token in enumerate(prime):
@@ -42,6 +42,7 @@ class NoteConstraint:
                 self._refuse_misplaced(place, token)
                 self.advance(np.array([token]))
         self._forbidden[list(forbidden)] = True
+        self._given = given or self._given
         self._begin(g.Streams(*(np.repeat(array, num_streams, axis=0) for array in self._streams)))
 
     def barred(self) -> NDArray[np.float32]:

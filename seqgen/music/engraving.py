@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from seqgen.errors import MusicError
@@ -73,13 +73,44 @@ class Accidentals:
         return in_force != {alteration}
 
 
-def beat_of(step: int, bar: Bar, grid: int) -> int:
-    """Return the number of the beat that a step of a bar is in; under a beam stands what is in one beat.
+def sharps_at(score: Score, step: int) -> int:
+    """Return the key signature under which a note that begins there is spelled, also where it is tied on."""
+    return score.bars[bisect_right(score.bar_starts, step) - 1].sharps
 
-    Eighths and shorter units are taken by threes, or else by twos, with three at the end where they are odd.
-    """
+
+def beat_quarters(bar: Bar) -> Fraction:
+    """Return the length of a beat: a unit of the metre, or of eighths and shorter ones three or else two."""
     num_units = 1 if bar.denominator <= 4 else 2 if bar.numerator % 3 else 3
-    return min(step * bar.denominator // (4 * grid * num_units), max(bar.numerator // num_units - 1, 0))
+    return Fraction(4 * num_units, bar.denominator)
+
+
+def beat_of(step: int, bar: Bar, grid: int) -> int:
+    """Return the number of the beat that a step of a bar is in; what is in one beat stands under one beam.
+
+    What is left over at the end, as in 7/8, belongs to the last beat.
+    """
+    beat = beat_quarters(bar) * grid
+    return min(int(step / beat), max(int(bar.num_steps(grid) / beat) - 1, 0))
+
+
+def beams(pieces: Sequence[Piece], bar: Bar, start: int, grid: int) -> Iterator[list[int]]:
+    """Yield the places of the pieces under each beam: shorter than a quarter, with no rest between, in one beat.
+
+    Args:
+        pieces: of one voice in the bar.
+        bar: its metre.
+        start: the step at which the whole bar begins.
+        grid: steps a quarter.
+    """
+
+    def beam_of(place: int) -> int:
+        piece = pieces[place]
+        is_beamed = piece.notes and piece.notehead(grid)[0] < 1
+        return beat_of(piece.start - start, bar, grid) if is_beamed else -1
+
+    for beat, places in groupby(range(len(pieces)), beam_of):
+        if beat >= 0:
+            yield list(places)
 
 
 def bars_of(score: Score, voice: Iterable[Chord]) -> list[list[Piece]]:
@@ -172,11 +203,12 @@ def _tuplets(times: Sequence[int], start: int, sizes: list[int]) -> Iterator[Tup
 
 def _division(inner: set[int], length: int, *, is_last: bool) -> int:
     """Return into how many equal parts a stretch is divided, of which some may be halved; 0 for none."""
-    for actual in range(3, length + 1, 2) if is_last else _SIMPLE_TUPLETS:
-        part, rest = divmod(length, actual)
+    candidates = range(3, length + 1, 2) if is_last else _SIMPLE_TUPLETS
+    for actual in (number for number in candidates if length % number == 0):
+        part = length // actual
         odd = {time for time in inner if time % part}
         is_halved = length // 2 not in inner and inner.issuperset(range(part, length, part))
-        if not rest and (not odd or (is_halved and all(2 * time % part == 0 for time in odd))):
+        if not odd or (is_halved and all(2 * time % part == 0 for time in odd)):
             return actual
     return 0
 

@@ -8,7 +8,7 @@ from seqgen.music.score import Score, Track
 
 _MIN_TICKS = 480  # a quarter, near which most programs expect it
 _PITCHED = tuple(channel for channel in range(1, 17) if channel != 10)
-_DRUMS = 10
+DRUM_CHANNEL = 10
 _MAX_MICROSECONDS = 0xFFFFFF  # a quarter
 _CLOCKS = 24  # a quarter, of the metronome; the time signature's event names them
 _NOTE_OFF, _OTHER, _NOTE_ON = range(3)  # the order of what happens at once
@@ -38,20 +38,21 @@ def rendered(score: Score) -> bytes:
     ticks = -(-_MIN_TICKS // score.grid)
     file.ticksPerQuarterNote = ticks * score.grid
     file.tracks = [_track("", [*_signatures(score), *_tempos(score)], score.num_steps, ticks)]
-    for track, channel in zip(score.tracks, _channels(score.tracks), strict=True):
+    for track, channel in zip(score.tracks, channels_of(score.tracks), strict=True):
         file.tracks.append(_track(track.name, _notes(track), score.num_steps, ticks, channel))
     content: bytes = file.writestr()
     return content
 
 
-def _channels(tracks: Sequence[Track]) -> list[int]:
+def channels_of(tracks: Sequence[Track]) -> list[int]:
+    """Return each track's channel, from 1."""
     pitched = [(place, track.program) for place, track in enumerate(tracks) if not track.is_drum]
     if len(pitched) <= len(_PITCHED):
         channels = {place: _PITCHED[number] for number, (place, _) in enumerate(pitched)}
     else:
         programs = list(dict.fromkeys(program for _, program in pitched))
         channels = {place: _PITCHED[programs.index(program) % len(_PITCHED)] for place, program in pitched}
-    return [channels.get(place, _DRUMS) for place in range(len(tracks))]
+    return [channels.get(place, DRUM_CHANNEL) for place in range(len(tracks))]
 
 
 def _signatures(score: Score) -> Iterator[_Event]:

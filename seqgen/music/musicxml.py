@@ -1,23 +1,19 @@
-"""Scores -> MusicXML, through music21: every measure is engraved here, so that nothing is left for it to guess."""
+"""Scores -> MusicXML, through music21, which is given every sign and left nothing to guess."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from seqgen.music import drum_notation
-from seqgen.music.engraving import Accidentals, Piece, Tuplet, bars_of, beat_of
+from seqgen.music.engraving import beat_quarters
 from seqgen.music.instruments import names_of
-from seqgen.music.score import Bar, Note, Score, Track
-from seqgen.music.theory import spelled
-from seqgen.music.voices import voices_of
+from seqgen.music.midi_file import channels_of
+from seqgen.music.score import Note, Score, Track
+from seqgen.music.staves import music21, staff_of
 
 _MIDDLE_C = 60
 _KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI: pianos, organs and the harp
-_REACH = 8  # semitones from the middle line to the first ledger line
-_CLEFS = {"TrebleClef": 71, "BassClef": 50, "Treble8vbClef": 59, "Treble8vaClef": 83, "Bass8vbClef": 38}  # middle lines
-_COMMON = ("TrebleClef", "BassClef")
-_RARER = 1.5  # semitones a note that another clef has to save
 
 
 def rendered(score: Score) -> bytes:
@@ -26,26 +22,22 @@ def rendered(score: Score) -> bytes:
     Raises:
         MusicError: a note is too short for any notehead.
     """
-    from music21 import layout, stream
-    from music21.musicxml.m21ToXml import ScoreExporter
-
-    whole = stream.Score()
-    names = names_of(score.tracks)
-    for number, (track, name) in enumerate(zip(score.tracks, names, strict=True), 1):
-        staves = [_staff(score, track, notes) for notes in _hands(track)]
+    whole = music21().stream.Score()
+    parts = zip(score.tracks, names_of(score.tracks), channels_of(score.tracks), strict=True)
+    for number, (track, name, channel) in enumerate(parts, 1):
+        staves = [staff_of(score, notes, is_drum=track.is_drum) for notes in _hands(track)]
         for staff in staves:
             staff.partName = name
+            staff.insert(0, _instrument(track, name, channel, f"P{number}"))
             whole.insert(0, staff)
-        staves[0].insert(0, _instrument(track, name, number))
         if len(staves) > 1:
-            whole.insert(0, layout.StaffGroup(staves, symbol="brace"))
+            whole.insert(0, music21().layout.StaffGroup(staves, symbol="brace"))
     _add_tempos(score, whole.parts.first())
-    exporter = ScoreExporter(whole, makeNotation=False)
+    exporter = music21().musicxml.m21ToXml.ScoreExporter(whole, makeNotation=False)
     root = exporter.parse()
-    for header in (root, root.find("identification")):  # "Music21 Fragment" by "Music21"
-        for element in [*header.findall("movement-title"), *header.findall("creator")]:
-            header.remove(element)
-    for track, part, description in zip(score.tracks, root.findall("part"), root.iter("score-part"), strict=True):
+    for parent, placeholder in (root, "movement-title"), (root.find("identification"), "creator"):
+        parent.remove(parent.find(placeholder))  # "Music21 Fragment" and "Music21"
+    for track, part, description in zip(score.tracks, root.iter("part"), root.iter("score-part"), strict=True):
         if track.is_drum:
             drum_notation.rewrite(part, description)
     content: bytes = exporter.asBytes()
@@ -62,26 +54,22 @@ def _hands(track: Track) -> list[list[Note]]:
     return [notes]
 
 
-def _instrument(track: Track, name: str, number: int) -> Any:
-    """Return music21's plain instrument; those of its classes transpose, and some are drums."""
-    from music21.instrument import Instrument
-
-    instrument = Instrument(name)
-    instrument.partId, instrument.instrumentId = f"P{number}", f"P{number}-I1"
-    instrument.midiProgram = track.program
-    instrument.midiChannel = DRUM_CHANNEL
+def _instrument(track: Track, name: str, channel: int, identity: str) -> Any:
+    """Return music21's plain instrument; those of its classes transpose, or are drums."""
+    instrument = music21().instrument.Instrument(name)
+    instrument.partId, instrument.instrumentId = identity, f"{identity}-I1"
+    instrument.midiProgram, instrument.midiChannel = track.program, channel - 1
+    instrument.autoAssignMidiChannel = lambda **_: None  # they may be shared
     return instrument
 
 
-def _staff(score: Score, notes: Sequence[Note]) -> Any:
-    from music21 import bar, stream
-
-    voices = [bars_of(score, voice) for voice in voices_of(notes)]
-    staff = stream.PartStaff()
-    before: Bar | None = None
-    for place, written in enumerate(zip(*voices, strict=True)):
-        measure = _measure(score, place, [pieces for pieces in written if any(piece.notes for piece in pieces)] or written[:1])
-        staff.coreInsert(Fraction(...), measure)
-    staff.coreElementsChanged()
-    measure.rightBarline = bar.Barline("final")
-    return staff
+def _add_tempos(score: Score, part: Any) -> None:
+    """Put the tempos into the measures of the first part, counted in the metre's beats."""
+    measures = part.getElementsByClass(music21().stream.Measure)
+    for onset, quarters_per_minute in score.tempos:
+        place = bisect_right(score.bar_starts[1:-1], onset)
+        beat = beat_quarters(score.bars[place])
+        beats_per_minute = round(quarters_per_minute / float(beat), 2)
+        mark = music21().tempo.MetronomeMark(number=beats_per_minute, referent=music21().duration.Duration(beat))
+        start = max(score.bar_starts[place], score.start)
+        measures[place].insert(Fraction(max(onset - start, 0), score.grid), mark)

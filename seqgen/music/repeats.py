@@ -1,0 +1,137 @@
+"""Repeats, endings and jumps: the order in which written measures are played."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seqgen.music.bars import MAX_BARS, endless
+
+
+class Signs(NamedTuple):
+    """What a measure says about the order of playing.
+
+    Attributes:
+        starts: a repeated section begins with it.
+        passes: how often the section that ends with it is played; 0 where none ends.
+        endings: in which passes it is played, where it stands under a bracket.
+        segno: it begins at a segno.
+        coda: it has a coda sign; from the first of two the way leads to the second, after a jump.
+        fine: after a jump, the piece ends with it.
+        jump: "capo" or "segno", where it leads back once.
+    """
+
+    starts: bool = False
+    passes: int = 0
+    endings: tuple[int, ...] = ()
+    segno: bool = False
+    coda: bool = False
+    fine: bool = False
+    jump: str = ""
+
+
+PLAIN = Signs()
+
+
+class _Brackets(NamedTuple):
+    """Endings that stand side by side: where the last of them stops, and its pass."""
+
+    stop: int
+    num_passes: int
+
+
+def played(signs: Sequence[Signs]) -> list[int]:
+    """Return the places of the measures in the order of playing.
+
+    A repeat without a beginning goes back to the end of the one before; after a jump nothing is repeated, and of
+    several endings the last is played. Endings without a repeat between them are played as they are written.
+
+    Raises:
+        MusicError: it would go on for too long.
+    """
+    if not any(sign != PLAIN for sign in signs):
+        return list(range(len(signs)))
+    player = _Player(signs)
+    order: list[int] = []
+    while player.place < len(signs):
+        if player.is_heard():
+            order.append(player.place)
+            player.go_on()
+        else:
+            player.place += 1
+        if len(order) > MAX_BARS:
+            raise endless()
+    return order
+
+
+class _Player:
+    """Goes through the measures, one at a time."""
+
+    def __init__(self, signs: Sequence[Signs]) -> None:
+        self.place = 0
+        self._signs = signs
+        self._brackets = _brackets(signs)
+        self._codas = [place for place, sign in enumerate(signs) if sign.coda]
+        self._begin_section(0)
+        self._has_jumped = False
+
+    def is_heard(self) -> bool:
+        """Tell whether the measure here is played in this pass."""
+        sign = self._signs[self.place]
+        if sign.starts and self.place != self._start:
+            self._begin_section(self.place)
+        if not sign.endings:
+            return True
+        if self._has_jumped:
+            return self._brackets[self.place].num_passes in sign.endings
+        return self._pass in sign.endings or self._pass < min(sign.endings)
+
+    def go_on(self) -> None:
+        """Go to the measure after this one."""
+        sign = self._signs[self.place]
+        if self._has_jumped:
+            self.place = self._after_jump(sign)
+        elif self._goes_back(sign):
+            self.place = self._start
+            self._pass += 1
+        elif sign.jump:
+            self._has_jumped = True
+            segno = next((place for place, other in enumerate(self._signs) if other.segno), 0)
+            self.place = segno if sign.jump == "segno" else 0
+        else:
+            self._leave(sign)
+
+    def _goes_back(self, sign: Signs) -> bool:
+        num_passes = self._brackets[self.place].num_passes if sign.endings else sign.passes
+        return sign.passes > 0 and self._pass < num_passes
+
+    def _leave(self, sign: Signs) -> None:
+        """Go forward; behind a repeat and its endings, a new section begins."""
+        stop = self._brackets[self.place].stop if sign.endings else self.place + 1
+        is_over = sign.passes > 0 or (bool(sign.endings) and self.place + 1 == stop)
+        self.place = stop if sign.passes > 0 else self.place + 1
+        if is_over:
+            self._begin_section(self.place)
+
+    def _after_jump(self, sign: Signs) -> int:
+        if sign.fine:
+            return len(self._signs)
+        if len(self._codas) > 1 and self.place == self._codas[0]:
+            return self._codas[1]
+        return self.place + 1
+
+    def _begin_section(self, place: int) -> None:
+        self._start = place
+        self._pass = 1
+
+
+def _brackets(signs: Sequence[Signs]) -> dict[int, _Brackets]:
+    """Return, for the place of each measure under a bracket, the brackets that it belongs to."""
+    found: dict[int, _Brackets] = {}
+    first = 0
+    for stop in range(len(signs) + 1):
+        if stop < len(signs) and signs[stop].endings:
+            continue
+        if stop > first:
+            num_passes = max(max(sign.endings) for sign in signs[first:stop])
+            found.update(dict.fromkeys(range(first, stop), _Brackets(stop, num_passes)))
+        first = stop + 1
+    return found

@@ -1,0 +1,165 @@
+"""One staff as music21's measures, written down to the last beam and accidental."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from seqgen.music.engraving import Accidentals, Piece, bars_of, beams, sharps_at
+from seqgen.music.score import Note, Score
+from seqgen.music.theory import spelled
+from seqgen.music.voices import voices_of
+
+_REACH = 8  # semitones from the middle line to the first ledger line
+_CLEFS = {"TrebleClef": 71, "BassClef": 50, "Treble8vbClef": 59, "Treble8vaClef": 83, "Bass8vbClef": 38}  # middle lines
+_RARER = {"Treble8vbClef": 1.5, "Treble8vaClef": 2, "Bass8vbClef": 2}  # semitones a note that they have to save
+
+
+def music21() -> Any:
+    """Return the library, which is slow to load and typed in part only."""
+    import music21
+
+    return music21
+
+
+def staff_of(score: Score, notes: Sequence[Note], *, is_drum: bool) -> Any:
+    """Return a music21 part for notes of one track, in as many voices as they need.
+
+    Raises:
+        MusicError: a note is too short for any notehead.
+    """
+    staff = music21().stream.PartStaff()
+    voices = [bars_of(score, voice) for voice in voices_of(notes)]
+    for place, written in enumerate(zip(*voices, strict=True)):
+        sounding = [pieces for pieces in written if any(piece.notes for piece in pieces)] or written[:1]
+        staff.append(_measure(score, place, sounding))
+    measures = staff.getElementsByClass(music21().stream.Measure)
+    measures[0].clef = music21().clef.PercussionClef() if is_drum else getattr(music21().clef, _clef(notes))()
+    measures[-1].rightBarline = music21().bar.Barline("final")
+    return staff
+
+
+def _clef(notes: Iterable[Note]) -> str:
+    """Return the clef with the fewest ledger lines."""
+    pitches = [note.pitch for note in notes]
+
+    def ledgers(name: str) -> float:
+        middle, rarer = _CLEFS[name], _RARER.get(name, 0)
+        return sum(max(0, abs(pitch - middle) - _REACH) + rarer for pitch in pitches)
+
+    return min(_CLEFS, key=ledgers)
+
+
+def _measure(score: Score, place: int, voices: Sequence[list[Piece]]) -> Any:
+
+    bar, before = score.bars[place], score.bars[place - 1] if place else None
+    measure = music21().stream.Measure(number=place if score.pickup else place + 1)
+    if place == 0 and score.pickup:
+        measure.showNumber = music21().stream.enums.ShowNumber.NEVER
+    if not before or bar[:2] != before[:2]:
+        measure.timeSignature = music21().meter.TimeSignature(f"{bar.numerator}/{bar.denominator}")
+    if not before or bar.sharps != before.sharps:
+        measure.keySignature = music21().key.KeySignature(bar.sharps)
+    writer = _BarWriter(score, place)
+    elements = writer.elements(voices)
+    if len(voices) == 1:
+        measure.append(elements[0])
+    else:
+        for number, column in enumerate(elements, 1):
+            measure.insert(0, music21().stream.Voice(column, id=number))
+    return measure
+
+
+class _BarWriter:
+    """Writes the pieces of one bar, whose voices share its accidentals."""
+
+    def __init__(self, score: Score, place: int) -> None:
+        self._score = score
+        self._bar = score.bars[place]
+        self._start, self._end = score.bar_starts[place : place + 2]
+        self._accidentals = Accidentals(self._bar.sharps)
+
+    def elements(self, voices: Sequence[Sequence[Piece]]) -> list[list[Any]]:
+        """Return music21's notes, chords and rests of each voice; rests of the lower ones are not printed."""
+        columns: list[list[Any]] = [[] for _ in voices]
+        pieces = ((piece.start, number, piece) for number, pieces in enumerate(voices) for piece in pieces)
+        for _, number, piece in sorted(pieces, key=lambda entry: entry[:2]):  # as accidentals are read
+            element = self._sound(piece) if piece.notes else self._rest(piece)
+            if number and not piece.notes:
+                element.style.hideObjectOnPrint = True
+            columns[number].append(element)
+        for column, written in zip(columns, voices, strict=True):
+            groups = [group for group in beams(written, self._bar, self._start, self._score.grid) if len(group) > 1]
+            for group in groups:
+                self._beam([column[place] for place in group], [written[place] for place in group])
+            _bracket(column, written, groups)
+        return columns
+
+    def _rest(self, piece: Piece) -> Any:
+
+        if (piece.start, piece.end) == (self._start, self._end):
+            return music21().note.Rest(Fraction(piece.end - piece.start, self._score.grid), fullMeasure=True)
+        return music21().note.Rest(duration=self._duration(piece), fullMeasure=False)
+
+    def _sound(self, piece: Piece) -> Any:
+
+        notes = [self._note(note, piece) for note in piece.notes]
+        element = music21().chord.Chord(notes) if len(notes) > 1 else notes[0]
+        element.duration = self._duration(piece)
+        return element
+
+    def _note(self, note: Note, piece: Piece) -> Any:
+
+        letter, alteration, octave = spelled(note.pitch, sharps_at(self._score, note.onset))
+        is_held = note.onset < piece.start
+        # A tie over the bar line takes its accidental along.
+        is_signed = (not is_held or piece.start > self._start) and self._accidentals.note(letter, alteration, octave)
+        written = music21().pitch.Pitch(step=letter, octave=octave)
+        if alteration or is_signed:
+            written.accidental = music21().pitch.Accidental(alteration)
+            written.accidental.displayStatus = is_signed
+        element = music21().note.Note(written)
+        if is_held or note.end > piece.end:
+            element.tie = music21().tie.Tie("start" if not is_held else "continue" if note.end > piece.end else "stop")
+        return element
+
+    def _duration(self, piece: Piece) -> Any:
+
+        quarters, num_dots = piece.notehead(self._score.grid)
+        written = music21().duration.Duration(type=_type(quarters), dots=num_dots)
+        if piece.tuplet:
+            start, end, actual, normal = piece.tuplet
+            unit = _type(Fraction(end - start, normal * self._score.grid))
+            written.appendTuplet(music21().duration.Tuplet(actual, normal, unit, unit))
+        return written
+
+    def _beam(self, elements: Sequence[Any], pieces: Sequence[Piece]) -> None:
+        """Join notes with a beam for each flag; a flag that no neighbour has becomes a stub towards the nearer one."""
+        flags = [piece.notehead(self._score.grid)[0].denominator.bit_length() - 1 for piece in pieces]
+        for place, element in enumerate(elements):
+            before = flags[place - 1] if place else 0
+            after = flags[place + 1] if place + 1 < len(flags) else 0
+            for level in range(1, flags[place] + 1):
+                joins = (before >= level, after >= level)
+                if any(joins):
+                    element.beams.append({(0, 1): "start", (1, 1): "continue", (1, 0): "stop"}[joins])
+                else:
+                    element.beams.append("partial", "left" if before else "right")
+
+
+def _type(quarters: Fraction) -> str:
+    """Return music21's word for a notehead's value."""
+    types: dict[str, float] = music21().duration.typeToDuration
+    return next(name for name, value in types.items() if value == quarters)
+
+
+def _bracket(elements: Sequence[Any], pieces: Sequence[Piece], groups: Sequence[Sequence[int]]) -> None:
+    """Mark where each tuplet begins and ends; a bracket shows it where one beam does not."""
+    for tuplet, places in groupby(range(len(pieces)), lambda place: pieces[place].tuplet):
+        if not tuplet:
+            continue
+        members = list(places)
+        for place in (members[0], members[-1]):
+            elements[place].duration.tuplets[0].bracket = members not in groups
+        elements[members[-1]].duration.tuplets[0].type = "stop"
+        elements[members[0]].duration.tuplets[0].type = "start" if len(members) > 1 else "startStop"

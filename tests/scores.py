@@ -1,0 +1,38 @@
+"""Random pieces of music for the tests."""
+
+from hypothesis import strategies as st
+
+from seqgen.music.score import Bar, Note, Score, track_of
+
+MELODY = [(0, 12, 60), (12, 12, 64), (24, 24, 67), (48, 6, 65), (54, 6, 64), (66, 30, 60)]
+
+
+def melody(notes=MELODY, num_bars=2, **options) -> Score:
+    """Return a score of one track from onsets, durations and pitches."""
+    return Score((Bar(),) * num_bars, (track_of([Note(*note) for note in notes]),), **options)
+
+
+@st.composite
+def bars(draw, grid: int) -> tuple[Bar, ...]:
+    metres = st.builds(Bar, st.integers(1, 12), st.sampled_from([2, 4, 8, 16]), st.integers(-7, 7))
+    fitting = metres.filter(lambda bar: 4 * grid * bar.numerator % bar.denominator == 0)
+    return tuple(draw(st.lists(fitting, min_size=1, max_size=4)))
+
+
+@st.composite
+def scores(draw, grid: int = 12, max_tracks: int = 4) -> Score:
+    """Draw a score with at least one note, its tracks of any number of voices, drums among them."""
+    found = draw(bars(grid))
+    length = sum(bar.num_steps(grid) for bar in found)
+    first = found[0].num_steps(grid)
+    pickup = draw(st.integers(0, first - 1)) if len(found) > 1 else 0
+    start = first - pickup if pickup else 0
+    onsets = st.integers(start, length - 1)
+    notes = st.builds(Note, onsets, st.integers(1, 100), st.integers(0, 127), st.integers(1, 127))
+    tracks = []
+    for _ in range(draw(st.integers(1, max_tracks))):
+        drawn = draw(st.lists(notes, min_size=1, max_size=12))
+        inside = [note._replace(duration=min(note.duration, length - note.onset)) for note in drawn]
+        is_drum = draw(st.booleans())
+        tracks.append(track_of(inside, program=0 if is_drum else draw(st.integers(0, 127)), is_drum=is_drum))
+    return Score(found, tuple(tracks), pickup, grid=grid)

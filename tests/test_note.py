@@ -1,0 +1,200 @@
+"""Music as tokens: exact both ways, and nothing but music can be written."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqgen.config import CorpusConfig
+from seqgen.errors import MusicError
+from seqgen.levels import _grammar as g
+from seqgen.levels import level_from_json
+from seqgen.levels._note_constraint import NoteConstraint
+from seqgen.levels.note import NoteLevel, to_one_key
+from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of, transposed_key
+from tests.scores import melody, scores
+
+LEVEL = NoteLevel(12)
+C_MAJOR, FOUR_FOUR, PIANO = [g.KEY + 7], [g.METRE, g.POSITION + 4, g.DENOMINATOR + 2], [g.FAMILY, g.MEMBER]
+HEADER = [*C_MAJOR, *FOUR_FOUR, *PIANO]
+
+
+def content(score):
+    """Return what the level keeps of a score: all but names, tempo and velocities."""
+    tracks = [(t.program, t.is_drum, [note[:3] for note in t.notes]) for t in score.tracks]
+    return score.bars, score.pickup, score.grid, tracks
+
+
+@given(score=scores())
+def test_decoding_gives_back_every_note_bar_and_signature(score):
+    assert content(LEVEL.decode([0, *LEVEL.encode(score), 1])) == content(score)
+
+
+@given(score=scores(grid=4, max_tracks=8))
+@settings(max_examples=30)
+def test_other_grids_and_more_voices_than_speak_in_turn(score):
+    level = NoteLevel(4)
+    assert content(level.decode([0, *level.encode(score), 1])) == content(score)
+
+
+@given(score=scores(max_tracks=2))
+@settings(max_examples=30)
+def test_velocities_come_back_within_their_degree(score):
+    level = NoteLevel(12, has_velocity=True)
+    decoded = level.decode([*level.encode(score), 1])
+    assert content(decoded) == content(score)
+    pairs = list(zip(decoded.notes, score.notes, strict=True))
+    assert all(abs(after.velocity - before.velocity) <= g.VELOCITY_STEP // 2 for after, before in pairs)
+
+
+def test_a_melody_takes_two_tokens_a_note():
+    """C quarter, E quarter, G half | F eighth, E eighth, eighth rest, C for the rest of the bar."""
+    p, at = g.PITCH, g.POSITION
+    expected = [*HEADER, g.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
+    expected += [g.BAR, p + 65, at + 6, p + 64, at + 12, g.REST, at + 18, p + 60]
+    assert LEVEL.encode(melody()).tolist() == expected
+
+
+def test_a_pickup_and_an_end_within_a_bar():
+    score = melody([(36, 12, 60), (48, 12, 62)], pickup=12)
+    expected = [*HEADER, g.BAR, g.POSITION + 36, g.PICKUP, g.PITCH + 60, g.BAR, g.PITCH + 62, g.POSITION + 12]
+    assert LEVEL.encode(score).tolist() == expected
+
+
+def test_voices_of_a_chorale_hold_while_others_move():
+    soprano = track_of([Note(0, 48, 72)])
+    alto = track_of([Note(0, 24, 64), Note(24, 24, 65)])
+    expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, g.BAR, g.PITCH + 72, g.PITCH + 64]
+    expected += [g.POSITION + 24, g.HOLD, g.PITCH + 65]
+    assert LEVEL.encode(Score((Bar(),), (soprano, alto))).tolist() == expected
+
+
+def test_of_many_voices_only_those_that_move_speak():
+    low = track_of([Note(0, 24, 40), Note(24, 24, 41)])
+    tracks = (*(track_of([Note(0, 48, 60 + k)]) for k in range(7)), low)
+    ids = LEVEL.encode(Score((Bar(),), tracks)).tolist()
+    assert ids[-3:] == [g.POSITION + 24, g.VOICE + 7, g.PITCH + 41]
+    assert g.HOLD not in ids
+
+
+def test_chords_and_overlapping_notes_of_one_track():
+    chord = [Note(0, 24, 60), Note(0, 24, 64), Note(0, 48, 40)]
+    ids = LEVEL.encode(Score((Bar(),), (track_of(chord),))).tolist()
+    begin = [*C_MAJOR, *FOUR_FOUR, *PIANO, g.SPLIT, g.BAR, g.PITCH + 64, g.CHORD, g.PITCH + 60, g.PITCH + 40]
+    assert ids == [*begin, g.POSITION + 24, g.REST, g.HOLD]
+
+
+def test_a_bar_beyond_the_highest_position():
+    bar = Bar(11, 4)
+    score = Score((bar,), (track_of([Note(100, 8, 60), Note(96, 4, 61), Note(131, 1, 62)]),))
+    highest = g.POSITION + 96
+    ids = LEVEL.encode(score).tolist()
+    assert highest in ids
+    assert ids[ids.index(g.BAR) + 1 :][:5] == [highest, g.PITCH + 61, highest, g.POSITION + 4, g.PITCH + 60]
+    assert content(LEVEL.decode([*ids, 1])) == content(score)
+
+
+@given(seed=st.integers(0, 2**32 - 1), grid=st.sampled_from([4, 12, 24]), has_velocity=st.booleans())
+@settings(max_examples=25)
+def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
+    """Streams with random favourites never get stuck, and what they write decodes and encodes again."""
+    level = NoteLevel(grid, has_velocity=has_velocity)
+    random, num_streams = np.random.default_rng(seed), 6
+    constraint = NoteConstraint(level.vocabulary_size, grid, [level.START], num_streams)
+    taste = random.random((num_streams, level.vocabulary_size)) ** 8 + 1e-4
+    taste[:, level.END] /= 50
+    written = []
+    for _ in range(150):
+        weights = np.where(constraint.barred() == 0, taste, 0)
+        assert (weights.sum(1) > 0).all()
+        ids = np.array([random.choice(len(row), p=row / row.sum()) for row in weights])
+        constraint.advance(ids)
+        written.append(ids)
+    for ids in np.array(written).T.tolist():
+        if level.END not in ids:
+            continue
+        ids = ids[: ids.index(level.END) + 1]
+        score = level.decode(ids)
+        assert content(level.decode([*level.encode(score), level.END])) == content(score)
+        assert score.num_notes == sum(g.PITCH <= token <= g.POSITION for token in ids)
+
+
+@pytest.mark.parametrize(
+    ("ids", "place"),
+    [
+        ([g.BAR], 0),
+        ([*C_MAJOR, g.BAR], 1),
+        ([*HEADER, g.BAR, g.REST], 7),
+        ([*HEADER, g.BAR, g.HOLD], 7),
+        ([*HEADER, g.BAR, g.PITCH + 60, g.CHORD, g.PITCH + 61], 9),
+        ([*HEADER, g.BAR, g.POSITION + 48], 7),
+        ([*HEADER, g.BAR, g.POSITION + 24, g.PITCH + 60, g.POSITION + 12], 9),
+        ([*HEADER, g.BAR, 1], 7),
+        ([*HEADER, 10**6], 6),
+        ([*HEADER, g.BAR, g.DRUM + 40], 7),
+    ],
+)
+def test_tokens_out_of_place_are_refused_by_place(ids, place):
+    with pytest.raises(MusicError, match=f"at place {place} "):
+        LEVEL.decode(ids)
+
+
+def test_a_piece_that_is_cut_short_ends_with_its_bar():
+    ids = [*HEADER, g.BAR, g.PITCH + 60, g.POSITION + 12, g.PITCH + 62]
+    assert [note[:3] for note in LEVEL.decode(ids).notes] == [(0, 12, 60), (12, 36, 62)]
+
+
+@given(score=scores())
+def test_variants_are_the_transposed_scores(score):
+    table = LEVEL.variants(CorpusConfig(transpose="on"))
+    for row, semitones in zip(table, range(-5, 7), strict=True):
+        pitches = [note.pitch + semitones for track in score.tracks if not track.is_drum for note in track.notes]
+        if all(0 <= pitch < 128 for pitch in pitches):
+            expected = LEVEL.encode(score.transposed(semitones))
+            key = {7: -5, -6: 6, -7: 5, 6: 6}  # signatures that no transposition yields
+            ids = row[LEVEL.encode(score)]
+            if not {bar.sharps for bar in score.bars} & set(key):
+                assert ids.tolist() == expected.tolist()
+
+
+def test_a_variant_never_leaves_the_range_of_pitches():
+    table = LEVEL.variants(CorpusConfig(transpose="on"))
+    assert table[:, g.PITCH : g.DRUM].min() == g.PITCH
+    assert table[:, g.PITCH : g.DRUM].max() == g.DRUM - 1
+    assert table[0, g.PITCH + 2] == g.PITCH + 2 - 5 + 12
+    assert LEVEL.variants(CorpusConfig(transpose="off")) is None
+
+
+@pytest.mark.parametrize("sharps", range(-7, 8))
+def test_one_key_is_reached_by_less_than_an_octave(sharps):
+    assert -5 <= to_one_key(sharps) <= 6
+    assert transposed_key(sharps, to_one_key(sharps)) == 0
+
+
+def test_one_key_for_all():
+    level = NoteLevel(12, is_in_one_key=True)
+    score = melody()
+    ids = level.encode(score).tolist()
+    in_d = Score(tuple(bar._replace(sharps=2) for bar in score.bars), score.transposed(2).tracks)
+    assert level.encode(in_d).tolist() == ids
+
+
+def test_what_is_fitted_is_kept_in_json():
+    slow = melody(tempos=(Tempo(0, 60.0),))
+    named = Score(slow.bars, (Track(slow.tracks[0].notes, "Voice", 52),), tempos=slow.tempos)
+    level = NoteLevel.fit([[named], [named], [melody()]], CorpusConfig(velocity=True, grid=12))
+    again = level_from_json(json.loads(json.dumps(level.to_json())))
+    assert (again.tempo, again.metre, again.has_velocity, again.layouts) == (60.0, (4, 4), True, level.layouts)
+    decoded = again.decode([*again.encode(named), 1])
+    assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 60.0)
+
+
+def test_too_many_voices_or_no_notes_are_refused():
+    with pytest.raises(MusicError, match="more than 32 voices"):
+        LEVEL.encode(Score((Bar(),), tuple(track_of([Note(0, 1, 60)]) for _ in range(33))))
+    with pytest.raises(MusicError, match="no notes"):
+        LEVEL.encode(Score((Bar(),), (track_of([]),)))
+    with pytest.raises(MusicError, match="24 steps a quarter, not 12"):
+        LEVEL.encode(melody(grid=24, num_bars=2))
