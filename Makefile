@@ -6,9 +6,11 @@ INSTALLED := $(VENV)/installed
 
 .PHONY: demo test check bench clean
 
-demo: $(INSTALLED)  ## train a minute on Python's own documentation, then write some
+demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
 	$(BIN)/seqgen sample --checkpoint demo --prime "The import statement" --length 600 --temperature 0.7
+	$(BIN)/seqgen train --corpus builtin:bach-chorales --time 60s --name chorales --overwrite
+	$(BIN)/seqgen sample --checkpoint chorales --output chorale.mid --output chorale.musicxml --output chorale.png
 
 test: $(INSTALLED)  ## all checks and tests
 	$(MAKE) check

@@ -149,8 +149,8 @@ class CorpusConfig(Options):
     """Corpus: what is learned from."""
 
     corpus: tuple[str, ...] = option(
-        "What to learn from: a file, a folder, a glob, - for standard input, builtin:python-docs or "
-        "builtin:python-source. May be given again.",
+        "What to learn from: a file, a folder, a glob, - for standard input, or builtin:NAME, which is python-docs, "
+        "python-source, bach-chorales or folk-tunes. May be given again.",
         (),
         metavar="SOURCE",
     )
@@ -185,6 +185,8 @@ class CorpusConfig(Options):
         parse_size(self.unpack_limit)
         if self.ngram > 1 and self.level not in ("auto", "character"):
             raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
+        if self.level == "note" and self.document != "file":
+            raise UsageError(f"--document {self.document} is for text: of music, every piece is a document")
 
 
 @dataclass(frozen=True, kw_only=True)

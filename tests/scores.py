@@ -31,7 +31,7 @@ def scores(draw, grid: int = 12, max_tracks: int = 4) -> Score:
     notes = st.builds(Note, onsets, st.integers(1, 100), st.integers(0, 127), st.integers(1, 127))
     tracks = []
     for _ in range(draw(st.integers(1, max_tracks))):
-        drawn = draw(st.lists(notes, min_size=1, max_size=12))
+        drawn = draw(st.lists(notes, min_size=1, max_size=32 // max_tracks))  # of 32 voices at most
         inside = [note._replace(duration=min(note.duration, length - note.onset)) for note in drawn]
         is_drum = draw(st.booleans())
         tracks.append(track_of(inside, program=0 if is_drum else draw(st.integers(0, 127)), is_drum=is_drum))

@@ -106,3 +106,28 @@ def test_ids_of_any_type_become_int64(kind):
     part = Part(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
     (batch,) = epoch(Batches(part, 1, 10, seed=1))
     assert batch.inputs.dtype == batch.targets.dtype == np.int64
+
+
+def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
+    """The ways add 0, 1,000 or 2,000 to every id: taken off again, the batches are what they are without them."""
+    lengths = [3, 5, 20, 50, 4, 33]
+    part = part_of(lengths)
+    ways = np.arange(len(part.ids)) + np.array([[0], [1000], [2000]])
+    plain, varied = (Batches(part, 2, 8, seed=1, variants=variants) for variants in (None, ways))
+    drawn = []
+    for number in range(6):
+        way_of = {}
+        for before, after in zip(epoch(plain, number), epoch(varied, number), strict=True):
+            assert [(array % 1000)[before.targets != PADDING].tolist() for array in after[:2]] == [
+                array[before.targets != PADDING].tolist() for array in before[:2]
+            ]
+            assert (after.targets[before.targets == PADDING] == PADDING).all()
+            for row, column in zip(*np.nonzero(before.targets != PADDING), strict=True):
+                document = np.searchsorted(part.offsets, before.targets[row, column], side="right")
+                way = after.targets[row, column] // 1000
+                assert way == after.inputs[row, column] // 1000 == way_of.setdefault(document, way)
+        assert len(way_of) == len(lengths)
+        drawn.append(tuple(way_of.values()))
+    assert len(set(drawn)) > 3
+    on = list(islice(varied.from_step(0), 8))[-1]
+    assert (next(varied.from_step(7)).inputs == on.inputs).all()

@@ -280,7 +280,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "broken.gz"], 1, "broken.gz is damaged, or not what its suffix says"),
         (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no field 'x'; --field may be 'id', 'title'"),
         (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read"),
-        (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level character reads"),
+        (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level note reads"),
         (["train", "--corpus", "-"], 1, "-: there is no text in it"),
         (["sample", "--output", "empty"], 2, "--output must be a file, and empty is a folder"),
         (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: there is no folder no; make it first"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
-from seqgen.levels import _grammar as g
+from seqgen.levels import _note_tokens as t
 from seqgen.levels import level_from_json
 from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels.note import NoteLevel, to_one_key
@@ -17,7 +17,7 @@ from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of, transpo
 from tests.scores import melody, scores
 
 LEVEL = NoteLevel(12)
-C_MAJOR, FOUR_FOUR, PIANO = [g.KEY + 7], [g.METRE, g.POSITION + 4, g.DENOMINATOR + 2], [g.FAMILY, g.MEMBER]
+C_MAJOR, FOUR_FOUR, PIANO = [t.KEY + 7], [t.METRE, t.POSITION + 4, t.DENOMINATOR + 2], [t.FAMILY, t.MEMBER]
 HEADER = [*C_MAJOR, *FOUR_FOUR, *PIANO]
 
 
@@ -46,28 +46,28 @@ def test_velocities_come_back_within_their_degree(score):
     decoded = level.decode([*level.encode(score), 1])
     assert content(decoded) == content(score)
     pairs = list(zip(decoded.notes, score.notes, strict=True))
-    assert all(abs(after.velocity - before.velocity) <= g.VELOCITY_STEP // 2 for after, before in pairs)
+    assert all(abs(after.velocity - before.velocity) <= t.VELOCITY_STEP // 2 for after, before in pairs)
 
 
 def test_a_melody_takes_two_tokens_a_note():
     """C quarter, E quarter, G half | F eighth, E eighth, eighth rest, C for the rest of the bar."""
-    p, at = g.PITCH, g.POSITION
-    expected = [*HEADER, g.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
-    expected += [g.BAR, p + 65, at + 6, p + 64, at + 12, g.REST, at + 18, p + 60]
+    p, at = t.PITCH, t.POSITION
+    expected = [*HEADER, t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
+    expected += [t.BAR, p + 65, at + 6, p + 64, at + 12, t.REST, at + 18, p + 60]
     assert LEVEL.encode(melody()).tolist() == expected
 
 
 def test_a_pickup_and_an_end_within_a_bar():
     score = melody([(36, 12, 60), (48, 12, 62)], pickup=12)
-    expected = [*HEADER, g.BAR, g.POSITION + 36, g.PICKUP, g.PITCH + 60, g.BAR, g.PITCH + 62, g.POSITION + 12]
+    expected = [*HEADER, t.BAR, t.POSITION + 36, t.PICKUP, t.PITCH + 60, t.BAR, t.PITCH + 62, t.POSITION + 12]
     assert LEVEL.encode(score).tolist() == expected
 
 
 def test_voices_of_a_chorale_hold_while_others_move():
     soprano = track_of([Note(0, 48, 72)])
     alto = track_of([Note(0, 24, 64), Note(24, 24, 65)])
-    expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, g.BAR, g.PITCH + 72, g.PITCH + 64]
-    expected += [g.POSITION + 24, g.HOLD, g.PITCH + 65]
+    expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, t.BAR, t.PITCH + 72, t.PITCH + 64]
+    expected += [t.POSITION + 24, t.HOLD, t.PITCH + 65]
     assert LEVEL.encode(Score((Bar(),), (soprano, alto))).tolist() == expected
 
 
@@ -75,24 +75,24 @@ def test_of_many_voices_only_those_that_move_speak():
     low = track_of([Note(0, 24, 40), Note(24, 24, 41)])
     tracks = (*(track_of([Note(0, 48, 60 + k)]) for k in range(7)), low)
     ids = LEVEL.encode(Score((Bar(),), tracks)).tolist()
-    assert ids[-3:] == [g.POSITION + 24, g.VOICE + 7, g.PITCH + 41]
-    assert g.HOLD not in ids
+    assert ids[-3:] == [t.POSITION + 24, t.VOICE + 7, t.PITCH + 41]
+    assert t.HOLD not in ids
 
 
 def test_chords_and_overlapping_notes_of_one_track():
     chord = [Note(0, 24, 60), Note(0, 24, 64), Note(0, 48, 40)]
     ids = LEVEL.encode(Score((Bar(),), (track_of(chord),))).tolist()
-    begin = [*C_MAJOR, *FOUR_FOUR, *PIANO, g.SPLIT, g.BAR, g.PITCH + 64, g.CHORD, g.PITCH + 60, g.PITCH + 40]
-    assert ids == [*begin, g.POSITION + 24, g.REST, g.HOLD]
+    begin = [*C_MAJOR, *FOUR_FOUR, *PIANO, t.SPLIT, t.BAR, t.PITCH + 64, t.CHORD, t.PITCH + 60, t.PITCH + 40]
+    assert ids == [*begin, t.POSITION + 24, t.REST, t.HOLD]
 
 
 def test_a_bar_beyond_the_highest_position():
     bar = Bar(11, 4)
     score = Score((bar,), (track_of([Note(100, 8, 60), Note(96, 4, 61), Note(131, 1, 62)]),))
-    highest = g.POSITION + 96
+    highest = t.POSITION + 96
     ids = LEVEL.encode(score).tolist()
     assert highest in ids
-    assert ids[ids.index(g.BAR) + 1 :][:5] == [highest, g.PITCH + 61, highest, g.POSITION + 4, g.PITCH + 60]
+    assert ids[ids.index(t.BAR) + 1 :][:5] == [highest, t.PITCH + 61, highest, t.POSITION + 4, t.PITCH + 60]
     assert content(LEVEL.decode([*ids, 1])) == content(score)
 
 
@@ -118,22 +118,22 @@ def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
         ids = ids[: ids.index(level.END) + 1]
         score = level.decode(ids)
         assert content(level.decode([*level.encode(score), level.END])) == content(score)
-        assert score.num_notes == sum(g.PITCH <= token <= g.POSITION for token in ids)
+        assert score.num_notes == sum(t.PITCH <= token <= t.POSITION for token in ids)
 
 
 @pytest.mark.parametrize(
     ("ids", "place"),
     [
-        ([g.BAR], 0),
-        ([*C_MAJOR, g.BAR], 1),
-        ([*HEADER, g.BAR, g.REST], 7),
-        ([*HEADER, g.BAR, g.HOLD], 7),
-        ([*HEADER, g.BAR, g.PITCH + 60, g.CHORD, g.PITCH + 61], 9),
-        ([*HEADER, g.BAR, g.POSITION + 48], 7),
-        ([*HEADER, g.BAR, g.POSITION + 24, g.PITCH + 60, g.POSITION + 12], 9),
-        ([*HEADER, g.BAR, 1], 7),
+        ([t.BAR], 0),
+        ([*C_MAJOR, t.BAR], 1),
+        ([*HEADER, t.BAR, t.REST], 7),
+        ([*HEADER, t.BAR, t.HOLD], 7),
+        ([*HEADER, t.BAR, t.PITCH + 60, t.CHORD, t.PITCH + 61], 9),
+        ([*HEADER, t.BAR, t.POSITION + 48], 7),
+        ([*HEADER, t.BAR, t.POSITION + 24, t.PITCH + 60, t.POSITION + 12], 9),
+        ([*HEADER, t.BAR, 1], 7),
         ([*HEADER, 10**6], 6),
-        ([*HEADER, g.BAR, g.DRUM + 40], 7),
+        ([*HEADER, t.BAR, t.DRUM + 40], 7),
     ],
 )
 def test_tokens_out_of_place_are_refused_by_place(ids, place):
@@ -142,7 +142,7 @@ def test_tokens_out_of_place_are_refused_by_place(ids, place):
 
 
 def test_a_piece_that_is_cut_short_ends_with_its_bar():
-    ids = [*HEADER, g.BAR, g.PITCH + 60, g.POSITION + 12, g.PITCH + 62]
+    ids = [*HEADER, t.BAR, t.PITCH + 60, t.POSITION + 12, t.PITCH + 62]
     assert [note[:3] for note in LEVEL.decode(ids).notes] == [(0, 12, 60), (12, 36, 62)]
 
 
@@ -161,9 +161,9 @@ def test_variants_are_the_transposed_scores(score):
 
 def test_a_variant_never_leaves_the_range_of_pitches():
     table = LEVEL.variants(CorpusConfig(transpose="on"))
-    assert table[:, g.PITCH : g.DRUM].min() == g.PITCH
-    assert table[:, g.PITCH : g.DRUM].max() == g.DRUM - 1
-    assert table[0, g.PITCH + 2] == g.PITCH + 2 - 5 + 12
+    assert table[:, t.PITCH : t.DRUM].min() == t.PITCH
+    assert table[:, t.PITCH : t.DRUM].max() == t.DRUM - 1
+    assert table[0, t.PITCH + 2] == t.PITCH + 2 - 5 + 12
     assert LEVEL.variants(CorpusConfig(transpose="off")) is None
 
 

@@ -60,9 +60,9 @@ def test_a_bad_file_among_many_is_passed_over_and_told(tmp_path):
     assert texts(found, TRAIN) + texts(found, VALID) == ["some good te", "xt"]
     assert found.summary == [
         "read 1 text, 14 characters",
-        "skipped 1 file without a field of text",
         "skipped 1 empty file",
         "skipped 1 file in another encoding than utf-8",
+        "skipped 1 file without a field of text",
     ]
     assert any("latin.txt" in line and "byte offset 3" in line for line in found.details)
     with pytest.raises(CorpusError, match="not utf-8 text"):
@@ -88,7 +88,7 @@ def test_validating_on_the_training_text_itself_is_told(names):
 def test_a_corpus_without_text_is_refused_with_what_was_passed_over(tmp_path):
     for i in range(2):
         (tmp_path / f"{i}.txt").touch()
-    with pytest.raises(CorpusError, match=r"there is no text in it \(skipped 2 empty files\)"):
+    with pytest.raises(CorpusError, match=r"there is nothing in it to learn from \(skipped 2 empty files\)"):
         Texts.read([str(tmp_path)], CorpusConfig())
 
 

@@ -4,12 +4,14 @@ import io
 import os
 import sys
 import zipfile
+from pathlib import PurePath
 
 import pytest
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.reading import Reading
 from seqgen.corpus.sources import find_texts
+from seqgen.corpus.tunes import MusicFile
 from seqgen.errors import CorpusError, UsageError
 
 
@@ -140,7 +142,7 @@ SCORE = b'<?xml version="1.0"?>\n<!DOCTYPE score-partwise>\n<!-- a tune -->\n<sc
 
 def test_a_mixture_of_music_and_text_is_refused_with_the_counts_and_the_way_out(tmp_path):
     make(tmp_path, {"a.txt": b"a", "b.txt": b"b", "c.mid": b"MThd\0", "d.abc": b"X:1\nK:C\nCDE|", "e.xml": SCORE})
-    with pytest.raises(CorpusError, match="3 files of music and 2 files of text: --level character"):
+    with pytest.raises(CorpusError, match="3 files of music and 2 files of text: --level note reads the music, --level character"):
         find(tmp_path)
     assert list(read(tmp_path, level="character").values()) == ["a", "b", "X:1\nK:C\nCDE|", SCORE.decode()]
 
@@ -150,8 +152,26 @@ def test_music_alone_is_told_apart(tmp_path, name):
     import gzip
 
     make(tmp_path, {name: gzip.compress(SCORE) if name.endswith("gz") else SCORE})
-    with pytest.raises(CorpusError, match="is music, and notes are not learned yet; --level character"):
-        find(tmp_path / name)
+    (found,) = find(tmp_path / name)
+    assert isinstance(found, MusicFile)
+    (found,) = find(tmp_path / name, level="character")
+    assert not isinstance(found, MusicFile)
+
+
+def test_of_a_folder_the_note_level_takes_the_music_alone(tmp_path):
+    make(tmp_path, {"a.txt": b"a", "c.mid": b"MThd\0", "p.png": b"\0"})
+    reading = Reading()
+    found = find_texts([str(tmp_path)], CorpusConfig(level="note"), reading)
+    assert [PurePath(music.name).name for music in found] == ["c.mid"]
+    assert reading.skipped == ["2 files without music"]
+
+
+def test_the_note_level_refuses_what_is_no_music(tmp_path):
+    make(tmp_path, {"a.txt": b"a"})
+    with pytest.raises(CorpusError, match="a.txt is no music: --level note reads MIDI, MusicXML, kern and ABC"):
+        find(tmp_path / "a.txt", level="note")
+    with pytest.raises(CorpusError, match="holds no music"):
+        find(tmp_path, level="note")
 
 
 def test_xml_that_is_no_music_is_text(tmp_path):

@@ -23,12 +23,12 @@ ROLL_WIDTH = 100  # of the piano roll on a terminal, at most
 
 
 def sample_music(
+    source: Path,
     loaded: "Checkpoint",
     level: "NoteLevel",
     model: "LanguageModel",
     config: SamplingConfig,
     outputs: Sequence[Path],
-    name: str,
     *,
     omit_prime: bool,
     as_json: bool,
@@ -36,12 +36,12 @@ def sample_music(
     """Compose, and write files: those asked for, or else a MIDI file in this folder.
 
     Args:
+        source: the checkpoint's file; the run's name is that of a file where none is asked for.
         loaded: the checkpoint.
         level: its level.
         model: its model.
         config: what is wanted.
         outputs: files, whose suffixes tell their formats; of several samples each gets its number.
-        name: what a file is called where none is asked for.
         omit_prime: whether the prime is left out.
         as_json: whether the notes are printed as JSON instead.
     """
@@ -52,7 +52,7 @@ def sample_music(
     from seqgen.sampling.sampler import begin
 
     samples = begin(config)
-    display.note(f"seed {samples[0].seed}")
+    display.note(f"{source}, seed {samples[0].seed}")
     prime = primed(config.prime, level.grid, level.metre, config.key)
     scores = compose(model, level, prime, config, samples, loaded.unseen)
     end = max(note.end for note in prime.notes) if prime else 0
@@ -62,7 +62,7 @@ def sample_music(
         display.write_result("".join(_as_json(*pair, config.prime) for pair in zip(samples, scores, strict=True)))
         if not outputs:
             return
-    for path in outputs or [Path(f"{name}-{samples[0].seed}.mid")]:
+    for path in outputs or [Path(f"{source.resolve().parent.name}-{samples[0].seed}.mid")]:
         for score, place in zip(scores, numbered(path, len(scores)), strict=True):
             write_score(score, place, end)
             display.note(f"written to {place}: {described(score)}")

@@ -40,16 +40,15 @@ def sample(
     from seqgen.levels.base import TextLevel
     from seqgen.levels.note import NoteLevel
 
-    display.note(str(source))
     if isinstance(loaded.level, TextLevel):
-        _sample_text(loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
+        _sample_text(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, NoteLevel):
         _refuse_unknown_suffixes(outputs)
-        name = source.parent.name or "music"
-        sample_music(loaded, loaded.level, model, sampling, outputs, name, omit_prime=omit_prime, as_json=as_json)
+        sample_music(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
 
 
 def _sample_text(
+    source: Path,
     loaded: "Checkpoint",
     level: "TextLevel",
     model: "LanguageModel",
@@ -67,7 +66,7 @@ def _sample_text(
 
     prime = level.normalise(_read_prime(sampling.prime))
     samples = begin(sampling)
-    display.note(f"seed {samples[0].seed}")
+    display.note(f"{source}, seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples
     is_streamed = sampling.num_samples == 1 and not (as_json or outputs)
     if is_streamed:

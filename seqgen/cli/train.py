@@ -132,6 +132,8 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
 
 def _conclude(trainer: "Trainer") -> None:
     """Say how good the best model is, where it is, and what to do next."""
+    from seqgen.levels.base import TextLevel
+
     figures, patience = trainer.figures, trainer.config.budget.patience
     if figures.validations_since_best >= patience:
         display.note(f"stopped early: the validation loss has not fallen for {patience} validations (--patience)")
@@ -144,7 +146,8 @@ def _conclude(trainer: "Trainer") -> None:
     folder = trainer.run.folder
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
-    display.note(f"saved as {trainer.run.best}; now try: seqgen sample --checkpoint {name} --length 300")
+    try_out = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
+    display.note(f"saved as {trainer.run.best}; now try: seqgen sample --checkpoint {name} {try_out}")
 
 
 def _best_loss(trainer: "Trainer") -> str:

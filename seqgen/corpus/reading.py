@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from seqgen.errors import CorpusError
 
 _NAMED = 20  # of one kind, in the details
+_BEHIND_A_NOUN = "with|without|of|in|that|moved|left|short|shorter|shortened|lengthened|inside|beyond|off|cut|on|timed"
 
 
 class UnfitError(CorpusError):
@@ -98,5 +99,5 @@ class Reading:
 
 def counted(count: int, kind: str) -> str:
     """Return "1 binary file", "2 binary files", "3 lines without a JSON object"."""
-    noun, *rest = re.split(r"(?= (?:with|without|of|in) )", kind, maxsplit=1)
+    noun, *rest = re.split(rf"(?= (?:{_BEHIND_A_NOUN})\b)", kind, maxsplit=1)
     return f"{count:,} {noun}{'' if count == 1 else 's'}{''.join(rest)}"

@@ -32,7 +32,9 @@ _ROOT_ELEMENT = re.compile(rb"<([A-Za-z][\w.:-]*)")
 _MUSIC_ROOTS = {b"score-partwise", b"score-timewise"}
 
 
-def find_texts(sources: Iterable[str], config: CorpusConfig, reading: Reading, cache: Path | None) -> list[Document]:
+def find_texts(
+    sources: Iterable[str], config: CorpusConfig, reading: Reading, cache: Path | None = None
+) -> list[Document]:
     """Return the texts, or the files of music, of every source in order; what is passed over is told to `reading`.
 
     Args:
@@ -173,7 +175,7 @@ def _sorted_out(
             if config.level in ("auto", NOTE) and isinstance(text, TextFile) and _is_music(text):
                 music.append(MusicFile(text.name, text.open_bytes, config.grid, cache, is_alone=text.is_alone))
             elif config.level == NOTE and not text.is_alone:
-                reading.skip("file that is no music", text.name)
+                reading.skip("file without music", text.name)
             elif text.is_alone or not _is_binary(text):
                 texts.append(text)
             else:

@@ -77,7 +77,7 @@ def baseline(level: Level, checkpoint: Checkpoint, train: Sequence[Piece], held_
     variants = level.variants(checkpoint.config.corpus)
     with encoded(level, train) as part:
         ids = part.ids if variants is None else np.concatenate([variant[part.ids] for variant in variants])
-        model = NgramModel.fit(replace(part, ids=ids))
+        model = NgramModel.fit(replace(part, ids=ids), max_order=8)
     scores = model.scores(held_out)
     best: Likelihood = min(scores, key=lambda score: score.nats)
     return Baseline(scores.index(best) + 1, best.nats_per_token)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import MusicError
-from seqgen.levels import _grammar as g
+from seqgen.levels import _note_grammar as g
+from seqgen.levels import _note_tokens as t
 
 
 class NoteConstraint:
@@ -18,7 +19,7 @@ class NoteConstraint:
         prime: the tokens that all streams begin with.
         num_streams: how many there are.
         forbidden: tokens that come only where no other can.
-        given: what some voices must say after the prime; see `_grammar.Given`.
+        given: what some voices must say after the prime; see `_note_grammar.Given`.
 
     Raises:
         MusicError: the prime is not in the language.
@@ -38,11 +39,13 @@ class NoteConstraint:
         self._forbidden = np.zeros(vocabulary_size, dtype=np.bool_)
         self._begin(beginning(1))
         for place, token in enumerate(prime):
-            if not (token == g.START and place == 0):
+            if not (token == t.START and place == 0):
                 self._refuse_misplaced(place, token)
                 self.advance(np.array([token]))
         self._forbidden[list(forbidden)] = True
-        self._given = given or self._given
+        if given is not None:
+            self._given = given
+            self._streams.states[:, g.IS_WHOLE] = 1  # the prime's last chord is not added to
         self._begin(g.Streams(*(np.repeat(array, num_streams, axis=0) for array in self._streams)))
 
     def barred(self) -> NDArray[np.float32]:
@@ -67,7 +70,7 @@ class NoteConstraint:
         """Go on from a state."""
         self._streams = streams
         self._barred = np.zeros((len(streams.states), len(self._forbidden)), dtype=np.float32)
-        self.advance(np.full(len(streams.states), g.START))
+        self.advance(np.full(len(streams.states), t.START))
 
     def _refuse_misplaced(self, place: int, token: int) -> None:
         if not (0 <= token < len(self._forbidden) and self._barred[0, token] == 0):
@@ -80,16 +83,16 @@ def beginning(num_streams: int) -> g.Streams:
     """Return streams before their first token."""
     states = np.zeros((num_streams, g.NUM_FIELDS), dtype=np.int32)
     states[:, [g.SLICE, g.SPEAKER, g.FORCED]] = -1
-    by_voice = (num_streams, g.MAX_VOICES)
+    by_voice = (num_streams, t.MAX_VOICES)
     return g.Streams(
         states,
         tracks=np.zeros(by_voice, dtype=np.int32),
         sounding=np.zeros(by_voice, dtype=np.int32),
-        struck=np.zeros((*by_voice, g.NUM_PITCHES), dtype=np.int32),
+        struck=np.zeros((*by_voice, t.NUM_PITCHES), dtype=np.int32),
     )
 
 
 def no_given() -> g.Given:
     """Return nothing that must come."""
     none = np.zeros((0, 4), dtype=np.int32)
-    return g.Given(none, np.zeros(0, dtype=np.int32), np.full(g.MAX_VOICES, -1, dtype=np.int32))
+    return g.Given(none, np.zeros(0, dtype=np.int32), np.full(t.MAX_VOICES, -1, dtype=np.int32))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seqgen.levels import _grammar as g
+from seqgen.levels import _note_tokens as t
 from seqgen.levels._voices import Chord
 from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, Note, Score, Track, track_of
 
@@ -16,7 +16,7 @@ def decoded(tokens: Sequence[int], grid: int) -> Score:
 
 
 class _Reader:
-    """Follows the tokens as `_grammar.advance` does, and writes down what they say."""
+    """Follows the tokens as `_note_grammar.follow` does, and writes down what they say."""
 
     def __init__(self, grid: int) -> None:
         self.grid = grid
@@ -34,7 +34,7 @@ class _Reader:
         self.family = 0
         self.is_at_position = False
         self.velocity = DEFAULT_VELOCITY
-        self.before = g.START
+        self.before = t.START
 
     @property
     def now(self) -> int:
@@ -42,18 +42,18 @@ class _Reader:
 
     def take(self, token: int) -> None:
         """Take the next token."""
-        highest = g.POSITION + g.BAR_QUARTERS * self.grid
-        if token in (g.END, g.CHORD, g.METRE):
+        highest = t.POSITION + t.BAR_QUARTERS * self.grid
+        if token in (t.END, t.CHORD, t.METRE):
             pass
-        elif token in (g.REST, g.HOLD) or g.VOICE < token <= g.POSITION or token > highest:
+        elif token in (t.REST, t.HOLD) or t.VOICE < token <= t.POSITION or token > highest:
             self._take_content(token, highest)
-        elif token > g.POSITION:
-            self._take_position(token - g.POSITION, highest - g.POSITION)
-        elif token == g.BAR:
+        elif token > t.POSITION:
+            self._take_position(token - t.POSITION, highest - t.POSITION)
+        elif token == t.BAR:
             self._begin_bar()
-        elif token == g.PICKUP:
+        elif token == t.PICKUP:
             self.pickup = self.bar.num_steps(self.grid) - self.step
-        elif g.KEY <= token < g.FAMILY:
+        elif t.KEY <= token < t.FAMILY:
             self._take_signature(token)
         else:
             self._take_track(token)
@@ -62,7 +62,7 @@ class _Reader:
     def score(self) -> Score:
         """Return what has been written; what is held ends now, or with the bar."""
         end = self.bar_start + self.bar.num_steps(self.grid)
-        if not (self.before == g.END and self.is_at_position):
+        if not (self.before == t.END and self.is_at_position):
             self.step = end - self.bar_start
         for voice in list(self.held):
             self._end(voice)
@@ -80,52 +80,52 @@ class _Reader:
         self.is_at_position = False
 
     def _take_signature(self, token: int) -> None:
-        if token < g.DENOMINATOR:
-            self.bar = self.bar._replace(sharps=token - g.KEY - MAX_SHARPS)
+        if token < t.DENOMINATOR:
+            self.bar = self.bar._replace(sharps=token - t.KEY - MAX_SHARPS)
         else:
-            self.bar = self.bar._replace(denominator=DENOMINATORS[token - g.DENOMINATOR])
+            self.bar = self.bar._replace(denominator=DENOMINATORS[token - t.DENOMINATOR])
         if self.bars:
             self.bars[-1] = self.bar
 
     def _take_track(self, token: int) -> None:
-        if token == g.SPLIT:
+        if token == t.SPLIT:
             self.track_of_voice.append(len(self.tracks) - 1)
-        elif token < g.MEMBER and token != g.DRUMS:
-            self.family = token - g.FAMILY
+        elif token < t.MEMBER and token != t.DRUMS:
+            self.family = token - t.FAMILY
         else:
-            program = 0 if token == g.DRUMS else 8 * self.family + token - g.MEMBER
+            program = 0 if token == t.DRUMS else 8 * self.family + token - t.MEMBER
             self.track_of_voice.append(len(self.tracks))
-            self.tracks.append(Track((), program=program, is_drum=token == g.DRUMS))
+            self.tracks.append(Track((), program=program, is_drum=token == t.DRUMS))
             self.notes.append([])
 
     def _take_position(self, steps: int, highest: int) -> None:
-        if self.before == g.METRE:
+        if self.before == t.METRE:
             self.bar = self.bar._replace(numerator=steps)
             return
-        is_added = self.before == g.POSITION + highest
+        is_added = self.before == t.POSITION + highest
         self.far = self.step if is_added else 0
         self.step = self.far + steps
         self.speaker = -1
         self.is_at_position = True
 
     def _take_content(self, token: int, highest: int) -> None:
-        if g.VOICE < token < g.PITCH:
-            self.speaker = token - g.VOICE - 1  # it speaks next
+        if t.VOICE < token < t.PITCH:
+            self.speaker = token - t.VOICE - 1  # it speaks next
             return
         if token > highest:
-            self.velocity = (token - highest - 1) * g.VELOCITY_STEP + g.VELOCITY_STEP // 2
+            self.velocity = (token - highest - 1) * t.VELOCITY_STEP + t.VELOCITY_STEP // 2
             return
         self.is_at_position = False
-        pitch = token - g.PITCH if token < g.DRUM else token - g.DRUM
-        if self.before == g.CHORD:
+        pitch = token - t.PITCH if token < t.DRUM else token - t.DRUM
+        if self.before == t.CHORD:
             chord = self.held[self.speaker]
             self.held[self.speaker] = chord._replace(pitches=(*chord.pitches, pitch))
             return
         self.speaker += 1
-        if token == g.HOLD:
+        if token == t.HOLD:
             return
         self._end(self.speaker)
-        if token != g.REST:
+        if token != t.REST:
             self.held[self.speaker] = Chord(self.now, self.now, (pitch,), self.velocity)
 
     def _end(self, voice: int) -> None:

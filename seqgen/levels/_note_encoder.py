@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seqgen.errors import MusicError
-from seqgen.levels import _grammar as g
+from seqgen.levels import _note_tokens as t
+from seqgen.levels._note_grammar import Given
 from seqgen.levels._voices import Chord, Voice, voices_of
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
 
@@ -45,7 +46,7 @@ class Prime(NamedTuple):
     """
 
     ids: list[int]
-    given: g.Given
+    given: Given
     end: int
     num_bars: int
 
@@ -65,7 +66,7 @@ class NoteEncoder:
     @property
     def highest_position(self) -> int:
         """The last token of a position."""
-        return g.POSITION + g.BAR_QUARTERS * self.grid
+        return t.POSITION + t.BAR_QUARTERS * self.grid
 
     def tokens(self, score: Score) -> Iterator[int]:
         """Yield the tokens of a score, without START and END.
@@ -91,11 +92,11 @@ class NoteEncoder:
             if score.bar_starts[place] >= stop:
                 return
             start, end = score.bar_starts[place], score.bar_starts[place + 1]
-            yield g.BAR
+            yield t.BAR
             if place:
                 yield from self._changes(score.bars[place - 1], bar)
             elif score.pickup:
-                yield from (*self.position(score.start), g.PICKUP)
+                yield from (*self.position(score.start), t.PICKUP)
             while time < end:
                 if time > start and not (score.pickup and time == score.start):
                     yield from self.position(time - start)
@@ -104,7 +105,7 @@ class NoteEncoder:
 
     def _changes(self, before: Bar, bar: Bar) -> Iterator[int]:
         if bar.sharps != before.sharps:
-            yield g.KEY + MAX_SHARPS + bar.sharps
+            yield t.KEY + MAX_SHARPS + bar.sharps
         if bar[:2] != before[:2]:
             yield from self._metre(bar)
 
@@ -117,11 +118,11 @@ class NoteEncoder:
                 ended = closing
                 for chord in voice:
                     if chord.onset > ended:
-                        slices.setdefault(ended, {})[number] = [g.REST]
+                        slices.setdefault(ended, {})[number] = [t.REST]
                     slices.setdefault(chord.onset, {})[number] = self.content(chord, is_drum=part.is_drum)
                     ended = chord.end
                 if ended < closing:
-                    slices.setdefault(ended, {})[number] = [g.REST]
+                    slices.setdefault(ended, {})[number] = [t.REST]
             first += part.num_voices
         return slices
 
@@ -135,19 +136,22 @@ class NoteEncoder:
         """
         end = max(note.end for note in score.notes)
         slices = self._slices(parts, end)
-        begun = [g.START, *self.header(tuple(part for part, _ in parts), score.bars[0])]
+        begun = [t.START, *self.header(tuple(part for part, _ in parts), score.bars[0])]
         if is_whole:
             begun += self._bars(score, slices, sum(part.num_voices for part, _ in parts), end)
             slices = {}
         else:
-            begun += [g.BAR, *((*self.position(score.start), g.PICKUP) if score.pickup else ())]
+            begun += [t.BAR, *((*self.position(score.start), t.PICKUP) if score.pickup else ())]
         contents: list[tuple[int, int, int, int]] = []
         tokens: list[int] = []
+        for place in range(1, 1 if is_whole else len(score.bars)):
+            slices.setdefault(score.bar_starts[place], {})[-1] = list(self._changes(*score.bars[place - 1 : place + 1]))
         for time, slice_ in sorted(slices.items()):
             for voice, content in sorted(slice_.items()):
-                contents.append((time, voice, len(tokens), len(tokens) + len(content)))
-                tokens += content
-        until = np.full(g.MAX_VOICES, -1, dtype=np.int32)
+                if content:
+                    contents.append((time, voice, len(tokens), len(tokens) + len(content)))
+                    tokens += content
+        until = np.full(t.MAX_VOICES, -1, dtype=np.int32)
         padded = (own + [[]] * (part.num_voices - len(own)) for part, own in parts)
         for number, line in enumerate(chain.from_iterable(padded)):
             is_held = bool(line) and line[-1].end == end
@@ -155,9 +159,7 @@ class NoteEncoder:
                 contents.append((end, number, 0, 0))
             if is_whole or line:
                 until[number] = end if is_held else end - 1
-        given = g.Given(
-            np.array(contents, dtype=np.int32).reshape(-1, 4), np.array(tokens or [0], dtype=np.int32), until
-        )
+        given = Given(np.array(contents, dtype=np.int32).reshape(-1, 4), np.array(tokens or [0], dtype=np.int32), until)
         return Prime(begun, given, end, len(score.bars))
 
     def parts(self, score: Score) -> list[tuple[Part, list[Voice]]]:
@@ -171,37 +173,37 @@ class NoteEncoder:
             voices = voices_of(track, by_velocity=self.has_velocity) or [[]]
             program = 0 if track.is_drum else track.program
             parts.append((Part(program, track.is_drum, len(voices), track.name), voices))
-        if sum(part.num_voices for part, _ in parts) > g.MAX_VOICES:
+        if sum(part.num_voices for part, _ in parts) > t.MAX_VOICES:
             raise MusicError(
                 "score of too many voices",
-                f"its notes overlap so that they make more than {g.MAX_VOICES} voices, the most there may be",
+                f"its notes overlap so that they make more than {t.MAX_VOICES} voices, the most there may be",
             )
         return parts
 
     def _metre(self, bar: Bar) -> list[int]:
-        if bar.numerator > g.BAR_QUARTERS * self.grid:
+        if bar.numerator > t.BAR_QUARTERS * self.grid:
             raise MusicError("endless metre", f"a metre of {bar.numerator}/{bar.denominator} is too long")
-        return [g.METRE, g.POSITION + bar.numerator, g.DENOMINATOR + DENOMINATORS.index(bar.denominator)]
+        return [t.METRE, t.POSITION + bar.numerator, t.DENOMINATOR + DENOMINATORS.index(bar.denominator)]
 
     def header(self, layout: Layout, bar: Bar) -> list[int]:
         """Return the tokens before the first bar."""
-        tokens = [g.KEY + MAX_SHARPS + bar.sharps, *self._metre(bar)]
+        tokens = [t.KEY + MAX_SHARPS + bar.sharps, *self._metre(bar)]
         for part in layout:
-            tokens += [g.DRUMS] if part.is_drum else [g.FAMILY + part.program // 8, g.MEMBER + part.program % 8]
-            tokens += [g.SPLIT] * (part.num_voices - 1)
+            tokens += [t.DRUMS] if part.is_drum else [t.FAMILY + part.program // 8, t.MEMBER + part.program % 8]
+            tokens += [t.SPLIT] * (part.num_voices - 1)
         return tokens
 
     def position(self, step: int) -> list[int]:
         """Return the tokens of a step in a bar, from 1."""
-        far, near = divmod(step - 1, g.BAR_QUARTERS * self.grid)
-        return [self.highest_position] * far + [g.POSITION + 1 + near]
+        far, near = divmod(step - 1, t.BAR_QUARTERS * self.grid)
+        return [self.highest_position] * far + [t.POSITION + 1 + near]
 
     def content(self, chord: Chord, *, is_drum: bool) -> list[int]:
         """Return the tokens of a chord."""
-        first, *others = ((g.DRUM if is_drum else g.PITCH) + pitch for pitch in chord.pitches)
-        tokens = [first, *chain.from_iterable((g.CHORD, other) for other in others)]
+        first, *others = ((t.DRUM if is_drum else t.PITCH) + pitch for pitch in chord.pitches)
+        tokens = [first, *chain.from_iterable((t.CHORD, other) for other in others)]
         if self.has_velocity:
-            loudness = self.highest_position + 1 + chord.velocity // g.VELOCITY_STEP
+            loudness = self.highest_position + 1 + chord.velocity // t.VELOCITY_STEP
             return [loudness, *tokens]
         return tokens
 
@@ -214,13 +216,13 @@ def _closing(score: Score) -> int:
 
 def _slice(contents: Mapping[int, list[int]], num_voices: int) -> Iterator[int]:
     """Yield what the voices say at a time, those that hold too unless they are many."""
-    if num_voices <= g.MAX_DENSE:
+    if num_voices <= t.MAX_DENSE:
         for voice in range(num_voices):
-            yield from contents.get(voice, (g.HOLD,))
+            yield from contents.get(voice, (t.HOLD,))
         return
     following = 0
     for voice in sorted(contents):
         if voice != following:
-            yield g.VOICE + voice
+            yield t.VOICE + voice
         yield from contents[voice]
         following = voice + 1

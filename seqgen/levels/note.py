@@ -1,4 +1,4 @@
-"""The note level: music as tokens, one vocabulary for melodies, chorales and ensembles (see `_grammar.py`)."""
+"""The note level: music as tokens, one vocabulary for melodies, chorales and ensembles (see `_note_tokens.py`)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
-from seqgen.levels import _grammar as g
+from seqgen.levels import _note_tokens as t
 from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels._note_decoder import decoded
 from seqgen.levels._note_encoder import Layout, NoteEncoder, Part, Prime
@@ -75,7 +75,7 @@ class NoteLevel(Level):
     @property
     def vocabulary_size(self) -> int:
         """All tokens of the language; which of them a corpus uses makes no difference."""
-        return self._encoder.highest_position + 1 + (g.NUM_VELOCITIES if self.has_velocity else 0)
+        return self._encoder.highest_position + 1 + (t.NUM_VELOCITIES if self.has_velocity else 0)
 
     def encoder(self) -> Encoder:
         """Return an encoder of whole scores."""
@@ -112,12 +112,12 @@ class NoteLevel(Level):
         if config.transpose != "on":
             return None
         table = np.tile(np.arange(self.vocabulary_size), (len(TRANSPOSITIONS), 1))
-        pitches = np.arange(g.NUM_PITCHES)
+        pitches = np.arange(t.NUM_PITCHES)
         keys = np.arange(-MAX_SHARPS, MAX_SHARPS + 1)
         for row, semitones in zip(table, TRANSPOSITIONS, strict=True):
             moved = pitches + semitones
-            row[g.PITCH : g.DRUM] = g.PITCH + np.where(moved < 0, moved + 12, np.where(moved > 127, moved - 12, moved))
-            row[g.KEY : g.DENOMINATOR] = [g.KEY + MAX_SHARPS + transposed_key(int(key), semitones) for key in keys]
+            row[t.PITCH : t.DRUM] = t.PITCH + np.where(moved < 0, moved + 12, np.where(moved > 127, moved - 12, moved))
+            row[t.KEY : t.DENOMINATOR] = [t.KEY + MAX_SHARPS + transposed_key(int(key), semitones) for key in keys]
         return table
 
     def to_json(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class NoteLevel(Level):
 
     def key_token(self, sharps: int) -> int:
         """Return the token of a key signature."""
-        return g.KEY + MAX_SHARPS + sharps
+        return t.KEY + MAX_SHARPS + sharps
 
 
 class _ScoreEncoder:

@@ -1,6 +1,6 @@
 """Bars as they are found in files, made regular."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from seqgen.errors import MusicError
@@ -29,47 +29,80 @@ def fits(bar: Bar, grid: int) -> bool:
     return 4 * grid * bar.numerator % bar.denominator == 0
 
 
-def regular(found: Sequence[Found], grid: int) -> tuple[tuple[Bar, ...], int]:
-    """Return bars that are as long as their time signatures say, and the pickup.
+class Regular(NamedTuple):
+    """Bars that are as long as their time signatures say.
+
+    Attributes:
+        bars: every one.
+        pickup: how many steps of the first there are; 0 where it is a whole one.
+        starts: the step at which each bar that was found begins.
+        num_stretched: how many had to be lengthened, because no time signature has their length.
+    """
+
+    bars: tuple[Bar, ...]
+    pickup: int
+    starts: tuple[int, ...]
+    num_stretched: int
+
+
+def regular(found: Sequence[Found], grid: int) -> Regular:
+    """Return bars that are as long as their time signatures say.
 
     A first bar that is too short is a pickup, a last one is filled up with rest, two that make up a whole one (as
     before and after a repeat) become that, from one of twice its length or more (bar lines are missing) whole ones are
     taken; any other bar of its own length gets its own time signature.
 
     Raises:
-        MusicError: a bar's length is none that a time signature can have, or there are too many.
+        MusicError: there are too many.
     """
-    found = [bar for bar in found if bar.num_steps]
     if sum(bar.num_steps // bar.bar.num_steps(grid) + 1 for bar in found) > MAX_BARS:
         raise endless()
-    pickup = found[0].num_steps if len(found) > 1 and found[0].num_steps < found[0].bar.num_steps(grid) else 0
-    bars = [found[0].bar] if pickup else []
-    place = len(bars)
+    bars: list[Bar] = []
+    starts: list[int] = []
+    num_stretched = place = 0
+    pickup = _pickup(found, grid)
+    time = found[0].bar.num_steps(grid) - pickup if pickup else 0
     while place < len(found):
         num_steps, bar = found[place]
         following = found[place + 1].num_steps if place + 1 < len(found) else 0
-        if num_steps < num_steps + following == bar.num_steps(grid):
-            bars.append(bar)
+        starts.append(time)
+        if pickup and not place:
+            new, taken = [bar], pickup
+        elif num_steps < num_steps + following == bar.num_steps(grid):
+            starts.append(time + num_steps)
+            new, taken = [bar], num_steps + following
             place += 1
         else:
-            bars.extend(_cut(num_steps, bar, grid, is_last=not following))
+            new = _cut(num_steps, bar, grid, is_last=place + 1 == len(found))
+            taken = sum(bar.num_steps(grid) for bar in new)
+            num_stretched += taken > num_steps and place + 1 < len(found)
+        bars += new
+        time += taken
         place += 1
-    return tuple(bars), pickup
+    return Regular(tuple(bars), pickup, tuple(starts), num_stretched)
 
 
-def _cut(num_steps: int, bar: Bar, grid: int, *, is_last: bool) -> Iterator[Bar]:
-    """Yield the bars that a bar of this length is."""
+def _pickup(found: Sequence[Found], grid: int) -> int:
+    """Return the length of the pickup that the first bar is; 0 if it is none."""
+    if len(found) > 1 and found[0].num_steps < found[0].bar.num_steps(grid):
+        return found[0].num_steps
+    return 0
+
+
+def _cut(num_steps: int, bar: Bar, grid: int, *, is_last: bool) -> list[Bar]:
+    """Return the bars that a bar of this length is."""
     whole = bar.num_steps(grid)
-    while num_steps >= 2 * whole:
-        yield bar
-        num_steps -= whole
-    if num_steps == whole or (is_last and num_steps < whole):
-        yield bar
-        return
-    irregular = of_length(num_steps, bar, grid)
-    if irregular is None:
-        raise MusicError("bar off the grid", f"has a bar of {num_steps / grid:g} quarters, which no time signature fits")
-    yield irregular
+    if num_steps == whole:
+        return [bar]
+    num_more = max(0, num_steps // whole - 1)
+    num_steps -= num_more * whole
+    if not num_steps:
+        return []
+    if is_last and num_steps < whole:
+        return [bar]
+    lengths = range(num_steps, 2 * whole)
+    last = next(filter(None, (of_length(length, bar, grid) for length in lengths)), None)
+    return [bar] * num_more + ([last] if last else [bar, bar])
 
 
 def of_length(num_steps: int, bar: Bar, grid: int) -> Bar | None:

@@ -1,10 +1,17 @@
 """Drums in MusicXML: notes without a pitch, each with an instrument of its own."""
 
+from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement
 
 from seqgen.music.instruments import drum_of
 from seqgen.music.midi_file import DRUM_CHANNEL
+from seqgen.music.score import Score
 from seqgen.music.theory import pitch_of
+
+
+def without_keys(score: Score) -> Score:
+    """Return the score in C: drums are in no key."""
+    return replace(score, bars=tuple(bar._replace(sharps=0) for bar in score.bars))
 
 
 def rewrite(part: Element, description: Element) -> None:
@@ -14,14 +21,17 @@ def rewrite(part: Element, description: Element) -> None:
     """
     for old in [*description.findall("score-instrument"), *description.findall("midi-instrument")]:
         description.remove(old)
-    found = [(note, pitch) for note in part.iter("note") if (pitch := note.find("pitch")) is not None]
-    keys = [_key(pitch) for _, pitch in found]
-    for (note, pitch), key in zip(found, keys, strict=True):
-        _rewrite_note(note, pitch, key, _name(description, key))
-    for key in sorted(set(keys)):
+    keys = set()
+    for note in part.iter("note"):
+        pitch = note.find("pitch")
+        if pitch is not None:
+            key = pitch_of(f"{pitch.findtext('step')}{pitch.findtext('octave')}") + int(pitch.findtext("alter", "0"))
+            keys.add(key)
+            _rewrite_note(note, pitch, key, _name(description, key))
+    for key in sorted(keys):
         instrument = SubElement(description, "score-instrument", id=_name(description, key))
         SubElement(instrument, "instrument-name").text = drum_of(key).name
-    for key in sorted(set(keys)):
+    for key in sorted(keys):
         instrument = SubElement(description, "midi-instrument", id=_name(description, key))
         SubElement(instrument, "midi-channel").text = str(DRUM_CHANNEL)
         SubElement(instrument, "midi-unpitched").text = str(key + 1)
@@ -31,11 +41,6 @@ def _name(description: Element, key: int) -> str:
     return f"{description.get('id')}-D{key}"
 
 
-def _key(pitch: Element) -> int:
-    signs = {"-1": "b", "1": "#"}
-    return pitch_of(f"{pitch.findtext('step')}{signs.get(pitch.findtext('alter', ''), '')}{pitch.findtext('octave')}")
-
-
 def _rewrite_note(note: Element, pitch: Element, key: int, instrument: str) -> None:
     """Put the drum's place for the pitch, its instrument and, if it is not the usual one, its notehead."""
     drum = drum_of(key)
@@ -43,6 +48,9 @@ def _rewrite_note(note: Element, pitch: Element, key: int, instrument: str) -> N
     SubElement(unpitched, "display-step").text = drum.place[0]
     SubElement(unpitched, "display-octave").text = drum.place[1]
     note[list(note).index(pitch)] = unpitched
+    accidental = note.find("accidental")
+    if accidental is not None:
+        note.remove(accidental)
     _insert(note, Element("instrument", id=instrument), ("voice", "type"))
     if drum.notehead != "normal":
         head = Element("notehead")

@@ -25,7 +25,8 @@ def rendered(score: Score) -> bytes:
     whole = music21().stream.Score()
     parts = zip(score.tracks, names_of(score.tracks), channels_of(score.tracks), strict=True)
     for number, (track, name, channel) in enumerate(parts, 1):
-        staves = [staff_of(score, notes, is_drum=track.is_drum) for notes in _hands(track)]
+        written = drum_notation.without_keys(score) if track.is_drum else score
+        staves = [staff_of(written, notes, is_drum=track.is_drum) for notes in _hands(track)]
         for staff in staves:
             staff.partName = name
             staff.insert(0, _instrument(track, name, channel, f"P{number}"))

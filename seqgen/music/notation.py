@@ -1,125 +1,172 @@
-"""Written music -> scores, through music21: MusicXML, kern and ABC."""
+"""Written music as music21 has it -> parts of measures; kern files."""
 
-from collections.abc import Iterable
-from fractions import Fraction
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from itertools import pairwise
 from typing import Any
 
-from seqgen.errors import MusicError
-from seqgen.music.bars import Found, regular
-from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of
+from seqgen.music import notices
+from seqgen.music.bars import fits
+from seqgen.music.layout import Measure, Part, Written, laid_out
+from seqgen.music.repeats import Signs
+from seqgen.music.score import MAX_SHARPS, Bar, Score
 
-MAX_BARS = 20_000
 
-
-def score_of(stream: Any, grid: int) -> tuple[Score, int]:
-    """Return the score of a music21 stream, and how many of its notes were moved to the grid.
-
-    Repeats are played out, tied notes are one, chord symbols and grace notes are left out.
+def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
+    """Return the score of a file of kern, and what was changed on reading it.
 
     Raises:
-        MusicError: it holds no notes, or cannot be brought to bars on the grid.
+        MusicError: it holds no notes, or bars that no time signature fits.
     """
-    stream = _expanded(stream)
-    parts = [part for part in (stream.parts if stream.hasPartLikeStreams() else [stream]) if part.flatten().notes]
-    if not parts:
-        raise MusicError("file without notes", "it holds no notes")
-    found = max((_bars(part, grid) for part in parts), key=len)
-    bars, pickup = regular(found, grid)
-    missing = bars[0].num_steps(grid) - pickup if pickup else 0
-    num_moved = 0
-    tracks = []
-    for part in parts:
-        notes, moved = _notes(part, grid, missing)
-        num_moved += moved
-        if notes:
-            tracks.append(_track(part, notes))
-    if not tracks:
-        raise MusicError("file without notes", "it holds no notes")
-    return Score(_long_enough(bars, tracks, grid), tuple(tracks), pickup, _tempos(stream), grid), num_moved
+    from music21.humdrum.spineParser import HumdrumDataCollection
+
+    counts = Counter[str]()
+    with quiet():
+        collection = HumdrumDataCollection(decoded(data))
+        collection.parse()
+        score: Any = collection.stream
+        parts = [Part(measures_of(part, grid, counts), *title_of(part)) for part in score.parts]
+    return laid_out(parts, grid, counts), +counts
 
 
-def _expanded(stream: Any) -> Any:
-    from music21.repeat import ExpanderException
-
-    stream = stream.toSoundingPitch() if stream.atSoundingPitch is False else stream
+def decoded(data: bytes) -> str:
+    """Return text that is UTF-8, or else Latin-1, with line feeds."""
     try:
-        return stream.expandRepeats()
-    except ExpanderException:  # signs that contradict each other: played as it is written
-        return stream
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _bars(part: Any, grid: int) -> list[Found]:
-    """Return the part's measures; where there are none, bars of its length."""
-    from music21 import key, meter, stream
-
-    measures = list(part.getElementsByClass(stream.Measure))
-    if not measures:
-        raise MusicError("music without bars", "it has no bar lines")
-    now = Bar()
-    starts = [round(Fraction(measure.offset) * grid) for measure in measures]
-    ends = [*starts[1:], starts[-1] + round(Fraction(measures[-1].duration.quarterLength) * grid)]
-    found = []
-    for measure, start, end in zip(measures, starts, ends, strict=True):
-        for signature in measure.getElementsByClass(meter.TimeSignature):
-            now = now._replace(numerator=signature.numerator, denominator=signature.denominator)
-        for signature in measure.getElementsByClass(key.KeySignature):
-            now = now._replace(sharps=signature.sharps or 0)
-        found.append(Found(end - start, now))
-    return found
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep music21 from warning, by Python's way and by writing to standard error."""
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
 
 
-def _notes(part: Any, grid: int, missing: int) -> tuple[list[Note], int]:
-    from music21 import harmony
-
-    notes: list[Note] = []
-    held: dict[int, int] = {}  # pitch -> place of the note that is tied on
-    num_moved = 0
-    for element in part.flatten().notes:
-        if isinstance(element, harmony.Harmony) or element.duration.isGrace or not hasattr(element, "pitches"):
-            continue
-        start = Fraction(element.offset) * grid
-        end = start + Fraction(element.duration.quarterLength) * grid
-        onset, last = round(start), round(end)
-        if last <= onset:
-            continue
-        num_moved += start != onset or end != last
-        for single in getattr(element, "notes", (element,)):
-            pitch = single.pitch.midi
-            tie = single.tie.type if single.tie else None
-            place = held.pop(pitch, None) if tie in ("stop", "continue") else None
-            if place is not None and notes[place].end == onset + missing:
-                notes[place] = notes[place]._replace(duration=last + missing - notes[place].onset)
-            else:
-                place = len(notes)
-                notes.append(Note(onset + missing, last - onset, pitch))
-            if tie in ("start", "continue"):
-                held[pitch] = place
-    return notes, num_moved
-
-
-def _track(part: Any, notes: list[Note]) -> Track:
+def title_of(part: Any) -> tuple[str, int]:
+    """Return a part's name and program."""
     instrument = part.getInstrument(returnDefault=False)
-    name = part.partName or (instrument.partName if instrument else None) or ""
-    program = (instrument.midiProgram if instrument else None) or 0
-    is_drum = bool(instrument and getattr(instrument, "inGMPercMap", False))
-    return track_of(notes, str(name), program, is_drum=is_drum)
+    name = part.partName or (instrument and instrument.partName) or ""
+    return str(name), (instrument and instrument.midiProgram) or 0
 
 
-def _tempos(stream: Any) -> tuple[Tempo, ...]:
-    """Return the tempo at the beginning."""
-    from music21 import tempo
+def measures_of(part: Any, grid: int, counts: Counter[str]) -> list[Measure]:
+    """Return the measures of a music21 part, with pitches as they are written there."""
+    from music21 import spanner, stream
 
-    for mark in stream.flatten().getElementsByClass(tempo.MetronomeMark):
-        speed = mark.getQuarterBPM()
-        if speed and speed > 0:
-            return (Tempo(0, float(speed)),)
-    return (Tempo(0, 120.0),)
+    streams = list(part.getElementsByClass(stream.Measure))
+    starts = [float(measure.offset) for measure in streams]
+    lengths = [after - start for start, after in pairwise(starts)]
+    lengths += [float(streams[-1].duration.quarterLength)] if streams else []
+    endings = _endings(streams, part.getElementsByClass(spanner.RepeatBracket))
+    reader = _Reader(grid, counts)
+    return [
+        reader.measure(measure, quarters, endings.get(place, ()))
+        for place, (measure, quarters) in enumerate(zip(streams, lengths, strict=True))
+    ]
 
 
-def _long_enough(bars: tuple[Bar, ...], tracks: Iterable[Track], grid: int) -> tuple[Bar, ...]:
-    """Return the bars with as many more as the last notes need."""
-    lacking = max(note.end for track in tracks for note in track.notes) - sum(bar.num_steps(grid) for bar in bars)
-    more = -(-lacking // bars[-1].num_steps(grid)) if lacking > 0 else 0
-    if more > MAX_BARS:
-        raise MusicError("endless music", f"it goes on for {more:,} bars after its last bar line")
-    return bars + bars[-1:] * more
+class _Reader:
+    """Reads the measures of a part one after the other."""
+
+    def __init__(self, grid: int, counts: Counter[str]) -> None:
+        from music21 import bar, harmony, key, meter, note, repeat, tempo
+
+        self._grid = grid
+        self._counts = counts
+        self._bar = Bar()
+        self._kinds = (  # of those that an element is, the first counts
+            (harmony.Harmony, _leave_out),  # a chord symbol, which music21 takes for a chord
+            (note.NotRest, self._add_note),
+            (bar.Repeat, self._add_repeat),
+            (meter.TimeSignature, self._add_metre),
+            (key.Key, _leave_out),  # the key's name, beside its signature
+            (key.KeySignature, self._add_signature),
+            (tempo.MetronomeMark, self._add_tempo),
+            (repeat.RepeatExpression, self._add_expression),
+        )
+
+    def measure(self, stream: Any, quarters: float, endings: tuple[int, ...]) -> Measure:
+        """Return a measure of this length and in these endings."""
+        self._measure = Measure(self._bar, quarters, signs=Signs(endings=endings))
+        for offset, element in _elements(stream):
+            for kind, add in self._kinds:
+                if isinstance(element, kind):
+                    add(offset, element)
+                    break
+        self._measure.bar = self._bar
+        return self._measure
+
+    def _add_note(self, offset: float, element: Any) -> None:
+        if element.duration.isGrace:
+            self._counts[notices.GRACE] += 1
+            return
+        duration = float(element.duration.quarterLength)
+        for single in getattr(element, "notes", (element,)):
+            if not hasattr(single, "pitch"):
+                self._counts[notices.UNPITCHED] += 1
+                continue
+            tie = single.tie.type if single.tie else ""
+            is_tied, ties = tie in ("stop", "continue"), tie in ("start", "continue")
+            self._measure.notes.append(Written(offset, duration, single.pitch.midi, is_tied, ties))
+
+    def _add_metre(self, _: float, element: Any) -> None:
+        bar = self._bar._replace(numerator=element.numerator, denominator=element.denominator)
+        if fits(bar, self._grid):  # otherwise the measures have their own lengths all the same
+            self._bar = bar
+
+    def _add_signature(self, _: float, element: Any) -> None:
+        if abs(element.sharps or 0) <= MAX_SHARPS:
+            self._bar = self._bar._replace(sharps=element.sharps or 0)
+
+    def _add_tempo(self, offset: float, element: Any) -> None:
+        tempo = element.getQuarterBPM()
+        if tempo:
+            self._measure.tempos.append((offset, float(tempo)))
+
+    def _add_repeat(self, _: float, element: Any) -> None:
+        if element.direction == "start":
+            self._sign(starts=True)
+        else:
+            self._sign(passes=2 if element.times is None else element.times)
+
+    def _add_expression(self, _: float, element: Any) -> None:
+        name = type(element).__name__
+        if name in ("Segno", "Coda", "Fine"):
+            self._sign(**{name.lower(): True})
+        elif name.startswith(("DaCapo", "DalSegno")):
+            self._sign(jump="capo" if name.startswith("DaCapo") else "segno")
+
+    def _sign(self, **signs: Any) -> None:
+        self._measure.signs = self._measure.signs._replace(**signs)
+
+
+def _leave_out(_: float, element: Any) -> None:
+    """Do nothing with an element."""
+
+
+def _elements(stream: Any) -> Iterator[tuple[float, Any]]:
+    """Yield what is in a measure and in its voices, and at which offset from its beginning."""
+    for element in stream.elements:
+        offset = float(stream.elementOffset(element))
+        if element.isStream:
+            yield from ((offset + inner, single) for inner, single in _elements(element))
+        else:
+            yield offset, element
+
+
+def _endings(measures: Sequence[Any], brackets: Iterable[Any]) -> dict[int, tuple[int, ...]]:
+    """Return, for the place of each measure under a bracket, in which passes it is played."""
+    places = {id(measure): place for place, measure in enumerate(measures)}
+    endings: dict[int, tuple[int, ...]] = {}
+    for bracket in brackets:
+        under = [places[id(measure)] for measure in bracket.getSpannedElements() if id(measure) in places]
+        if under:
+            endings.update(dict.fromkeys(range(min(under), max(under) + 1), tuple(bracket.numberRange)))
+    return endings

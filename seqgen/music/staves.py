@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import groupby
 from typing import Any
 
+from seqgen.music.clefs import clef_of
 from seqgen.music.engraving import Accidentals, Piece, bars_of, beams, sharps_at
 from seqgen.music.score import Note, Score
 from seqgen.music.theory import spelled
 from seqgen.music.voices import voices_of
-
-_REACH = 8  # semitones from the middle line to the first ledger line
-_CLEFS = {"TrebleClef": 71, "BassClef": 50, "Treble8vbClef": 59, "Treble8vaClef": 83, "Bass8vbClef": 38}  # middle lines
-_RARER = {"Treble8vbClef": 1.5, "Treble8vaClef": 2, "Bass8vbClef": 2}  # semitones a note that they have to save
 
 
 def music21() -> Any:
@@ -34,24 +32,13 @@ def staff_of(score: Score, notes: Sequence[Note], *, is_drum: bool) -> Any:
         sounding = [pieces for pieces in written if any(piece.notes for piece in pieces)] or written[:1]
         staff.append(_measure(score, place, sounding))
     measures = staff.getElementsByClass(music21().stream.Measure)
-    measures[0].clef = music21().clef.PercussionClef() if is_drum else getattr(music21().clef, _clef(notes))()
+    clef = "Percussion" if is_drum else clef_of(notes)
+    measures[0].clef = getattr(music21().clef, f"{clef}Clef")()
     measures[-1].rightBarline = music21().bar.Barline("final")
     return staff
 
 
-def _clef(notes: Iterable[Note]) -> str:
-    """Return the clef with the fewest ledger lines."""
-    pitches = [note.pitch for note in notes]
-
-    def ledgers(name: str) -> float:
-        middle, rarer = _CLEFS[name], _RARER.get(name, 0)
-        return sum(max(0, abs(pitch - middle) - _REACH) + rarer for pitch in pitches)
-
-    return min(_CLEFS, key=ledgers)
-
-
 def _measure(score: Score, place: int, voices: Sequence[list[Piece]]) -> Any:
-
     bar, before = score.bars[place], score.bars[place - 1] if place else None
     measure = music21().stream.Measure(number=place if score.pickup else place + 1)
     if place == 0 and score.pickup:
@@ -60,13 +47,14 @@ def _measure(score: Score, place: int, voices: Sequence[list[Piece]]) -> Any:
         measure.timeSignature = music21().meter.TimeSignature(f"{bar.numerator}/{bar.denominator}")
     if not before or bar.sharps != before.sharps:
         measure.keySignature = music21().key.KeySignature(bar.sharps)
-    writer = _BarWriter(score, place)
-    elements = writer.elements(voices)
+    elements = _BarWriter(score, place).elements(voices)
     if len(voices) == 1:
-        measure.append(elements[0])
-    else:
-        for number, column in enumerate(elements, 1):
-            measure.insert(0, music21().stream.Voice(column, id=number))
+        measure.insert(elements[0])
+        return measure
+    for number, column in enumerate(elements, 1):
+        voice = music21().stream.Voice(id=number)
+        voice.insert(column)
+        measure.insert(0, voice)
     return measure
 
 
@@ -80,36 +68,45 @@ class _BarWriter:
         self._accidentals = Accidentals(self._bar.sharps)
 
     def elements(self, voices: Sequence[Sequence[Piece]]) -> list[list[Any]]:
-        """Return music21's notes, chords and rests of each voice; rests of the lower ones are not printed."""
-        columns: list[list[Any]] = [[] for _ in voices]
-        pieces = ((piece.start, number, piece) for number, pieces in enumerate(voices) for piece in pieces)
-        for _, number, piece in sorted(pieces, key=lambda entry: entry[:2]):  # as accidentals are read
-            element = self._sound(piece) if piece.notes else self._rest(piece)
-            if number and not piece.notes:
-                element.style.hideObjectOnPrint = True
-            columns[number].append(element)
-        for column, written in zip(columns, voices, strict=True):
-            groups = [group for group in beams(written, self._bar, self._start, self._score.grid) if len(group) > 1]
+        """Return of each voice the offsets in quarters, each followed by music21's note, chord or rest.
+
+        Rests of the lower voices are left out, but for those that a tuplet's bracket shows.
+        """
+        written: list[list[Any]] = [[None] * len(pieces) for pieces in voices]
+        entries = [(piece, number, place) for number, pieces in enumerate(voices) for place, piece in enumerate(pieces)]
+        for piece, number, place in sorted(entries, key=lambda entry: entry[0].start):  # as accidentals are read
+            if piece.notes:
+                written[number][place] = self._sound(piece)
+            elif not number or piece.tuplet:
+                written[number][place] = self._rest(piece)
+        for elements, pieces in zip(written, voices, strict=True):
+            groups = [group for group in beams(pieces, self._bar, self._start, self._score.grid) if len(group) > 1]
             for group in groups:
-                self._beam([column[place] for place in group], [written[place] for place in group])
-            _bracket(column, written, groups)
-        return columns
+                self._beam([elements[place] for place in group], [pieces[place] for place in group])
+            _bracket(elements, pieces, groups)
+        return [self._with_offsets(*column) for column in zip(written, voices, strict=True)]
+
+    def _with_offsets(self, elements: Iterable[Any], pieces: Iterable[Piece]) -> list[Any]:
+        origin = max(self._start, self._score.start)
+        return [
+            entry
+            for element, piece in zip(elements, pieces, strict=True)
+            if element is not None
+            for entry in (Fraction(piece.start - origin, self._score.grid), element)
+        ]
 
     def _rest(self, piece: Piece) -> Any:
-
         if (piece.start, piece.end) == (self._start, self._end):
             return music21().note.Rest(Fraction(piece.end - piece.start, self._score.grid), fullMeasure=True)
         return music21().note.Rest(duration=self._duration(piece), fullMeasure=False)
 
     def _sound(self, piece: Piece) -> Any:
-
         notes = [self._note(note, piece) for note in piece.notes]
         element = music21().chord.Chord(notes) if len(notes) > 1 else notes[0]
         element.duration = self._duration(piece)
         return element
 
     def _note(self, note: Note, piece: Piece) -> Any:
-
         letter, alteration, octave = spelled(note.pitch, sharps_at(self._score, note.onset))
         is_held = note.onset < piece.start
         # A tie over the bar line takes its accidental along.
@@ -124,7 +121,6 @@ class _BarWriter:
         return element
 
     def _duration(self, piece: Piece) -> Any:
-
         quarters, num_dots = piece.notehead(self._score.grid)
         written = music21().duration.Duration(type=_type(quarters), dots=num_dots)
         if piece.tuplet:
@@ -147,6 +143,7 @@ class _BarWriter:
                     element.beams.append("partial", "left" if before else "right")
 
 
+@cache
 def _type(quarters: Fraction) -> str:
     """Return music21's word for a notehead's value."""
     types: dict[str, float] = music21().duration.typeToDuration
@@ -159,7 +156,8 @@ def _bracket(elements: Sequence[Any], pieces: Sequence[Piece], groups: Sequence[
         if not tuplet:
             continue
         members = list(places)
-        for place in (members[0], members[-1]):
+        for place in members:
             elements[place].duration.tuplets[0].bracket = members not in groups
+            elements[place].duration.tuplets[0].placement = None  # at the beam's side
         elements[members[-1]].duration.tuplets[0].type = "stop"
         elements[members[0]].duration.tuplets[0].type = "start" if len(members) > 1 else "startStop"

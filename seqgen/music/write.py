@@ -17,13 +17,13 @@ def rendered(score: Score, suffix: str, num_prime_steps: int = 0) -> bytes:
 
     Raises:
         UsageError: the suffix is not known.
-        MusicError: there are no bars, or something is beyond what the format can say.
+        MusicError: there are no bars or no tracks, or something is beyond what the format can say.
     """
     suffix = suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"music is written as {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {suffix!r}")
-    if not score.bars:
-        raise MusicError("empty score", "there is no bar to write")
+    if not score.bars or not score.tracks:
+        raise MusicError("empty score", "a score without bars or without tracks cannot be written")
     if any(abs(bar.sharps) > MAX_SHARPS for bar in score.bars):
         raise MusicError("broken score", f"a key signature has at most {MAX_SHARPS} sharps or flats")
     if suffix == ".png":

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
-from seqgen.levels import _grammar as g
+from seqgen.levels import _note_tokens as t
 from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels.note import NoteLevel, to_one_key
 from seqgen.model.language_model import LanguageModel
@@ -46,7 +46,11 @@ def compose(
         _refuse_unknown_pitches(level, prime, unseen)
         begun = level.prime(prime)
         ids, given, num_bars = begun.ids, begun.given, begun.num_bars
-    constraint = NoteConstraint(level.vocabulary_size, level.grid, ids, len(samples), unseen, given)
+    if prime is not None:
+        sharps = prime.bars[0].sharps
+    shift = -to_one_key(sharps) if sharps and level.is_in_one_key else 0
+    beyond = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
+    constraint = NoteConstraint(level.vocabulary_size, level.grid, ids, len(samples), [*unseen, *beyond], given)
     last_bar = num_bars + (config.bars or DEFAULT_BARS)
     written = [list(ids) for _ in samples]
     draws = generate(model, ids, [sample.seed for sample in samples], config, constraint, "auto")
@@ -58,16 +62,13 @@ def compose(
                 continue
             sample.tokens += 1
             sample.nats += nats
-            if token == g.BAR and num_bars_begun[stream] >= last_bar:
+            if token == t.BAR and num_bars_begun[stream] >= last_bar:
                 sample.is_finished = True  # the bar line that would begin one too many
                 continue
             written[stream].append(token)
-            sample.is_finished = token == g.END or count == config.length
+            sample.is_finished = token == t.END or count == config.length
         if all(sample.is_finished for sample in samples):
             break
-    if prime is not None:
-        sharps = prime.bars[0].sharps
-    shift = -to_one_key(sharps) if sharps and level.is_in_one_key else 0
     return [_finished(level.decode(ids), config, shift) for ids in written]
 
 
@@ -92,7 +93,7 @@ def _finished(score: Score, config: SamplingConfig, shift: int) -> Score:
 
 def _refuse_unknown_pitches(level: NoteLevel, prime: Score, unseen: Sequence[int]) -> None:
     moved = prime.transposed(to_one_key(prime.bars[0].sharps)) if level.is_in_one_key else prime
-    known = sorted(set(range(g.NUM_PITCHES)) - {token - g.PITCH for token in unseen})
+    known = sorted(set(range(t.NUM_PITCHES)) - {token - t.PITCH for token in unseen})
     unknown = sorted({note.pitch for track in moved.tracks if not track.is_drum for note in track.notes} - set(known))
     if unknown:
         raise UsageError(

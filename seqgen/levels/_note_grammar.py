@@ -1,23 +1,4 @@
-"""The language of notes: its tokens, and which of them may come next.
-
-    score   = START KEY metre track+ bar+ [POSITION p] END
-    metre   = METRE POSITION n, DENOMINATOR d                 the numerator is written as a position
-    track   = (FAMILY MEMBER | DRUMS) SPLIT*                  an instrument, and one SPLIT for each further voice
-    bar     = BAR [KEY] [metre] [slice] (POSITION p [PICKUP] slice)*
-    slice   = content+                                        what begins, ends and goes on at one time
-    content = HOLD | REST | chord
-    chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*           from the highest down
-
-A voice holds what it plays until it speaks again, so no token tells how long a note is, and a tie over a bar line
-costs nothing. In a slice the voices speak from the highest to the lowest, each of them, HOLD where it goes on. Where
-there are more than `MAX_DENSE` voices, those that hold are passed over, and VOICE v says which one speaks if it is
-not the next. A melody takes two tokens a note, a chorale less.
-
-POSITION counts steps from the beginning of the bar; where a bar is so long that there is no such token, several in a
-row are added up. PICKUP says that the first bar begins there. END closes the last bar, or ends all at a position.
-Nothing but whole bars can be written in this language, and no note without an end. What else a score must not have,
-one pitch begun twice at a time in one track, is left out by `_allow`.
-"""
+"""The rules of the language of notes (`_note_tokens.py`): what may come next, in many streams at once."""
 
 from typing import NamedTuple
 
@@ -25,21 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiled import compiled
-
-START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD = range(10)
-KEY = 10  # and the number of sharps + 7
-DENOMINATOR = 25  # and the place in `DENOMINATORS`
-FAMILY = 31  # of General MIDI: the program divided by 8
-MEMBER = 47  # of the family
-VOICE = 54  # and the voice, from 1
-PITCH = 86
-DRUM = 214  # and the pitch
-POSITION = 341  # and the number of steps, from 1
-MAX_VOICES = 32
-MAX_DENSE = 6
-NUM_PITCHES = 128
-BAR_QUARTERS = 8  # positions with a token of their own
-NUM_VELOCITIES, VELOCITY_STEP = 16, 8
+from seqgen.levels._note_tokens import (
+    BAR,
+    BAR_QUARTERS,
+    CHORD,
+    DENOMINATOR,
+    DRUM,
+    DRUMS,
+    END,
+    FAMILY,
+    HOLD,
+    KEY,
+    MAX_DENSE,
+    MAX_VOICES,
+    MEMBER,
+    METRE,
+    NUM_PITCHES,
+    PICKUP,
+    PITCH,
+    POSITION,
+    REST,
+    SPLIT,
+    START,
+    VOICE,
+)
 
 # The last token, and so what may come.
 (
@@ -109,7 +99,7 @@ class Given(NamedTuple):
 
     Attributes:
         contents: time, voice, and from where to where the tokens are in `tokens` (nowhere if anything but HOLD will
-            do), in the order of time and voice; shape (contents, 4).
+            do), in the order of time and voice; shape (contents, 4). Voice -1 is what follows the bar line.
         tokens: those that must come.
         until: the time of each voice's last content, or -1; shape (MAX_VOICES,). Before it the voice says no more.
     """
@@ -175,7 +165,7 @@ def _take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None
         _take_position(token - POSITION, state, BAR_QUARTERS * grid)
     else:
         _take_content(token, streams, i)
-        _take_given(state, given)
+    _take_given(state, given)
 
 
 @compiled
@@ -271,10 +261,13 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
 @compiled
 def _take_given(state: Array, given: Given) -> None:
     """Count what has come of the given contents."""
-    if state[GIVEN] == len(given.contents) or state[PLACE] == AFTER_VOICE:
+    if state[GIVEN] == len(given.contents) or state[PLACE] in (AFTER_VOICE, AFTER_POSITION, AFTER_PICKUP, AFTER_TRACK):
         return
     time, voice, first, last = given.contents[state[GIVEN]]
     if time != state[BAR_START] + state[STEP] or voice != state[SPEAKER]:
+        return
+    if state[PLACE] == AFTER_BAR and state[FORCED] < 0:
+        state[FORCED] = first if voice < 0 else -1
         return
     if first == last:
         state[GIVEN] += 1 if state[PLACE] in (AFTER_NOTE, AFTER_REST) else 0

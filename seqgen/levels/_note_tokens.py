@@ -1,0 +1,35 @@
+"""The language of notes: what its tokens are, and how a score is written with them.
+
+    score   = START KEY metre track+ bar+ [POSITION p] END
+    metre   = METRE POSITION n, DENOMINATOR d                 the numerator is written as a position
+    track   = (FAMILY MEMBER | DRUMS) SPLIT*                  an instrument, and one SPLIT for each further voice
+    bar     = BAR [KEY] [metre] [slice] (POSITION p [PICKUP] slice)*
+    slice   = content+                                        what begins, ends and goes on at one time
+    content = HOLD | REST | chord
+    chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*           from the highest down
+
+A voice holds what it plays until it speaks again, so no token tells how long a note is, and a tie over a bar line
+costs nothing. In a slice the voices speak from the highest to the lowest, each of them, HOLD where it goes on. Where
+there are more than `MAX_DENSE` voices, those that hold are passed over, and VOICE v says which one speaks if it is
+not the next. A melody takes two tokens a note, a chorale less.
+
+POSITION counts steps from the beginning of the bar; where a bar is so long that there is no such token, several in a
+row are added up. PICKUP says that the first bar begins there. END closes the last bar, or ends all at a position.
+Nothing but whole bars can be written in this language, and no note without an end. What else a score must not have,
+one pitch begun twice at a time in one track, the rules of `_note_grammar.py` leave out.
+"""
+
+START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD = range(10)
+KEY = 10  # and the number of sharps + 7
+DENOMINATOR = 25  # and the place in `DENOMINATORS`
+FAMILY = 31  # of General MIDI: the program divided by 8
+MEMBER = 47  # of the family
+VOICE = 54  # and the voice, from 1
+PITCH = 86
+DRUM = 214  # and the pitch
+POSITION = 341  # and the number of steps, from 1
+MAX_VOICES = 32
+MAX_DENSE = 6
+NUM_PITCHES = 128
+BAR_QUARTERS = 8  # positions with a token of their own
+NUM_VELOCITIES, VELOCITY_STEP = 16, 8

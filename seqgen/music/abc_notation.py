@@ -1,0 +1,143 @@
+"""Scores -> ABC, by hand: music21 reads it but does not write it."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import count
+
+from seqgen.music.clefs import COMMON, clef_of
+from seqgen.music.engraving import Accidentals, Piece, Tuplet, bars_of, beams, beat_quarters, sharps_at
+from seqgen.music.instruments import names_of
+from seqgen.music.midi_file import DRUM_CHANNEL
+from seqgen.music.score import Bar, Note, Score, Track
+from seqgen.music.theory import key_name, spelled
+from seqgen.music.voices import voices_of
+
+_UNIT = 8  # L:1/8, the note that has no number
+_BARS_A_LINE = 4
+_SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
+_UNSAFE = str.maketrans('"\\%', "'  ")  # the ends of a name, an escape, a comment
+
+
+def rendered(score: Score) -> str:
+    """Return a tune of ABC 2.1, one voice after the other; those of one track stand on one staff.
+
+    Tempo changes are written at the next bar line.
+
+    Raises:
+        MusicError: a note is too short for any notehead.
+    """
+    names = [name.translate(_UNSAFE) for name in names_of(score.tracks)]
+    tracks = [voices_of(track.notes) for track in score.tracks]
+    numbers = count(1)
+    staves = [[next(numbers) for _ in voices] for voices in tracks]
+    lines = [
+        "%abc-2.1",
+        "X:1",
+        f"T:{names[0] if len(names) == 1 else 'Untitled'}",
+        _metre(score.bars[0]),
+        f"L:1/{_UNIT}",
+        _tempo(score.tempos[0].quarters_per_minute, score.bars[0]),
+        *([f"%%score {' '.join(_staff(staff) for staff in staves)}"] if len(staves) < staves[-1][-1] else []),
+        _key(score.bars[0]),
+    ]
+    is_alone = staves[-1][-1] == 1
+    for track, name, voices, staff in zip(score.tracks, names, tracks, staves, strict=True):
+        for number, voice in zip(staff, voices, strict=True):
+            if not is_alone:
+                lines.append(f'V:{number} name="{name}" clef={_clef(track)}')
+            lines.append(f"%%MIDI channel {DRUM_CHANNEL}" if track.is_drum else f"%%MIDI program {track.program}")
+            lines += _lines(score, bars_of(score, voice), has_tempos=number == 1)
+    return "\n".join([*lines, ""])
+
+
+def _staff(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"({' '.join(map(str, numbers))})"
+
+
+def _clef(track: Track) -> str:
+    return "perc" if track.is_drum else clef_of(track.notes, COMMON).lower()
+
+
+def _metre(bar: Bar) -> str:
+    return f"M:{bar.numerator}/{bar.denominator}"
+
+
+def _key(bar: Bar) -> str:
+    return f"K:{key_name(bar.sharps, 'major').split()[0]}"
+
+
+def _tempo(quarters_per_minute: float, bar: Bar) -> str:
+    beat = beat_quarters(bar)
+    whole = beat / 4
+    return f"Q:{whole.numerator}/{whole.denominator}={quarters_per_minute / float(beat):.10g}"
+
+
+def _lines(score: Score, bars: Sequence[Sequence[Piece]], *, has_tempos: bool) -> Iterator[str]:
+    """Yield a voice's lines: a few bars each, and what changes at a bar line before them."""
+    line: list[str] = []
+    for place, pieces in enumerate(bars):
+        changes = list(_changes(score, place, has_tempos=has_tempos)) if place else []
+        if line and (changes or len(line) == _BARS_A_LINE):
+            yield " ".join(line)
+            line = []
+        yield from changes
+        line.append(_bar(score, place, pieces) + (" |" if place + 1 < len(bars) else " |]"))
+    yield " ".join(line)
+
+
+def _changes(score: Score, place: int, *, has_tempos: bool) -> Iterator[str]:
+    bar, before = score.bars[place], score.bars[place - 1]
+    if bar[:2] != before[:2]:
+        yield _metre(bar)
+    if bar.sharps != before.sharps:
+        yield _key(bar)
+    first, last = score.bar_starts[place - 1 : place + 1]
+    tempos = [quarters_per_minute for onset, quarters_per_minute in score.tempos if first < onset <= last]
+    if has_tempos and tempos:
+        yield _tempo(tempos[-1], bar)
+
+
+def _bar(score: Score, place: int, pieces: Sequence[Piece]) -> str:
+    """Return a bar's notes; those under one beam without a space."""
+    bar, start = score.bars[place], score.bar_starts[place]
+    accidentals = Accidentals(bar.sharps)
+    joined = {place for group in beams(pieces, bar, start, score.grid) for place in group[1:]}
+    text = ""
+    for number, piece in enumerate(pieces):
+        text += " " if number and number not in joined else ""
+        if piece.tuplet and (not number or pieces[number - 1].tuplet != piece.tuplet):
+            text += _opening(piece.tuplet, sum(other.tuplet == piece.tuplet for other in pieces))
+        text += _sound(score, piece, accidentals) + _length(piece.written_quarters(score.grid))
+        text += "-" if piece.notes and all(note.end > piece.end for note in piece.notes) else ""
+    return text
+
+
+def _opening(tuplet: Tuplet, num_pieces: int) -> str:
+    """Return what begins a tuplet: `(3` for three in the time of two, otherwise the ratio and how many notes follow."""
+    ratio = (tuplet.actual, tuplet.normal, num_pieces)
+    return "(3" if ratio == (3, 2, 3) else f"({':'.join(map(str, ratio))}"
+
+
+def _sound(score: Score, piece: Piece, accidentals: Accidentals) -> str:
+    """Return a rest, a note, or a chord in brackets, in which notes have ties of their own if not all have one."""
+    if len(piece.notes) < 2:
+        return _name(score, piece.notes[0], accidentals, is_alone=True) if piece.notes else "z"
+    is_held = [note.end > piece.end for note in piece.notes]
+    names = [_name(score, note, accidentals, is_alone=False) for note in piece.notes]
+    ties = ["-" if held and not all(is_held) else "" for held in is_held]
+    return f"[{''.join(name + tie for name, tie in zip(reversed(names), reversed(ties), strict=True))}]"
+
+
+def _name(score: Score, note: Note, accidentals: Accidentals, *, is_alone: bool) -> str:
+    """Return a note's name, with a sign where it needs one; music21 carries none into or out of chords, nor doubles."""
+    letter, alteration, octave = spelled(note.pitch, sharps_at(score, note.onset))
+    needs_sign = accidentals.note if is_alone and abs(alteration) < 2 else accidentals.doubtful_note
+    sign = _SIGNS[alteration] if needs_sign(letter, alteration, octave) else ""
+    return sign + (letter + "," * (4 - octave) if octave <= 4 else letter.lower() + "'" * (octave - 5))
+
+
+def _length(quarters: Fraction) -> str:
+    units = quarters * _UNIT / 4
+    if units.denominator == 1:
+        return "" if units == 1 else str(units)
+    return f"{'' if units.numerator == 1 else units.numerator}/{units.denominator}"

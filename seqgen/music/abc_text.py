@@ -1,0 +1,164 @@
+"""ABC as people write it -> ABC that music21 understands: fields and notes, a text for each voice."""
+
+import re
+from collections import Counter
+from fractions import Fraction
+from typing import NamedTuple
+
+from seqgen.errors import MusicError
+from seqgen.music import notices
+
+BAR_LINE = "E"  # a field that ABC no longer has: it carries what music21 would misread in a bar line
+_FIELD = re.compile(r"([A-Za-z]):(?![|:])\s*(.*)")
+_INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\]]*)\]")
+_NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
+_BAR_LINE = re.compile(r"(:*)(\[?\|+\]?)(:*)(?:(?:\s*\[)?(\d[\d,.-]*))?|(::+)|\[(\d[\d,.-]*)")
+_REMARK = re.compile(r'"[^"]*"|![^!\s]*!|\+[^+\s]*\+|%.*')
+_UNCLOSED = re.compile(r"\[(?![|\d])(?=[^\]|]*(?:\||$))")
+_SIGN = re.compile(r"[HI-WYh-wy~.!`$*+\\]|y\d*|\((?!\d)|\)")  # ornaments and slurs
+_GRACE_NOTES = re.compile(r"\{[^}]*\}")
+_OVERLAY = re.compile(r"&[^|]*")
+_BARS_OF_REST = re.compile(r"[XZ](\d{0,3})")
+_NOTE = re.compile(r"[A-Ga-g]")
+
+
+class BarLine(NamedTuple):
+    """A bar line.
+
+    Attributes:
+        passes: how often the section is played that ends here; 0 where none ends.
+        starts: whether a section begins that is repeated.
+        ends_brackets: whether no bracket of an ending reaches beyond.
+        endings: the passes of the bracket that begins here, as "1,2"; empty if there is none.
+    """
+
+    passes: int
+    starts: bool
+    ends_brackets: bool
+    endings: str
+
+    @classmethod
+    def of(cls, field: str) -> "BarLine":
+        """Return what a field says."""
+        passes, starts, ends_brackets, endings = field.split(";")
+        return cls(int(passes), starts == "True", ends_brackets == "True", endings)
+
+
+class Voice(NamedTuple):
+    """One voice of a tune, in notes, chords, and the fields of key, metre, tempo, unit and bar line."""
+
+    name: str
+    text: str
+
+
+def voices(tune: str, counts: Counter[str]) -> list[Voice]:
+    """Return the voices of a tune; what is left out of them is counted.
+
+    Raises:
+        MusicError: it has no key, without which no ABC is complete.
+    """
+    writer = _Writer(counts)
+    for line in tune.split("\n"):
+        writer.add(line)
+    if writer.is_in_head:
+        raise MusicError("text that is no ABC", "is not complete as ABC: it has no K: field, for the key")
+    return writer.voices()
+
+
+class _Writer:
+    """Writes the text of each voice, line by line."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self.is_in_head = True
+        self._counts = counts
+        self._head = ""
+        self._names: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        self._voice = ""
+        self._metre = Fraction(1)
+        self._unit: Fraction | None = None
+
+    def voices(self) -> list[Voice]:
+        """Return what has been written."""
+        return [Voice(self._names.get(voice, ""), self._head + text) for voice, text in self._texts.items()]
+
+    def add(self, line: str) -> None:
+        """Take in a line of the tune."""
+        for piece in _INLINE_FIELD.split(line):
+            field = _FIELD.fullmatch(piece.strip())
+            if field:
+                self._add_field(field[1], field[2].split("%")[0].strip())
+            elif not self.is_in_head:
+                self._write(self._bar_lines(self._played(piece)))
+
+    def _add_field(self, letter: str, value: str) -> None:
+        if letter == "V" and value:
+            name = _NAME.search(value)
+            voice = value.split()[0]
+            if name:
+                self._names[voice] = name[1]
+            if not self.is_in_head:
+                self._voice = voice
+        elif letter == "M":
+            metre = _metre(value)
+            if metre:
+                self._metre = Fraction(*metre)
+                self._write(f"\nM:{metre[0]}/{metre[1]}\n")
+        elif letter == "L":
+            unit = _metre(value)
+            self._unit = Fraction(*unit) if unit else self._unit
+            self._write(f"\nL:{self._unit_length}\n" if unit else "")
+        elif letter in "QK":
+            self._write(f"\n{letter}:{value}\n")
+            if letter == "K" and self.is_in_head:
+                self._head += f"L:{self._unit_length}\n"
+                self.is_in_head = False
+
+    @property
+    def _unit_length(self) -> Fraction:
+        if self._unit is not None:
+            return self._unit
+        return Fraction(1, 16) if self._metre < Fraction(3, 4) else Fraction(1, 8)  # the rule of ABC
+
+    def _write(self, text: str) -> None:
+        if self.is_in_head:
+            self._head += text
+        else:
+            self._texts[self._voice] = self._texts.get(self._voice, "") + text
+
+    def _played(self, piece: str) -> str:
+        """Return what is played of a piece of a line."""
+        piece = _REMARK.sub("", piece)
+        for grace in _GRACE_NOTES.findall(piece):
+            self._counts[notices.GRACE] += len(_NOTE.findall(grace))
+        piece, num_overlays = _OVERLAY.subn("", _GRACE_NOTES.sub("", piece))
+        self._counts[notices.OVERLAY] += num_overlays
+        piece = _BARS_OF_REST.sub(self._bars_of_rest, piece)
+        return _SIGN.sub("", _UNCLOSED.sub("", piece)).replace("x", "z")
+
+    def _bars_of_rest(self, rest: re.Match[str]) -> str:
+        return "|".join([f"z{self._metre / self._unit_length}"] * int(rest[1] or 1))
+
+    def _bar_lines(self, piece: str) -> str:
+        return _BAR_LINE.sub(_bar_line, piece) + "\n"
+
+
+def _bar_line(found: re.Match[str]) -> str:
+    """Return a plain bar line and a field that says the rest."""
+    before, line, behind, endings, double, bracket = found.groups(default="")
+    passes = len(before) + 1 if before else 2 if double else 0
+    starts = bool(behind or double)
+    ends_brackets = bool(passes or starts or len(line) > 1)
+    return f"|\n{BAR_LINE}:{passes};{starts};{ends_brackets};{endings or bracket}\n"
+
+
+def _metre(value: str) -> tuple[int, int] | None:
+    """Return numerator and denominator of a time signature or a unit of length; None where there are none."""
+    if value in ("C", "C|"):
+        return (4, 4) if value == "C" else (2, 2)
+    beats, _, unit = value.partition("/")
+    numbers = [int(number) for number in re.findall(r"\d{1,4}", beats)]
+    denominator = re.match(r"\s*(\d{1,4})", unit)
+    if not numbers or not denominator or not sum(numbers) * int(denominator[1]):
+        return None
+    return sum(numbers), int(denominator[1])

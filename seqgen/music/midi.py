@@ -1,0 +1,168 @@
+"""MIDI files -> scores."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqgen.music import notices
+from seqgen.music.bars import MAX_BARS, Found, endless, fits, of_length, regular
+from seqgen.music.midi_data import Line, Ticks, parsed
+from seqgen.music.score import MAX_SHARPS, Bar, Note, Score
+from seqgen.music.tempos import tempo_map
+
+_MAX_NAME = 100
+_MODES = (0, 1)
+
+
+def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
+    """Return the score of a MIDI file, and what was changed on reading it.
+
+    Every channel, and every program on it, is a track. Whole bars of silence before the first note are left out.
+
+    Raises:
+        MusicError: it is damaged, has no notes, is timed in frames, or goes on for too long.
+    """
+    counts = Counter[str]()
+    midi, lines = parsed(data, counts)
+    parts = [
+        (track, _notes(line, midi.tpq, grid, counts))
+        for track, line in zip(midi.tracks, lines, strict=True)
+        if len(line.onsets)
+    ]
+    end = max(note.end for _, notes in parts for note in notes)
+    bars, pickup, (missing, *_), _ = regular(_bars(midi, end, grid, counts), grid)
+    tracks = []
+    for track, notes in parts:
+        late = [note._replace(onset=note.onset + missing) for note in notes] if missing else notes
+        name = " ".join(track.name.replace("\ufffd", "?").split())[:_MAX_NAME]
+        tracks.append(notices.track(late, name, track.program, counts, is_drum=track.is_drum))
+    score = Score(bars, tuple(tracks), pickup, tempo_map(_tempos(midi, end, missing, grid), counts), grid)
+    first = bisect_right(score.bar_starts, min(track.notes[0].onset for track in tracks)) - 1
+    return score[first:] if first else score, +counts
+
+
+def _notes(line: Line, tpq: int, grid: int, counts: Counter[str]) -> list[Note]:
+    """Return a track's notes on the grid.
+
+    Notation programs export notes a little shorter than they are written, at 95 % as a rule, which would leave a tiny
+    rest behind each of them. So an end is moved up to the next onset in its track or the next half of a quarter,
+    whichever comes first, if the gap is at most an eighth of note and gap together, and also either shorter than a
+    sixteenth or at most a sixteenth part of them. An end on a sixteenth or on a triplet of eighths stays as it was
+    written: rests of these lengths are meant, and so is staccato.
+    """
+    starts, ends = line.onsets * grid, (line.onsets + line.durations) * grid  # a step has `tpq` of these units
+    onsets, stops = _rounded(starts, tpq), _rounded(ends, tpq)
+    targets = _targets(onsets, ends, tpq, grid)
+    gaps, written = targets * tpq - ends, (targets - onsets) * tpq
+    quarter = grid * tpq
+    is_small = (8 * gaps <= written) & ((4 * gaps < quarter) | (16 * gaps <= written))
+    stops = np.where(is_small & ~_stands(ends, quarter, tpq), targets, stops)
+    is_closed = (stops == targets) & (gaps > 0)
+    counts[notices.CLOSED] += int(is_closed.sum())
+    counts[notices.MOVED] += int(((starts % tpq != 0) | ((ends % tpq != 0) & ~is_closed)).sum())
+    counts[notices.LENGTHENED] += int((stops <= onsets).sum())
+    durations = np.maximum(stops - onsets, 1)
+    columns = (onsets, durations, line.pitches, line.velocities)
+    return [Note(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _rounded(times: Ticks, step: int) -> Ticks:
+    return (2 * times + step) // (2 * step)
+
+
+def _targets(onsets: Ticks, ends: Ticks, step: int, grid: int) -> Ticks:
+    """Return the step at which each note would end if there were no gap behind it."""
+    half = grid // 2 if grid % 2 == 0 else grid
+    halves = -(-ends // (half * step)) * half
+    begun = np.unique(onsets)
+    following = np.searchsorted(begun * step, ends)
+    next_onsets = np.append(begun, np.iinfo(np.int64).max)[following]
+    targets: Ticks = np.minimum(halves, next_onsets)
+    return targets
+
+
+def _stands(ends: Ticks, quarter: int, step: int) -> npt.NDArray[np.bool_]:
+    """Tell which ends stand on a sixteenth or on a triplet of eighths, within a sixteenth of a step."""
+    behind = np.multiply.outer((3, 4), ends) % quarter
+    distances = np.minimum(behind, quarter - behind) / [[3], [4]]
+    is_standing: npt.NDArray[np.bool_] = (16 * distances <= step).any(axis=0)
+    return is_standing
+
+
+def _bars(midi: Any, end: int, grid: int, counts: Counter[str]) -> list[Found]:
+    """Return the bars up to a step; where a time signature changes inside a bar, that is cut.
+
+    A change at a place where no bar can end is moved to the next bar line. A first bar with a shorter time signature of
+    its own is a pickup.
+    """
+    metres = [change for change in _metres(midi, grid, counts) if change[0] < end]
+    found: list[Found] = []
+    place, num_bars = 0, 0
+    for (_, metre), (until, following) in zip(metres, [*metres[1:], (end, None)], strict=True):
+        num_steps = max(0, until - place)
+        whole = metre.num_steps(grid)
+        num_whole, rest = divmod(num_steps, whole)
+        cut = of_length(rest, metre, grid) if rest and following else None
+        if rest and not cut:
+            num_whole += 1
+            counts[notices.LATE_METRE] += following is not None
+        num_bars += num_whole + 1
+        if num_bars > MAX_BARS:
+            raise endless()
+        if following and not found and num_whole == 1 and not cut and whole < following.num_steps(grid):
+            found.append(Found(whole, following))
+        else:
+            found += [Found(whole, metre)] * num_whole
+        if cut:
+            found.append(Found(rest, metre))
+        place += num_whole * whole + (rest if cut else 0)
+    return _with_keys(found, midi, grid)
+
+
+def _metres(midi: Any, grid: int, counts: Counter[str]) -> Iterator[tuple[int, Bar]]:
+    """Yield where each time signature begins to hold; of those at one place the last one counts."""
+    changes: dict[int, Bar] = {0: Bar()}
+    for signature in midi.time_signatures:
+        bar = Bar(signature.numerator, signature.denominator)
+        if fits(bar, grid):
+            changes[_step(signature.time, midi.tpq, grid)] = bar
+        else:
+            counts[notices.METRE] += 1
+    before = None
+    for step, bar in sorted(changes.items()):
+        if bar != before:
+            yield step, bar
+        before = bar
+
+
+def _with_keys(found: Sequence[Found], midi: Any, grid: int) -> list[Found]:
+    """Return the bars with the key signatures that hold where they begin."""
+    keys = {
+        _step(key.time, midi.tpq, grid): key.key
+        for key in midi.key_signatures
+        if abs(key.key) <= MAX_SHARPS and key.tonality in _MODES
+    }
+    steps = sorted(keys)
+    starts = accumulate((bar.num_steps for bar in found), initial=0)
+    keyed = []
+    for (num_steps, bar), start in zip(found, starts, strict=False):
+        place = bisect_right(steps, start) - 1
+        keyed.append(Found(num_steps, bar._replace(sharps=keys[steps[place]] if place >= 0 else 0)))
+    return keyed
+
+
+def _tempos(midi: Any, end: int, missing: int, grid: int) -> Iterator[tuple[int, float]]:
+    """Yield the changes of tempo up to a step, those at the beginning from before a pickup on."""
+    for tempo in midi.tempos:
+        step = _step(tempo.time, midi.tpq, grid)
+        if step < end:
+            yield step + missing if step else 0, tempo.qpm
+
+
+def _step(ticks: int, tpq: int, grid: int) -> int:
+    return (2 * ticks * grid + tpq) // (2 * tpq)

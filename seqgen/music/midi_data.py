@@ -1,0 +1,164 @@
+"""The bytes of MIDI files: checked, and parsed by symusic."""
+
+import struct
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from seqgen.errors import MusicError
+from seqgen.music import notices
+from seqgen.music.bars import endless
+from seqgen.music.score import NUM_PITCHES
+
+MAX_TRACKS = 32  # with notes: an orchestra's
+MAX_NOTES = 1_000_000
+_MAX_CHUNKS = 8 * MAX_TRACKS  # tracks, with notes or not
+_MAX_HANGING_QUARTERS = 4
+_HEADER = struct.Struct(">4sIHHH")
+_CHUNK = struct.Struct(">4sI")
+_SMPTE = 0x8000
+_END_OF_TRACK = b"\xff\x2f\x00"
+_ALL_NOTES_OFF = b"".join(  # each after a delta time of 0
+    bytes([0, 0x80 | channel]) + b"\0".join(bytes([pitch, 0]) for pitch in range(NUM_PITCHES)) for channel in range(16)
+)
+_PADDING = bytes(8)  # where a meta event lacks its data, symusic reads a little further
+
+Ticks = npt.NDArray[np.int64]
+
+
+class Line(NamedTuple):
+    """The notes of a track, as arrays; times are in ticks."""
+
+    onsets: Ticks
+    durations: Ticks
+    pitches: Ticks
+    velocities: Ticks
+
+
+def parsed(data: bytes, counts: Counter[str]) -> tuple[Any, list[Line]]:
+    """Return symusic's score, and the notes of each of its tracks.
+
+    symusic drops a note that is never switched off. The file is parsed once more with all notes switched off at the
+    end of each track: a note found then is kept, for a whole note's time at most.
+
+    Raises:
+        MusicError: it cannot be used.
+    """
+    division, tracks = _checked(data)
+    midi = _parse(division, tracks)
+    closed = _parse(division, [_switched_off(track) for track in tracks])
+    _check_size(closed)
+    num_hanging = closed.note_num() - midi.note_num()
+    lines = [_line(track) for track in midi.tracks]
+    if num_hanging:
+        counts[notices.HANGING] += num_hanging
+        lines = _shortened(lines, [_line(track) for track in closed.tracks], _MAX_HANGING_QUARTERS * midi.tpq)
+        midi = closed
+    if any((line.onsets < 0).any() or (line.durations < 0).any() for line in lines):
+        raise endless()  # its ticks do not fit into the 31 bits that they have
+    return midi, lines
+
+
+def _checked(data: bytes) -> tuple[int, list[bytes]]:
+    """Return the division and the tracks' content.
+
+    Raises:
+        MusicError: the file is empty, no MIDI, cut short, or of a kind that cannot be used.
+    """
+    if not data:
+        raise MusicError("empty file", "is empty")
+    if len(data) < _HEADER.size or not data.startswith(b"MThd"):
+        raise MusicError("file that is no MIDI", "is not a MIDI file, whatever its suffix: it does not begin with MThd")
+    _, size, kind, num_tracks, division = _HEADER.unpack_from(data)
+    if division & _SMPTE:
+        raise MusicError(
+            "MIDI timed in frames",
+            "counts time in frames of film (SMPTE), not in quarters, so it has no bars: export it again with bars",
+        )
+    if not division:
+        raise MusicError("damaged file", "is damaged: its quarters have no ticks")
+    if kind == 2:
+        raise MusicError("MIDI of format 2", "is a collection of patterns (MIDI of format 2): export it as format 1")
+    if num_tracks > _MAX_CHUNKS:
+        raise too_many_tracks(num_tracks)
+    tracks = [content for name, content in _chunks(data, _CHUNK.size + size) if name == b"MTrk"]
+    if len(tracks) < num_tracks:
+        raise _cut_short(f"of {num_tracks} tracks, {len(tracks)} are there")
+    return division, tracks[:num_tracks]
+
+
+def _chunks(data: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of each chunk from a place on."""
+    while place + _CHUNK.size <= len(data):
+        name, size = _CHUNK.unpack_from(data, place)
+        place += _CHUNK.size
+        if name == b"MTrk" and place + size > len(data):
+            raise _cut_short(f"of a track's {size:,} bytes, {len(data) - place:,} are there")
+        yield name, data[place : place + size]
+        place += size
+
+
+def _cut_short(what: str) -> MusicError:
+    return MusicError("file cut short", f"is cut short: {what}")
+
+
+def _parse(division: int, tracks: Sequence[bytes]) -> Any:
+    """Return what symusic makes of the tracks, whatever else is in the file."""
+    from symusic import Score
+
+    header = _HEADER.pack(b"MThd", _HEADER.size - _CHUNK.size, 1, len(tracks), division)
+    chunks = [_CHUNK.pack(b"MTrk", len(track)) + track for track in tracks]
+    try:
+        return Score.from_midi(b"".join([header, *chunks, _PADDING]))
+    except (RuntimeError, ValueError) as error:
+        raise MusicError("damaged file", "is damaged: its events make no sense, or it is cut short") from error
+
+
+def _check_size(midi: Any) -> None:
+    """Refuse a file that has no notes, too many, or too many tracks of them."""
+    if not midi.note_num():
+        raise MusicError("file without notes", "holds no notes")
+    if midi.note_num() > MAX_NOTES:
+        raise MusicError("endless music", f"holds {midi.note_num():,} notes: more than {MAX_NOTES:,}")
+    num_tracks = sum(len(track.notes) > 0 for track in midi.tracks)
+    if num_tracks > MAX_TRACKS:
+        raise too_many_tracks(num_tracks)
+
+
+def too_many_tracks(num_tracks: int) -> MusicError:
+    """Return the error of a file with too many tracks."""
+    return MusicError(
+        "file of too many tracks",
+        f"holds {num_tracks:,} tracks: at most {MAX_TRACKS} of them may have notes, and {_MAX_CHUNKS} be there",
+    )
+
+
+def _switched_off(track: bytes) -> bytes:
+    """Return a track's content with all notes switched off at its end."""
+    if track.endswith(_END_OF_TRACK):  # its delta time goes to the first note
+        track = track[: -len(_END_OF_TRACK)] + _ALL_NOTES_OFF[1:]
+    else:
+        track += _ALL_NOTES_OFF
+    return track + b"\0" + _END_OF_TRACK
+
+
+def _line(track: Any) -> Line:
+    notes = track.notes.numpy()
+    return Line(*(notes[name].astype(np.int64) for name in ("time", "duration", "pitch", "velocity")))
+
+
+def _shortened(lines: list[Line], closed: list[Line], max_duration: int) -> list[Line]:
+    """Return the notes of `closed`; those that `lines` lacks have at most this duration."""
+    known = Counter(note for line in lines for note in zip(*line, strict=True))
+    shortened = []
+    for line in closed:
+        durations = line.durations.copy()
+        for place, note in enumerate(zip(*line, strict=True)):
+            if not known[note]:
+                durations[place] = min(durations[place], max_duration)
+            known[note] -= 1
+        shortened.append(line._replace(durations=durations))
+    return shortened

@@ -1,0 +1,157 @@
+"""A score as a piano roll: a picture, and for a terminal the text of `textroll`."""
+
+import io
+from collections.abc import Sequence
+from itertools import cycle, pairwise
+from typing import Any
+
+from seqgen.music.engraving import beat_quarters
+from seqgen.music.instruments import drum_of, names_of
+from seqgen.music.score import Score, Track
+from seqgen.music.textroll import text as text
+from seqgen.music.theory import name_of
+
+_DOTS = 120  # an inch
+_BARS_A_SYSTEM = 32
+_MAX_SYSTEMS = 10  # more bars than that make for narrower ones
+_QUARTER = 0.25  # inches
+_SEMITONE = 0.1  # inches
+_WIDTHS = (7.0, 18.0)  # inches of a picture
+_HEIGHTS = (1.6, 6.0)  # inches of a system
+_LABEL = 0.15  # inches that a name on an axis needs
+_WIDE_BAR = 0.6  # inches: beats are shown too
+_MARGIN = 2  # semitones above and below the notes
+_DRUM = 2  # semitones between drums
+_MAX_NAMES = 16  # in the legend
+_BLACK_KEYS = (1, 3, 6, 8, 10)
+_NAMED = ((1, (0, 2, 4, 5, 7, 9, 11)), (3, (0, 4, 7)), (5, (0, 7)), (12, (0,)))  # how near they come, which are named
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#7f7f7f")  # Okabe and Ito's
+_PRIME = "#fff0c2"
+
+
+class _Paper:
+    """Where notes stand: a pitch at its number, each drum at a place of its own below."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        pitches = {note.pitch for track in tracks if not track.is_drum for note in track.notes}
+        drums = sorted({note.pitch for track in tracks if track.is_drum for note in track.notes}, reverse=True)
+        self.lowest = min(pitches, default=60) - _MARGIN
+        self.top = max(pitches, default=60) + _MARGIN
+        self._drums = {drum: self.lowest - _DRUM * (place + 1) for place, drum in enumerate(drums)}
+        self.bottom = self.lowest - _DRUM * len(drums) - 1
+
+    def rise(self, track: Track, pitch: int) -> int:
+        """Return how high a note stands."""
+        return self._drums[pitch] if track.is_drum else pitch
+
+    def names(self, semitone: float) -> dict[int, str]:
+        """Return what is written where on the axis; of pitches, as many as fit at so many inches a semitone."""
+        named = next((classes for apart, classes in _NAMED if apart * semitone >= _LABEL), ())
+        pitches = {pitch: name_of(pitch) for pitch in range(self.lowest, self.top + 1) if pitch % 12 in named}
+        return pitches | {rise: drum_of(drum).name for drum, rise in self._drums.items()}
+
+
+def draw(score: Score, num_prime_steps: int = 0) -> bytes:
+    """Return a PNG: one colour a track, numbered bars, names of pitches, drums as marks below them.
+
+    A long piece is broken into systems, one below the other.
+
+    Args:
+        score: what is drawn, with at least one bar.
+        num_prime_steps: up to this step the music is the prime, whose background is shaded.
+    """
+    from matplotlib.figure import Figure
+
+    systems = _systems(score)
+    paper = _Paper(score.tracks)
+    width = _within(max(last - first for first, last in systems) / score.grid * _QUARTER, _WIDTHS)
+    height = _within((paper.top - paper.bottom) * _SEMITONE, _HEIGHTS)
+    figure = Figure(figsize=(width, height * len(systems) + 0.7), layout="constrained")
+    for axes, (first, last) in zip(figure.subplots(len(systems), squeeze=False).flat, systems, strict=True):
+        axes.set(xlim=(first, last), ylim=(paper.bottom, paper.top))
+        if num_prime_steps > score.start:
+            axes.axvspan(score.start, num_prime_steps, color=_PRIME, zorder=0)
+        _draw_paper(axes, paper, height / (paper.top - paper.bottom))
+        _draw_bars(axes, score, width / (last - first))
+        for place, (track, colour) in enumerate(zip(score.tracks, cycle(_COLOURS), strict=False)):
+            _draw_notes(axes, track, paper, colour, 0.9 - 0.4 * place / len(score.tracks))
+    _draw_legend(figure, score.tracks, has_prime=num_prime_steps > score.start)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=_DOTS)
+    return picture.getvalue()
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _systems(score: Score) -> list[tuple[int, int]]:
+    """Return the first and last step of each system; all have about as many bars."""
+    num_systems = min(-(-len(score) // _BARS_A_SYSTEM), _MAX_SYSTEMS)
+    steps = [score.bar_starts[number * len(score) // num_systems] for number in range(num_systems + 1)]
+    return list(pairwise([score.start, *steps[1:]]))
+
+
+def _draw_paper(axes: Any, paper: _Paper, semitone: float) -> None:
+    """Draw the keyboard in the background, and names on the axis."""
+    for pitch in range(paper.lowest, paper.top + 1):
+        if pitch % 12 in _BLACK_KEYS:
+            axes.axhspan(pitch - 0.5, pitch + 0.5, color="black", alpha=0.04, linewidth=0, zorder=0.2)
+        elif pitch % 12 == 0:
+            axes.axhline(pitch - 0.5, color="#bbbbbb", linewidth=0.8, zorder=0.3)
+    names = paper.names(semitone)
+    axes.set_yticks(list(names), list(names.values()), fontsize=8)
+    axes.tick_params(length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _draw_bars(axes: Any, score: Score, step: float) -> None:
+    """Draw bar lines, and beats where bars are wide; number as many as there is room for at so many inches a step."""
+    first, last = axes.get_xlim()
+    axes.vlines([start for start in score.bar_starts if first <= start <= last], *axes.get_ylim(), "#9a9a9a", lw=0.8)
+    shown = [place for place, start in enumerate(score.bar_starts[1:]) if first < start <= last]
+    beats = []
+    for place in shown:
+        start, num_steps = score.bar_starts[place], score.bars[place].num_steps(score.grid)
+        beat = float(beat_quarters(score.bars[place]) * score.grid)
+        if num_steps * step >= _WIDE_BAR:
+            beats += [start + beat * number for number in range(1, int(num_steps / beat))]
+    axes.vlines(beats, *axes.get_ylim(), "#dedede", lw=0.6, zorder=0.4)
+    apart = (last - first) * step / len(shown)
+    every = next(every for every in (1, 2, 4, 8, 16, 32, 64, 128, len(score)) if every * apart >= 2 * _LABEL)
+    numbers = {max(score.bar_starts[place], score.start): place + (not score.pickup) for place in shown}
+    numbers = {start: number for start, number in numbers.items() if number % every == 1 % every}
+    axes.set_xticks(list(numbers), list(numbers.values()), fontsize=8, ha="left")
+
+
+def _draw_notes(axes: Any, track: Track, paper: _Paper, colour: str, thickness: float) -> None:
+    """Draw a track's boxes, or marks if it is of drums; those behind are thicker, so that each can be seen."""
+    from matplotlib.collections import PolyCollection
+
+    if track.is_drum:
+        rises = [paper.rise(track, note.pitch) for note in track.notes]
+        axes.plot([note.onset for note in track.notes], rises, "D", color=colour, markersize=3.5, zorder=3)
+        return
+    boxes = [
+        [(left, bottom), (left, top), (right, top), (right, bottom)]
+        for left, right, bottom, top in (
+            (note.onset, note.end, note.pitch - thickness / 2, note.pitch + thickness / 2) for note in track.notes
+        )
+    ]
+    axes.add_collection(PolyCollection(boxes, facecolors=colour, edgecolors="white", linewidths=0.6, zorder=2))
+
+
+def _draw_legend(figure: Any, tracks: Sequence[Track], *, has_prime: bool) -> None:
+    from matplotlib.patches import Patch
+
+    entries = [
+        Patch(color=colour, label=name)
+        for track, name, colour in zip(tracks, names_of(tracks), cycle(_COLOURS), strict=False)
+        if track.notes
+    ]
+    if len(entries) > _MAX_NAMES:
+        entries = [*entries[:_MAX_NAMES], Patch(alpha=0, label=f"and {len(entries) - _MAX_NAMES} more")]
+    if has_prime:
+        entries.append(Patch(color=_PRIME, label="Prime"))
+    figure.legend(handles=entries, loc="outside upper left", ncols=8, frameon=False, fontsize=9)

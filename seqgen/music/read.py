@@ -1,0 +1,88 @@
+"""Files of music -> scores, by suffix; whatever is in them, nothing is raised."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import PurePath
+from typing import NamedTuple
+
+from seqgen.errors import MusicError
+from seqgen.music import abc, midi, notation, partwise
+from seqgen.music.score import DEFAULT_GRID, Score
+
+Parse = Callable[[], tuple[Score, Counter[str]]]
+
+_MAX_REASON = 200
+
+
+class Tune(NamedTuple):
+    """A piece as it was read.
+
+    Attributes:
+        name: the file's; of one tune among others, also which.
+        score: the music.
+        notices: what was changed on reading, in the singular, and how often.
+    """
+
+    name: str
+    score: Score
+    notices: Mapping[str, int]
+
+
+def read(name: str, data: bytes, grid: int = DEFAULT_GRID) -> Iterator[Tune | MusicError]:
+    """Yield every piece of a file in order; an error stands for one that cannot be used.
+
+    Args:
+        name: the file's; its suffix, one of `MUSIC`, tells the format.
+        data: the file's content, unpacked.
+        grid: steps a quarter.
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in MUSIC:
+        yield MusicError("file of another format", f"{name} is not one of {', '.join(sorted(MUSIC))}")
+        return
+    for piece, parse in _PIECES[suffix](name, data, grid):
+        yield _guarded(piece, parse)
+
+
+def _guarded(name: str, parse: Parse) -> Tune | MusicError:
+    """Return the piece, or an error whose sentence begins with its name."""
+    try:
+        score, notices = parse()
+    except MusicError as error:
+        return MusicError(error.kind, f"{name} {error}")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - on broken files the libraries raise nearly everything
+        reason = " ".join(str(error).split())[:_MAX_REASON]
+        return MusicError("damaged file", f"{name} cannot be read: {reason or type(error).__name__}")
+    return Tune(name, score, notices)
+
+
+def _midi(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
+    yield name, partial(midi.score_of, data, grid)
+
+
+def _musicxml(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
+    yield name, partial(partwise.score_of, data, grid)
+
+
+def _kern(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
+    yield name, partial(notation.kern_score_of, data, grid)
+
+
+def _abc(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
+    for piece, text in abc.tunes(name, data):
+        yield piece, partial(abc.score_of, text, grid)
+
+
+_PIECES: Mapping[str, Callable[[str, bytes, int], Iterator[tuple[str, Parse]]]] = {
+    ".mid": _midi,
+    ".midi": _midi,
+    ".musicxml": _musicxml,
+    ".xml": _musicxml,
+    ".mxl": _musicxml,
+    ".krn": _kern,
+    ".abc": _abc,
+}
+MUSIC = frozenset(_PIECES)

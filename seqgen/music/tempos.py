@@ -1,0 +1,29 @@
+"""Changes of tempo as they are found in files, made a tempo map."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from seqgen.music import notices
+from seqgen.music.score import DEFAULT_TEMPO, Tempo
+
+MAX_TEMPO = 1000.0  # quarters a minute
+
+
+def tempo_map(changes: Iterable[tuple[int, float]], counts: Counter[str]) -> tuple[Tempo, ...]:
+    """Return the tempos of a score; of changes at one step the last one counts.
+
+    Args:
+        changes: pairs of step and quarters a minute, in any order.
+        counts: where those are counted that cannot be used.
+    """
+    found = {0: DEFAULT_TEMPO}
+    for step, tempo in changes:
+        if 0 < tempo <= MAX_TEMPO:
+            found[step] = tempo
+        else:
+            counts[notices.TEMPO] += 1
+    tempos: list[Tempo] = []
+    for step in sorted(found):
+        if not tempos or tempos[-1].quarters_per_minute != found[step]:
+            tempos.append(Tempo(step, found[step]))
+    return tuple(tempos)

@@ -1,0 +1,143 @@
+"""Files of music as documents."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus import tunes
+from seqgen.corpus.plan import Plan, Texts
+from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.corpus.split import TRAIN, VALID
+from seqgen.corpus.store import Store
+from seqgen.corpus.tunes import MusicFile
+from seqgen.errors import CorpusError, MusicError
+from seqgen.levels import _note_tokens as t
+from seqgen.music.read import Tune
+from seqgen.music.write import rendered
+from tests.scores import melody
+
+BOOK = """X:1
+T:One
+M:4/4
+L:1/4
+K:C
+CDEF|GABc|
+X:2
+T:Two
+M:4/4
+L:1/4
+K:G
+GABc|defg|d4|
+"""
+
+
+def file(tmp_path, name, content, cache=None, **options):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return MusicFile(str(path), lambda: path.open("rb"), 12, cache, **options)
+
+
+def test_every_tune_of_a_book_is_a_document(tmp_path):
+    book = file(tmp_path, "book.abc", BOOK.encode())
+    assert [piece.survey.size for piece in book.pieces] == [2, 3]
+    assert [piece.score.num_notes for piece in book.pieces] == [8, 9]
+    assert [score.num_notes for score in book.chunks()] == [8, 9]
+    assert book.survey.size == 5
+
+
+def test_what_was_read_slowly_is_kept_and_not_read_again(tmp_path, monkeypatch):
+    cache = tmp_path / "parsed"
+    first = file(tmp_path, "book.abc", BOOK.encode(), cache)
+    contents = [piece.score for piece in first.pieces]
+    assert len(list(cache.iterdir())) == 1
+    monkeypatch.setattr(tunes, "read", lambda *_: pytest.fail("read again"))
+    assert [piece.score for piece in file(tmp_path, "book.abc", BOOK.encode(), cache).pieces] == contents
+    monkeypatch.undo()
+    next(cache.iterdir()).write_text("[{")  # torn
+    assert [piece.score for piece in file(tmp_path, "book.abc", BOOK.encode(), cache).pieces] == contents
+    changed = file(tmp_path, "book.abc", BOOK.replace("CDEF", "CDED").encode(), cache)
+    assert changed.pieces[0].score != contents[0]
+
+
+def test_changes_and_skips_are_told(tmp_path, monkeypatch):
+    found = [Tune("a", melody(), {"note moved to the grid": 2}), MusicError("damaged file", "b cannot be read")]
+    monkeypatch.setattr(tunes, "read", lambda *_: iter([*found, found[0]]))
+    reading = Reading()
+    file(tmp_path, "a.mid", b"x").report(reading)
+    assert reading.summary == ["4 notes moved to the grid", "skipped 1 damaged file"]
+    assert reading.details == ["skipped damaged file: b cannot be read"]
+
+
+def test_a_file_that_is_all_there_is_must_be_music(tmp_path):
+    with pytest.raises(UnfitError, match=r"a\.mid"):
+        file(tmp_path, "a.mid", b"MThd").report(Reading())
+    reading = Reading()
+    file(tmp_path, "a.mid", b"MThd", is_alone=False).report(reading)
+    assert len(reading.skipped) == 1
+
+
+def test_a_file_without_bounds_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tunes, "MAX_BYTES", 10)
+    with pytest.raises(UnfitError, match="over 10 bytes"):
+        file(tmp_path, "a.mid", b"x" * 11).report(Reading())
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Thirty tunes, each in two keys and files."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for number in range(30):
+        pitches = random.Random(number).choices(range(48, 80), k=24)
+        score = melody([(12 * k, 12, pitch) for k, pitch in enumerate(pitches)], num_bars=6)
+        (folder / f"{number}-low.mid").write_bytes(rendered(score, ".mid"))
+        (folder / f"{number}-high.mid").write_bytes(rendered(score.transposed(3), ".mid"))
+    return folder
+
+
+def test_variants_of_a_melody_stay_on_one_side(corpus):
+    texts = Texts.read([str(corpus)], CorpusConfig(level="note"))
+    documents = list(texts)
+    assert len(documents) == 60
+    for number in range(30):
+        pair = [d for d in documents if Path(d.name).name.startswith(f"{number}-")]
+        assert pair[0].survey.lot == pair[1].survey.lot
+    plan = Plan.of(CorpusConfig(corpus=(str(corpus),)))
+    assert plan.config.level == "note"
+    sides = {
+        part: {Path(piece.document.name).name.split("-")[0] for p, piece in plan.pieces() if p == part}
+        for part in (TRAIN, VALID)
+    }
+    assert len(sides[TRAIN]) > len(sides[VALID]) > 0
+    assert not sides[TRAIN] & sides[VALID]
+
+
+def test_the_store_holds_notes_and_quarters_and_counts_all_keys(corpus, tmp_path):
+    plan = Plan.of(CorpusConfig(corpus=(str(corpus),)))
+    store = Store.prepare(plan, tmp_path / "data")
+    pieces = [score for part, piece in plan.pieces() if part == TRAIN for score in piece.chunks()]
+    assert store.train.extent == {
+        "notes": sum(score.num_notes for score in pieces),
+        "quarters": sum(score.quarters for score in pieces),
+    }
+    first = store.train.ids[: store.train.offsets[1]].tolist()
+    assert store.level.decode(first) == store.level.decode([*store.level.encode(pieces[0]), t.END])
+    varied = store.varied(store.level.variants(plan.config))
+    assert sum(varied.train.counts) == 12 * sum(store.train.counts)
+    lowest = min(note.pitch for score in pieces for note in score.notes)
+    assert t.PITCH + lowest - 1 in store.train.unseen
+    assert t.PITCH + lowest - 5 not in varied.train.unseen
+
+
+def test_a_change_of_grid_makes_another_store(corpus):
+    plans = [Plan.of(CorpusConfig(corpus=(str(corpus),), grid=grid)) for grid in (12, 24)]
+    assert plans[0].fingerprint != plans[1].fingerprint
+
+
+def test_an_empty_folder_of_music_is_refused(tmp_path):
+    (tmp_path / "a.mid").write_bytes(b"MThd")
+    (tmp_path / "b.mid").write_bytes(b"")
+    with pytest.raises(CorpusError, match="there is nothing in it to learn from"):
+        Texts.read([str(tmp_path)], CorpusConfig())
