@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from typer.testing import CliRunner
 
+from seqgen.cli.app import app
 from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.corpus.documents import Passage
 from seqgen.corpus.split import Piece
@@ -60,6 +62,19 @@ def make_model() -> Callable[..., LanguageModel]:
         return model.eval()
 
     return make
+
+
+@pytest.fixture
+def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run `seqgen` in an empty folder and in this process, which saves 1.3 s of importing torch."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        done = CliRunner().invoke(app, arguments, input=stdin)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return run
 
 
 @pytest.fixture

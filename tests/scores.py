@@ -1,5 +1,7 @@
 """Random pieces of music for the tests."""
 
+import random
+
 from hypothesis import strategies as st
 
 from seqgen.music.score import Bar, Note, Score, track_of
@@ -10,6 +12,12 @@ MELODY = [(0, 12, 60), (12, 12, 64), (24, 24, 67), (48, 6, 65), (54, 6, 64), (66
 def melody(notes=MELODY, num_bars=2, **options) -> Score:
     """Return a score of one track from onsets, durations and pitches."""
     return Score((Bar(),) * num_bars, (track_of([Note(*note) for note in notes]),), **options)
+
+
+def random_melody(seed: int) -> Score:
+    """Return 24 quarters within two octaves and a half, which no two seeds share."""
+    pitches = random.Random(seed).choices(range(48, 80), k=24)
+    return melody([(12 * place, 12, pitch) for place, pitch in enumerate(pitches)], num_bars=6)
 
 
 @st.composite

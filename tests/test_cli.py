@@ -258,7 +258,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
     [
         (["train"], 2, "name what to learn from with --corpus"),
         (["train", "--corpus", "nothing.txt"], 1, "there is no file or folder 'nothing.txt'"),
-        (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is no text in it"),
+        (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is nothing in it to learn from"),
         (["train", "--corpus", "one.txt"], 1, "one.txt: a single character is too little to learn from"),
         (
             ["train", "--corpus", "latin.txt"],
@@ -270,7 +270,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must begin with a letter or digit"),
         (["train", "--corpus", "good.txt", "--name", "../x", "--overwrite"], 2, "--name must begin with a letter or"),
         (["train", "--corpus", "good.txt", "--name", ""], 2, "--name must begin with a letter or digit"),
-        (["train", "--corpus", "tiny"], 1, "--valid-fraction 0.1 of so little text leaves nothing to learn from"),
+        (["train", "--corpus", "tiny"], 1, "--valid-fraction 0.1 of so little leaves nothing to learn from"),
         (["train", "--corpus", "good.txt", "--seed", "9" * 30], 2, "--seed must be in [0, 2147483647], got 999"),
         (["train", "--corpus", ""], 1, "there is no file or folder ''"),
         (["train", "--corpus", "*.tsv"], 1, "nothing matches '*.tsv'"),
@@ -281,7 +281,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no field 'x'; --field may be 'id', 'title'"),
         (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read"),
         (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level note reads"),
-        (["train", "--corpus", "-"], 1, "-: there is no text in it"),
+        (["train", "--corpus", "-"], 1, "-: there is nothing in it to learn from"),
         (["sample", "--output", "empty"], 2, "--output must be a file, and empty is a folder"),
         (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: there is no folder no; make it first"),
         (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must read like 80s, 10m or 1h30m"),
@@ -296,12 +296,10 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["sample", "--checkpoint", "good.txt"], 1, "good.txt is cut short, damaged or no safetensors file"),
         (["sample", "--temperature", "-1"], 2, "--temperature must be at least 0, got -1"),
         (["sample", "--top-p", "1.5"], 2, "--top-p must be in (0, 1], got 1.5"),
-        (["sample", "--prime", "@nothing.txt"], 1, "the prime nothing.txt cannot be read"),
-        (["sample", "--prime", "@latin.txt"], 1, "the prime latin.txt is not UTF-8 text (byte offset 3)"),
         (["evaluate"], 1, "there is no trained model in checkpoints"),
     ],
 )
-def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(cli, tmp_path, arguments, status, message):
+def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(quick_cli, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "tiny").mkdir()
     (tmp_path / "mixed").mkdir()
@@ -312,11 +310,19 @@ def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(cli, tmp_path, arg
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     before = sorted(tmp_path.iterdir())
-    done = cli(*arguments, stdin="")
+    done = quick_cli(*arguments, stdin="")
     assert done.returncode == status, done.stderr
     assert message in sentence(done)
     assert done.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_prime_that_cannot_be_read_is_a_sentence(trained, tmp_path):
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    for name, message in (("nothing.txt", "cannot be read"), ("latin.txt", "is not UTF-8 text (byte offset 3)")):
+        done = trained.cli("sample", "--prime", f"@{tmp_path / name}")
+        assert done.returncode == 1
+        assert f"the prime {tmp_path / name} {message}" in sentence(done)
 
 
 def test_what_does_not_fit_into_memory_is_a_sentence_too(cli, tmp_path):

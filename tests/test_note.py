@@ -12,8 +12,8 @@ from seqgen.errors import MusicError
 from seqgen.levels import _note_tokens as t
 from seqgen.levels import level_from_json
 from seqgen.levels._note_constraint import NoteConstraint
-from seqgen.levels.note import NoteLevel, to_one_key
-from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of, transposed_key
+from seqgen.levels.note import NoteLevel
+from seqgen.music.score import Bar, Note, Score, Tempo, Track, to_no_signature, track_of, transposed_key
 from tests.scores import melody, scores
 
 LEVEL = NoteLevel(12)
@@ -169,8 +169,8 @@ def test_a_variant_never_leaves_the_range_of_pitches():
 
 @pytest.mark.parametrize("sharps", range(-7, 8))
 def test_one_key_is_reached_by_less_than_an_octave(sharps):
-    assert -5 <= to_one_key(sharps) <= 6
-    assert transposed_key(sharps, to_one_key(sharps)) == 0
+    assert -5 <= to_no_signature(sharps) <= 6
+    assert transposed_key(sharps, to_no_signature(sharps)) == 0
 
 
 def test_one_key_for_all():

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from seqgen.music.write import rendered
 from tests.conftest import RHYME, runner
+from tests.scores import random_melody
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 LESS = ["--steps", "3", "--hidden-size", "16"]
@@ -32,6 +34,10 @@ def folder(tmp_path_factory):
     (folder / "poems.txt").write_text(RHYME * 20, encoding="utf-8")
     (folder / "unseen.txt").write_text(RHYME, encoding="utf-8")
     (folder / "names.txt").write_text("\n".join(RHYME.split()), encoding="utf-8")
+    (folder / "tunes").mkdir()
+    for number in range(24):
+        (folder / "tunes" / f"{number}.mid").write_bytes(rendered(random_melody(number), ".mid"))
+    (folder / "tunes" / "notes.txt").write_text("not music", encoding="utf-8")
     return folder
 
 

@@ -87,7 +87,8 @@ def test_a_store_that_is_not_whole_is_built_again(tmp_path, damaged):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("", "there is nothing in it to learn from"), ("a", "a single character is too little to learn from")]
+    ("content", "message"),
+    [("", "there is nothing in it to learn from"), ("a", "a single character is too little to learn from")],
 )
 def test_a_corpus_without_enough_text_is_refused(tmp_path, content, message):
     with pytest.raises(CorpusError, match=message):

@@ -1,6 +1,5 @@
 """Files of music as documents."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from seqgen.errors import CorpusError, MusicError
 from seqgen.levels import _note_tokens as t
 from seqgen.music.read import Tune
 from seqgen.music.write import rendered
-from tests.scores import melody
+from tests.scores import melody, random_melody
 
 BOOK = """X:1
 T:One
@@ -90,8 +89,7 @@ def corpus(tmp_path):
     folder = tmp_path / "corpus"
     folder.mkdir()
     for number in range(30):
-        pitches = random.Random(number).choices(range(48, 80), k=24)
-        score = melody([(12 * k, 12, pitch) for k, pitch in enumerate(pitches)], num_bars=6)
+        score = random_melody(number)
         (folder / f"{number}-low.mid").write_bytes(rendered(score, ".mid"))
         (folder / f"{number}-high.mid").write_bytes(rendered(score.transposed(3), ".mid"))
     return folder

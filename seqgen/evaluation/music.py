@@ -25,7 +25,7 @@ from seqgen.sampling.generator import Never, generate
 from seqgen.sampling.sampler import begin
 
 _FREE_LENGTH = 2000  # tokens of a sample without rules; what has not ended by then is judged as far as it goes
-_BARS = 64  # of a sample with them: as long as most pieces
+_BARS, _LENGTH = 64, 8000  # of a sample with them: as long as most pieces
 
 
 class Work(NamedTuple):
@@ -103,7 +103,7 @@ def report_on_samples(
         num_samples: how many samples to draw.
         seed: of the first.
     """
-    config = SamplingConfig(num_samples=num_samples, seed=seed, bars=_BARS)
+    config = SamplingConfig(num_samples=num_samples, seed=seed, bars=_BARS, length=_LENGTH)
     samples = compose(model, level, None, config, begin(config), checkpoint.unseen)
     library = Library(work for piece in train for work in works_of(*piece))
     return SampleReport(

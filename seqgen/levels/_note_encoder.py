@@ -145,7 +145,9 @@ class NoteEncoder:
         contents: list[tuple[int, int, int, int]] = []
         tokens: list[int] = []
         for place in range(1, 1 if is_whole else len(score.bars)):
-            slices.setdefault(score.bar_starts[place], {})[-1] = list(self._changes(*score.bars[place - 1 : place + 1]))
+            if score.bar_starts[place] < end:
+                changes = list(self._changes(*score.bars[place - 1 : place + 1]))
+                slices.setdefault(score.bar_starts[place], {})[-1] = changes
         for time, slice_ in sorted(slices.items()):
             for voice, content in sorted(slice_.items()):
                 if content:

@@ -17,7 +17,7 @@ from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels._note_decoder import decoded
 from seqgen.levels._note_encoder import Layout, NoteEncoder, Part, Prime
 from seqgen.levels.base import Content, Encoder, Ids, Level
-from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Score, Tempo, transposed_key
+from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Score, Tempo, to_no_signature, transposed_key
 
 TRANSPOSITIONS = range(-5, 7)  # into all keys, as near as may be
 _MAX_LAYOUTS = 20
@@ -142,7 +142,7 @@ class NoteLevel(Level):
         """Return the score in the level's own key, if it has one."""
         if score.grid != self.grid:
             raise MusicError("score on another grid", f"the score has {score.grid} steps a quarter, not {self.grid}")
-        return score.transposed(to_one_key(score.bars[0].sharps)) if self.is_in_one_key else score
+        return score.transposed(to_no_signature(score.bars[0].sharps)) if self.is_in_one_key else score
 
     def prime(self, score: Score) -> Prime:
         """Return how a piece begins that goes on from a score.
@@ -175,11 +175,6 @@ class _ScoreEncoder:
 
     def finish(self) -> Ids:
         return np.empty(0, self._dtype)
-
-
-def to_one_key(sharps: int) -> int:
-    """Return by how many semitones music in this key must be moved to have no key signature, -5 to 6."""
-    return (5 * sharps + 5) % 12 - 5
 
 
 def _unnamed(layout: Layout) -> Layout:

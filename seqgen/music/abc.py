@@ -13,7 +13,8 @@ from seqgen.music.layout import Measure, Part, Written, laid_out
 from seqgen.music.notation import decoded, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
-MAX_CHARACTERS = 500_000  # of a tune
+MAX_CHARACTERS = 200_000  # of a tune
+_MAX_HEAD = 10_000  # characters; what stands longer before the tunes is a foreword
 _VERSION = (2, 1, 0)  # of ABC: accidentals hold up to the bar line
 _BEGIN = re.compile(r"^(?=X:)", re.MULTILINE)
 _TITLE = re.compile(r"^T:(.*)", re.MULTILINE)
@@ -28,6 +29,8 @@ def tunes(name: str, data: bytes) -> Iterator[tuple[str, str]]:
     head, *texts = _BEGIN.split(decoded(data))
     if not texts:
         yield name, head
+    if len(head) > _MAX_HEAD:
+        head = ""
     for text in texts:
         number = text[2:].partition("\n")[0].strip()[:20]
         title = _TITLE.search(text)
@@ -80,11 +83,10 @@ class _Reader:
         """Append a note, a chord or a rest."""
         tuplet = token.activeTuplet
         duration = float(token.quarterLength) * (float(tuplet.tupletMultiplier()) if tuplet else 1.0)
-        is_tied, ties = token.tie in ("stop", "continue"), token.tie in ("start", "continue")
+        ties = token.tie in ("start", "continue")
         for note in getattr(token, "subTokens", [token]):
             if note.pitchName:
-                written = Written(self._open.quarters, duration, _midi_pitch(note.pitchName), is_tied, ties)
-                self._open.notes.append(written)
+                self._open.notes.append(Written(self._open.quarters, duration, _midi_pitch(note.pitchName), ties))
         self._open.quarters += duration
 
     def _add_field(self, token: Any) -> None:

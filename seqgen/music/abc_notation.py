@@ -8,18 +8,20 @@ from seqgen.music.clefs import COMMON, clef_of
 from seqgen.music.engraving import Accidentals, Piece, Tuplet, bars_of, beams, beat_quarters, sharps_at
 from seqgen.music.instruments import names_of
 from seqgen.music.midi_file import DRUM_CHANNEL
-from seqgen.music.score import Bar, Note, Score, Track
+from seqgen.music.score import Bar, Note, Score
 from seqgen.music.theory import key_name, spelled
-from seqgen.music.voices import voices_of
+from seqgen.music.voices import Chord, hands_of, voices_of
+
+_Staff = Sequence[tuple[int, Sequence[Chord]]]  # voices with their numbers
 
 _UNIT = 8  # L:1/8, the note that has no number
 _BARS_A_LINE = 4
 _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-_UNSAFE = str.maketrans('"\\%', "'  ")  # the ends of a name, an escape, a comment
+_UNSAFE = str.maketrans('"', "'", "\\%")  # what ends a name, begins an escape or a comment
 
 
 def rendered(score: Score) -> str:
-    """Return a tune of ABC 2.1, one voice after the other; those of one track stand on one staff.
+    """Return a tune of ABC 2.1, one voice after the other; those of a track share its staff, or a keyboard's two.
 
     Tempo changes are written at the next bar line.
 
@@ -27,35 +29,40 @@ def rendered(score: Score) -> str:
         MusicError: a note is too short for any notehead.
     """
     names = [name.translate(_UNSAFE) for name in names_of(score.tracks)]
-    tracks = [voices_of(track.notes) for track in score.tracks]
     numbers = count(1)
-    staves = [[next(numbers) for _ in voices] for voices in tracks]
-    lines = [
-        "%abc-2.1",
-        "X:1",
-        f"T:{names[0] if len(names) == 1 else 'Untitled'}",
-        _metre(score.bars[0]),
-        f"L:1/{_UNIT}",
-        _tempo(score.tempos[0].quarters_per_minute, score.bars[0]),
-        *([f"%%score {' '.join(_staff(staff) for staff in staves)}"] if len(staves) < staves[-1][-1] else []),
-        _key(score.bars[0]),
+    tracks = [
+        [[(next(numbers), voice) for voice in voices_of(notes)] for notes in hands_of(track)] for track in score.tracks
     ]
-    is_alone = staves[-1][-1] == 1
-    for track, name, voices, staff in zip(score.tracks, names, tracks, staves, strict=True):
-        for number, voice in zip(staff, voices, strict=True):
-            if not is_alone:
-                lines.append(f'V:{number} name="{name}" clef={_clef(track)}')
-            lines.append(f"%%MIDI channel {DRUM_CHANNEL}" if track.is_drum else f"%%MIDI program {track.program}")
-            lines += _lines(score, bars_of(score, voice), has_tempos=number == 1)
+    lines = _header(score, names[0] if len(names) == 1 else "Untitled", [_group(staves) for staves in tracks])
+    is_alone = next(numbers) == 2
+    for track, name, staves in zip(score.tracks, names, tracks, strict=True):
+        title = f' name="{name}"'
+        for staff in staves:
+            clef = "perc" if track.is_drum else clef_of(_notes(staff), COMMON).lower()
+            for number, voice in staff:
+                lines += [] if is_alone else [f"V:{number}{title} clef={clef}"]
+                lines.append(f"%%MIDI channel {DRUM_CHANNEL}" if track.is_drum else f"%%MIDI program {track.program}")
+                lines += _lines(score, bars_of(score, voice), has_tempos=number == 1)
+                title = ""
     return "\n".join([*lines, ""])
 
 
-def _staff(numbers: Sequence[int]) -> str:
-    return str(numbers[0]) if len(numbers) == 1 else f"({' '.join(map(str, numbers))})"
+def _header(score: Score, title: str, groups: Sequence[str]) -> list[str]:
+    tempo = _tempo(score.tempos[0].quarters_per_minute, score.bars[0])
+    lines = ["%abc-2.1", "X:1", f"T:{title}", _metre(score.bars[0]), f"L:1/{_UNIT}", tempo]
+    lines += [] if all(map(str.isdigit, groups)) else [f"%%score {' '.join(groups)}"]
+    return [*lines, _key(score.bars[0])]
 
 
-def _clef(track: Track) -> str:
-    return "perc" if track.is_drum else clef_of(track.notes, COMMON).lower()
+def _group(staves: Sequence[_Staff]) -> str:
+    """Return a track's part of `%%score`: voices of one staff stand in parentheses, staves of one track in braces."""
+    numbers = [[str(number) for number, _ in staff] for staff in staves]
+    groups = [f"({' '.join(staff)})" if len(staff) > 1 else staff[0] for staff in numbers]
+    return f"{{{' '.join(groups)}}}" if len(groups) > 1 else groups[0]
+
+
+def _notes(staff: _Staff) -> Iterator[Note]:
+    return (note for _, voice in staff for chord in voice for note in chord.notes)
 
 
 def _metre(bar: Bar) -> str:

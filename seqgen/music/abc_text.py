@@ -7,16 +7,17 @@ from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
+from seqgen.music.bars import MAX_BARS, endless
 
 BAR_LINE = "E"  # a field that ABC no longer has: it carries what music21 would misread in a bar line
 _FIELD = re.compile(r"([A-Za-z]):(?![|:])\s*(.*)")
-_INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\]]*)\]")
+_INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\[\]]*)\]")
 _NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
 _BAR_LINE = re.compile(r"(:*)(\[?\|+\]?)(:*)(?:(?:\s*\[)?(\d[\d,.-]*))?|(::+)|\[(\d[\d,.-]*)")
 _REMARK = re.compile(r'"[^"]*"|![^!\s]*!|\+[^+\s]*\+|%.*')
-_UNCLOSED = re.compile(r"\[(?![|\d])(?=[^\]|]*(?:\||$))")
+_UNCLOSED = re.compile(r"\[(?![|\d])(?=[^\[\]|]*(?:[\[|]|$))")  # a bracket that no other closes
 _SIGN = re.compile(r"[HI-WYh-wy~.!`$*+\\]|y\d*|\((?!\d)|\)")  # ornaments and slurs
-_GRACE_NOTES = re.compile(r"\{[^}]*\}")
+_GRACE_NOTES = re.compile(r"\{[^{}]*\}")
 _OVERLAY = re.compile(r"&[^|]*")
 _BARS_OF_REST = re.compile(r"[XZ](\d{0,3})")
 _NOTE = re.compile(r"[A-Ga-g]")
@@ -73,17 +74,20 @@ class _Writer:
         self._counts = counts
         self._head = ""
         self._names: dict[str, str] = {}
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, list[str]] = {}
+        self._num_rests = 0
         self._voice = ""
         self._metre = Fraction(1)
         self._unit: Fraction | None = None
 
     def voices(self) -> list[Voice]:
         """Return what has been written."""
-        return [Voice(self._names.get(voice, ""), self._head + text) for voice, text in self._texts.items()]
+        return [Voice(self._names.get(voice, ""), self._head + "".join(text)) for voice, text in self._texts.items()]
 
     def add(self, line: str) -> None:
         """Take in a line of the tune."""
+        if line.startswith("+:"):  # the field above goes on
+            return
         for piece in _INLINE_FIELD.split(line):
             field = _FIELD.fullmatch(piece.strip())
             if field:
@@ -124,7 +128,7 @@ class _Writer:
         if self.is_in_head:
             self._head += text
         else:
-            self._texts[self._voice] = self._texts.get(self._voice, "") + text
+            self._texts.setdefault(self._voice, []).append(text)
 
     def _played(self, piece: str) -> str:
         """Return what is played of a piece of a line."""
@@ -137,7 +141,11 @@ class _Writer:
         return _SIGN.sub("", _UNCLOSED.sub("", piece)).replace("x", "z")
 
     def _bars_of_rest(self, rest: re.Match[str]) -> str:
-        return "|".join([f"z{self._metre / self._unit_length}"] * int(rest[1] or 1))
+        num_bars = int(rest[1] or 1)
+        self._num_rests += num_bars
+        if self._num_rests > MAX_BARS:
+            raise endless()
+        return "|".join([f"z{self._metre / self._unit_length}"] * num_bars)
 
     def _bar_lines(self, piece: str) -> str:
         return _BAR_LINE.sub(_bar_line, piece) + "\n"

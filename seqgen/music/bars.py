@@ -115,5 +115,5 @@ def of_length(num_steps: int, bar: Bar, grid: int) -> Bar | None:
 
 
 def endless() -> MusicError:
-    """Return the error of a piece with too many bars."""
+    """Return the error of a piece that has too many bars."""
     return MusicError("endless music", f"goes on for more than {MAX_BARS:,} bars")

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from seqgen.music.melody import bar_at, top_line
 from seqgen.music.metrics import Features, pitched_notes
-from seqgen.music.score import Score
+from seqgen.music.score import Score, to_no_signature
 
 Histogram = Mapping[float, float]
 
@@ -23,7 +23,7 @@ class Histograms:
     """Shares of a set's notes, which sum to 1; empty where there are none.
 
     Attributes:
-        pitch_class: 0 for C to 11 for B; drums apart.
+        pitch_class: 0 for C to 11 for B, as if all were written without key signature; drums apart.
         interval: in semitones, from a note of a track to the next, of chords the top note; drums apart.
         duration: in quarters, the unit that scores of all grids have in common; drums apart.
         onset: in quarters from the beginning of the bar.
@@ -38,7 +38,11 @@ class Histograms:
     def of(cls, scores: Sequence[Score]) -> Self:
         """Count."""
         return cls(
-            pitch_class=_shares(note.pitch % 12 for score in scores for note in pitched_notes(score)),
+            pitch_class=_shares(
+                (note.pitch + to_no_signature(score.bars[0].sharps)) % 12
+                for score in scores
+                for note in pitched_notes(score)
+            ),
             interval=_shares(
                 note.pitch - before.pitch
                 for score in scores

@@ -23,14 +23,12 @@ class Written(NamedTuple):
         offset: from the measure's beginning.
         duration: until it ends, or is tied on.
         pitch: as it sounds.
-        is_tied: whether it is tied to the note before it.
-        ties: whether it is tied to the note behind it.
+        ties: whether it is tied to the next note, if that has its pitch and begins where it ends.
     """
 
     offset: float
     duration: float
     pitch: int
-    is_tied: bool = False
     ties: bool = False
 
 
@@ -69,7 +67,7 @@ def laid_out(parts: Iterable[Part], grid: int, counts: Counter[str]) -> Score:
     them. What is changed on the way is counted.
 
     Raises:
-        MusicError: x.
+        MusicError: there are no notes, or too many bars.
     """
     parts = list(parts)
     rows = [[measure for measure in row if measure] for row in zip_longest(*(part.measures for part in parts))]
@@ -100,7 +98,7 @@ def _track(part: Part, spots: Sequence[tuple[int, int]], grid: int, counts: Coun
     for place, start in spots:
         for written in sorted(part.measures[place].notes) if place < len(part.measures) else ():
             note = _on_grid(written, start, grid, counts)
-            before = held.pop(note.pitch, None) if written.is_tied else None
+            before = held.pop(note.pitch, None)
             if before is not None and notes[before].end == note.onset:
                 notes[before] = notes[before]._replace(duration=note.end - notes[before].onset)
             elif 0 <= note.pitch < NUM_PITCHES:

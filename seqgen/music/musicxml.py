@@ -2,18 +2,15 @@
 
 from bisect import bisect_right
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 from seqgen.music import drum_notation
 from seqgen.music.engraving import beat_quarters
 from seqgen.music.instruments import names_of
 from seqgen.music.midi_file import channels_of
-from seqgen.music.score import Note, Score, Track
+from seqgen.music.score import Score, Track
 from seqgen.music.staves import music21, staff_of
-
-_MIDDLE_C = 60
-_KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI: pianos, organs and the harp
+from seqgen.music.voices import hands_of
 
 
 def rendered(score: Score) -> bytes:
@@ -26,7 +23,7 @@ def rendered(score: Score) -> bytes:
     parts = zip(score.tracks, names_of(score.tracks), channels_of(score.tracks), strict=True)
     for number, (track, name, channel) in enumerate(parts, 1):
         written = drum_notation.without_keys(score) if track.is_drum else score
-        staves = [staff_of(written, notes, is_drum=track.is_drum) for notes in _hands(track)]
+        staves = [staff_of(written, notes, is_drum=track.is_drum) for notes in hands_of(track)]
         for staff in staves:
             staff.partName = name
             staff.insert(0, _instrument(track, name, channel, f"P{number}"))
@@ -43,16 +40,6 @@ def rendered(score: Score) -> bytes:
             drum_notation.rewrite(part, description)
     content: bytes = exporter.asBytes()
     return content
-
-
-def _hands(track: Track) -> list[list[Note]]:
-    """Return the notes of each staff: two, parted at middle C, for a keyboard that plays chords far to both sides."""
-    notes = list(track.notes)
-    is_keyboard = not track.is_drum and track.program in _KEYBOARDS
-    is_wide = any(note.pitch < _MIDDLE_C - 5 for note in notes) and any(note.pitch > _MIDDLE_C + 5 for note in notes)
-    if is_keyboard and is_wide and any(note.end > following.onset for note, following in pairwise(notes)):
-        return [[note for note in notes if (note.pitch < _MIDDLE_C) == is_left] for is_left in (False, True)]
-    return [notes]
 
 
 def _instrument(track: Track, name: str, channel: int, identity: str) -> Any:

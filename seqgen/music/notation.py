@@ -112,9 +112,8 @@ class _Reader:
             if not hasattr(single, "pitch"):
                 self._counts[notices.UNPITCHED] += 1
                 continue
-            tie = single.tie.type if single.tie else ""
-            is_tied, ties = tie in ("stop", "continue"), tie in ("start", "continue")
-            self._measure.notes.append(Written(offset, duration, single.pitch.midi, is_tied, ties))
+            ties = single.tie is not None and single.tie.type in ("start", "continue")
+            self._measure.notes.append(Written(offset, duration, single.pitch.midi, ties))
 
     def _add_metre(self, _: float, element: Any) -> None:
         bar = self._bar._replace(numerator=element.numerator, denominator=element.denominator)

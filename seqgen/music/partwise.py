@@ -18,10 +18,11 @@ from seqgen.music.notation import measures_of, quiet, title_of
 from seqgen.music.score import NUM_PITCHES, Score, transposed_key
 
 MAX_BYTES = 100_000_000  # unpacked
+MAX_NOTES = 300_000  # half a minute's work
+_MAX_TAGS = 5_000_000  # which take a gigabyte
 _MAX_RATIO = 200  # of unpacked to packed; music has 10 to 40
 _SMALL_BYTES = 1_000_000  # which may have any ratio
 _CONTAINER = "META-INF/container.xml"
-_ROOT = "score-partwise"
 _OF_SCORES = {"identification", "part-list", "part"}
 _EVENTS = {"note", "backup", "forward", "attributes", "direction", "sound", "barline"}
 _OF_NOTES = {"pitch", "duration", "chord", "tie", "staff"}  # all voices of a staff are one part
@@ -117,6 +118,9 @@ def _root(data: bytes) -> Element:
         raise MusicError("timewise MusicXML", "is timewise MusicXML: export it as partwise, as nearly all programs do")
     if root.tag != "score-partwise":
         raise MusicError("XML that is no MusicXML", f"is XML, but no MusicXML: its root is <{root.tag[:40]}>")
+    num_notes = sum(1 for _ in root.iter("note"))
+    if num_notes > MAX_NOTES:
+        raise MusicError("endless music", f"holds {num_notes:,} notes: more than {MAX_NOTES:,}")
     if any(len(part.findall("measure")) > MAX_BARS for part in root.findall("part")):
         raise endless()
     return root
@@ -127,6 +131,9 @@ def _parsed(data: bytes) -> Element:
 
     Entities are declared before the root. They can name files and addresses, or unfold to gigabytes.
     """
+    num_tags = data.count(b"<")
+    if num_tags > _MAX_TAGS:
+        raise MusicError("endless music", f"holds {num_tags:,} XML tags: more than music has")
     parser = expat.ParserCreate()
     parser.EntityDeclHandler = _refuse_entity
     parser.StartElementHandler = _stop

@@ -106,7 +106,7 @@ class _Player:
     def _leave(self, sign: Signs) -> None:
         """Go forward; behind a repeat and its endings, a new section begins."""
         stop = self._brackets[self.place].stop if sign.endings else self.place + 1
-        is_over = sign.passes > 0 or (bool(sign.endings) and self.place + 1 == stop)
+        is_over = sign.passes > 0 or (bool(sign.endings) and self.place + 1 == stop and not sign.starts)
         self.place = stop if sign.passes > 0 else self.place + 1
         if is_over:
             self._begin_section(self.place)

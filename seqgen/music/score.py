@@ -226,6 +226,11 @@ def transposed_key(sharps: int, semitones: int) -> int:
     return (sharps + 7 * semitones + 5) % 12 - 5
 
 
+def to_no_signature(sharps: int) -> int:
+    """Return by how many semitones music with this key signature must be moved to have none, -5 to 6."""
+    return (5 * sharps + 5) % 12 - 5
+
+
 def track_of(notes: Sequence[Note], name: str = "", program: int = 0, *, is_drum: bool = False) -> Track:
     """Return a track of notes in any order; of equal pitch, the one that is struck again ends the one before.
 

@@ -47,6 +47,9 @@ def _measure(score: Score, place: int, voices: Sequence[list[Piece]]) -> Any:
         measure.timeSignature = music21().meter.TimeSignature(f"{bar.numerator}/{bar.denominator}")
     if not before or bar.sharps != before.sharps:
         measure.keySignature = music21().key.KeySignature(bar.sharps)
+    if score.bar_starts[place] >= score.start and not any(piece.notes for piece in voices[0]):
+        measure.append(music21().note.Rest(Fraction(bar.num_steps(score.grid), score.grid), fullMeasure=True))
+        return measure
     elements = _BarWriter(score, place).elements(voices)
     if len(voices) == 1:
         measure.insert(elements[0])
@@ -64,7 +67,7 @@ class _BarWriter:
     def __init__(self, score: Score, place: int) -> None:
         self._score = score
         self._bar = score.bars[place]
-        self._start, self._end = score.bar_starts[place : place + 2]
+        self._start = score.bar_starts[place]
         self._accidentals = Accidentals(self._bar.sharps)
 
     def elements(self, voices: Sequence[Sequence[Piece]]) -> list[list[Any]]:
@@ -78,7 +81,7 @@ class _BarWriter:
             if piece.notes:
                 written[number][place] = self._sound(piece)
             elif not number or piece.tuplet:
-                written[number][place] = self._rest(piece)
+                written[number][place] = music21().note.Rest(duration=self._duration(piece), fullMeasure=False)
         for elements, pieces in zip(written, voices, strict=True):
             groups = [group for group in beams(pieces, self._bar, self._start, self._score.grid) if len(group) > 1]
             for group in groups:
@@ -94,11 +97,6 @@ class _BarWriter:
             if element is not None
             for entry in (Fraction(piece.start - origin, self._score.grid), element)
         ]
-
-    def _rest(self, piece: Piece) -> Any:
-        if (piece.start, piece.end) == (self._start, self._end):
-            return music21().note.Rest(Fraction(piece.end - piece.start, self._score.grid), fullMeasure=True)
-        return music21().note.Rest(duration=self._duration(piece), fullMeasure=False)
 
     def _sound(self, piece: Piece) -> Any:
         notes = [self._note(note, piece) for note in piece.notes]

@@ -1,13 +1,15 @@
-"""Notes of one track, which may overlap, as voices of chords, which do not."""
+"""Notes of one track, which may overlap, as hands, and as voices of chords, which do not."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
-from seqgen.music.score import Note
+from seqgen.music.score import Note, Track
 
 MAX_VOICES = 4  # of a staff, in most notation programs
+_MIDDLE_C = 60
+_KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI: pianos, organs and the harp
 
 
 class Chord(NamedTuple):
@@ -27,6 +29,16 @@ class Chord(NamedTuple):
     def height(self) -> float:
         """The mean of its pitches."""
         return fmean(note.pitch for note in self.notes)
+
+
+def hands_of(track: Track) -> list[list[Note]]:
+    """Return the notes of each staff: two, parted at middle C, for a keyboard that plays chords far to both sides."""
+    notes = list(track.notes)
+    is_keyboard = not track.is_drum and track.program in _KEYBOARDS
+    is_wide = any(note.pitch < _MIDDLE_C - 5 for note in notes) and any(note.pitch > _MIDDLE_C + 5 for note in notes)
+    if is_keyboard and is_wide and any(note.end > following.onset for note, following in pairwise(notes)):
+        return [[note for note in notes if (note.pitch < _MIDDLE_C) == is_left] for is_left in (False, True)]
+    return [notes]
 
 
 def voices_of(notes: Sequence[Note]) -> list[list[Chord]]:

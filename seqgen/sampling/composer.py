@@ -7,9 +7,9 @@ from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
 from seqgen.levels import _note_tokens as t
 from seqgen.levels._note_constraint import NoteConstraint
-from seqgen.levels.note import NoteLevel, to_one_key
+from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.music.score import Score, Tempo
+from seqgen.music.score import Score, Tempo, to_no_signature
 from seqgen.music.theory import key_of, name_of
 from seqgen.sampling.generator import generate
 from seqgen.sampling.sampler import Sample
@@ -48,7 +48,7 @@ def compose(
         ids, given, num_bars = begun.ids, begun.given, begun.num_bars
     if prime is not None:
         sharps = prime.bars[0].sharps
-    shift = -to_one_key(sharps) if sharps and level.is_in_one_key else 0
+    shift = -to_no_signature(sharps) if sharps and level.is_in_one_key else 0
     beyond = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
     constraint = NoteConstraint(level.vocabulary_size, level.grid, ids, len(samples), [*unseen, *beyond], given)
     last_bar = num_bars + (config.bars or DEFAULT_BARS)
@@ -92,7 +92,7 @@ def _finished(score: Score, config: SamplingConfig, shift: int) -> Score:
 
 
 def _refuse_unknown_pitches(level: NoteLevel, prime: Score, unseen: Sequence[int]) -> None:
-    moved = prime.transposed(to_one_key(prime.bars[0].sharps)) if level.is_in_one_key else prime
+    moved = prime.transposed(to_no_signature(prime.bars[0].sharps)) if level.is_in_one_key else prime
     known = sorted(set(range(t.NUM_PITCHES)) - {token - t.PITCH for token in unseen})
     unknown = sorted({note.pitch for track in moved.tracks if not track.is_drum for note in track.notes} - set(known))
     if unknown:

@@ -89,7 +89,12 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
         else:
             steps = budget.num_steps(batches.steps_per_epoch)
         weights = LanguageModel(replace(model, dropout=0.0), store.level.vocabulary_size).num_parameters
-        model = replace(model, dropout=_dropout(steps / batches.steps_per_epoch, weights / store.train.num_targets))
+        # Music that is read in twelve keys is as good as twelve times as much: 60 s on 400 tunes end at 0.97 nats
+        # with the dropout that follows from this, at 1.05 with the one that does not.
+        variants = store.level.variants(requested.corpus)
+        variety = 1 if variants is None else len(variants)
+        passes, num_tokens = steps / batches.steps_per_epoch / variety, store.train.num_targets * variety
+        model = replace(model, dropout=_dropout(passes, weights / num_tokens))
     corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
     return TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine), reasons
 
