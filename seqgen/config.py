@@ -314,7 +314,11 @@ class SamplingConfig(Options):
         bound=SHARE,
     )
     stop: str | None = option("End a sample before this text.", metavar="TEXT")
-    bars: int | None = option("Bars of music to write after the prime; without it 16.", metavar="N", bound=COUNT)
+    bars: int | None = option(
+        "Bars of music to write after the prime, of which a piece may end in the second half; without it 16.",
+        metavar="N",
+        bound=COUNT,
+    )
     tempo: float | None = option(
         "Quarters a minute of the music; without it as in the corpus.", metavar="X", bound=Interval(10, 1000)
     )

@@ -48,7 +48,7 @@ def test_music_goes_on_from_any_prime(prime, seed):
     config = ModelConfig(num_layers=1, hidden_size=16, embedding_size=8, dropout=0.0)
     model = LanguageModel(config, level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(seed), torch.zeros(level.vocabulary_size))
-    options = SamplingConfig(length=250, bars=2)
+    options = SamplingConfig(length=5000, bars=2)
     if any(track.is_drum for track in prime.tracks) or not any(track.notes for track in prime.tracks):
         return
     (piece,) = compose(model.eval(), level, prime, options, [Sample(seed)], [])
@@ -58,6 +58,20 @@ def test_music_goes_on_from_any_prime(prime, seed):
         if is_reached:
             assert heard(track, end) == heard(given_track, end)
     assert len(piece) <= len(prime) + 2
+
+
+def test_a_piece_may_have_to_be_so_long(make_model):
+    level = NoteLevel(12, layouts=SOLO.layouts)
+    options = SamplingConfig(bars=6, num_samples=8)
+    model = make_model(level.vocabulary_size)
+    with torch.no_grad():
+        model.output_bias[level.END] += 9  # it wants to end at once
+    for min_bars in (0, 3):
+        samples = [Sample(seed) for seed in range(8)]
+        pieces = compose(model, level, melody(), options, samples, [], min_bars)
+        lengths = [len(piece) - 2 for piece in pieces]
+        assert min(lengths) == max(1, min_bars)  # the last note of the prime ends with a bar: one more begins
+        assert max(lengths) <= 6
 
 
 def test_a_melody_is_given_to_the_highest_part_and_the_others_are_written(make_model):

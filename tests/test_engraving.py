@@ -41,6 +41,7 @@ def written(durations, bar, grid=12):
         ([6, 12, 12, 18], (4, 4), ["1/2 1 1/2~ 1/2 3/2"]),  # the middle of the bar is seen
         ([12, 24, 12], (4, 4), ["1 2 1"]),  # a plain syncopation
         ([6, 12, 6, 12], (3, 4), ["1/2 1 1/2 1"]),
+        ([6, 24, 6], (3, 4), ["1/2 3/2~ 1/2 1/2"]),
         ([6, 12, 18], (6, 8), ["1/2 1 3/2"]),
         ([6, 18, 12], (6, 8), ["1/2 1~ 1/2 1"]),
         ([60], (5, 4), ["4~ 1"]),
@@ -101,6 +102,8 @@ def test_notes_that_overlap_go_to_voices_the_higher_first():
     first, second = voices_of([upper, held, lower])
     assert [[note.pitch for note in chord.notes] for chord in first] == [[72], [74]]
     assert [[note.pitch for note in chord.notes] for chord in second] == [[60]]
+    first, second = voices_of([held, upper._replace(onset=6)])
+    assert (first[0].notes, second[0].notes) == ((upper._replace(onset=6),), (held,))
 
 
 def test_more_voices_than_a_staff_holds_become_chords_with_ties():

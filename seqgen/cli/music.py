@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seqgen import files
 from seqgen.cli import display
 from seqgen.config import SamplingConfig
+from seqgen.corpus.reading import counted
 from seqgen.errors import MusicError, SeqgenError, UsageError
 
 if TYPE_CHECKING:
@@ -48,13 +49,14 @@ def sample_music(
     if config.stop is not None:
         raise UsageError("--stop is for text; music ends by itself, or after --bars")
     from seqgen.music.prime import primed
-    from seqgen.sampling.composer import compose, without_prime
+    from seqgen.sampling.composer import DEFAULT_BARS, compose, without_prime
     from seqgen.sampling.sampler import begin
 
     samples = begin(config)
     display.note(f"{source}, seed {samples[0].seed}")
     prime = primed(config.prime, level.grid, level.metre, config.key)
-    scores = compose(model, level, prime, config, samples, loaded.unseen)
+    min_bars = (config.bars or DEFAULT_BARS) // 2  # a tune of two bars is not what anybody wants of sixteen
+    scores = compose(model, level, prime, config, samples, loaded.unseen, min_bars)
     end = max(note.end for note in prime.notes) if prime else 0
     if omit_prime and prime:
         scores, end = [without_prime(score, end) for score in scores], 0
@@ -99,7 +101,8 @@ def described(score: "Score") -> str:
     """Return one line on a score: parts, bars, notes."""
     tracks = [track for track in score.tracks if track.notes]
     parts = f"{len(tracks)} parts, " if len(tracks) != 1 else ""
-    return f"{parts}{len(score)} bars of {score.bars[0].numerator}/{score.bars[0].denominator}, {score.num_notes} notes"
+    bars = f"{counted(len(score), 'bar')} of {score.bars[0].numerator}/{score.bars[0].denominator}"
+    return f"{parts}{bars}, {counted(score.num_notes, 'note')}"
 
 
 def write_tunes(texts: Sequence[str], path: Path) -> None:

@@ -20,6 +20,7 @@ class NoteConstraint:
         num_streams: how many there are.
         forbidden: tokens that come only where no other can.
         given: what some voices must say after the prime; see `_note_grammar.Given`.
+        min_bars: before so many bars, END does not come.
 
     Raises:
         MusicError: the prime is not in the language.
@@ -33,7 +34,9 @@ class NoteConstraint:
         num_streams: int = 1,
         forbidden: Sequence[int] = (),
         given: g.Given | None = None,
+        min_bars: int = 0,
     ) -> None:
+        self._min_bars = 0
         self._grid = grid
         self._given = no_given()
         self._forbidden = np.zeros(vocabulary_size, dtype=np.bool_)
@@ -46,6 +49,7 @@ class NoteConstraint:
         if given is not None:
             self._given = given
             self._streams.states[:, g.IS_WHOLE] = 1  # the prime's last chord is not added to
+        self._min_bars = min_bars
         self._begin(g.Streams(*(np.repeat(array, num_streams, axis=0) for array in self._streams)))
 
     def barred(self) -> NDArray[np.float32]:
@@ -55,6 +59,8 @@ class NoteConstraint:
     def advance(self, ids: NDArray[np.int64]) -> None:
         """Take the tokens that have come, shape (streams,)."""
         g.follow(self._barred, self._forbidden, ids, self._grid, *self._streams, *self._given)
+        if self._min_bars:
+            self._barred[(self.num_bars < self._min_bars), t.END] = -np.inf
 
     @property
     def num_bars(self) -> NDArray[np.int32]:

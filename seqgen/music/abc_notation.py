@@ -76,7 +76,7 @@ def _key(bar: Bar) -> str:
 def _tempo(quarters_per_minute: float, bar: Bar) -> str:
     beat = beat_quarters(bar)
     whole = beat / 4
-    return f"Q:{whole.numerator}/{whole.denominator}={quarters_per_minute / float(beat):.10g}"
+    return f"Q:{whole.numerator}/{whole.denominator}={float(quarters_per_minute / beat):.5g}"
 
 
 def _lines(score: Score, bars: Sequence[Sequence[Piece]], *, has_tempos: bool) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.bars import MAX_BARS, endless
+from seqgen.music.limits import MAX_BARS, endless
 
 BAR_LINE = "E"  # a field that ABC no longer has: it carries what music21 would misread in a bar line
 _FIELD = re.compile(r"([A-Za-z]):(?![|:])\s*(.*)")

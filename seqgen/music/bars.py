@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqgen.errors import MusicError
+from seqgen.music.limits import MAX_BARS, endless
 from seqgen.music.score import DENOMINATORS, Bar
 
-MAX_BARS = 20_000  # eleven hours of 4/4 at the usual tempo: more is a mistake in a file, or malice
 _NUMERATORS = range(1, 33)
 
 
@@ -112,8 +111,3 @@ def of_length(num_steps: int, bar: Bar, grid: int) -> Bar | None:
         if not rest and numerator in _NUMERATORS:
             return bar._replace(numerator=numerator, denominator=denominator)
     return None
-
-
-def endless() -> MusicError:
-    """Return the error of a piece that has too many bars."""
-    return MusicError("endless music", f"goes on for more than {MAX_BARS:,} bars")

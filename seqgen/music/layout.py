@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.bars import MAX_BARS, Found, endless, regular
+from seqgen.music.bars import Found, regular
+from seqgen.music.limits import MAX_BARS, MAX_TRACKS, endless, too_many_tracks
 from seqgen.music.repeats import PLAIN, Signs, played
 from seqgen.music.score import NUM_PITCHES, Bar, Note, Score, Track
 from seqgen.music.tempos import tempo_map
@@ -67,7 +68,7 @@ def laid_out(parts: Iterable[Part], grid: int, counts: Counter[str]) -> Score:
     them. What is changed on the way is counted.
 
     Raises:
-        MusicError: there are no notes, or too many bars.
+        MusicError: there are no notes, or too many bars or parts.
     """
     parts = list(parts)
     rows = [[measure for measure in row if measure] for row in zip_longest(*(part.measures for part in parts))]
@@ -80,6 +81,8 @@ def laid_out(parts: Iterable[Part], grid: int, counts: Counter[str]) -> Score:
     tracks = [track for part in parts if (track := _track(part, spots, grid, counts)).notes]
     if not tracks:
         raise MusicError("file without notes", "holds no notes")
+    if len(tracks) > MAX_TRACKS:
+        raise too_many_tracks(len(tracks))
     bars = _long_enough(found.bars, tracks, grid)
     return Score(bars, tuple(tracks), found.pickup, tempo_map(_tempos(rows, spots, grid), counts), grid)
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqgen.music import notices
-from seqgen.music.bars import MAX_BARS, Found, endless, fits, of_length, regular
+from seqgen.music.bars import Found, fits, of_length, regular
+from seqgen.music.limits import MAX_BARS, endless
 from seqgen.music.midi_data import Line, Ticks, parsed
 from seqgen.music.score import MAX_SHARPS, Bar, Note, Score
 from seqgen.music.tempos import tempo_map
@@ -51,17 +52,14 @@ def _notes(line: Line, tpq: int, grid: int, counts: Counter[str]) -> list[Note]:
 
     Notation programs export notes a little shorter than they are written, at 95 % as a rule, which would leave a tiny
     rest behind each of them. So an end is moved up to the next onset in its track or the next half of a quarter,
-    whichever comes first, if the gap is at most an eighth of note and gap together, and also either shorter than a
-    sixteenth or at most a sixteenth part of them. An end on a sixteenth or on a triplet of eighths stays as it was
-    written: rests of these lengths are meant, and so is staccato.
+    whichever comes first, if the gap is at most an eighth of note and gap together. But an end that stands on a
+    sixteenth or on a triplet of eighths stays: the rest behind it was written. Staccato leaves a larger gap.
     """
     starts, ends = line.onsets * grid, (line.onsets + line.durations) * grid  # a step has `tpq` of these units
     onsets, stops = _rounded(starts, tpq), _rounded(ends, tpq)
     targets = _targets(onsets, ends, tpq, grid)
     gaps, written = targets * tpq - ends, (targets - onsets) * tpq
-    quarter = grid * tpq
-    is_small = (8 * gaps <= written) & ((4 * gaps < quarter) | (16 * gaps <= written))
-    stops = np.where(is_small & ~_stands(ends, quarter, tpq), targets, stops)
+    stops = np.where((8 * gaps <= written) & ~_stands(ends, grid * tpq, tpq), targets, stops)
     is_closed = (stops == targets) & (gaps > 0)
     counts[notices.CLOSED] += int(is_closed.sum())
     counts[notices.MOVED] += int(((starts % tpq != 0) | ((ends % tpq != 0) & ~is_closed)).sum())

@@ -10,12 +10,9 @@ import numpy.typing as npt
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.bars import endless
+from seqgen.music.limits import MAX_NOTES, MAX_SILENT_TRACKS, MAX_TRACKS, endless, too_many_notes, too_many_tracks
 from seqgen.music.score import NUM_PITCHES
 
-MAX_TRACKS = 32  # with notes: an orchestra's
-MAX_NOTES = 1_000_000
-_MAX_CHUNKS = 8 * MAX_TRACKS  # tracks, with notes or not
 _MAX_HANGING_QUARTERS = 4
 _HEADER = struct.Struct(">4sIHHH")
 _CHUNK = struct.Struct(">4sI")
@@ -82,7 +79,7 @@ def _checked(data: bytes) -> tuple[int, list[bytes]]:
         raise MusicError("damaged file", "is damaged: its quarters have no ticks")
     if kind == 2:
         raise MusicError("MIDI of format 2", "is a collection of patterns (MIDI of format 2): export it as format 1")
-    if num_tracks > _MAX_CHUNKS:
+    if num_tracks > MAX_SILENT_TRACKS:
         raise too_many_tracks(num_tracks)
     tracks = [content for name, content in _chunks(data, _CHUNK.size + size) if name == b"MTrk"]
     if len(tracks) < num_tracks:
@@ -122,18 +119,10 @@ def _check_size(midi: Any) -> None:
     if not midi.note_num():
         raise MusicError("file without notes", "holds no notes")
     if midi.note_num() > MAX_NOTES:
-        raise MusicError("endless music", f"holds {midi.note_num():,} notes: more than {MAX_NOTES:,}")
+        raise too_many_notes(midi.note_num())
     num_tracks = sum(len(track.notes) > 0 for track in midi.tracks)
     if num_tracks > MAX_TRACKS:
         raise too_many_tracks(num_tracks)
-
-
-def too_many_tracks(num_tracks: int) -> MusicError:
-    """Return the error of a file with too many tracks."""
-    return MusicError(
-        "file of too many tracks",
-        f"holds {num_tracks:,} tracks: at most {MAX_TRACKS} of them may have notes, and {_MAX_CHUNKS} be there",
-    )
 
 
 def _switched_off(track: bytes) -> bytes:

@@ -57,7 +57,7 @@ def _add_tempos(score: Score, part: Any) -> None:
     for onset, quarters_per_minute in score.tempos:
         place = bisect_right(score.bar_starts[1:-1], onset)
         beat = beat_quarters(score.bars[place])
-        beats_per_minute = round(quarters_per_minute / float(beat), 2)
+        beats_per_minute = float(f"{float(quarters_per_minute / beat):.5g}")  # MIDI's microseconds make 75.99997 of 76
         mark = music21().tempo.MetronomeMark(number=beats_per_minute, referent=music21().duration.Duration(beat))
         start = max(score.bar_starts[place], score.start)
         measures[place].insert(Fraction(max(onset - start, 0), score.grid), mark)

@@ -8,11 +8,15 @@ from contextlib import contextmanager, redirect_stderr
 from itertools import pairwise
 from typing import Any
 
+from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
 from seqgen.music.layout import Measure, Part, Written, laid_out
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
+
+MAX_KERN_CHARACTERS = 1_000_000  # half a minute's work for music21
+_MAX_EFFORT = 16_000_000  # columns by squares of bars: music21's time grows with them, up to 20 s here
 
 
 def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
@@ -23,9 +27,14 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
     """
     from music21.humdrum.spineParser import HumdrumDataCollection
 
+    text = decoded(data)
+    num_bars = text.count("\n=")
+    num_spines = max((line.count("\t") + 1 for line in text.split("\n")), default=1)
+    if len(text) > MAX_KERN_CHARACTERS or num_spines * num_bars**2 > _MAX_EFFORT:
+        raise MusicError("endless music", f"has {len(text):,} characters and {num_bars:,} bars: too much to be read")
     counts = Counter[str]()
     with quiet():
-        collection = HumdrumDataCollection(decoded(data))
+        collection = HumdrumDataCollection(text)
         collection.parse()
         score: Any = collection.stream
         parts = [Part(measures_of(part, grid, counts), *title_of(part)) for part in score.parts]

@@ -12,13 +12,14 @@ from xml.parsers import expat
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.bars import MAX_BARS, endless
 from seqgen.music.layout import Part, laid_out
+from seqgen.music.limits import MAX_SILENT_TRACKS, too_many_notes, too_many_tracks
 from seqgen.music.notation import measures_of, quiet, title_of
 from seqgen.music.score import NUM_PITCHES, Score, transposed_key
 
 MAX_BYTES = 100_000_000  # unpacked
-MAX_NOTES = 300_000  # half a minute's work
+MAX_NOTES = 300_000  # half a minute's work for music21
+_MAX_EFFORT = 40_000_000  # squares of the parts' measures: music21's time grows with them, up to 20 s here
 _MAX_TAGS = 5_000_000  # which take a gigabyte
 _MAX_RATIO = 200  # of unpacked to packed; music has 10 to 40
 _SMALL_BYTES = 1_000_000  # which may have any ratio
@@ -120,9 +121,12 @@ def _root(data: bytes) -> Element:
         raise MusicError("XML that is no MusicXML", f"is XML, but no MusicXML: its root is <{root.tag[:40]}>")
     num_notes = sum(1 for _ in root.iter("note"))
     if num_notes > MAX_NOTES:
-        raise MusicError("endless music", f"holds {num_notes:,} notes: more than {MAX_NOTES:,}")
-    if any(len(part.findall("measure")) > MAX_BARS for part in root.findall("part")):
-        raise endless()
+        raise too_many_notes(num_notes, MAX_NOTES)
+    parts = [len(part.findall("measure")) for part in root.findall("part")]
+    if len(parts) > MAX_SILENT_TRACKS:
+        raise too_many_tracks(len(parts))
+    if sum(num_measures**2 for num_measures in parts) > _MAX_EFFORT:
+        raise MusicError("endless music", f"has {sum(parts):,} measures in {len(parts)} parts: too many to be read")
     return root
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqgen.music.bars import MAX_BARS, endless
+from seqgen.music.limits import MAX_BARS, endless
 
 
 class Signs(NamedTuple):

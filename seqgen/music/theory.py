@@ -169,7 +169,7 @@ def _plain(name: str) -> str:
 def _explained(name: str) -> str:
     """Return the sentence on a name that is no note's."""
     rule = "a note is a letter, # or b if it has one, and its octave, as C4, F#3, Bb5"
-    if re.fullmatch("[0-9]+", name):
+    if re.fullmatch("[0-9]{1,3}", name):
         remedy = f"; write {name_of(int(name))}" if int(name) < NUM_PITCHES else ""
         return f"{rule}: {name} is a number{remedy}"
     if re.fullmatch("[A-G](#{0,2}|b{0,2})", name):

@@ -24,6 +24,7 @@ def compose(
     config: SamplingConfig,
     samples: Sequence[Sample],
     unseen: Sequence[int],
+    min_bars: int = 0,
 ) -> list[Score]:
     """Return one piece for each sample, the prime at its beginning.
 
@@ -34,6 +35,7 @@ def compose(
         config: bars, length, temperature, filters and tempo.
         samples: one a stream, with its seed; tokens and nats are counted on the way.
         unseen: ids that are drawn only where no other can come, as the model has not seen when they come.
+        min_bars: no piece ends by itself before so many bars after the prime.
 
     Raises:
         UsageError: the prime has pitches that the model has never seen.
@@ -50,7 +52,15 @@ def compose(
         sharps = prime.bars[0].sharps
     shift = -to_no_signature(sharps) if sharps and level.is_in_one_key else 0
     beyond = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
-    constraint = NoteConstraint(level.vocabulary_size, level.grid, ids, len(samples), [*unseen, *beyond], given)
+    constraint = NoteConstraint(
+        level.vocabulary_size,
+        level.grid,
+        ids,
+        len(samples),
+        [*unseen, *beyond],
+        given,
+        min_bars and num_bars + min_bars,
+    )
     last_bar = num_bars + (config.bars or DEFAULT_BARS)
     written = [list(ids) for _ in samples]
     draws = generate(model, ids, [sample.seed for sample in samples], config, constraint, "auto")

@@ -1,0 +1,94 @@
+"""Bars made regular, against cases worked by hand on 12 steps a quarter."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqgen.errors import MusicError
+from seqgen.music.bars import Found, fits, of_length, regular
+from seqgen.music.score import Bar
+
+GRID = 12
+COMMON, WALTZ, DUPLE = Bar(4, 4), Bar(3, 4), Bar(2, 4)
+
+
+def made(*lengths, bar=COMMON):
+    return regular([Found(length, bar) for length in lengths], GRID)
+
+
+def test_whole_bars_stay_as_they_are():
+    assert made(48, 48, 48) == ((COMMON,) * 3, 0, (0, 48, 96), 0)
+
+
+def test_a_short_first_bar_is_a_pickup_at_the_end_of_a_whole_one():
+    assert made(12, 48, 48) == ((COMMON,) * 3, 12, (36, 48, 96), 0)
+
+
+def test_a_short_bar_alone_is_filled_up():
+    assert made(12) == ((COMMON,), 0, (0,), 0)
+
+
+def test_a_short_last_bar_is_filled_up():
+    assert made(12, 48, 36) == ((COMMON,) * 3, 12, (36, 48, 96), 0)
+
+
+def test_two_bars_that_make_up_a_whole_one_become_that():
+    """As before and after the sign of a repeat, where the tune has a pickup."""
+    assert made(12, 48, 36, 12, 48, 36) == ((COMMON,) * 5, 12, (36, 48, 96, 132, 144, 192), 0)
+
+
+def test_a_bar_of_another_length_gets_its_own_time_signature():
+    assert made(48, 60, 48).bars == (COMMON, Bar(5, 4), COMMON)
+    assert made(48, 18, 48).bars == (COMMON, Bar(3, 8), COMMON)
+    assert made(48, 3, 48).bars == (COMMON, Bar(1, 16), COMMON)
+
+
+def test_its_own_denominator_is_kept_if_possible():
+    assert made(36, 54, 36, bar=Bar(6, 8)).bars == (Bar(6, 8), Bar(9, 8), Bar(6, 8))
+    assert of_length(24, Bar(2, 2), GRID) == Bar(1, 2)
+
+
+def test_whole_bars_are_taken_from_one_that_lacks_bar_lines():
+    assert made(120, bar=WALTZ) == ((WALTZ, WALTZ, Bar(4, 4)), 0, (0,), 0)
+    assert made(48 * 5 + 12, 48).bars == (COMMON,) * 4 + (Bar(5, 4), COMMON)
+
+
+def test_a_bar_off_the_grid_of_time_signatures_is_stretched_to_the_next():
+    assert made(48, 50, 48) == ((COMMON, Bar(17, 16), COMMON), 0, (0, 48, 99), 1)
+
+
+def test_bars_without_length_are_passed_over():
+    assert made(48, 0, 48) == ((COMMON,) * 2, 0, (0, 48, 48), 0)
+    assert made() == ((), 0, (), 0)
+
+
+def test_more_bars_than_any_music_has_are_refused_before_they_are_made():
+    with pytest.raises(MusicError, match="goes on for more than 20,000 bars") as caught:
+        made(48 * 10**12)
+    assert caught.value.kind == "endless music"
+
+
+def test_time_signatures_that_a_score_cannot_have_do_not_fit():
+    assert fits(Bar(6, 8), GRID)
+    assert fits(Bar(3, 32), 8)
+    for bar in Bar(3, 64), Bar(3, 0), Bar(0, 4), Bar(33, 4), Bar(3, 32), Bar(4, 3):
+        assert not fits(bar, GRID)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 200), st.sampled_from([COMMON, WALTZ, DUPLE, Bar(6, 8), Bar(31, 32)])), max_size=12
+    ),
+    st.sampled_from([4, 12, 24]),
+)
+def test_whatever_is_found_bars_stand_in_a_row_and_nothing_is_lost(found, grid):
+    found = [Found(length, bar) for length, bar in found if fits(bar, grid)]
+    bars, pickup, starts, _ = regular(found, grid)
+    assert all(fits(bar, grid) for bar in bars)
+    length = sum(bar.num_steps(grid) for bar in bars)
+    assert len(starts) == len(found)
+    ends = [*starts[1:], length]
+    for bar, start, end in zip(found, starts, ends, strict=False):
+        assert end - start >= bar.num_steps
+    if pickup:
+        assert starts[0] + pickup == bars[0].num_steps(grid)
