@@ -49,7 +49,7 @@ def test_its_own_denominator_is_kept_if_possible():
 
 
 def test_whole_bars_are_taken_from_one_that_lacks_bar_lines():
-    assert made(120, bar=WALTZ) == ((WALTZ, WALTZ, Bar(4, 4)), 0, (0,), 0)
+    assert made(120, bar=WALTZ) == ((WALTZ,) * 4, 0, (0,), 0)
     assert made(48 * 5 + 12, 48).bars == (COMMON,) * 4 + (Bar(5, 4), COMMON)
 
 

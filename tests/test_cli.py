@@ -430,7 +430,7 @@ def test_what_came_through_a_pipe_is_kept_for_going_on(cli, tmp_path):
     assert list((tmp_path / "checkpoints").iterdir()) == [tmp_path / "checkpoints" / "piped"]
     again = cli("train", "--resume", "piped", "--steps", "6", stdin="")
     assert "6 steps" in again.stderr, again.stderr
-    assert "-: there is no text in it" in cli("evaluate", stdin="").stderr
+    assert "-: there is nothing in it to learn from" in cli("evaluate", stdin="").stderr
     shutil.rmtree(tmp_path / "data")
     gone = cli("train", "--resume", "piped", "--steps", "8", stdin="")
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)

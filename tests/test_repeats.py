@@ -28,6 +28,7 @@ def bracket(*passes, **signs):
         ([PLAIN, bracket(1, passes=2), bracket(2, passes=2), bracket(3), PLAIN], [0, 1, 0, 2, 0, 3, 4]),
         ([PLAIN, bracket(1, 3, passes=2), bracket(2, passes=2), PLAIN], [0, 1, 0, 2, 0, 1, 3]),
         ([PLAIN, bracket(1, passes=2), bracket(2, starts=True), END], [0, 1, 0, 2, 3, 2, 3]),
+        ([PLAIN, bracket(1, passes=2), PLAIN, END], [0, 1, 0, 2, 3, 2, 3]),  # the second is not marked
         ([PLAIN, bracket(1), bracket(2), PLAIN], [0, 1, 2, 3]),  # nothing is repeated: as it is written
         ([PLAIN, Signs(fine=True), Signs(jump="capo"), PLAIN], [0, 1, 2, 0, 1]),
         ([PLAIN, Signs(segno=True), Signs(jump="segno"), PLAIN], [0, 1, 2, 1, 2, 3]),

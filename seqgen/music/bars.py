@@ -93,12 +93,12 @@ def _cut(num_steps: int, bar: Bar, grid: int, *, is_last: bool) -> list[Bar]:
     whole = bar.num_steps(grid)
     if num_steps == whole:
         return [bar]
+    if is_last and (num_steps < whole or num_steps > 2 * whole):
+        return [bar] * -(-num_steps // whole)
     num_more = max(0, num_steps // whole - 1)
     num_steps -= num_more * whole
     if not num_steps:
         return []
-    if is_last and num_steps < whole:
-        return [bar]
     lengths = range(num_steps, 2 * whole)
     last = next(filter(None, (of_length(length, bar, grid) for length in lengths)), None)
     return [bar] * num_more + ([last] if last else [bar, bar])
@@ -106,7 +106,7 @@ def _cut(num_steps: int, bar: Bar, grid: int, *, is_last: bool) -> list[Bar]:
 
 def of_length(num_steps: int, bar: Bar, grid: int) -> Bar | None:
     """Return the bar with a time signature of this length, its own denominator if possible; None if there is none."""
-    for denominator in sorted(DENOMINATORS, key=lambda d: (d != bar.denominator, d < 4, d)):
+    for denominator in sorted(DENOMINATORS, key=lambda denominator: (denominator != bar.denominator, denominator)):
         numerator, rest = divmod(num_steps * denominator, 4 * grid)
         if not rest and numerator in _NUMERATORS:
             return bar._replace(numerator=numerator, denominator=denominator)

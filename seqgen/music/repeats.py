@@ -32,7 +32,7 @@ PLAIN = Signs()
 
 
 class _Brackets(NamedTuple):
-    """Endings that stand side by side: where the last of them stops, and its pass."""
+    """Endings that stand side by side: where the last of them stops, and how often what is before them is played."""
 
     stop: int
     num_passes: int
@@ -56,7 +56,7 @@ def played(signs: Sequence[Signs]) -> list[int]:
             order.append(player.place)
             player.go_on()
         else:
-            player.place += 1
+            player.pass_over()
         if len(order) > MAX_BARS:
             raise endless()
     return order
@@ -83,6 +83,12 @@ class _Player:
         if self._has_jumped:
             return self._brackets[self.place].num_passes in sign.endings
         return self._pass in sign.endings or self._pass < min(sign.endings)
+
+    def pass_over(self) -> None:
+        """Go to the next measure without playing this one, which is under a bracket."""
+        self.place += 1
+        if self.place == self._brackets[self.place - 1].stop:
+            self._begin_section(self.place)
 
     def go_on(self) -> None:
         """Go to the measure after this one."""
@@ -132,6 +138,8 @@ def _brackets(signs: Sequence[Signs]) -> dict[int, _Brackets]:
             continue
         if stop > first:
             num_passes = max(max(sign.endings) for sign in signs[first:stop])
+            if any(sign.passes for sign in signs[first:stop]):
+                num_passes = max(2, num_passes)  # a first ending may stand alone
             found.update(dict.fromkeys(range(first, stop), _Brackets(stop, num_passes)))
         first = stop + 1
     return found

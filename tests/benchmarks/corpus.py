@@ -41,7 +41,7 @@ def main() -> None:
 
 def encoding() -> None:
     """Compare characters to ids in memory."""
-    text = "".join(text for _, text in builtin.texts("python-source"))
+    text = "".join(text.text for text in builtin.documents("python-source", "utf-8"))
     chunks = [text[start : start + CHUNK_BYTES] for start in range(0, len(text), CHUNK_BYTES)]
     level = CharacterLevel.fit([chunks], CorpusConfig())
     ids = {character: i for i, character in enumerate(level.alphabet)}
@@ -92,7 +92,7 @@ def large(folder: Path) -> None:
 def write_text(path: Path, size: int) -> None:
     """Write words in lines, drawn at random in blocks, up to a number of bytes."""
     generator = random.Random(1)
-    words = " ".join(text for _, text in builtin.texts("python-docs")).split()
+    words = " ".join(text.text for text in builtin.documents("python-docs", "utf-8")).split()
     blocks = [
         "".join(" ".join(generator.choices(words, k=12)) + "\n" for _ in range(10_000)).encode() for _ in range(16)
     ]

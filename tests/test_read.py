@@ -1,0 +1,173 @@
+"""Files of music by suffix: whatever comes in, tunes or sentences come out."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from seqgen.errors import MusicError
+from seqgen.music import midi, notices, read
+from seqgen.music.read import MUSIC, Tune
+from seqgen.music.score import Note, Score
+from tests.midi_bytes import melody, note, track
+from tests.midi_bytes import midi as midi_of
+
+XML = b"""<score-partwise><part-list><score-part id="P1"><part-name/></score-part></part-list><part id="P1"><measure>
+<attributes><divisions>1</divisions></attributes>
+<note><pitch><step>C</step><octave>4</octave></pitch><duration>4</duration></note></measure></part></score-partwise>"""
+WHOLE_NOTE = {
+    ".mid": melody((0, 4, 60)),
+    ".midi": melody((0, 4, 60)),
+    ".musicxml": XML,
+    ".xml": XML,
+    ".mxl": XML,  # not packed, but told by its content
+    ".krn": b"**kern\n1c\n*-\n",
+    ".abc": b"X:1\nL:1/4\nK:C\nC4|\n",
+}
+
+
+def test_the_same_note_is_read_from_every_format():
+    assert set(WHOLE_NOTE) == MUSIC
+    for suffix, data in WHOLE_NOTE.items():
+        (tune,) = read.read(f"a/note{suffix.upper()}", data)
+        assert isinstance(tune, Tune)
+        assert tune.name == f"a/note{suffix.upper()}"
+        assert [single[:3] for single in tune.score.notes] == [(0, 48, 60)]
+        assert (len(tune.score), tune.score.grid, tune.notices) == (1, 12, {})
+
+
+def test_the_grid_is_the_one_asked_for():
+    for suffix, data in WHOLE_NOTE.items():
+        (tune,) = read.read(f"note{suffix}", data, grid=24)
+        assert (tune.score.grid, tune.score.tracks[0].notes[0].duration) == (24, 96)
+
+
+def test_what_was_changed_is_told():
+    (tune,) = read.read("a.mid", melody((0, 0.95, 60), (1, 2.02, 60), (3.51, 4, 62)))
+    assert tune.notices == {notices.CLOSED: 1, notices.MOVED: 2}
+
+
+def test_tunes_of_a_book_come_in_order_and_a_bad_one_ends_nothing():
+    book = b"X:1\nT:One\nK:C\nC|\nX:2\nT:Two\nK:C\nC///////////////0|\nX:3\nT:Three\nD|\nX:4\nT:Four\nK:C\nE|\n"
+    one, two, three, four = read.read("book.abc", book)
+    assert (one.name, four.name) == ("book.abc, tune 1 (One)", "book.abc, tune 4 (Four)")
+    assert (two.kind, three.kind) == ("damaged file", "text that is no ABC")
+    assert str(two).startswith("book.abc, tune 2 (Two) cannot be read: ")
+    assert str(three) == "book.abc, tune 3 (Three) is not complete as ABC: it has no K: field, for the key"
+
+
+def test_an_errors_sentence_begins_with_the_name():
+    (error,) = read.read("tunes/a.mid", midi_of(track([])))
+    assert (error.kind, str(error)) == ("file without notes", "tunes/a.mid holds no notes")
+
+
+def test_another_suffix_is_an_error_too():
+    (error,) = read.read("a.txt", b"text")
+    assert str(error) == "a.txt is not one of .abc, .krn, .mid, .midi, .musicxml, .mxl, .xml"
+
+
+def test_what_a_library_raises_becomes_a_sentence(monkeypatch):
+    def fail(data, grid):
+        raise ZeroDivisionError("division\nby zero " * 100)
+
+    monkeypatch.setattr(midi, "score_of", fail)
+    (error,) = read.read("a.mid", b"")
+    assert str(error).startswith("a.mid cannot be read: division by zero division")
+    assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("passing", [MemoryError, KeyboardInterrupt])
+def test_an_interrupt_and_a_lack_of_memory_pass(monkeypatch, passing):
+    def fail(data, grid):
+        raise passing
+
+    monkeypatch.setattr(midi, "score_of", fail)
+    with pytest.raises(passing):
+        list(read.read("a.mid", b""))
+
+
+def test_nothing_is_written_and_nothing_warned(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for suffix, data in WHOLE_NOTE.items():
+            list(read.read(f"a{suffix}", data + b" junk"))
+    assert not list(Path(tmp_path).iterdir())
+    assert capfd.readouterr() == ("", "")
+
+
+def check(suffix, data):
+    for found in read.read(f"a{suffix}", data):
+        if isinstance(found, Tune):
+            assert isinstance(found.score, Score)
+            assert found.score.num_notes
+            assert all(type(value) is int for single in found.score.notes for value in single)
+        else:
+            assert isinstance(found, MusicError)
+            assert str(found).startswith("a")
+
+
+@given(st.sampled_from(sorted(MUSIC)), st.binary(max_size=200))
+@example(".abc", b"")
+@example(".krn", b"")
+def test_random_bytes_never_raise(suffix, data):
+    check(suffix, data)
+
+
+PIECE = midi_of(
+    track(
+        [
+            *note(0, 1, 60),
+            *note(1, 2, 62, channel=9),
+            (960, b"\xff\x58\x04\x03\x02\x18\x08"),
+            (970, b"\xf0\x02\x01\xf7"),
+        ]
+    ),
+    track([*note(0, 4, 40), (0, b"\xff\x03\x04Bass"), (0, b"\xc0\x20"), (0, b"\xff\x51\x03\x07\xa1\x20")]),
+)
+edits = st.lists(st.tuples(st.integers(0, len(PIECE) - 1), st.integers(0, 3), st.binary(max_size=4)), max_size=6)
+
+
+@settings(max_examples=300)
+@given(edits)
+def test_damaged_midi_never_raises(edits):
+    data = PIECE
+    for place, num_lost, inserted in edits:
+        data = data[:place] + inserted + data[place + num_lost :]
+    check(".mid", data)
+
+
+@given(st.text(alphabet="ABcz^_=,'/2348|:[]()-<>{}&\"!%\nKLMQVX ", max_size=80))
+def test_any_signs_of_abc_never_raise(body):
+    check(".abc", f"X:1\nM:3/4\nK:C\n{body}".encode())
+
+
+@given(st.text(alphabet="0123456789.acdCD#-[]_*=|:!\tMrqk\n ", max_size=80))
+def test_any_signs_of_kern_never_raise(body):
+    check(".krn", f"**kern\t**kern\n{body}\n*-\t*-\n".encode())
+
+
+@given(st.sampled_from([b"step", b"octave", b"duration", b"divisions"]), st.text(max_size=6))
+def test_any_value_in_musicxml_never_raises(tag, value):
+    before, _, after = XML.partition(b"<%s>" % tag)
+    check(
+        ".xml", before + b"<%s>" % tag + value.replace("<", "").replace("&", "").encode() + after[after.index(b"<") :]
+    )
+
+
+def test_symusic_and_music21_are_imported_only_when_needed():
+    import subprocess
+
+    code = "import sys, seqgen.music.read; print({'music21', 'symusic'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_notes_are_plain_numbers():
+    (tune,) = read.read("a.mid", melody((0, 1, 60)))
+    assert tune.score.tracks[0].notes == (Note(0, 12, 60, 80),)
