@@ -74,8 +74,8 @@ def builtin(name: str, cache: Path) -> None:
     def read() -> Texts:
         return Texts.read([f"builtin:{name}"], config, cache)
 
-    row(f"builtin:{name} for the first time", f"{seconds(read):.1f} s", "bar: 30 s for the chorales")
-    row(f"builtin:{name} again", f"{seconds(read):.2f} s", "bar: 1 s for the chorales")
+    row(f"builtin:{name} for the first time", f"{seconds(read):.1f} s", "chorales, bar: 30 s")
+    row(f"builtin:{name} again", f"{seconds(read):.2f} s", "chorales, bar: 1 s")
     pieces = [piece for text in read().texts if isinstance(text, MusicFile) for piece in text.pieces]
     row(f"  of it as it was after coding ({len(pieces)} pieces)", f"{_share_that_returns(pieces):.2%}", "100 %")
 
