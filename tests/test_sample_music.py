@@ -88,6 +88,11 @@ def test_the_prime_begins_every_file_that_is_asked_for():
     assert [note[:3] for note in score_in("a.abc").notes] == [note[:3] for note in score_in("a.mid").notes]
 
 
+def test_notes_may_be_separated_by_commas():
+    assert sample("--prime", "C4, E4,G4", "--output", "commas.mid").exit_code == 0
+    assert [note[:3] for note in score_in("commas.mid").notes][:3] == [(0, 12, 60), (12, 12, 64), (24, 12, 67)]
+
+
 def test_a_melody_is_the_first_part_of_a_model_of_several():
     done = sample("--prime", "C5 D5 E5:2", "--output", "duet.mid", run_name="duets")
     assert done.exit_code == 0, done.output

@@ -37,10 +37,13 @@ def primed(text: str, grid: int, metre: Sequence[int], key: str | None) -> Score
 def _from_notes(text: str, grid: int, metre: Sequence[int]) -> Score:
     notes: list[Note] = []
     time = 0
-    for word, step in zip(text.split(), notes_of(text), strict=True):
+    for number, step in enumerate(notes_of(text), 1):
         steps = step.quarters * grid
         if steps.denominator != 1:
-            raise UsageError(f"--prime {word}: durations must be multiples of 1/{grid} of a quarter (--grid {grid})")
+            raise UsageError(
+                f"--prime: durations must be multiples of 1/{grid} of a quarter, as notes were learned with --grid {grid}, "
+                f"and note {number} lasts {float(step.quarters):g}"
+            )
         notes += [Note(time, int(steps), pitch) for pitch in step.pitches]
         time += int(steps)
     if not notes:
