@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Self, get_args, get_type_hints
 
 from seqgen import registry
@@ -283,6 +284,11 @@ class FoldersConfig(Options):
 
     checkpoints_dir: str = option("Where runs are kept.", "checkpoints", metavar="FOLDER")
     data_dir: str = option("Where prepared corpora are kept.", "data", metavar="FOLDER")
+
+    @property
+    def parsed(self) -> Path:
+        """Where music that was read slowly is kept."""
+        return Path(self.data_dir) / "parsed"
 
 
 @dataclass(frozen=True, kw_only=True)

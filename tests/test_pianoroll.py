@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from seqgen.music import pianoroll
+from seqgen.music import pianoroll, textroll
 from seqgen.music.score import Bar, Note, Score, Track, track_of
 from tests.scores import melody, scores
 
@@ -47,7 +47,7 @@ def test_every_score_can_be_drawn(score):
 
 def test_a_melody_is_drawn_in_characters():
     score = melody([(0, 12, 60), (12, 6, 64), (18, 6, 64), (24, 24, 62), (60, 36, 65)])
-    assert pianoroll.text(score, 80).splitlines() == [
+    assert textroll.text(score, 80).splitlines() == [
         "     1               2",
         "  F4 |               |   #===========|",
         "  E4 |   #=#=        |               |",
@@ -64,7 +64,7 @@ def test_voices_have_letters_and_drums_a_row():
         track_of([Note(0, 48, 62)], "Second"),
         track_of([Note(12, 3, 36), Note(36, 3, 38)], is_drum=True),
     )
-    assert pianoroll.text(Score((Bar(),), tracks), 60).splitlines() == [
+    assert textroll.text(Score((Bar(),), tracks), 60).splitlines() == [
         "     1",
         "  E4 Ssssssss        |",
         "     |               |",
@@ -76,7 +76,7 @@ def test_voices_have_letters_and_drums_a_row():
 
 def test_a_narrow_terminal_gets_longer_columns_and_a_low_one_fewer_rows():
     score = melody([(12 * n, 12, 48 + n) for n in range(36)], num_bars=9)
-    lines = pianoroll.text(score, 25, 12).splitlines()
+    lines = textroll.text(score, 25, 12).splitlines()
     assert max(map(len, lines)) <= 25
     assert len(lines) == 1 + 12
     assert lines[0] == "     1   3   5   7   9"
@@ -85,7 +85,7 @@ def test_a_narrow_terminal_gets_longer_columns_and_a_low_one_fewer_rows():
 
 @given(score=scores())
 def test_text_fits_the_terminal_and_is_ascii(score):
-    lines = pianoroll.text(score, 40, 20).splitlines()
+    lines = textroll.text(score, 40, 20).splitlines()
     assert max(map(len, lines)) <= 40
     assert len(lines) <= 1 + 20 + 1 + 1
     assert all(map(str.isascii, lines))

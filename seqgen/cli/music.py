@@ -90,7 +90,15 @@ def write_score(score: "Score", path: Path, prime_end: int = 0) -> None:
     """
     from seqgen.music.write import rendered
 
-    content = rendered(score, path.suffix.lower(), prime_end)
+    write_file(path, rendered(score, path.suffix.lower(), prime_end))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file atomically.
+
+    Raises:
+        SeqgenError: it cannot be written.
+    """
     try:
         files.replace(path, content)
     except OSError as error:
@@ -128,7 +136,7 @@ def write_tunes(texts: Sequence[str], path: Path) -> None:
 
 
 def _show(score: "Score") -> None:
-    from seqgen.music.pianoroll import text
+    from seqgen.music.textroll import text
 
     display.note(text(score, min(ROLL_WIDTH, get_terminal_size().columns)))
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqgen import files
 from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
-from seqgen.cli.music import sample_music, write_tunes
+from seqgen.cli.music import sample_music, write_file, write_tunes
 from seqgen.cli.options import options_from
 from seqgen.config import SamplingConfig, flag
-from seqgen.errors import CorpusError, SeqgenError, UsageError
+from seqgen.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
@@ -86,7 +85,7 @@ def _sample_text(
         if path.suffix.lower() in MUSIC_SUFFIXES:
             write_tunes(texts, path)
         else:
-            _write(path, result)
+            write_file(path, result.encode())
             display.note(f"written to {path}")
     if not outputs:
         display.write_result(result)
@@ -135,10 +134,3 @@ def _refuse_no_file(path: Path) -> None:
         raise UsageError(f"--output must be a file, and {path} is a folder")
     if not path.parent.is_dir():
         raise UsageError(f"--output {path}: there is no folder {path.parent}; make it first")
-
-
-def _write(path: Path, result: str) -> None:
-    try:
-        files.replace(path, result.encode("utf-8"))
-    except OSError as error:
-        raise SeqgenError(f"{path} cannot be written: {error.strerror}") from error

@@ -203,7 +203,7 @@ def _short_text(trainer: "Trainer", level: "TextLevel") -> str:
 
 
 def _short_music(trainer: "Trainer", level: "NoteLevel") -> str:
-    from seqgen.music.pianoroll import text
+    from seqgen.music.textroll import text
     from seqgen.sampling.composer import compose
     from seqgen.sampling.sampler import Sample
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from seqgen.checkpoint import Checkpoint
@@ -25,7 +24,6 @@ _PER = {
     "notes": ("nats_per_note", 1.0),
     "quarters": ("nats_per_quarter", 1.0),
 }
-_CACHE = Path(FoldersConfig().data_dir) / "parsed"  # of music that was read slowly
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,9 @@ def text_for(checkpoint: Checkpoint, corpus: str | None) -> Iterator[tuple[Part,
 
 
 def _other(checkpoint: Checkpoint, corpus: str) -> tuple[Iterator[Piece], str, list[str]]:
-    texts = Texts.read([corpus], replace(checkpoint.config.corpus, corpus=(corpus,), valid=None), _CACHE)
+    texts = Texts.read(
+        [corpus], replace(checkpoint.config.corpus, corpus=(corpus,), valid=None), FoldersConfig().parsed
+    )
     return map(Piece, texts), corpus, texts.reading.summary
 
 
@@ -173,7 +173,7 @@ def _own_plan(checkpoint: Checkpoint) -> Plan:
     """Return the division of the corpus that the model was trained on."""
     config = checkpoint.requested.corpus
     try:
-        plan = Plan.of(config, _CACHE)
+        plan = Plan.of(config, FoldersConfig().parsed)
     except CorpusError as error:
         raise CorpusError(
             f"the corpus of this run is not there any more ({error}); name a text with --corpus"

@@ -67,11 +67,6 @@ class NoteConstraint:
         """How many bars each stream has begun, shape (streams,)."""
         return self._streams.states[:, g.NUM_BARS]
 
-    @property
-    def bar_ends(self) -> NDArray[np.int32]:
-        """The time at which each stream's bar ends, shape (streams,)."""
-        return self._streams.states[:, g.BAR_START] + self._streams.states[:, g.BAR_STEPS]
-
     def _begin(self, streams: g.Streams) -> None:
         """Go on from a state."""
         self._streams = streams

@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from seqgen.errors import MusicError
+from seqgen.music.melody import bar_at
 from seqgen.music.score import Bar, Note, Score
 from seqgen.music.theory import signed
 from seqgen.music.voices import Chord
@@ -82,7 +83,7 @@ class Accidentals:
 
 def sharps_at(score: Score, step: int) -> int:
     """Return the key signature under which a note that begins there is spelled, also where it is tied on."""
-    return score.bars[bisect_right(score.bar_starts, step) - 1].sharps
+    return score.bars[bar_at(score, step)].sharps
 
 
 def beat_quarters(bar: Bar) -> Fraction:

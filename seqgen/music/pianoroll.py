@@ -8,7 +8,6 @@ from typing import Any
 from seqgen.music.engraving import beat_quarters
 from seqgen.music.instruments import drum_of, names_of
 from seqgen.music.score import Score, Track
-from seqgen.music.textroll import text as text
 from seqgen.music.theory import name_of
 
 _DOTS = 120  # an inch

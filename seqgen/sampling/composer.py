@@ -48,7 +48,6 @@ def compose(
         _refuse_unknown_pitches(level, prime, unseen)
         begun = level.prime(prime)
         ids, given, num_bars = begun.ids, begun.given, begun.num_bars
-    if prime is not None:
         sharps = prime.bars[0].sharps
     shift = -to_no_signature(sharps) if sharps and level.is_in_one_key else 0
     beyond = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]

@@ -46,7 +46,7 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     refuse_taken(checkpoints_dir, name, overwrite=overwrite)
     resolve_device(requested.machine.device)  # refused before a long reading, not after
     cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
-    plan = Plan.of(requested.corpus, _cache(folders))
+    plan = Plan.of(requested.corpus, folders.parsed)
     store = _prepare(plan, folders, say)
     wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size
     if wanted is not None and size > wanted:
@@ -107,17 +107,12 @@ def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
     return store.varied(store.level.variants(plan.config))
 
 
-def _cache(folders: FoldersConfig) -> Path:
-    """Return where music that was read slowly is kept."""
-    return Path(folders.data_dir) / "parsed"
-
-
 def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say) -> Store:
     """Return the corpus of a run, which must be the one it began with."""
     config = checkpoint.requested.corpus
     if STANDARD_INPUT in (*config.corpus, config.valid):
         return Store.kept(Path(folders.data_dir), checkpoint.fingerprint)
-    plan = Plan.of(config, _cache(folders))
+    plan = Plan.of(config, folders.parsed)
     if plan.fingerprint != checkpoint.fingerprint:
         raise CorpusError(
             f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "
