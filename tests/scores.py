@@ -44,3 +44,26 @@ def scores(draw, grid: int = 12, max_tracks: int = 4) -> Score:
         is_drum = draw(st.booleans())
         tracks.append(track_of(inside, program=0 if is_drum else draw(st.integers(0, 127)), is_drum=is_drum))
     return Score(found, tuple(tracks), pickup, grid=grid)
+
+
+@st.composite
+def forms(draw, max_tracks: int = 3) -> Score:
+    """Draw a score of a few different bars that come again and again, with ties over bar lines and changes of key."""
+    num_tracks = draw(st.integers(1, max_tracks))
+    onsets, durations = st.sampled_from([0, 0, 12, 18]), st.sampled_from([6, 24, 48, 60])
+    notes = st.builds(Note, onsets, durations, st.integers(60, 64), st.just(90))
+    bar = st.lists(st.lists(notes, min_size=1, max_size=3), min_size=num_tracks, max_size=num_tracks)
+    kinds = draw(st.lists(bar, min_size=1, max_size=3))
+    order = draw(st.lists(st.integers(0, len(kinds) - 1), min_size=2, max_size=12))
+    sharps = draw(st.sampled_from([[0], [0], [0, 0, 1]]))
+    found = tuple(Bar(4, 4, sharps[min(place // 4, len(sharps) - 1)]) for place in range(len(order)))
+    end = 48 * len(order)
+    by_track = [
+        [
+            note._replace(onset=48 * place + note.onset, duration=min(note.duration, end - 48 * place - note.onset))
+            for place, kind in enumerate(order)
+            for note in kinds[kind][number]
+        ]
+        for number in range(num_tracks)
+    ]
+    return Score(found, tuple(track_of(own) for own in by_track))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seqgen.config import SamplingConfig
@@ -38,6 +38,7 @@ def test_an_untrained_model_writes_music_of_the_bars_asked_for(make_model):
 
 
 @given(prime=scores(max_tracks=4), seed=st.integers(0, 100))
+@example(prime=Score((Bar(1, 2),), tuple(track_of([Note(0, steps, 60)]) for steps in (1, 1, 24))), seed=0)
 @settings(max_examples=20)
 def test_music_goes_on_from_any_prime(prime, seed):
     """Whole, with as many parts as the model knows or more; the highest parts, with fewer."""

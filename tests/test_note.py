@@ -12,9 +12,10 @@ from seqgen.errors import MusicError
 from seqgen.levels import _note_tokens as t
 from seqgen.levels import level_from_json
 from seqgen.levels._note_constraint import NoteConstraint
+from seqgen.levels._note_repeats import unfolded
 from seqgen.levels.note import NoteLevel
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, to_no_signature, track_of, transposed_key
-from tests.scores import melody, scores
+from tests.scores import forms, melody, scores
 
 LEVEL = NoteLevel(12)
 C_MAJOR, FOUR_FOUR, PIANO = [t.KEY + 7], [t.METRE, t.POSITION + 4, t.DENOMINATOR + 2], [t.FAMILY, t.MEMBER]
@@ -55,6 +56,72 @@ def test_a_melody_takes_two_tokens_a_note():
     expected = [*HEADER, t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
     expected += [t.BAR, p + 65, at + 6, p + 64, at + 12, t.REST, at + 18, p + 60]
     assert LEVEL.encode(melody()).tolist() == expected
+
+
+def test_bars_that_come_again_are_told_by_how_far_back_they_are():
+    """A B A B A A is A B, two bars as two before, one as two before, one as one before."""
+    pitches, p = [60, 62, 60, 62, 60, 60], t.POSITION
+    score = melody([(48 * bar + at, 24, pitch) for bar, pitch in enumerate(pitches) for at in (0, 24)], num_bars=6)
+    a, b = ([t.BAR, t.PITCH + pitch, t.POSITION + 24, t.PITCH + pitch] for pitch in (60, 62))
+    again = [t.REPEAT, p + 2, p + 2, t.REPEAT, p + 2, p + 1, t.REPEAT, p + 1, p + 1]
+    assert LEVEL.encode(score).tolist() == [*HEADER, *a, *b, *again]
+    assert content(LEVEL.decode([*LEVEL.encode(score), 1])) == content(score)
+
+
+@given(score=forms())
+@settings(max_examples=200)
+def test_forms_come_back(score):
+    ids = LEVEL.encode(score)
+    assert content(LEVEL.decode([0, *ids, 1])) == content(score)
+
+
+def test_bars_come_again_only_from_where_all_voices_begin():
+    """The first bar begins with a tie, with a rest, or in another key, so that it would not mean the same."""
+    tied = melody([(0, 60, 60), (60, 12, 64), (72, 24, 65), (96, 60, 67), (156, 12, 64), (168, 24, 65)], num_bars=4)
+    late = melody([(0, 48, 60), (60, 12, 64), (72, 24, 65), (96, 48, 67), (156, 12, 64), (168, 24, 65)], num_bars=4)
+    alike = melody([(24 * half, 24, 60) for half in range(8)], num_bars=4)
+    in_keys = Score(tuple(Bar(sharps=sharps) for sharps in (0, 1, 1, 0)), alike.tracks)
+    assert not any(t.REPEAT in LEVEL.encode(score) for score in (tied, late, in_keys))
+    assert t.REPEAT in LEVEL.encode(alike)
+
+
+def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
+    first = [*HEADER, t.SPLIT, t.BAR, t.PITCH + 60, t.PITCH + 50, t.POSITION + 12, t.HOLD, t.REST]
+    second = [t.BAR, t.PITCH + 62, t.HOLD, t.POSITION + 24, t.HOLD, t.PITCH + 40]
+    again, bar = [t.REPEAT, t.POSITION + 2, t.POSITION + 1], [t.BAR, t.PITCH + 70]
+    folded = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *again, *bar])
+    plain = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *first[len(HEADER) + 1 :], *bar])
+    assert (folded.barred() == plain.barred()).all()
+    assert folded.barred()[0, t.REST] < 0, "the second voice is silent already, as it was after the first bar"
+    assert folded.num_bars.tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("bars", "sources"),
+    [
+        ([t.BAR, t.PITCH + 60, t.BAR], {2}),
+        ([t.BAR, t.PITCH + 60, t.BAR, t.POSITION + 12, t.PITCH + 60], {2}),
+        ([t.BAR, t.PITCH + 60, t.BAR, t.KEY + 8, t.PITCH + 60], set()),
+        ([t.BAR, t.PITCH + 60, t.BAR, t.KEY + 8, t.PITCH + 60, t.BAR, t.PITCH + 60], {1}),
+    ],
+)
+def test_only_a_bar_that_means_the_same_anywhere_can_come_again(bars, sources):
+    """Not one that goes on with what came before it, nor what came before a change of key."""
+    constraint = NoteConstraint(LEVEL.vocabulary_size, 12, [*HEADER, *bars])
+    assert (constraint.barred()[0, t.REPEAT] == 0) == bool(sources)
+    if sources:
+        constraint.advance(np.array([t.REPEAT]))
+        assert set(np.flatnonzero(constraint.barred()[0] == 0)) == {t.POSITION + distance for distance in sources}
+        constraint.advance(np.array([t.POSITION + max(sources)]))
+        counts = {t.POSITION + count for count in range(1, max(sources) + 1)}
+        assert set(np.flatnonzero(constraint.barred()[0] == 0)) == counts
+
+
+def test_a_last_bar_that_ends_early_is_written_out():
+    two = melody([(24 * half, 24, 60) for half in range(4)])
+    early = melody([(24 * half, 24 - half // 3, 60) for half in range(4)])
+    assert [t.REPEAT in LEVEL.encode(score) for score in (two, early)] == [True, False]
+    assert content(LEVEL.decode([*LEVEL.encode(early), 1])) == content(early)
 
 
 def test_a_pickup_and_an_end_within_a_bar():
@@ -105,6 +172,7 @@ def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
     constraint = NoteConstraint(level.vocabulary_size, grid, [level.START], num_streams)
     taste = random.random((num_streams, level.vocabulary_size)) ** 8 + 1e-4
     taste[:, level.END] /= 50
+    taste[:, t.REPEAT] += 0.1
     written = []
     for _ in range(150):
         weights = np.where(constraint.barred() == 0, taste, 0)
@@ -118,7 +186,7 @@ def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
         ids = ids[: ids.index(level.END) + 1]
         score = level.decode(ids)
         assert content(level.decode([*level.encode(score), level.END])) == content(score)
-        assert score.num_notes == sum(t.PITCH <= token <= t.POSITION for token in ids)
+        assert score.num_notes == sum(t.PITCH <= token <= t.POSITION for token in unfolded(ids))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class NoteConstraint:
             self._given = given
             self._streams.states[:, g.IS_WHOLE] = 1  # the prime's last chord is not added to
         self._min_bars = min_bars
-        self._begin(g.Streams(*(np.repeat(array, num_streams, axis=0) for array in self._streams)))
+        self._begin(g.Streams._make(np.repeat(array, num_streams, axis=0) for array in self._streams))
 
     def barred(self) -> NDArray[np.float32]:
         """Return 0 where a token may come and -inf elsewhere, shape (streams, vocabulary)."""
@@ -90,6 +90,7 @@ def beginning(num_streams: int) -> g.Streams:
         tracks=np.zeros(by_voice, dtype=np.int32),
         sounding=np.zeros(by_voice, dtype=np.int32),
         struck=np.zeros((*by_voice, t.NUM_PITCHES), dtype=np.int32),
+        bars=np.zeros((num_streams, t.MAX_REACH), dtype=np.int64),
     )
 
 

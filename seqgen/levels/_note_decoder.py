@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from seqgen.levels import _note_tokens as t
+from seqgen.levels._note_repeats import unfolded
 from seqgen.levels._voices import Chord
 from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, Note, Score, Track, track_of
 
@@ -10,7 +11,7 @@ from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, 
 def decoded(tokens: Sequence[int], grid: int) -> Score:
     """Return the score of tokens that are in the language, without START; names and tempo are not in them."""
     reader = _Reader(grid)
-    for token in tokens:
+    for token in unfolded(tokens):
         reader.take(token)
     return reader.score()
 

@@ -9,6 +9,7 @@ import numpy as np
 from seqgen.errors import MusicError
 from seqgen.levels import _note_tokens as t
 from seqgen.levels._note_grammar import Given
+from seqgen.levels._note_repeats import BarTokens, folded
 from seqgen.levels._voices import Chord, Voice, voices_of
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
 
@@ -80,28 +81,32 @@ class NoteEncoder:
         yield from self.header(tuple(part for part, _ in parts), score.bars[0])
         closing = _closing(score)
         num_voices = sum(part.num_voices for part, _ in parts)
-        yield from self._bars(score, self._slices(parts, closing), num_voices, score.num_steps)
+        bars = self._bars(score, self._slices(parts, closing), num_voices, score.num_steps)
+        yield from folded(bars, self.grid, is_open=closing < score.num_steps)
         if closing < score.num_steps:
             yield from self.position(closing - score.bar_starts[-2])
 
-    def _bars(self, score: Score, slices: Slices, num_voices: int, stop: int) -> Iterator[int]:
-        """Yield the bars that begin before a time, with their slices."""
+    def _bars(self, score: Score, slices: Slices, num_voices: int, stop: int) -> list[BarTokens]:
+        """Return the bars that begin before a time, with their slices."""
+        bars: list[BarTokens] = []
         times = iter([*sorted(slices), score.num_steps])
         time = next(times)
         for place, bar in enumerate(score.bars):
-            if score.bar_starts[place] >= stop:
-                return
-            start, end = score.bar_starts[place], score.bar_starts[place + 1]
-            yield t.BAR
-            if place:
-                yield from self._changes(score.bars[place - 1], bar)
-            elif score.pickup:
-                yield from (*self.position(score.start), t.PICKUP)
+            start, end = score.bar_starts[place : place + 2]
+            if start >= stop:
+                break
+            changes = list(self._changes(score.bars[place - 1], bar)) if place else []
+            tokens = [t.BAR, *changes]
+            if score.pickup and not place:
+                tokens += [*self.position(score.start), t.PICKUP]
             while time < end:
                 if time > start and not (score.pickup and time == score.start):
-                    yield from self.position(time - start)
-                yield from _slice(slices[time], num_voices)
+                    tokens += self.position(time - start)
+                tokens += _slice(slices[time], num_voices)
                 time = next(times)
+            all_begin = sum(content != [t.REST] for content in slices.get(start, {}).values()) == num_voices
+            bars.append(BarTokens(tuple(tokens), all_begin, bool(changes)))
+        return bars
 
     def _changes(self, before: Bar, bar: Bar) -> Iterator[int]:
         if bar.sharps != before.sharps:
@@ -135,10 +140,11 @@ class NoteEncoder:
             is_whole: whether the prime's voices are all that sounds while it lasts.
         """
         end = max(note.end for note in score.notes)
+        num_voices = sum(part.num_voices for part, _ in parts)
         slices = self._slices(parts, end)
         begun = [t.START, *self.header(tuple(part for part, _ in parts), score.bars[0])]
         if is_whole:
-            begun += self._bars(score, slices, sum(part.num_voices for part, _ in parts), end)
+            begun += folded(self._bars(score, slices, num_voices, end), self.grid, is_open=True)
             slices = {}
         else:
             begun += [t.BAR, *((*self.position(score.start), t.PICKUP) if score.pickup else ())]

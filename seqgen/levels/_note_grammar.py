@@ -18,6 +18,7 @@ from seqgen.levels._note_tokens import (
     HOLD,
     KEY,
     MAX_DENSE,
+    MAX_REACH,
     MAX_VOICES,
     MEMBER,
     METRE,
@@ -25,6 +26,7 @@ from seqgen.levels._note_tokens import (
     PICKUP,
     PITCH,
     POSITION,
+    REPEAT,
     REST,
     SPLIT,
     START,
@@ -49,8 +51,11 @@ from seqgen.levels._note_tokens import (
     AFTER_CHORD,
     AFTER_NOTE,
     AFTER_REST,
+    AFTER_REPEAT,
+    AFTER_DISTANCE,
+    AFTER_AGAIN,
     AFTER_END,
-) = range(17)
+) = range(20)
 
 # The fields of a stream's state.
 (
@@ -71,8 +76,12 @@ from seqgen.levels._note_tokens import (
     GIVEN,  # how many of the given contents have come
     FORCED,  # the next token of the one that is coming, or -1
     IS_WHOLE,  # whether the chord must not grow, being given
-) = range(17)
-NUM_FIELDS = 17
+    NUM_BEGUN,  # how many voices began a note with the bar; far below 0 if key or metre changed
+    DISTANCE,  # of REPEAT
+) = range(19)
+NUM_FIELDS = 19
+
+IS_SOURCE = 1 << MAX_VOICES
 
 Array = NDArray[np.int32]
 Row = NDArray[np.bool_]
@@ -86,12 +95,15 @@ class Streams(NamedTuple):
         tracks: the number of each voice's track, from 1, negative for drums; shape (streams, MAX_VOICES).
         sounding: whether each voice plays, shape (streams, MAX_VOICES).
         struck: 1 + the time when each pitch of each track was last begun, shape (streams, MAX_VOICES, NUM_PITCHES).
+        bars: of the last bars, each at its number modulo MAX_REACH: which voices played in the end, a bit each, and
+            `IS_SOURCE` if REPEAT can begin with it; shape (streams, MAX_REACH).
     """
 
     states: Array
     tracks: Array
     sounding: Array
     struck: Array
+    bars: NDArray[np.int64]
 
 
 class Given(NamedTuple):
@@ -119,6 +131,7 @@ def follow(
     tracks: Array,
     sounding: Array,
     struck: Array,
+    bars: NDArray[np.int64],
     contents: Array,
     tokens: Array,
     until: Array,
@@ -132,15 +145,16 @@ def follow(
         forbidden: tokens that may come only where no other can, shape (vocabulary,).
         ids: the tokens, shape (streams,); START changes nothing, and what comes after END is ignored.
         grid: steps a quarter.
-        states: of `Streams`, changed in place, as the next three.
+        states: of `Streams`, changed in place, as the next four.
         tracks: see there.
         sounding: see there.
         struck: see there.
+        bars: see there.
         contents: of `Given`.
         tokens: see there.
         until: see there.
     """
-    streams, given = Streams(states, tracks, sounding, struck), Given(contents, tokens, until)
+    streams, given = Streams(states, tracks, sounding, struck, bars), Given(contents, tokens, until)
     row = np.zeros(barred.shape[1], dtype=np.bool_)
     for i in range(len(ids)):
         if ids[i] != START and states[i, PLACE] != AFTER_END:
@@ -157,8 +171,12 @@ def follow(
 def _take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Take a token."""
     state = streams.states[i]
-    if token in (END, BAR, PICKUP, METRE) or KEY <= token < FAMILY:
-        _take_frame(token, state, grid)
+    if state[PLACE] in (AFTER_REPEAT, AFTER_DISTANCE):
+        _take_again(token - POSITION, streams, i)
+    elif token in (BAR, REPEAT):
+        _take_bar_line(token, streams, i)
+    elif token in (END, PICKUP, METRE) or KEY <= token < FAMILY:
+        _take_frame(token, streams, i, grid)
     elif token in (SPLIT, DRUMS) or FAMILY <= token <= VOICE:
         _take_track(token, state, streams.tracks[i])
     elif POSITION < token <= POSITION + BAR_QUARTERS * grid:
@@ -169,15 +187,50 @@ def _take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None
 
 
 @compiled
-def _take_frame(token: int, state: Array, grid: int) -> None:
-    """Take an end, a bar line, a signature or the mark of a pickup."""
+def _take_bar_line(token: int, streams: Streams, i: int) -> None:
+    """Take the end of a bar, with which the next begins or bars come again."""
+    state = streams.states[i]
+    if state[NUM_BARS] > 0 and state[PLACE] != AFTER_AGAIN:
+        playing = np.int64(0)
+        for voice in range(state[NUM_VOICES]):
+            playing |= np.int64(streams.sounding[i, voice]) << voice
+        is_source = state[NUM_BEGUN] == state[NUM_VOICES]
+        streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] = playing | (IS_SOURCE if is_source else 0)
+    if token == REPEAT:
+        state[PLACE] = AFTER_REPEAT
+        return
+    state[BAR_START] += state[BAR_STEPS] if state[NUM_BARS] > 0 else 0
+    state[NUM_BARS] += 1
+    state[STEP], state[SLICE], state[SPEAKER], state[HAS_MOVED], state[NUM_BEGUN] = 0, -1, -1, 0, 0
+    state[PLACE] = AFTER_BAR
+
+
+@compiled
+def _take_again(number: int, streams: Streams, i: int) -> None:
+    """Take how far back the bars are that come again, or how many."""
+    state = streams.states[i]
+    if state[PLACE] == AFTER_REPEAT:
+        state[DISTANCE] = number
+        state[PLACE] = AFTER_DISTANCE
+        return
+    for bar in range(state[NUM_BARS], state[NUM_BARS] + number):
+        streams.bars[i, bar % MAX_REACH] = streams.bars[i, (bar - state[DISTANCE]) % MAX_REACH]
+    state[NUM_BARS] += number
+    state[BAR_START] += number * state[BAR_STEPS]
+    for voice in range(state[NUM_VOICES]):
+        streams.sounding[i, voice] = streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] >> voice & 1
+    state[PLACE] = AFTER_AGAIN
+
+
+@compiled
+def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
+    """Take an end, a signature or the mark of a pickup."""
+    state = streams.states[i]
+    if KEY <= token < FAMILY and state[NUM_BARS] > 0:
+        state[NUM_BEGUN] = -MAX_VOICES
+        streams.bars[i] = 0
     if token == END:
         state[PLACE] = AFTER_END
-    elif token == BAR:
-        state[BAR_START] += state[BAR_STEPS] if state[NUM_BARS] > 0 else 0
-        state[NUM_BARS] += 1
-        state[STEP], state[SLICE], state[SPEAKER], state[HAS_MOVED] = 0, -1, -1, 0
-        state[PLACE] = AFTER_BAR
     elif token == PICKUP:
         state[SLICE] = state[STEP] - 1
         state[PLACE] = AFTER_PICKUP
@@ -251,6 +304,7 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
     voice = state[SPEAKER]
     streams.sounding[i, voice] = token != REST
     if token != REST:
+        state[NUM_BEGUN] += state[STEP] == 0 and place != AFTER_CHORD
         pitch = token - PITCH if token < DRUM else token - DRUM
         streams.struck[i, abs(streams.tracks[i, voice]) - 1, pitch] = state[BAR_START] + state[STEP] + 1
         state[LOWEST] = pitch
@@ -290,12 +344,29 @@ def _allow(row: Row, grid: int, streams: Streams, i: int, given: Given) -> None:
         row[given.tokens[state[FORCED]]] = True
     elif place <= AFTER_FAMILY:
         _allow_header(row, state, grid)
+    elif place in (AFTER_REPEAT, AFTER_DISTANCE, AFTER_AGAIN):
+        _allow_again(row, grid, streams, i)
     elif place in (AFTER_VOICE, AFTER_VELOCITY, AFTER_CHORD):
         _allow_content(row, state[SPEAKER], grid, streams, i, given)
     else:
         if state[STEP] > state[SLICE] or state[SPEAKER] >= 0:
             _allow_slice(row, grid, streams, i, given)
-        _allow_frame(row, state, BAR_QUARTERS * grid, given)
+        _allow_frame(row, grid, streams, i, given)
+
+
+@compiled
+def _allow_again(row: Row, grid: int, streams: Streams, i: int) -> None:
+    """Allow what comes after REPEAT and its numbers."""
+    state = streams.states[i]
+    if state[PLACE] == AFTER_REPEAT:
+        for distance in range(1, _num_sources(state, grid) + 1):
+            source = streams.bars[i, (state[NUM_BARS] - distance) % MAX_REACH]
+            row[POSITION + distance] = source & IS_SOURCE > 0
+    elif state[PLACE] == AFTER_DISTANCE:
+        row[POSITION + 1 : POSITION + 1 + state[DISTANCE]] = True
+    else:
+        row[BAR], row[END] = True, True
+        row[REPEAT] = True
 
 
 @compiled
@@ -394,8 +465,27 @@ def _allow_pitches(row: Row, streams: Streams, i: int, voice: int, below: int) -
 
 
 @compiled
-def _allow_frame(row: Row, state: Array, highest: int, given: Given) -> None:
+def _num_sources(state: Array, grid: int) -> int:
+    """Return how many bars back there are bars, and tokens for the distance."""
+    return int(min(state[NUM_BARS], MAX_REACH, BAR_QUARTERS * grid))
+
+
+@compiled
+def _can_repeat(grid: int, streams: Streams, i: int) -> bool:
+    """Tell whether there are bars that could come again after the one that is under way."""
+    state = streams.states[i]
+    if state[NUM_BEGUN] == state[NUM_VOICES]:
+        return True
+    for distance in range(2, _num_sources(state, grid) + 1):
+        if streams.bars[i, (state[NUM_BARS] - distance) % MAX_REACH] & IS_SOURCE > 0:
+            return True
+    return False
+
+
+@compiled
+def _allow_frame(row: Row, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Allow what ends the slice: positions, bar lines, the end; and what may follow a bar line."""
+    state, highest = streams.states[i], BAR_QUARTERS * grid
     place = state[PLACE]
     is_within = state[NUM_VOICES] <= MAX_DENSE and 0 <= state[SPEAKER] < state[NUM_VOICES] - 1
     if is_within or _voice_due(state, given) < MAX_VOICES:
@@ -410,6 +500,7 @@ def _allow_frame(row: Row, state: Array, highest: int, given: Given) -> None:
     row[PICKUP] = place == AFTER_POSITION and state[NUM_BARS] == 1 and state[SLICE] < 0
     if place != AFTER_POSITION:
         row[BAR] = is_free or given.contents[state[GIVEN], 0] >= bar_end
+        row[REPEAT] = is_free and _can_repeat(grid, streams, i)
     if place != AFTER_POSITION or _is_added(state, highest):
         _allow_positions(row, state, highest, given)
 
@@ -424,8 +515,9 @@ def _allow_positions(row: Row, state: Array, highest: int, given: Given) -> None
     if state[GIVEN] < len(given.contents):
         until = given.contents[state[GIVEN], 0] - state[BAR_START]
         last = min(last, until)
-        if (given.until[: state[NUM_VOICES]] >= state[BAR_START] + until).all():
-            after = max(after, until - 1)  # all voices are given: nothing can come before
+        # While all voices are given, nothing else can come.
+        free_after = given.until[: state[NUM_VOICES]].min() - state[BAR_START]
+        after = max(after, min(until - 1, free_after))
     for steps in range(1, highest + 1):
         position = base + steps
         goes_on = steps == highest and position < last and after < last

@@ -1,9 +1,10 @@
 """The language of notes: what its tokens are, and how a score is written with them.
 
-    score   = START KEY metre track+ bar+ [POSITION p] END
+    score   = START KEY metre track+ (bar | again)+ [POSITION p] END
     metre   = METRE POSITION n, DENOMINATOR d                 the numerator is written as a position
     track   = (FAMILY MEMBER | DRUMS) SPLIT*                  an instrument, and one SPLIT for each further voice
     bar     = BAR [KEY] [metre] [slice] (POSITION p [PICKUP] slice)*
+    again   = REPEAT (POSITION d) (POSITION n)            n bars as they were d bars before, n at most d
     slice   = content+                                        what begins, ends and goes on at one time
     content = HOLD | REST | chord
     chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*           from the highest down
@@ -13,23 +14,28 @@ costs nothing. In a slice the voices speak from the highest to the lowest, each 
 there are more than `MAX_DENSE` voices, those that hold are passed over, and VOICE v says which one speaks if it is
 not the next. A melody takes two tokens a note, a chorale less.
 
+REPEAT is what makes form: a tune that plays its eight bars twice says so, instead of saying all again, and a network
+that would not remember them need not. The first of the bars must be one in which every voice begins a note with the
+bar, so that they mean the same at any place, and neither key nor metre may have changed since.
+
 POSITION counts steps from the beginning of the bar; where a bar is so long that there is no such token, several in a
 row are added up. PICKUP says that the first bar begins there. END closes the last bar, or ends all at a position.
 Nothing but whole bars can be written in this language, and no note without an end. What else a score must not have,
 one pitch begun twice at a time in one track, the rules of `_note_grammar.py` leave out.
 """
 
-START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD = range(10)
-KEY = 10  # and the number of sharps + 7
-DENOMINATOR = 25  # and the place in `DENOMINATORS`
-FAMILY = 31  # of General MIDI: the program divided by 8
-MEMBER = 47  # of the family
-VOICE = 54  # and the voice, from 1
-PITCH = 86
-DRUM = 214  # and the pitch
-POSITION = 341  # and the number of steps, from 1
+START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD, REPEAT = range(11)
+KEY = 11  # and the number of sharps + 7
+DENOMINATOR = 26  # and the place in `DENOMINATORS`
+FAMILY = 32  # of General MIDI: the program divided by 8
+MEMBER = 48  # of the family
+VOICE = 55  # and the voice, from 1
+PITCH = 87
+DRUM = 215  # and the pitch
+POSITION = 342  # and the number of steps, from 1
 MAX_VOICES = 32
 MAX_DENSE = 6
+MAX_REACH = 64  # bars back that REPEAT can go
 NUM_PITCHES = 128
 BAR_QUARTERS = 8  # positions with a token of their own
 NUM_VELOCITIES, VELOCITY_STEP = 16, 8

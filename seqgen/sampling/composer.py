@@ -71,14 +71,14 @@ def compose(
                 continue
             sample.tokens += 1
             sample.nats += nats
-            if token == t.BAR and num_bars_begun[stream] >= last_bar:
-                sample.is_finished = True  # the bar line that would begin one too many
+            if token in (t.BAR, t.REPEAT) and num_bars_begun[stream] >= last_bar:
+                sample.is_finished = True  # what would begin one bar too many
                 continue
             written[stream].append(token)
             sample.is_finished = token == t.END or count == config.length
         if all(sample.is_finished for sample in samples):
             break
-    return [_finished(level.decode(ids), config, shift) for ids in written]
+    return [_finished(level.decode(ids)[:last_bar], config, shift) for ids in written]
 
 
 def without_prime(score: Score, end: int) -> Score:
