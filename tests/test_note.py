@@ -75,19 +75,33 @@ def test_forms_come_back(score):
     assert content(LEVEL.decode([0, *ids, 1])) == content(score)
 
 
-def test_bars_come_again_only_from_where_all_voices_begin():
-    """The first bar begins with a tie, with a rest, or in another key, so that it would not mean the same."""
-    tied = melody([(0, 60, 60), (60, 12, 64), (72, 24, 65), (96, 60, 67), (156, 12, 64), (168, 24, 65)], num_bars=4)
-    late = melody([(0, 48, 60), (60, 12, 64), (72, 24, 65), (96, 48, 67), (156, 12, 64), (168, 24, 65)], num_bars=4)
+def test_bars_come_again_only_where_they_mean_the_same():
+    """A second bar comes a second time after a tie, a silence or a held note, in its key or another."""
+    first, second, third = [(0, 48, 60)], [(60, 12, 64), (72, 24, 65)], [(96, 48, 67)]
+    again = [(156, 12, 64), (168, 24, 65)]
+    silent = melody(
+        [(0, 24, 60), *second, *third, *again], num_bars=4
+    )  # before the second bar, but not before the fourth
+    tied = melody([(0, 60, 60), *second, *third, *again], num_bars=4)
+    held = melody([*first, *second, (96, 60, 67), *again], num_bars=4)
     alike = melody([(24 * half, 24, 60) for half in range(8)], num_bars=4)
     in_keys = Score(tuple(Bar(sharps=sharps) for sharps in (0, 1, 1, 0)), alike.tracks)
-    assert not any(t.REPEAT in LEVEL.encode(score) for score in (tied, late, in_keys))
-    assert t.REPEAT in LEVEL.encode(alike)
+    scores = (alike, silent, tied, held, in_keys)
+    assert [t.REPEAT in LEVEL.encode(score) for score in scores] == [True, True, False, False, False]
+    assert all(content(LEVEL.decode([*LEVEL.encode(score), 1])) == content(score) for score in scores)
+
+
+def test_what_is_held_ends_where_bars_come_again():
+    """Two bars come again; the second's note is ended by that, and then by a rest in the bar after."""
+    bars = [t.BAR, t.POSITION + 24, t.PITCH + 62, t.BAR, t.PITCH + 60]
+    again, after = [t.REPEAT, t.POSITION + 2, t.POSITION + 2], [t.BAR, t.POSITION + 12, t.REST]
+    score = LEVEL.decode([*HEADER, *bars, *again, *after])
+    assert [note[:3] for note in score.notes] == [(24, 24, 62), (48, 48, 60), (120, 24, 62), (144, 60, 60)]
 
 
 def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
     first = [*HEADER, t.SPLIT, t.BAR, t.PITCH + 60, t.PITCH + 50, t.POSITION + 12, t.HOLD, t.REST]
-    second = [t.BAR, t.PITCH + 62, t.HOLD, t.POSITION + 24, t.HOLD, t.PITCH + 40]
+    second = [t.BAR, t.PITCH + 62, t.HOLD, t.POSITION + 24, t.HOLD, t.PITCH + 40, t.POSITION + 36, t.REST, t.HOLD]
     again, bar = [t.REPEAT, t.POSITION + 2, t.POSITION + 1], [t.BAR, t.PITCH + 70]
     folded = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *again, *bar])
     plain = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *first[len(HEADER) + 1 :], *bar])
@@ -100,7 +114,9 @@ def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
     ("bars", "sources"),
     [
         ([t.BAR, t.PITCH + 60, t.BAR], {2}),
+        ([t.BAR, t.PITCH + 60, t.BAR, t.REST], {1, 2}),
         ([t.BAR, t.PITCH + 60, t.BAR, t.POSITION + 12, t.PITCH + 60], {2}),
+        ([t.BAR, t.POSITION + 24, t.PICKUP, t.PITCH + 60, t.BAR, t.PITCH + 62], {1}),
         ([t.BAR, t.PITCH + 60, t.BAR, t.KEY + 8, t.PITCH + 60], set()),
         ([t.BAR, t.PITCH + 60, t.BAR, t.KEY + 8, t.PITCH + 60, t.BAR, t.PITCH + 60], {1}),
     ],

@@ -52,6 +52,8 @@ class _Reader:
             self._take_position(token - t.POSITION, highest - t.POSITION)
         elif token == t.BAR:
             self._begin_bar()
+        elif token == t.REPEAT:
+            self._end_bar()
         elif token == t.PICKUP:
             self.pickup = self.bar.num_steps(self.grid) - self.step
         elif t.KEY <= token < t.FAMILY:
@@ -62,11 +64,10 @@ class _Reader:
 
     def score(self) -> Score:
         """Return what has been written; what is held ends now, or with the bar."""
-        end = self.bar_start + self.bar.num_steps(self.grid)
-        if not (self.before == t.END and self.is_at_position):
-            self.step = end - self.bar_start
-        for voice in list(self.held):
-            self._end(voice)
+        if self.before == t.END and self.is_at_position:
+            self._end_all()
+        else:
+            self._end_bar()
         tracks = tuple(
             track_of(notes, program=track.program, is_drum=track.is_drum)
             for track, notes in zip(self.tracks, self.notes, strict=True)
@@ -128,6 +129,14 @@ class _Reader:
         self._end(self.speaker)
         if token != t.REST:
             self.held[self.speaker] = Chord(self.now, self.now, (pitch,), self.velocity)
+
+    def _end_bar(self) -> None:
+        self.step = self.bar.num_steps(self.grid)
+        self._end_all()
+
+    def _end_all(self) -> None:
+        for voice in list(self.held):
+            self._end(voice)
 
     def _end(self, voice: int) -> None:
         """Write down what the voice has held until now."""

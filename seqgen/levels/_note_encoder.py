@@ -9,7 +9,7 @@ import numpy as np
 from seqgen.errors import MusicError
 from seqgen.levels import _note_tokens as t
 from seqgen.levels._note_grammar import Given
-from seqgen.levels._note_repeats import BarTokens, folded
+from seqgen.levels._note_repeats import CodedBar, folded
 from seqgen.levels._voices import Chord, Voice, voices_of
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
 
@@ -86,26 +86,35 @@ class NoteEncoder:
         if closing < score.num_steps:
             yield from self.position(closing - score.bar_starts[-2])
 
-    def _bars(self, score: Score, slices: Slices, num_voices: int, stop: int) -> list[BarTokens]:
+    def _bars(self, score: Score, slices: Slices, num_voices: int, stop: int) -> list[CodedBar]:
         """Return the bars that begin before a time, with their slices."""
-        bars: list[BarTokens] = []
+        bars: list[CodedBar] = []
         times = iter([*sorted(slices), score.num_steps])
         time = next(times)
+        sounding: set[int] = set()
         for place, bar in enumerate(score.bars):
             start, end = score.bar_starts[place : place + 2]
             if start >= stop:
                 break
             changes = list(self._changes(score.bars[place - 1], bar)) if place else []
+            is_pickup = bool(score.pickup and not place)
             tokens = [t.BAR, *changes]
-            if score.pickup and not place:
+            if is_pickup:
                 tokens += [*self.position(score.start), t.PICKUP]
+            sound: list[tuple[int, int, tuple[int, ...]]] = []
+            held = sounding - set(slices.get(start, ()))
             while time < end:
                 if time > start and not (score.pickup and time == score.start):
                     tokens += self.position(time - start)
                 tokens += _slice(slices[time], num_voices)
+                for voice, content in sorted(slices[time].items()):
+                    is_silent = content == [t.REST]
+                    (sounding.discard if is_silent else sounding.add)(voice)
+                    if time > start or not is_silent:
+                        sound.append((time - start, voice, tuple(content)))
                 time = next(times)
-            all_begin = sum(content != [t.REST] for content in slices.get(start, {}).values()) == num_voices
-            bars.append(BarTokens(tuple(tokens), all_begin, bool(changes)))
+            is_free = not (held or changes or is_pickup)
+            bars.append(CodedBar(tokens, tuple(sound), is_free, bool(changes)))
         return bars
 
     def _changes(self, before: Bar, bar: Bar) -> Iterator[int]:

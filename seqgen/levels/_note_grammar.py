@@ -76,7 +76,7 @@ from seqgen.levels._note_tokens import (
     GIVEN,  # how many of the given contents have come
     FORCED,  # the next token of the one that is coming, or -1
     IS_WHOLE,  # whether the chord must not grow, being given
-    NUM_BEGUN,  # how many voices began a note with the bar; far below 0 if key or metre changed
+    NUM_TIED,  # how many voices hold a note into the bar; more than there are if it could not come again anyway
     DISTANCE,  # of REPEAT
 ) = range(19)
 NUM_FIELDS = 19
@@ -194,14 +194,14 @@ def _take_bar_line(token: int, streams: Streams, i: int) -> None:
         playing = np.int64(0)
         for voice in range(state[NUM_VOICES]):
             playing |= np.int64(streams.sounding[i, voice]) << voice
-        is_source = state[NUM_BEGUN] == state[NUM_VOICES]
-        streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] = playing | (IS_SOURCE if is_source else 0)
+        streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] = playing | (IS_SOURCE if state[NUM_TIED] == 0 else 0)
     if token == REPEAT:
         state[PLACE] = AFTER_REPEAT
         return
     state[BAR_START] += state[BAR_STEPS] if state[NUM_BARS] > 0 else 0
     state[NUM_BARS] += 1
-    state[STEP], state[SLICE], state[SPEAKER], state[HAS_MOVED], state[NUM_BEGUN] = 0, -1, -1, 0, 0
+    state[STEP], state[SLICE], state[SPEAKER], state[HAS_MOVED] = 0, -1, -1, 0
+    state[NUM_TIED] = streams.sounding[i].sum()
     state[PLACE] = AFTER_BAR
 
 
@@ -226,8 +226,8 @@ def _take_again(number: int, streams: Streams, i: int) -> None:
 def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
     """Take an end, a signature or the mark of a pickup."""
     state = streams.states[i]
-    if KEY <= token < FAMILY and state[NUM_BARS] > 0:
-        state[NUM_BEGUN] = -MAX_VOICES
+    if state[NUM_BARS] > 0 and token != END:
+        state[NUM_TIED] = MAX_VOICES + 1  # a change, or a pickup
         streams.bars[i] = 0
     if token == END:
         state[PLACE] = AFTER_END
@@ -302,9 +302,10 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
         return
     state[HAS_MOVED] = 1
     voice = state[SPEAKER]
+    if state[STEP] == 0 and place != AFTER_CHORD:
+        state[NUM_TIED] -= streams.sounding[i, voice]
     streams.sounding[i, voice] = token != REST
     if token != REST:
-        state[NUM_BEGUN] += state[STEP] == 0 and place != AFTER_CHORD
         pitch = token - PITCH if token < DRUM else token - DRUM
         streams.struck[i, abs(streams.tracks[i, voice]) - 1, pitch] = state[BAR_START] + state[STEP] + 1
         state[LOWEST] = pitch
@@ -365,8 +366,8 @@ def _allow_again(row: Row, grid: int, streams: Streams, i: int) -> None:
     elif state[PLACE] == AFTER_DISTANCE:
         row[POSITION + 1 : POSITION + 1 + state[DISTANCE]] = True
     else:
-        row[BAR], row[END] = True, True
-        row[REPEAT] = True
+        row[BAR], row[REPEAT] = True, True
+        row[END] = state[NUM_NOTES] > 0
 
 
 @compiled
@@ -474,7 +475,7 @@ def _num_sources(state: Array, grid: int) -> int:
 def _can_repeat(grid: int, streams: Streams, i: int) -> bool:
     """Tell whether there are bars that could come again after the one that is under way."""
     state = streams.states[i]
-    if state[NUM_BEGUN] == state[NUM_VOICES]:
+    if state[NUM_TIED] == 0:
         return True
     for distance in range(2, _num_sources(state, grid) + 1):
         if streams.bars[i, (state[NUM_BARS] - distance) % MAX_REACH] & IS_SOURCE > 0:

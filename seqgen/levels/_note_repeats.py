@@ -4,7 +4,8 @@ It is the dictionary coding of Ziv & Lempel (1977) with bars for symbols. Traine
 nats a note without it, 1.31 where two bars at least come again, 1.23 with it; Bach's chorales 1.96, 1.73 and 1.73.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from seqgen.levels import _note_tokens as t
@@ -12,17 +13,19 @@ from seqgen.levels import _note_tokens as t
 _NUM_TOKENS = 3  # of REPEAT with its numbers
 
 
-class BarTokens(NamedTuple):
+class CodedBar(NamedTuple):
     """A bar as it would be written out.
 
     Attributes:
-        tokens: of the bar, BAR first.
-        all_begin: whether every voice begins a note with it, so that it means the same at any place.
-        has_changes: whether key or metre change with it.
+        tokens: BAR, and what follows it; they mean the same where the same is held into it.
+        sound: what its voices begin and end by time, the end of what was held into it left out.
+        is_free: whether nothing is held into it, it is no pickup, and neither key nor metre change with it.
+        has_changes: whether they do.
     """
 
-    tokens: tuple[int, ...]
-    all_begin: bool
+    tokens: Sequence[int]
+    sound: Hashable
+    is_free: bool
     has_changes: bool
 
 
@@ -31,7 +34,7 @@ def reach(grid: int) -> int:
     return min(t.MAX_REACH, t.BAR_QUARTERS * grid)
 
 
-def folded(bars: Sequence[BarTokens], grid: int, *, is_open: bool) -> Iterator[int]:
+def folded(bars: Sequence[CodedBar], grid: int, *, is_open: bool) -> Iterator[int]:
     """Yield the tokens of the bars, those that come again as REPEAT where that is shorter.
 
     Of all places they may come from it is the one that yields the most bars, and of these the nearest.
@@ -41,12 +44,13 @@ def folded(bars: Sequence[BarTokens], grid: int, *, is_open: bool) -> Iterator[i
         grid: steps a quarter.
         is_open: whether the last bar is not all that it will be.
     """
-    places: dict[tuple[int, ...], list[int]] = {}  # where there are such bars to begin from, since the last change
-    last = len(bars) - is_open
+    places: dict[Hashable, list[int]] = {}  # where such bars are to begin from, since the last change
+    whole = bars[: len(bars) - is_open]
     place = 0
     while place < len(bars):
-        sources = [source for source in places.get(bars[place].tokens, ()) if place - source <= reach(grid)]
-        counts = [_num_alike(bars, source, place, last) for source in sources]
+        known = places.get(bars[place].sound, ()) if bars[place].is_free and place < len(whole) else ()
+        sources = [source for source in known if place - source <= reach(grid)]
+        counts = [_num_alike(whole, source, place) for source in sources]
         count = max(counts, default=0)
         if sum(len(bar.tokens) for bar in bars[place : place + count]) > _NUM_TOKENS:
             nearest = max(source for source, alike in zip(sources, counts, strict=True) if alike == count)
@@ -54,28 +58,35 @@ def folded(bars: Sequence[BarTokens], grid: int, *, is_open: bool) -> Iterator[i
         else:
             count = 1
             yield from bars[place].tokens
-        for bar in range(place, place + count):
-            if bars[bar].has_changes:
+        for number in range(place, place + count):
+            if bars[number].has_changes:
                 places.clear()
-            elif bars[bar].all_begin:
-                places.setdefault(bars[bar].tokens, []).append(bar)
+            elif bars[number].is_free:
+                places.setdefault(bars[number].sound, []).append(number)
         place += count
 
 
-def _num_alike(bars: Sequence[BarTokens], source: int, place: int, last: int) -> int:
-    """Return how many bars from one place are like those from another, up to this or the last."""
-    most = min(place - source, last - place)
-    return next((n for n in range(most) if bars[source + n].tokens != bars[place + n].tokens), max(0, most))
+def _num_alike(bars: Sequence[CodedBar], source: int, place: int) -> int:
+    """Return how many bars, of which the first are alike, are like those from another place up to this."""
+    pairs = zip(bars[source + 1 : place], bars[place + 1 :], strict=False)
+    return 1 + sum(1 for _ in takewhile(lambda pair: pair[0].tokens == pair[1].tokens, pairs))
 
 
 def unfolded(tokens: Sequence[int]) -> list[int]:
-    """Return the tokens with all bars written out; a REPEAT that breaks off is left out."""
+    """Return the tokens with all bars written out, REPEAT before those that come again, to end what is held.
+
+    A REPEAT that breaks off is left out.
+    """
     bars: list[list[int]] = [[]]  # the header, and then the bars
     rest = iter(tokens)
     for token in rest:
         if token == t.REPEAT:
             distance, count = (next(rest, t.POSITION) - t.POSITION for _ in range(2))
-            bars += [list(bar) for bar in bars[len(bars) - distance :][:count]]
+            first = len(bars) - distance
+            bars[-1].append(t.REPEAT)
+            bars += [list(bar) for bar in bars[first : first + count]]
+            if count and bars[-1][-1] == t.REPEAT:
+                bars[-1].pop()
         elif token == t.BAR:
             bars.append([token])
         else:

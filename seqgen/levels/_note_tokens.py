@@ -15,8 +15,8 @@ there are more than `MAX_DENSE` voices, those that hold are passed over, and VOI
 not the next. A melody takes two tokens a note, a chorale less.
 
 REPEAT is what makes form: a tune that plays its eight bars twice says so, instead of saying all again, and a network
-that would not remember them need not. The first of the bars must be one in which every voice begins a note with the
-bar, so that they mean the same at any place, and neither key nor metre may have changed since.
+that would not remember them need not. What is still held ends there. No voice holds a note into the first of the
+bars, so that they mean the same at any place, and neither key nor metre may have changed since.
 
 POSITION counts steps from the beginning of the bar; where a bar is so long that there is no such token, several in a
 row are added up. PICKUP says that the first bar begins there. END closes the last bar, or ends all at a position.
