@@ -5,8 +5,10 @@ import pytest
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
+from seqgen.music.write import rendered
 from seqgen.training.recipe import MAX_DROPOUT, SIZES, resolve
 from tests.conftest import RHYME
+from tests.scores import random_melody
 
 
 @pytest.fixture
@@ -52,6 +54,18 @@ def test_the_more_weights_there_are_for_a_token_the_more_is_dropped(store):
     rates = [resolved(store, model=ModelConfig(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
     assert rates[0] == 0
     assert rates == sorted(set(rates))
+
+
+def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
+    for seed in range(12):
+        (tmp_path / f"{seed}.mid").write_bytes(rendered(random_melody(seed), ".mid"))
+    rates = []
+    for transpose in ("off", "on"):
+        corpus = CorpusConfig(corpus=(str(tmp_path / "*.mid"),), transpose=transpose)
+        store = Store.prepare(Plan.of(corpus), tmp_path / transpose)
+        given = {"corpus": corpus, "model": ModelConfig(hidden_size=8), "budget": BudgetConfig(epochs=16)}
+        rates.append(resolved(store, **given).model.dropout)
+    assert 0 < rates[1] < rates[0] < MAX_DROPOUT
 
 
 def test_a_small_corpus_is_learned_more_gently(store):

@@ -4,7 +4,7 @@
     metre   = METRE POSITION n, DENOMINATOR d                 the numerator is written as a position
     track   = (FAMILY MEMBER | DRUMS) SPLIT*                  an instrument, and one SPLIT for each further voice
     bar     = BAR [KEY] [metre] [slice] (POSITION p [PICKUP] slice)*
-    again   = REPEAT (POSITION d) (POSITION n)            n bars as they were d bars before, n at most d
+    again   = REPEAT (POSITION d) (POSITION n)                n bars as they were d bars before, n at most d
     slice   = content+                                        what begins, ends and goes on at one time
     content = HOLD | REST | chord
     chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*           from the highest down
@@ -22,6 +22,9 @@ POSITION counts steps from the beginning of the bar; where a bar is so long that
 row are added up. PICKUP says that the first bar begins there. END closes the last bar, or ends all at a position.
 Nothing but whole bars can be written in this language, and no note without an end. What else a score must not have,
 one pitch begun twice at a time in one track, the rules of `_note_grammar.py` leave out.
+
+Merged into 1,000 subwords of such tokens by sentencepiece, music was learned worse: after 80 s 1.95 instead of 1.62 nats
+a note on Bach's chorales, 1.31 instead of 1.23 on folk tunes.
 """
 
 START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD, REPEAT = range(11)
