@@ -109,6 +109,14 @@ def test_tempo_and_key_are_as_asked(make_model):
     assert piece.bars[0].sharps == -2
 
 
+def test_without_a_wish_the_key_is_one_of_those_that_training_pieces_are_in(make_model):
+    level = NoteLevel(12, layouts=SOLO.layouts, keys=[-1, 2])
+    free, _ = write(make_model, level, num_samples=12, bars=1)
+    assert {piece.bars[0].sharps for piece in free} == {-1, 2}
+    (asked, *_), _ = write(make_model, level, bars=1, key="F#")
+    assert asked.bars[0].sharps == 6
+
+
 def test_a_model_in_one_key_comes_back_to_that_of_the_prime(make_model):
     level = NoteLevel(12, is_in_one_key=True, layouts=SOLO.layouts)
     prime = melody().transposed(2)

@@ -268,11 +268,13 @@ def test_one_key_for_all():
 def test_what_is_fitted_is_kept_in_json():
     slow = melody(tempos=(Tempo(0, 60.0),))
     named = Score(slow.bars, (Track(slow.tracks[0].notes, "Voice", 52),), tempos=slow.tempos)
-    level = NoteLevel.fit([[named], [named], [melody()]], CorpusConfig(velocity=True, grid=12))
+    others = [melody(), melody().transposed(2)]
+    level = NoteLevel.fit([[named], [named], others], CorpusConfig(velocity=True, grid=12))
     again = level_from_json(json.loads(json.dumps(level.to_json())))
-    assert (again.tempo, again.metre, again.has_velocity, again.layouts) == (60.0, (4, 4), True, level.layouts)
+    assert (again.tempo, again.metre, again.has_velocity, again.layouts) == (90.0, (4, 4), True, level.layouts)
+    assert again.keys == (0, 2)
     decoded = again.decode([*again.encode(named), 1])
-    assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 60.0)
+    assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 90.0)
 
 
 def test_too_many_voices_or_no_notes_are_refused():

@@ -63,7 +63,7 @@ def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
     for transpose in ("off", "on"):
         corpus = CorpusConfig(corpus=(str(tmp_path / "*.mid"),), transpose=transpose)
         store = Store.prepare(Plan.of(corpus), tmp_path / transpose)
-        given = {"corpus": corpus, "model": ModelConfig(hidden_size=8), "budget": BudgetConfig(epochs=16)}
+        given = {"corpus": corpus, "model": ModelConfig(hidden_size=8), "budget": BudgetConfig(epochs=2)}
         rates.append(resolved(store, **given).model.dropout)
     assert 0 < rates[1] < rates[0] < MAX_DROPOUT
 

@@ -33,6 +33,7 @@ class NoteLevel(Level):
         tempo: in quarters a minute, of all that is decoded.
         metre: numerator and denominator that most training pieces begin with.
         layouts: the parts of the training pieces, the most frequent first.
+        keys: the sharps of the signatures that training pieces begin with, before they are transposed.
     """
 
     name: ClassVar[str] = "note"
@@ -46,6 +47,7 @@ class NoteLevel(Level):
         tempo: float = DEFAULT_TEMPO,
         metre: Sequence[int] = (4, 4),
         layouts: Sequence[Layout] = (),
+        keys: Sequence[int] = (),
     ) -> None:
         self._encoder = NoteEncoder(grid, has_velocity=has_velocity)
         self.grid = grid
@@ -54,6 +56,7 @@ class NoteLevel(Level):
         self.tempo = tempo
         self.metre = tuple(metre)
         self.layouts = tuple(layouts)
+        self.keys = tuple(keys)
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[Content]], config: CorpusConfig) -> Self:
@@ -62,14 +65,17 @@ class NoteLevel(Level):
         tempos: list[float] = []
         metres: Counter[tuple[int, ...]] = Counter()
         layouts: Counter[Layout] = Counter()
+        keys: set[int] = set()
         for score in chain.from_iterable(documents):
             tempos.append(score.tempos[0].quarters_per_minute)
             metres[score.bars[0][:2]] += 1
             layouts[tuple(part for part, _ in level._encoder.parts(score))] += 1
+            keys.add(score.bars[0].sharps)
         if tempos:
             level.tempo = median(tempos)
             level.metre = metres.most_common(1)[0][0]
         level.layouts = tuple(layout for layout, _ in layouts.most_common(_MAX_LAYOUTS))
+        level.keys = tuple(sorted(keys))
         return level
 
     @property
@@ -130,6 +136,7 @@ class NoteLevel(Level):
             "tempo": self.tempo,
             "metre": self.metre,
             "layouts": self.layouts,
+            "keys": self.keys,
         }
 
     @classmethod
@@ -162,6 +169,12 @@ class NoteLevel(Level):
         ]
         merged += [(part, [[]]) for part in layout[len(merged) :]]
         return self._encoder.prime(score, merged, is_whole=is_whole)
+
+    @property
+    def foreign_keys(self) -> list[int]:
+        """The tokens of the signatures that no training piece begins with; none if that is not known."""
+        signatures = range(-MAX_SHARPS, MAX_SHARPS + 1)
+        return [self.key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
 
     def key_token(self, sharps: int) -> int:
         """Return the token of a key signature."""

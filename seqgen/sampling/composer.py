@@ -50,13 +50,15 @@ def compose(
         ids, given, num_bars = begun.ids, begun.given, begun.num_bars
         sharps = prime.bars[0].sharps
     shift = -to_no_signature(sharps) if sharps and level.is_in_one_key else 0
+    # In all keys it has learned, but one is better read, sung and played in those that its composers chose.
+    foreign = level.foreign_keys if sharps is None and not level.is_in_one_key else []
     beyond = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
     constraint = NoteConstraint(
         level.vocabulary_size,
         level.grid,
         ids,
         len(samples),
-        [*unseen, *beyond],
+        [*unseen, *beyond, *foreign],
         given,
         min_bars and num_bars + min_bars,
     )
