@@ -12,7 +12,7 @@ from seqgen.levels.note import NoteLevel
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.sampling.composer import compose, without_prime
 from seqgen.sampling.sampler import Sample
-from tests.scores import melody, scores
+from tests.scores import forms, melody, scores
 
 CHOIR = tuple(Part(52, is_drum=False, num_voices=1, name=name) for name in ("Soprano", "Alto", "Tenor", "Bass"))
 LEVEL = NoteLevel(12, layouts=[CHOIR])
@@ -37,7 +37,7 @@ def test_an_untrained_model_writes_music_of_the_bars_asked_for(make_model):
     assert all(sample.is_finished and sample.tokens and sample.nats > 0 for sample in samples)
 
 
-@given(prime=scores(max_tracks=4), seed=st.integers(0, 100))
+@given(prime=scores(max_tracks=4) | forms(), seed=st.integers(0, 100))
 @example(prime=Score((Bar(1, 2),), tuple(track_of([Note(0, steps, 60)]) for steps in (1, 1, 24))), seed=0)
 @settings(max_examples=20)
 def test_music_goes_on_from_any_prime(prime, seed):

@@ -102,7 +102,7 @@ def _read_prime(prime: str) -> str:
         raise CorpusError(f"the prime {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"the prime {path} is not UTF-8 text (byte offset {error.start}): convert it first"
+            f"the prime {path} is not UTF-8 text (byte offset {error.start}), which this model writes: convert it"
         ) from error
 
 
