@@ -338,6 +338,30 @@ class SamplingConfig(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluationConfig(Options):
+    """Evaluation: what to measure."""
+
+    corpus: str | None = option("Text that the model has not seen.", metavar="SOURCE")
+    dynamic: bool = option("Also let a copy of the model go on learning from the text while it is measured.", False)
+    cache: int | None = option(
+        "Also let the model look at the last so many tokens for what followed before.", metavar="N", bound=COUNT
+    )
+    num_samples: int = option(
+        "Draw so many samples and tell what they copy, and how music compares.", 0, metavar="N", bound=Interval(0)
+    )
+    per_document: bool = option("Print a line of JSON for each document instead.", False)
+    per_token: bool = option("Print a line of JSON for each token instead.", False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.per_document and self.per_token:
+            raise UsageError("give one of --per-document and --per-token, not both: each prints lines of its own")
+        others = [name for name in ("dynamic", "cache", "num_samples") if getattr(self, name)]
+        if others and (self.per_document or self.per_token):
+            raise UsageError(f"{flag(others[0])} is for the report, which --per-document and --per-token replace")
+
+
+@dataclass(frozen=True, kw_only=True)
 class InspectionConfig(Options):
     """Inspection: which untrained networks to look at, and how far back."""
 

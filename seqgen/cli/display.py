@@ -61,22 +61,52 @@ def write_result(text: str) -> None:
     sys.stdout.flush()
 
 
+_PREDICTORS = {
+    "model": "the model",
+    "dynamic": "learning on (--dynamic)",
+    "cache": "with a cache (--cache)",
+    "ngram": "n-grams",
+    "xz": "xz",
+    "bz2": "bz2",
+}
+
+
 def show_evaluation(evaluation: "Evaluation") -> None:
-    """Print the evaluation as a small table, and what samples are like as others."""
+    """Print the model's loss and those of others side by side, and what samples are like."""
     content = evaluation.to_json()
-    music = content.pop("music", None)
-    content |= {f"{name} of n-grams": value for name, value in content.pop("ngram", {}).items()}
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="dim")
-    table.add_column(justify="right")
-    for key, value in content.items():
-        if key != "part" and value is not None:
-            table.add_row(key.replace("_", " "), _number(value))
-    out = Console(highlight=False, markup=False)
+    units = [key for key in content if "_per_" in key or key == "perplexity"]
+    losses = {"model": content} | {name: content[name] for name in _PREDICTORS if name in content}
+    rows = [
+        [_PREDICTORS[name], *(_number(loss[unit]) if unit in loss else "" for unit in units)]
+        for name, loss in losses.items()
+    ]
+    amounts = [f"{_number(content[unit])} {unit}" for unit in ("tokens", *evaluation.loss.extent)]
+    out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(Text(visible(evaluation.part), style="bold"))
-    out.print(table)
-    if music is not None:
-        _show_music(music)
+    out.print(", ".join(amounts))
+    show_table(["", *(unit.replace("_", " ") for unit in units)], rows)
+    if (interval := content.get("confidence_interval")) is not None:
+        low, high = _number(interval["low"]), _number(interval["high"])
+        out.print(f"{interval['level']:.0%} confidence (over {interval['over']}): {low} to {high} nats per token")
+    for name in ("cache", "ngram"):
+        settings = [f"{key} {value}" for key, value in content.get(name, {}).items() if key not in units]
+        if settings:
+            out.print(f"{_PREDICTORS[name]}: {', '.join(settings)}")
+    if "music" in content:
+        _show_music(content["music"])
+    if "copying" in content:
+        _show_copying(content["copying"])
+
+
+def _show_copying(copying: dict[str, Any]) -> None:
+    """Print what samples of text share with training, beside held-out text."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out.print(f"\n{copying['num_samples']} samples, looked for in training")
+    for who in ("samples", "held_out"):
+        found, run = copying[who], copying[who]["longest"]
+        new = "" if found["new_share"] is None else f"{found['new_share']:.1%} of {found['ngram']} in a row are new, "
+        text = f"{who.replace('_', ' ')}: {found['characters']:,} characters, {new}the longest copy {run['length']}"
+        out.print(visible(f"{text}: {run['text']!r}"))
 
 
 def _show_music(music: dict[str, Any]) -> None:

@@ -45,15 +45,16 @@ def inspect(
         _list_runs(as_json=as_json)
         return
     from seqgen.evaluation.gradient_flow import GradientFlow, draw
-    from seqgen.evaluation.report import text_for
+    from seqgen.evaluation.held_out import HeldOut
 
     flows = []
     with display.waiting("following gradients", is_quiet=False):
         for name in checkpoint or []:
             source, loaded, model = load(name)
-            with text_for(loaded, corpus) as (part, _, notes):
+            held_out = HeldOut(loaded, corpus)
+            with held_out.encoded() as part:
                 flows.append(GradientFlow.of_run(name, model, part, inspection.length))
-            for text in (str(source), *notes):
+            for text in (str(source), *held_out.notes):
                 display.note(text)
         flows += [GradientFlow.untrained(cell, inspection) for cell in inspection.cell]
         draw(flows, output)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.cells.base import State
-from seqgen.corpus.batches import PADDING
 from seqgen.corpus.store import Part
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import select
@@ -56,36 +55,44 @@ class Segment:
     is_continued: bool = False
 
 
-@torch.inference_mode()
 def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 64) -> Score:
-    """Return the score of a part in float32, every target counted once.
+    """Return the score of a part, see `surprisals`."""
+    nats = surprisals(model, part, num_streams, sequence_length)
+    return Score(float(nats.sum(dtype=np.float64)), part.num_targets)
+
+
+@torch.inference_mode()
+def surprisals(
+    model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 64
+) -> NDArray[np.float32]:
+    """Return how unlikely each token of a part is after those before it in its document, in float32.
 
     Args:
         model: the model; it is not changed.
         part: the documents.
         num_streams: segments read side by side; the result does not depend on it.
         sequence_length: steps taken at once; the result does not depend on it.
+
+    Returns:
+        Nats, shape (tokens,); 0 for the start tokens, which are given.
     """
     reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32)
     size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
-    groups = (
-        range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
-        for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE)
-    )
-    return Score(sum(_exact(reader, _cut(part, group, size)) for group in groups), part.num_targets)
+    for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE):
+        documents = range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
+        _read_exactly(reader, segments(part, documents, size))
+    return reader.nats
 
 
-def _exact(reader: "_Reader", segments: list[Segment]) -> float:
-    """Return the nats of all segments, each read from the state in which the one before it ends."""
-    incoming = reader.guess(segments)
-    nats = np.zeros(len(segments))
-    pending = list(range(len(segments)))
+def _read_exactly(reader: "_Reader", pieces: list[Segment]) -> None:
+    """Read all segments, each from the state in which the one before it ends."""
+    incoming = reader.guess(pieces)
+    pending = list(range(len(pieces)))
     while pending:
-        last_states = reader.read(segments, pending, incoming, nats)
+        last_states = reader.read(pieces, pending, incoming)
         changed = [i + 1 for i, last in last_states.items() if not _agree(last, incoming[i + 1])]
         incoming |= {i + 1: last for i, last in last_states.items()}
         pending = sorted(changed)
-    return float(nats.sum())
 
 
 @torch.inference_mode()
@@ -93,15 +100,15 @@ def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: i
     """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training."""
     size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
     documents = range(0, part.num_documents, -(-part.num_documents // _DOCUMENTS_AT_ONCE))
-    wanted = _cut(part, documents, size, max_tokens)
+    wanted = segments(part, documents, size, max_tokens)
     reader = _Reader(model, part.ids, num_streams, 64, dtype)
-    nats = np.zeros(len(wanted))
-    reader.read(wanted, range(len(wanted)), reader.guess(wanted), nats)
-    return Score(float(nats.sum()), sum(segment.length for segment in wanted))
+    reader.read(wanted, range(len(wanted)), reader.guess(wanted))
+    nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in wanted)
+    return Score(sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in wanted))
 
 
-def _cut(part: Part, documents: range, size: int, max_tokens: int | None = None) -> list[Segment]:
-    """Cut documents into segments of at most `size` targets; of too many, return some that are spread evenly."""
+def segments(part: Part, documents: range, size: int, max_tokens: int | None = None) -> list[Segment]:
+    """Return segments of at most `size` targets; of more than `max_tokens` targets some that are spread evenly."""
     begins = part.offsets[documents.start : documents.stop : documents.step]
     lengths = part.offsets[documents.start + 1 : documents.stop + 1 : documents.step] - 1 - begins
     ends = np.cumsum(-(-lengths // size))  # counted in segments
@@ -122,66 +129,67 @@ def _agree(state: list[State], other: list[State]) -> bool:
     return all(bool(((a - b).abs() <= _TOLERANCE * a.abs().clamp(min=1)).all()) for a, b in pairs)
 
 
-@dataclass(frozen=True)
 class _Reader:
-    """Reads segments side by side, `num_streams` at a time."""
+    """Reads segments side by side, `num_streams` at a time.
 
-    model: LanguageModel
-    ids: NDArray[np.integer]
-    num_streams: int
-    sequence_length: int
-    dtype: torch.dtype
+    Attributes:
+        nats: what each target cost when it was last read, shape (tokens,).
+    """
+
+    def __init__(
+        self, model: LanguageModel, ids: NDArray[np.integer], num_streams: int, sequence_length: int, dtype: torch.dtype
+    ) -> None:
+        self.nats = np.zeros(len(ids), dtype=np.float32)
+        self._model = model
+        self._ids = ids
+        self._num_streams = num_streams
+        self._sequence_length = sequence_length
+        self._dtype = dtype
 
     def guess(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
         """Return a state for each segment that goes on from another, by reading the tokens just before it."""
         which = [i for i, segment in enumerate(segments) if segment.continues]
         before = [Segment(segments[i].begin - _WARM_UP, _WARM_UP, is_continued=True) for i in which]
-        last_states = self.read(before, range(len(before)), {}, np.zeros(len(before)))
+        last_states = self.read(before, range(len(before)), {})
         return {i: last_states[place] for place, i in enumerate(which)}
 
     def read(
-        self,
-        segments: Sequence[Segment],
-        pending: Sequence[int],
-        incoming: dict[int, list[State]],
-        nats: NDArray[np.float64],
+        self, segments: Sequence[Segment], pending: Sequence[int], incoming: dict[int, list[State]]
     ) -> dict[int, list[State]]:
         """Read the pending segments from their incoming states, zero where there is none.
 
-        Fills in `nats`. Returns the last states of the segments that are continued, which all have the same length.
+        Returns the last states of the segments that are continued, which all have the same length.
         """
         last_states = {}
         by_length = sorted(pending, key=lambda i: -segments[i].length)
-        for first in range(0, len(by_length), self.num_streams):
-            group = by_length[first : first + self.num_streams]
+        for first in range(0, len(by_length), self._num_streams):
+            group = by_length[first : first + self._num_streams]
             state = self._joined([incoming.get(i) for i in group])
-            nats[group], state = self._read_group([segments[i] for i in group], state)
+            state = self._read_group([segments[i] for i in group], state)
             for place, i in enumerate(group):
                 if segments[i].is_continued:
-                    last_states[i] = select(state, torch.tensor([place], device=self.model.device))
+                    last_states[i] = select(state, torch.tensor([place], device=self._model.device))
         return last_states
 
     def _joined(self, states: Sequence[list[State] | None]) -> list[State]:
-        zero = self.model.initial_state(1)
+        zero = self._model.initial_state(1)
         by_layer = zip(*(state or zero for state in states), strict=True)
         return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer]
 
-    def _read_group(self, group: Sequence[Segment], state: list[State]) -> tuple[NDArray[np.float64], list[State]]:
+    def _read_group(self, group: Sequence[Segment], state: list[State]) -> list[State]:
         """Read segments of falling length; the state after the first, longest one's end is that of all as long."""
         begin = np.array([segment.begin for segment in group])
         length = np.array([segment.length for segment in group])
-        total = torch.zeros(len(group), dtype=torch.float64)
-        steps = max(1, min(self.sequence_length, _MAX_LOGITS // (len(group) * self.model.vocabulary_size)))
+        steps = max(1, min(self._sequence_length, _MAX_LOGITS // (len(group) * self._model.vocabulary_size)))
         for start in range(0, int(length[0]), steps):
             time = np.arange(start, min(start + steps, int(length[0])))[:, None]
             scored = time < length
-            inputs = self._ids(np.where(scored, begin + time, 0))
-            targets = self._ids(np.where(scored, begin + time + 1, 0))
-            targets[torch.from_numpy(~scored).to(targets.device)] = PADDING
-            logits, state = self.model(inputs, state, self.dtype)
-            nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction="none")
-            total += nats.view(targets.shape).sum(0).cpu()
-        return total.numpy(), state
+            inputs = self._tokens(np.where(scored, begin + time, 0))
+            targets = self._tokens(np.where(scored, begin + time + 1, 0))
+            logits, state = self._model(inputs, state, self._dtype)
+            nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+            self.nats[(begin + time + 1)[scored]] = nats.cpu().numpy()[scored]
+        return state
 
-    def _ids(self, positions: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self.ids[positions].astype(np.int64)).to(self.model.device)
+    def _tokens(self, positions: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(self._ids[positions].astype(np.int64)).to(self._model.device)

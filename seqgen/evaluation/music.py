@@ -1,21 +1,17 @@
-"""What `seqgen evaluate` tells of a model of music beside its likelihood: a baseline, and what its samples are like."""
+"""What `seqgen evaluate` tells of a model of music beside its likelihood: what its samples are like."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
 from seqgen.corpus.split import Piece
-from seqgen.corpus.store import Part, encoded
 from seqgen.errors import MusicError
 from seqgen.evaluation.copying import Comparison as Copying
 from seqgen.evaluation.copying import Library, works_of
-from seqgen.evaluation.likelihood import Score as Likelihood
-from seqgen.evaluation.ngram import NgramModel
-from seqgen.levels.base import Level
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import Comparison, compare
@@ -36,15 +32,7 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """The n-gram model of the order that predicts best, learned from the training part in all keys it is read in."""
-
-    order: int
-    nats_per_token: float
-
-
-@dataclass(frozen=True)
-class SampleReport:
+class MusicReport:
     """What samples of a model are like.
 
     Attributes:
@@ -53,6 +41,8 @@ class SampleReport:
         comparison: of samples with held-out music, and of that with the training music.
         copying: what samples share with the training music, and what held-out music does.
     """
+
+    kind: ClassVar[str] = "music"
 
     num_samples: int
     valid_share: float
@@ -72,26 +62,15 @@ class SampleReport:
         }
 
 
-def baseline(level: Level, checkpoint: Checkpoint, train: Sequence[Piece], held_out: Part) -> Baseline:
-    """Return how well n-grams predict the held-out part; their order is chosen on it."""
-    variants = level.variants(checkpoint.config.corpus)
-    with encoded(level, train) as part:
-        ids = part.ids if variants is None else np.concatenate([variant[part.ids] for variant in variants])
-        model = NgramModel.fit(replace(part, ids=ids), max_order=8)
-    scores = model.scores(held_out)
-    best: Likelihood = min(scores, key=lambda score: score.nats)
-    return Baseline(scores.index(best) + 1, best.nats_per_token)
-
-
-def report_on_samples(
+def report_on_music(
     checkpoint: Checkpoint,
     model: LanguageModel,
     level: NoteLevel,
-    train: Sequence[Work],
-    held_out: Sequence[Work],
+    train: Iterable[Piece],
+    held_out: Iterable[Piece],
     num_samples: int,
     seed: int,
-) -> SampleReport:
+) -> MusicReport:
     """Draw samples and compare them.
 
     Args:
@@ -105,16 +84,22 @@ def report_on_samples(
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, bars=_BARS, length=_LENGTH)
     samples = compose(model, level, None, config, begin(config), checkpoint.unseen)
-    library = Library(work for piece in train for work in works_of(*piece))
-    return SampleReport(
+    known, new = list(_works(train)), list(_works(held_out))
+    library = Library(work for piece in known for work in works_of(*piece))
+    return MusicReport(
         num_samples,
         _valid_share(checkpoint, model, level, config),
-        compare(samples, [piece.score for piece in held_out], [piece.score for piece in train]),
+        compare(samples, [piece.score for piece in new], [piece.score for piece in known]),
         library.compare(
             [work for number, score in enumerate(samples, 1) for work in works_of(f"sample {number}", score)],
-            [work for piece in held_out for work in works_of(*piece)],
+            [work for piece in new for work in works_of(*piece)],
         ),
     )
+
+
+def _works(pieces: Iterable[Piece]) -> Iterator[Work]:
+    for piece in pieces:
+        yield from (Work(piece.document.name, score) for score in piece.chunks())
 
 
 def _valid_share(checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel, config: SamplingConfig) -> float:

@@ -42,3 +42,23 @@ MAX_REACH = 64  # bars back that REPEAT can go
 NUM_PITCHES = 128
 BAR_QUARTERS = 8  # positions with a token of their own
 NUM_VELOCITIES, VELOCITY_STEP = 16, 8
+
+_WORDS = ("", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT")
+_NUMBERED = (  # the first token of each kind, what it is called, and its number
+    (POSITION, "POSITION", 1),
+    (DRUM, "DRUM", 0),
+    (PITCH, "PITCH", 0),
+    (VOICE, "VOICE", 1),
+    (MEMBER, "MEMBER", 0),
+    (FAMILY, "FAMILY", 0),
+    (DENOMINATOR, "DENOMINATOR", 0),
+    (KEY, "KEY", -7),
+)
+
+
+def name_of(token: int) -> str:
+    """Return what a token is called: PITCH 60, or POSITION 12; nothing for START and END."""
+    if token < KEY:
+        return _WORDS[token]
+    first, kind, number = next(row for row in _NUMBERED if token >= row[0])
+    return f"{kind} {token - first + number}"

@@ -93,6 +93,10 @@ class Level(ABC):
         """
         return None
 
+    @abstractmethod
+    def spelled(self, ids: Sequence[int]) -> list[str]:
+        """Return what each token adds to the content, as text for a reader; nothing for START and END."""
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """The smallest unsigned type that holds every id."""
@@ -119,6 +123,12 @@ class TextLevel(Level):
         """Return the text that the ids stand for."""
         decoder = self.decoder()
         return decoder.feed(map(int, ids)) + decoder.finish()
+
+    def spelled(self, ids: Sequence[int]) -> list[str]:
+        """Return the text of each token; of a character in several tokens with its last one."""
+        decoder = self.decoder()
+        texts = [decoder.feed([token]) for token in ids]
+        return [*texts[:-1], texts[-1] + decoder.finish()] if texts else []
 
     def extent(self, text: str) -> dict[str, float]:
         """Return how much a normalised text is, in the units in which levels can be compared."""

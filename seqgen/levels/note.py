@@ -109,6 +109,10 @@ class NoteLevel(Level):
         tracks = tuple(replace(track, name=part.name) for track, part in zip(score.tracks, named, strict=True))
         return replace(score, tracks=tracks, tempos=(Tempo(0, self.tempo),))
 
+    def spelled(self, ids: Sequence[int]) -> list[str]:
+        """Return the names of the tokens."""
+        return [t.name_of(token) for token in ids]
+
     def extent(self, content: Content) -> dict[str, float]:
         """Return how many notes and quarters a score has."""
         return {"notes": content.num_notes, "quarters": content.quarters}

@@ -95,14 +95,29 @@ class LanguageModel(nn.Module):
         Returns:
             Logits of shape (time, batch, vocabulary_size), and the state.
         """
+        hidden, state = self.hidden(ids, state, dtype, noise)
+        return self.logits(hidden, dtype), state
+
+    def hidden(
+        self,
+        ids: Tensor,
+        state: list[State],
+        dtype: torch.dtype = torch.float32,
+        noise: torch.Generator | None = None,
+    ) -> tuple[Tensor, list[State]]:
+        """Return the highest layer's output, shape (time, batch, output_size), and the state; see `forward`."""
         rate = self.config.embedding_dropout if noise is not None else 0.0
+        input_weight = None
         if self.vocabulary_size + _ALIGNMENT <= self.config.embedding_size and not rate:
-            hidden, state = self.stack(self._one_hot(ids, dtype), state, dtype, noise, self._folded(dtype))
+            inputs, input_weight = self._one_hot(ids, dtype), self._folded(dtype)
         else:
-            embedded = drop(F.embedding(ids, self.embedding), rate, noise)
-            hidden, state = self.stack(embedded, state, dtype, noise)
-        logits = F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).to(self.output_bias)
-        return logits + self.output_bias, state
+            inputs = drop(F.embedding(ids, self.embedding), rate, noise)
+        outputs: tuple[Tensor, list[State]] = self.stack(inputs, state, dtype, noise, input_weight)
+        return outputs
+
+    def logits(self, hidden: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the logits that follow from the highest layer's output, shape (time, batch, vocabulary_size)."""
+        return F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).to(self.output_bias) + self.output_bias
 
     def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         size = -(-self.vocabulary_size // _ALIGNMENT) * _ALIGNMENT

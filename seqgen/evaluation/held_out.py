@@ -1,0 +1,100 @@
+"""The text that a model is measured on, and what the model has learned from."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import FoldersConfig
+from seqgen.corpus.plan import Plan, Texts
+from seqgen.corpus.split import VALID, Piece
+from seqgen.corpus.store import Part, encoded
+from seqgen.errors import CorpusError
+
+SELECTED = "validation, used to select the checkpoint"
+
+
+class HeldOut:
+    """A text that a model has not learned from.
+
+    Args:
+        checkpoint: of the model, whose level encodes it.
+        corpus: the SOURCE; None for the run's own validation part.
+
+    Attributes:
+        name: a path, or `SELECTED`.
+        notes: what the user should hear about the reading.
+
+    Raises:
+        CorpusError: the corpus cannot be read, or is no longer the one that was trained on.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, corpus: str | None) -> None:
+        self._checkpoint = checkpoint
+        self._other: Texts | None = None
+        if corpus is None:
+            self.name, self.notes = SELECTED, self._own.summary
+        else:
+            config = replace(checkpoint.config.corpus, corpus=(corpus,), valid=None)
+            self._other = Texts.read([corpus], config, FoldersConfig().parsed)
+            self.name, self.notes = corpus, self._other.reading.summary
+
+    @property
+    def is_validation(self) -> bool:
+        """Whether it is the part that has selected the checkpoint."""
+        return self._other is None
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield its documents."""
+        return map(Piece, self._other) if self._other is not None else self.of_run(VALID)
+
+    def encoded(self) -> AbstractContextManager[Part]:
+        """Lend it as token ids."""
+        return encoded(self._checkpoint.level, self.pieces())
+
+    def extent(self, piece: Piece) -> dict[str, float]:
+        """Return how much a document of it is, in the units of the level."""
+        total = Counter[str]()
+        for chunk in chain(piece.chunks(), [piece.document.ending] if piece.is_ended and piece.document.ending else []):
+            total.update(self._checkpoint.level.extent(chunk))
+        return dict(total)
+
+    @cached_property
+    def has_training(self) -> bool:
+        """Whether what the run was trained on is still there."""
+        try:
+            return bool(self._own.size)
+        except CorpusError:
+            return False
+
+    def of_run(self, wanted: str) -> Iterator[Piece]:
+        """Yield the documents of the run's own training or validation part.
+
+        Raises:
+            CorpusError: they are not there any more.
+        """
+        return (piece for part, piece in self._own.pieces() if part == wanted)
+
+    @property
+    def _remedy(self) -> str:
+        if self.is_validation:
+            return "its validation part is gone, so name a text with --corpus"
+        return "without it, leave out --dynamic, --cache and --num-samples"
+
+    @cached_property
+    def _own(self) -> Plan:
+        """The division of the corpus that the model was trained on."""
+        config, fingerprint = self._checkpoint.requested.corpus, self._checkpoint.fingerprint
+        try:
+            plan = Plan.of(config, FoldersConfig().parsed)
+        except CorpusError as error:
+            raise CorpusError(f"the corpus of this run is not there any more ({error}); {self._remedy}") from error
+        if plan.fingerprint != fingerprint:
+            raise CorpusError(
+                f"the corpus {', '.join(config.corpus)} has changed since this run (fingerprint {fingerprint} then, "
+                f"{plan.fingerprint} now): {self._remedy}"
+            )
+        return plan

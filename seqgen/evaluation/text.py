@@ -1,0 +1,122 @@
+"""What samples of text have copied from training, beside what text that nobody has copied shares with it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import SamplingConfig
+from seqgen.corpus.split import Piece
+from seqgen.evaluation.copying import Copied, Library, Work
+from seqgen.levels.base import TextLevel
+from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.sampler import begin, sample
+
+NGRAM = 20  # characters: shorter ones come again by chance
+MAX_TRAINING = 1 << 25  # characters of the training part that are looked through
+_LENGTH = 1000  # tokens of a sample
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """What some texts have in common with training.
+
+    Attributes:
+        characters: how many they have.
+        new_share: the share of `NGRAM` characters in a row that training does not have; None without any.
+        longest: the longest run of characters that training has.
+        source: where training has it, and from which character on.
+    """
+
+    characters: int
+    new_share: float | None
+    longest: str
+    source: tuple[str, int] | None
+
+    @classmethod
+    def of(cls, copied: Copied, texts: Sequence[Work]) -> "Verbatim":
+        """Return it with the text of the longest run."""
+        new_share = None if copied.share_found is None else 1 - copied.share_found
+        run = copied.longest
+        if run is None:
+            return cls(copied.num_symbols, new_share, "", None)
+        text = next(work.symbols for work in texts if work.name == run.sample)
+        longest = "".join(map(str, text[run.sample_place : run.sample_place + run.length]))
+        return cls(copied.num_symbols, new_share, longest, (run.source, run.source_place))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        place = {} if self.source is None else {"source": self.source[0], "place": self.source[1]}
+        run = {"length": len(self.longest), "text": self.longest, **place}
+        return {"characters": self.characters, "ngram": NGRAM, "new_share": self.new_share, "longest": run}
+
+
+@dataclass(frozen=True)
+class TextReport:
+    """What samples have copied, and what held-out text has in common with training."""
+
+    kind: ClassVar[str] = "copying"
+
+    num_samples: int
+    samples: Verbatim
+    held_out: Verbatim
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "num_samples": self.num_samples,
+            "samples": self.samples.to_json(),
+            "held_out": self.held_out.to_json(),
+        }
+
+
+def report_on_texts(
+    checkpoint: Checkpoint,
+    model: LanguageModel,
+    level: TextLevel,
+    train: Iterable[Piece],
+    held_out: Iterable[Piece],
+    num_samples: int,
+    seed: int,
+) -> TextReport:
+    """Draw samples and look for them in the training part, and for as much held-out text.
+
+    Args:
+        checkpoint: of the model.
+        model: the model.
+        level: its level.
+        train: what it has learned from.
+        held_out: what it has not.
+        num_samples: how many samples to draw.
+        seed: of the first.
+    """
+    config = SamplingConfig(num_samples=num_samples, seed=seed, length=_LENGTH)
+    texts = [""] * num_samples
+    for index, text in sample(model, level, "", config, begin(config), checkpoint.unseen):
+        texts[index] += text
+    drawn = [Work(f"sample {number}", text) for number, text in enumerate(texts, start=1)]
+    others = [
+        work._replace(name=f"text {number}")  # lines of a file may have one name
+        for number, work in enumerate(_limited(held_out, sum(map(len, texts))), start=1)
+    ]
+    library = Library(_limited(train, MAX_TRAINING))
+    found = (Verbatim.of(library.search(works, NGRAM), works) for works in (drawn, others))
+    return TextReport(num_samples, *found)
+
+
+def _limited(pieces: Iterable[Piece], size: int) -> Iterator[Work]:
+    """Yield documents as works, together of at most so many characters."""
+    for piece in pieces:
+        if size <= 0:
+            return
+        text = "".join(_first(piece.chunks(), size))
+        size -= len(text)
+        yield Work(piece.document.name, text)
+
+
+def _first(chunks: Iterable[str], size: int) -> Iterator[str]:
+    for chunk in chunks:
+        yield chunk[:size]
+        size -= len(chunk)
+        if size <= 0:
+            return

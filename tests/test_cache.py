@@ -1,0 +1,57 @@
+"""The neural cache, against its sums written out one by one."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqgen.errors import CorpusError
+from seqgen.evaluation import cache
+from seqgen.evaluation.cache import SHARPNESS, CachedPredictions, CacheSettings
+from seqgen.evaluation.likelihood import score
+from tests.conftest import RHYME
+
+
+def states(model, part):
+    """Return the state before each target, and the target."""
+    found = []
+    with torch.inference_mode():
+        for begin, end in zip(part.offsets[:-1], part.offsets[1:], strict=True):
+            state = model.initial_state(1)
+            for position in range(begin, end - 1):
+                hidden, state = model.hidden(torch.tensor([[int(part.ids[position])]]), state)
+                found.append((hidden[0, 0].double().numpy(), int(part.ids[position + 1])))
+    return found
+
+
+@pytest.mark.parametrize("stretch", [16, 1000])
+def test_every_probability_is_what_the_equations_say(make_part, make_model, monkeypatch, stretch):
+    monkeypatch.setattr(cache, "_STRETCH", stretch)
+    part, model, window = make_part(RHYME[:60], RHYME[20:50]), make_model(100), 40
+    found = CachedPredictions.of(model, part, window)
+    known = states(model, part)
+    assert -np.log(found.model).mean() == pytest.approx(score(model, part).nats_per_token, rel=1e-5)
+    assert np.isnan(found.cache[:, 0]).all()  # nothing has come yet
+    for place in (1, 7, 45, len(known) - 1):
+        hidden, target = known[place]
+        past = known[max(0, place - window) : place]
+        for row, sharpness in enumerate(SHARPNESS):
+            weights = np.exp([sharpness * (hidden @ other) / len(hidden) for other, _ in past])
+            matching = sum(w for w, (_, t) in zip(weights, past, strict=True) if t == target)
+            assert found.cache[row, place] == pytest.approx(matching / weights.sum(), rel=1e-3, abs=1e-6)
+
+
+def test_a_weight_of_none_is_the_model_and_the_best_settings_are_no_worse(make_part, make_model):
+    part, model = make_part(RHYME * 5), make_model(100)
+    found = CachedPredictions.of(model, part, 100)
+    plain = found.score(CacheSettings(1.0, 0.0))
+    assert plain.nats == pytest.approx(score(model, part).nats, rel=1e-5)
+    best = found.best()
+    assert found.score(best).nats < plain.nats  # the same four lines, again and again
+    mixed = 0.9 * found.model[1:] + 0.1 * found.cache[3, 1:]
+    by_hand = -np.log(found.model[0]) - np.log(mixed).sum()
+    assert found.score(CacheSettings(SHARPNESS[3], 0.1)).nats == pytest.approx(by_hand)
+
+
+def test_a_text_shorter_than_the_window_is_refused(make_part, make_model):
+    with pytest.raises(CorpusError, match="--cache 500 needs a text of at least as many tokens, and this one has 114"):
+        CachedPredictions.of(make_model(100), make_part(RHYME), 500)

@@ -1,0 +1,69 @@
+"""Confidence intervals, against what the theory of means says, and how often they hold the truth."""
+
+import numpy as np
+import pytest
+
+from seqgen.corpus.store import Part
+from seqgen.evaluation.confidence import interval
+
+
+def part_of(lengths):
+    """Return a part of documents with so many targets each."""
+    offsets = np.concatenate([[0], np.cumsum(np.array(lengths) + 1)])
+    return Part(np.zeros(offsets[-1], dtype=np.uint8), offsets, np.ones(1, dtype=np.int64), {})
+
+
+def surprisals_of(part, means):
+    """Return nats that are the same within each document, 0 for its start token."""
+    nats = np.repeat(np.asarray(means, dtype=np.float32), np.diff(part.offsets))
+    nats[part.offsets[:-1]] = 0
+    return nats
+
+
+def test_documents_of_one_length_give_the_interval_of_a_mean():
+    random = np.random.default_rng(1)
+    means = random.normal(2, 0.5, size=400)
+    part = part_of([50] * 400)
+    found = interval(part, surprisals_of(part, means))
+    margin = 1.96 * means.std() / 20
+    assert (found.over, found.level) == ("documents", 0.95)
+    assert found.low == pytest.approx(means.mean() - margin, abs=0.2 * margin)
+    assert found.high == pytest.approx(means.mean() + margin, abs=0.2 * margin)
+
+
+def test_long_documents_count_for_more():
+    """All the unlikely documents are a tenth as long, so the mean over tokens is near that of the others."""
+    part = part_of([10, 100] * 100)
+    found = interval(part, surprisals_of(part, [11.0, 1.0] * 100))
+    assert found.low < (10 * 11 + 100 * 1) / 110 < found.high
+    assert found.high < 3
+
+
+def test_19_of_20_intervals_hold_the_truth():
+    random = np.random.default_rng(2)
+    part, hits = part_of([20] * 60), 0
+    for _ in range(300):
+        found = interval(part, surprisals_of(part, random.gamma(4, 0.5, size=60)))
+        hits += found.low <= 2.0 <= found.high
+    assert 0.91 <= hits / 300 <= 0.98
+
+
+def test_many_documents_are_joined_without_losing_any():
+    part = part_of([3] * 5000)
+    found = interval(part, surprisals_of(part, [2.0] * 5000))
+    assert (found.low, found.high) == (pytest.approx(2), pytest.approx(2))
+
+
+def test_a_few_long_documents_are_cut_into_blocks():
+    part = part_of([20_000, 20_000])
+    nats = np.where(np.arange(len(part.ids)) % 400 < 200, 1, 3).astype(np.float32)
+    nats[part.offsets[:-1]] = 0
+    found = interval(part, nats)
+    assert found.over == "blocks"
+    assert found.low < 2 < found.high
+    assert found.high - found.low < 0.5
+
+
+def test_of_too_little_text_there_is_none():
+    part = part_of([100] * 3)
+    assert interval(part, surprisals_of(part, [1, 2, 3])) is None

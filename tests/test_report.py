@@ -1,0 +1,113 @@
+"""What `seqgen evaluate` tells beside the loss: baselines, ways to adapt, copies, and lists."""
+
+import json
+import math
+
+import pytest
+
+from tests.conftest import RHYME, runner
+
+
+@pytest.fixture(scope="module")
+def poems(tmp_path_factory):
+    """A run on forty lines, each a document, and a text that it has not seen."""
+    folder = tmp_path_factory.mktemp("poems")
+    lines = [f"{word} is a little star, and {other} is another one" for word in ("up", "high", "diamond", "sky")
+             for other in ("this", "that", "it", "what", "you", "I", "so", "how", "like", "world")]  # fmt: skip
+    (folder / "poems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "new.txt").write_text("world is a little star\nmy sky is a tiny one\n" * 20, encoding="utf-8")
+    cli = runner(folder)
+    done = cli("train", "--corpus", "poems.txt", "--document", "line", "--steps", "30", "--hidden-size", "32",
+               "--batch-size", "8", "--learning-rate", "0.01")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return cli
+
+
+def report(cli, *arguments):
+    done = cli("evaluate", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_n_grams_and_compressors_stand_beside_the_model(trained):
+    content = report(trained.cli)
+    assert content["ngram"]["nats_per_token"] < 0.1  # the same four lines again and again
+    assert content["ngram"]["order"] >= 3
+    assert content["ngram"]["bits_per_character"] == pytest.approx(
+        content["ngram"]["nats_per_token"] / math.log(2) * content["tokens"] / content["characters"]
+    )
+    for name in ("xz", "bz2"):
+        assert 0 <= content[name]["bits_per_byte"] == content[name]["bits_per_character"] < 2
+
+
+def test_the_order_of_n_grams_is_chosen_on_the_validation_part(poems):
+    own, new = report(poems), report(poems, "--corpus", "new.txt")
+    assert own["ngram"]["order"] == new["ngram"]["order"]
+    interval = new["confidence_interval"]
+    assert interval["over"] == "documents"
+    assert interval["low"] < new["nats_per_token"] < interval["high"]
+
+
+def test_a_model_that_adapts_is_reported_apart(poems):
+    content = report(poems, "--corpus", "new.txt", "--dynamic", "--cache", "20")
+    for name in ("dynamic", "cache"):
+        assert content[name]["nats_per_token"] < content["nats_per_token"]
+        assert content[name]["perplexity"] == pytest.approx(math.exp(content[name]["nats_per_token"]))
+    assert content["cache"]["window"] == 20
+    table = poems("evaluate", "--corpus", "new.txt", "--dynamic").stdout
+    assert "learning on (--dynamic)" in table
+    assert "95% confidence (over documents)" in table
+
+
+def test_documents_and_tokens_are_listed_with_what_they_cost(poems):
+    whole = report(poems)
+    documents = [json.loads(line) for line in poems("evaluate", "--per-document").stdout.splitlines()]
+    tokens = [json.loads(line) for line in poems("evaluate", "--per-token").stdout.splitlines()]
+    assert len(tokens) == sum(document["tokens"] for document in documents) == whole["tokens"]
+    nats = whole["nats_per_token"] * whole["tokens"]
+    assert sum(document["nats"] for document in documents) == pytest.approx(nats, rel=1e-6)
+    assert sum(token["nats"] for token in tokens) == pytest.approx(nats, rel=1e-6)
+    assert sum(document["characters"] for document in documents) == whole["characters"]
+    text = "".join(token["text"] for token in tokens)
+    assert len(text) == whole["characters"] - len(documents)  # the newline is the end
+    assert "is a little star" in text
+    assert {token["document"] for token in tokens} == {document["document"] for document in documents}
+
+
+def test_samples_are_looked_for_in_training(trained):
+    content = report(trained.cli, "--num-samples", "2")["copying"]
+    assert content["num_samples"] == 2
+    assert content["held_out"]["new_share"] == 0  # nothing but what training repeats
+    assert content["held_out"]["longest"]["text"] in RHYME * 30
+    assert content["held_out"]["longest"]["length"] == content["held_out"]["characters"] == 339
+    longest = content["samples"]["longest"]
+    assert longest["text"] == (RHYME * 30)[longest["place"] :][: longest["length"]]
+    table = trained.cli("evaluate", "--num-samples", "2").stdout
+    assert "in a row are new, the longest copy" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--cache", "100000"], 1, "--cache 100000 needs a text of at least as many tokens, and this one has"),
+        (["--cache", "0"], 2, "--cache must be at least 1, got 0"),
+        (["--per-token", "--per-document"], 2, "give one of --per-document and --per-token"),
+        (["--per-token", "--dynamic"], 2, "--dynamic is for the report"),
+        (["--num-samples", "-1"], 2, "--num-samples must be at least 0, got -1"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(poems, arguments, status, message):
+    done = poems("evaluate", *arguments)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert message in done.stderr
+
+
+def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
+    (tmp_path / "tail.txt").write_text(RHYME * 3, encoding="utf-8")
+    cli, best = runner(tmp_path), str(trained.files / "best.safetensors")
+    done = cli("evaluate", "--checkpoint", best, "--corpus", "tail.txt", "--json")
+    assert "ngram" not in json.loads(done.stdout)
+    assert "what this run was trained on is gone or has changed: there are no baselines" in done.stderr
+    done = cli("evaluate", "--checkpoint", best, "--corpus", "tail.txt", "--dynamic")
+    assert done.returncode == 1
+    assert "leave out --dynamic, --cache and --num-samples" in done.stderr
