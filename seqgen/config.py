@@ -4,6 +4,7 @@ A field made with `chosen` is None until the recipe fills it in: `requested` con
 do not, and all code past `training/recipe.py` sees resolved ones only.
 """
 
+import keyword
 import math
 import re
 from collections.abc import Mapping
@@ -66,8 +67,14 @@ def chosen(help: str, *, metavar: str, bound: Interval) -> Any:  # noqa: A002
 
 
 def flag(name: str) -> str:
-    """Return the option's spelling on the command line: `hidden_size` is `--hidden-size`."""
-    return "--" + name.replace("_", "-")
+    """Return the option's spelling on the command line: `hidden_size` is `--hidden-size`, `from_` is `--from`."""
+    return "--" + name.rstrip("_").replace("_", "-")
+
+
+def field_name(option: str) -> str:
+    """Return the field of an option's name: `hidden-size` is `hidden_size`, `from` is `from_`."""
+    name = option.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
@@ -194,6 +201,10 @@ class CorpusConfig(Options):
 class ModelConfig(Options):
     """Model: which network."""
 
+    from_: str | None = option(
+        "Begin with the weights and the vocabulary of a run, and go on learning from another corpus.",
+        metavar="NAME|FILE",
+    )
     cell: str = option("The kind of recurrent cell.", "lstm", choices=registry.names("cells"))
     num_layers: int = chosen("How many recurrent layers are stacked.", metavar="N", bound=COUNT)
     hidden_size: int = chosen("Units in each recurrent layer.", metavar="N", bound=COUNT)
@@ -223,6 +234,12 @@ class ModelConfig(Options):
             raise UsageError(
                 f"--tie-weights needs --embedding-size equal to {other}, got {embedded} and {self.output_size}"
             )
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What the shapes and the meaning of the weights depend on, by field."""
+        names = ("cell", "num_layers", "hidden_size", "projection_size", "embedding_size", "tie_weights", "residual")
+        return {name: getattr(self, name) for name in (*names, "layer_norm", "initial_weights")}
 
     @property
     def output_size(self) -> int:
@@ -393,7 +410,7 @@ class TrainConfig:
         flat: dict[str, Any] = {}
         for group in fields(self):
             options = getattr(self, group.name)
-            flat |= {item.name.replace("_", "-"): getattr(options, item.name) for item in fields(options)}
+            flat |= {flag(item.name)[2:]: getattr(options, item.name) for item in fields(options)}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in flat.items()
@@ -407,7 +424,7 @@ class TrainConfig:
         Raises:
             UsageError: a name is no option, or a value breaks its rule.
         """
-        values = {name.replace("-", "_"): tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
+        values = {field_name(name): tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
         if isinstance(values.get("corpus"), str):
             values["corpus"] = (values["corpus"],)
         groups: dict[str, Any] = {}

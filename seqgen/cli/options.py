@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Optional, get_type_hints
 
 import typer
 
-from seqgen.config import BUDGETS, Options, TrainConfig, flag
+from seqgen.config import BUDGETS, Options, TrainConfig, field_name, flag
 from seqgen.errors import UsageError
 
 Command = Callable[..., None]
@@ -44,7 +44,7 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
     types = get_type_hints(config)
     title = (config.__doc__ or "").split(":")[0]
     for item in fields(config):
-        spelling = [flag(item.name)] if types[item.name] is bool else []
+        spelling = [flag(item.name)] if types[item.name] is bool or item.name.endswith("_") else []
         option = typer.Option(
             *spelling,
             help=item.metadata["help"],
@@ -90,7 +90,7 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
         values["corpus"] = [values["corpus"]]
     context.default_map = {
         **(context.default_map or {}),
-        **{name.replace("-", "_"): v for name, v in values.items()},
+        **{field_name(name): v for name, v in values.items()},
     }
     return path
 

@@ -193,11 +193,11 @@ def _short_sample(trainer: "Trainer") -> str:
 def _short_text(trainer: "Trainer", level: "TextLevel") -> str:
     from seqgen.sampling.sampler import Sample, sample
 
-    store, step = trainer.store, trainer.figures.step
+    step = trainer.figures.step
     num_samples = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
     samples = [Sample(step + index) for index in range(num_samples)]
     texts = [""] * num_samples
-    for index, text in sample(trainer.model, level, "", SamplingConfig(length=200), samples, store.train.unseen):
+    for index, text in sample(trainer.model, level, "", SamplingConfig(length=200), samples, trainer.unseen):
         texts[index] += text
     return "\n".join(texts)
 
@@ -208,7 +208,7 @@ def _short_music(trainer: "Trainer", level: "NoteLevel") -> str:
     from seqgen.sampling.sampler import Sample
 
     config, samples = SamplingConfig(bars=SAMPLE_BARS, length=500), [Sample(trainer.figures.step)]
-    (score,) = compose(trainer.model, level, None, config, samples, trainer.store.train.unseen)
+    (score,) = compose(trainer.model, level, None, config, samples, trainer.unseen)
     return text(score, display.PANEL_WIDTH - 8)
 
 

@@ -16,7 +16,7 @@ from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Piece, Split, Tal
 from seqgen.corpus.texts import TextFile
 from seqgen.corpus.tunes import MusicFile, relate
 from seqgen.errors import CorpusError
-from seqgen.levels.base import Content
+from seqgen.levels.base import Content, Level
 
 _VERSION = 3  # of the way from texts to ids
 
@@ -112,30 +112,34 @@ class Plan:
         corpus: the texts.
         valid: the texts that validate, if they were given.
         split: how the corpus is divided, if they were not.
+        level: the vocabulary, where it is not to be made from the training part.
     """
 
     config: CorpusConfig
     corpus: Texts
     valid: Texts | None
     split: Split | None
+    level: Level | None = None
 
     @classmethod
-    def of(cls, config: CorpusConfig, cache: Path | None = None) -> Self:
+    def of(cls, config: CorpusConfig, cache: Path | None = None, level: Level | None = None) -> Self:
         """Read the sources and find a split.
 
         Args:
             config: the sources, and what is wanted of them.
             cache: where music that was read slowly is kept, if anywhere.
+            level: the vocabulary; None makes one from the training part.
 
         Raises:
             CorpusError: a source is missing or unreadable, or there is too little text for two parts.
         """
         corpus = Texts.read(config.corpus, config, cache)
         suited = "note" if corpus.is_music else "character"
-        level = suited if config.level == "auto" else config.level
-        valid = Texts.read([config.valid], replace(config, level=level), cache) if config.valid is not None else None
+        suited = level.name if level is not None and (level.name == "note") == corpus.is_music else suited
+        config = replace(config, level=suited if config.level == "auto" else config.level)
+        valid = Texts.read([config.valid], config, cache) if config.valid is not None else None
         split = None if valid else corpus.tally.split(PASSAGES if corpus.has_passages else FILES)
-        plan = cls(replace(config, level=level), corpus, valid, split)
+        plan = cls(config, corpus, valid, split, level)
         plan._refuse_too_little()
         if valid and valid.content == corpus.content:
             corpus.reading.say("--valid is the same text as --corpus: its loss says nothing about text that is new")
@@ -151,6 +155,7 @@ class Plan:
             settings += [config.grid, config.velocity, config.transpose == "key"]
         split = [self.split.threshold, self.split.valid_fraction] if self.split else None
         content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
+        content += [self.level.to_json()] if self.level else []
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def pieces(self) -> Iterator[tuple[str, Piece]]:

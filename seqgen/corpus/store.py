@@ -227,7 +227,7 @@ def _build(plan: Plan, folder: Path) -> None:
     building = folder.with_name(f".building-{folder.name}-{os.getpid()}")
     building.mkdir(exist_ok=True)
     try:
-        level = level_class(plan.config.level).fit(TrainingTexts(plan), plan.config)
+        level = plan.level or level_class(plan.config.level).fit(TrainingTexts(plan), plan.config)
         with ExitStack() as stack:
             writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
             for part, piece in plan.pieces():

@@ -89,7 +89,8 @@ class HeldOut:
         """The division of the corpus that the model was trained on."""
         config, fingerprint = self._checkpoint.requested.corpus, self._checkpoint.fingerprint
         try:
-            plan = Plan.of(config, FoldersConfig().parsed)
+            began_from_run = self._checkpoint.requested.model.from_ is not None
+            plan = Plan.of(config, FoldersConfig().parsed, self._checkpoint.level if began_from_run else None)
         except CorpusError as error:
             raise CorpusError(f"the corpus of this run is not there any more ({error}); {self._remedy}") from error
         if plan.fingerprint != fingerprint:

@@ -32,6 +32,7 @@ FORWARD_SPEED = 3  # a step with its backward pass takes about three times as lo
 SAVING_SHARE = 0.01  # of the time at most
 REPORT_SECONDS = 1.0
 FIRST_REPORT_STEP = 10
+NEVER = -1  # the step of a validation that is still to be done before the first step
 
 
 class Trainer:
@@ -44,6 +45,9 @@ class Trainer:
         config: the options as resolved.
         run: where to save.
         started: `time.perf_counter()` of the moment from which the budget counts.
+
+    Attributes:
+        unseen: ids that were never a target, here or in the run that this one began with.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Trainer:
         self.config = config
         self.run = run
         self.figures = Figures()
+        self.unseen = store.train.unseen
         options = config.optimization
         self.batches = Batches(
             store.train,
@@ -81,9 +86,16 @@ class Trainer:
         self._last_validation_seconds = 0.0
         self._validated_at = time.perf_counter()
 
+    def begin_from(self, parent: Checkpoint) -> None:
+        """Begin with the weights of another run, and measure them before the first step."""
+        self.model.load_state_dict(dict(parent.weights))
+        self.unseen = sorted(set(self.unseen) & set(parent.unseen))
+        self.figures.validated_step = NEVER
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
         self.figures = Figures(**checkpoint.figures)
+        self.unseen = checkpoint.unseen
         self.figures.is_finished = False
         if not self.run.best.is_file():  # deleted: the next validation writes one again
             self.figures.best_valid_nats = None
@@ -220,6 +232,8 @@ class Trainer:
         step = self.figures.step
         if self.figures.validated_step == step:
             return False
+        if self.figures.validated_step == NEVER:
+            return True
         if step.bit_count() == 1 and max(1, self._validation_steps) <= EARLY_SHARE * step:
             return True
         if isinstance(self.budget, TimeBudget):
@@ -278,7 +292,7 @@ class Trainer:
             requested=self.requested,
             config=self.config,
             level=self.store.level,
-            unseen=self.store.train.unseen,
+            unseen=self.unseen,
             fingerprint=self.store.fingerprint,
             figures=asdict(self.figures),
             weights=self.model.state_dict(),

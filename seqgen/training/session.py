@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 
 from seqgen.cells import cell_class
-from seqgen.checkpoint import LAST, Checkpoint
-from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
+from seqgen.checkpoint import LAST, Checkpoint, find
+from seqgen.config import BUDGETS, BudgetConfig, CorpusConfig, FoldersConfig, TrainConfig, flag, parse_time
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.sources import STANDARD_INPUT
 from seqgen.corpus.store import Store
@@ -17,6 +17,7 @@ from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.process import release_memory
+from seqgen.training.fine_tuning import check_corpus, inherited
 from seqgen.training.loop import Trainer
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
@@ -46,8 +47,11 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     refuse_taken(checkpoints_dir, name, overwrite=overwrite)
     resolve_device(requested.machine.device)  # refused before a long reading, not after
     cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
-    plan = Plan.of(requested.corpus, folders.parsed)
-    store = _prepare(plan, folders, say)
+    parent = None
+    if requested.model.from_ is not None:
+        parent = Checkpoint.read(find(requested.model.from_, checkpoints_dir))
+        requested = inherited(requested, parent)
+    store = _prepare(_plan(requested.corpus, folders, parent), folders, say)
     wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size
     if wanted is not None and size > wanted:
         say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
@@ -61,7 +65,10 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     model.initialise(torch.Generator().manual_seed(config.machine.seed), torch.from_numpy(store.train.counts))
     run = Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite)
     run.write_config(config)
-    return Trainer(model.to(config.machine.device), store, requested, config, run, started)
+    trainer = Trainer(model.to(config.machine.device), store, requested, config, run, started)
+    if parent is not None:
+        trainer.begin_from(parent)
+    return trainer
 
 
 def resume(
@@ -107,12 +114,21 @@ def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
     return store.varied(store.level.variants(plan.config))
 
 
+def _plan(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> Plan:
+    """Return the plan of a corpus, with the vocabulary of the run to begin with if there is one."""
+    if parent is None:
+        return Plan.of(config, folders.parsed)
+    plan = Plan.of(replace(config, level="auto"), folders.parsed, parent.level)
+    check_corpus(plan.config.level, parent)
+    return plan
+
+
 def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say) -> Store:
     """Return the corpus of a run, which must be the one it began with."""
     config = checkpoint.requested.corpus
     if STANDARD_INPUT in (*config.corpus, config.valid):
         return Store.kept(Path(folders.data_dir), checkpoint.fingerprint)
-    plan = Plan.of(config, folders.parsed)
+    plan = _plan(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
     if plan.fingerprint != checkpoint.fingerprint:
         raise CorpusError(
             f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "

@@ -1,0 +1,109 @@
+"""A run that begins with another: its weights, its vocabulary, and what cannot be had with them."""
+
+import json
+
+import pytest
+import torch
+
+from seqgen.checkpoint import Checkpoint
+from tests.conftest import RHYME, runner
+
+OTHER = "Baa, baa, black sheep,\nHave you any wool?\nYes sir, yes sir,\nThree bags full: ça!\n"
+
+
+@pytest.fixture(scope="module")
+def tuned(trained, tmp_path_factory):
+    """A run on another rhyme that begins with `rhyme`, and the folder and command line that it was made with."""
+    folder = tmp_path_factory.mktemp("tuned")
+    (folder / "sheep.txt").write_text(OTHER * 30, encoding="utf-8")
+    cli = runner(folder)
+    best = str(trained.files / "best.safetensors")
+    done = cli("train", "--corpus", "sheep.txt", "--from", best, "--steps", "4", "--batch-size", "8")
+    assert done.returncode == 0, done.stderr
+    return folder, cli, done.stderr
+
+
+def test_it_begins_with_weights_and_vocabulary_of_the_run(trained, tuned):
+    folder, _, output = tuned
+    parent = Checkpoint.read(trained.files / "best.safetensors")
+    child = Checkpoint.read(folder / "checkpoints" / "sheep" / "last.safetensors")
+    assert child.level.to_json() == parent.level.to_json()
+    assert child.config.model.architecture == parent.config.model.architecture
+    assert set(child.unseen) <= set(parent.unseen)
+    lines = (folder / "checkpoints" / "sheep" / "metrics.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert (first["step"], first["train_nats"]) == (0, None)
+    (folder / "tail.txt").write_text((OTHER * 30)[int(0.9 * len(OTHER * 30)) :], encoding="utf-8")
+    before = trained.cli("evaluate", "--corpus", str(folder / "tail.txt"), "--json")
+    assert first["valid_nats"] == pytest.approx(json.loads(before.stdout)["nats_per_token"], rel=0.01)
+    assert "step 0" in output
+
+
+def test_what_the_vocabulary_lacks_is_escaped(tuned):
+    _, cli, _ = tuned
+    figures = json.loads(cli("evaluate", "--json").stdout)
+    assert figures["tokens"] > figures["characters"] + 1
+    assert figures["characters"] < figures["bytes"]
+
+
+def test_it_learns_and_goes_on_where_it_was_stopped(tuned):
+    folder, cli, _ = tuned
+    best = str(folder / "checkpoints" / "sheep" / "best.safetensors")
+    options = ["--corpus", "sheep.txt", "--from", best, "--batch-size", "8"]
+    assert cli("train", *options, "--name", "long", "--steps", "6").returncode == 0
+    assert cli("train", *options, "--name", "short", "--steps", "3").returncode == 0
+    done = cli("train", "--resume", "short", "--steps", "6")
+    assert done.returncode == 0, done.stderr
+    log = [json.loads(line) for line in (folder / "checkpoints" / "long" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["valid_nats"] for line in log if line["valid_nats"] is not None]
+    assert losses[-1] < losses[0]
+
+
+def test_a_run_that_only_gets_worse_keeps_what_it_began_with(trained, tuned):
+    folder, cli, _ = tuned
+    (folder / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
+    parent = trained.files / "best.safetensors"
+    done = cli("train", "--corpus", "rhyme.txt", "--from", str(parent), "--steps", "2", "--learning-rate", "5",
+               "--clip", "1000", "--name", "worse")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    kept = Checkpoint.read(folder / "checkpoints" / "worse" / "best.safetensors")
+    for name, weight in Checkpoint.read(parent).weights.items():
+        assert torch.equal(kept.weights[name], weight)
+
+
+def test_its_configuration_can_be_used_again(tuned):
+    folder, cli, _ = tuned
+    config = folder / "checkpoints" / "sheep" / "config.toml"
+    assert "from = " in config.read_text()
+    done = cli("train", "--config", str(config), "--name", "again")
+    assert done.returncode == 0, done.stderr
+    logs = [(folder / "checkpoints" / name / "metrics.jsonl").read_text() for name in ("sheep", "again")]
+    assert len({json.loads(log.splitlines()[-1])["valid_nats"] for log in logs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--level", "word"], "goes on with tokens of --level character, so --level word must be left out"),
+        (["--hidden-size", "64"], "begins with a model of --hidden-size 48, so --hidden-size must be left out"),
+        (["--cell", "gru"], "begins with a model of --cell lstm, so --cell must be left out"),
+        (["--ngram", "2"], "--ngram must be left out"),
+        (["--vocabulary-size", "50"], "--vocabulary-size must be left out"),
+        (["--corpus", "builtin:folk-tunes"], "this corpus is for level note"),
+    ],
+)
+def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message):
+    _, cli, _ = tuned
+    corpus = [] if "--corpus" in options else ["--corpus", "sheep.txt"]
+    best = str(trained.files / "best.safetensors")
+    done = cli("train", *corpus, "--from", best, "--name", "refused", *options)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_that_is_not_there_is_named(tuned):
+    _, cli, _ = tuned
+    done = cli("train", "--corpus", "sheep.txt", "--from", "nobody")
+    assert done.returncode == 1
+    assert "there is no checkpoint 'nobody'" in done.stderr
