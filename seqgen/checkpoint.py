@@ -1,7 +1,7 @@
 """The checkpoint: one safetensors file with everything that sampling, evaluating and resuming need.
 
-Its tensors are `model.*`, the weights, and in `last.safetensors` also `training.*`: optimizer moments and hidden
-state. Its header's metadata has one key, `seqgen`, with JSON. Nothing is ever unpickled.
+Its tensors are `model.*`, the averaged weights, and in `last.safetensors` also `training.*`: the weights in training,
+optimizer moments and hidden state. Its header's metadata has one key, `seqgen`, with JSON. Nothing is ever unpickled.
 """
 
 import hashlib

@@ -48,7 +48,7 @@ def test_it_goes_on_from_its_tensors(model, generator):
     options = OptimizationConfig(learning_rate=0.01, weight_decay=0.0)
     first, second = AdamW(model, options), AdamW(model, options)
     train(model, first, generator, 2)
-    restore_optimizer(second, resumable_tensors(first, []))
+    restore_optimizer(second, resumable_tensors(model, first, []))
     for name, moments in first.moments.items():
         for moment in optimizer_module._MOMENTS:
             torch.testing.assert_close(getattr(second.moments[name], moment), getattr(moments, moment), atol=0, rtol=0)

@@ -94,7 +94,7 @@ def by_hand(trainer, steps):
         [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         betas=(0.9, 0.99),
     )
-    state = model.initial_state(options.batch_size)
+    state, averaged = model.initial_state(options.batch_size), copy.deepcopy(model)
     for step, batch in zip(range(steps), trainer.batches.from_step(0), strict=False):
         inputs, targets, fresh = map(torch.from_numpy, batch[:3])
         for layer in state:
@@ -112,7 +112,9 @@ def by_hand(trainer, steps):
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * learning_rate_factor(step / trainer.config.budget.steps)
         optimizer.step()
-    return model
+        for mean, parameter in zip(averaged.parameters(), model.parameters(), strict=True):
+            mean.data += (parameter.data - mean.data) * 21 / (21 + step)
+    return model, averaged
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -122,8 +124,11 @@ def test_training_does_what_is_written_out_by_hand(start, precision):
     assert trainer.batches.steps_per_epoch < 12  # streams begin anew on the way
     expected = by_hand(trainer, 12)
     reports = train(trainer)
-    for name, parameter in trainer.model.named_parameters():
-        torch.testing.assert_close(parameter, dict(expected.named_parameters())[name], atol=2e-4, rtol=1e-3)
+    for model, by_definition in zip((trainer.model, trainer.averaged), expected, strict=True):
+        for name, parameter in model.named_parameters():
+            torch.testing.assert_close(parameter, dict(by_definition.named_parameters())[name], atol=2e-4, rtol=1e-3)
+    kept = trainer.run.read_last()
+    assert all(torch.equal(weight, kept.weights[name]) for name, weight in trainer.averaged.state_dict().items())
     assert reports[0].learning_rate == 0.01 * learning_rate_factor(reports[0].step / 12)
 
 

@@ -179,14 +179,12 @@ def _short_sample(trainer: "Trainer") -> str:
     from seqgen.levels.base import TextLevel
     from seqgen.levels.note import NoteLevel
 
-    trainer.model.eval()
     level = trainer.store.level
     shown = ""
     if isinstance(level, TextLevel):
         shown = _short_text(trainer, level)
     elif isinstance(level, NoteLevel):
         shown = _short_music(trainer, level)
-    trainer.model.train()
     return shown
 
 
@@ -197,7 +195,7 @@ def _short_text(trainer: "Trainer", level: "TextLevel") -> str:
     num_samples = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
     samples = [Sample(step + index) for index in range(num_samples)]
     texts = [""] * num_samples
-    for index, text in sample(trainer.model, level, "", SamplingConfig(length=200), samples, trainer.unseen):
+    for index, text in sample(trainer.averaged, level, "", SamplingConfig(length=200), samples, trainer.unseen):
         texts[index] += text
     return "\n".join(texts)
 
@@ -208,7 +206,7 @@ def _short_music(trainer: "Trainer", level: "NoteLevel") -> str:
     from seqgen.sampling.sampler import Sample
 
     config, samples = SamplingConfig(bars=SAMPLE_BARS, length=500), [Sample(trainer.figures.step)]
-    (score,) = compose(trainer.model, level, None, config, samples, trainer.unseen)
+    (score,) = compose(trainer.averaged, level, None, config, samples, trainer.unseen)
     return text(score, display.PANEL_WIDTH - 8)
 
 

@@ -19,8 +19,9 @@ from seqgen.evaluation.likelihood import estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import detach, reset
+from seqgen.training.averaging import Average
 from seqgen.training.figures import Figures, Recent, Report
-from seqgen.training.optimizer import AdamW, restore_optimizer, restored_hidden, resumable_tensors
+from seqgen.training.optimizer import AdamW, restore_optimizer, restore_weights, restored_hidden, resumable_tensors
 from seqgen.training.run import Run
 from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor
 
@@ -78,6 +79,7 @@ class Trainer:
         self._started = started
         self._dtype = PRECISIONS[config.machine.precision]
         self._optimizer = AdamW(model, config.optimization)
+        self._average = Average(model)
         self._state: list[State] = model.initial_state(options.batch_size)
         self._recent = Recent()
         self._step_seconds = 0.0
@@ -88,7 +90,8 @@ class Trainer:
 
     def begin_from(self, parent: Checkpoint) -> None:
         """Begin with the weights of another run, and measure them before the first step."""
-        self.model.load_state_dict(dict(parent.weights))
+        for model in (self.model, self.averaged):
+            model.load_state_dict(dict(parent.weights))
         self.unseen = sorted(set(self.unseen) & set(parent.unseen))
         self.figures.validated_step = NEVER
 
@@ -100,10 +103,16 @@ class Trainer:
         if not self.run.best.is_file():  # deleted: the next validation writes one again
             self.figures.best_valid_nats = None
         self._started -= self.figures.seconds
-        self.model.load_state_dict(dict(checkpoint.weights))
+        self.averaged.load_state_dict(dict(checkpoint.weights))
+        restore_weights(self.model, checkpoint.training)
         restore_optimizer(self._optimizer, checkpoint.training)
         self._state = restored_hidden(self._state, checkpoint.training)
         self.run.rewind_log(self.figures.step)
+
+    @property
+    def averaged(self) -> LanguageModel:
+        """The model with the averaged weights: the one that is validated, sampled from and kept."""
+        return self._average.model
 
     @property
     def seconds(self) -> float:
@@ -179,6 +188,7 @@ class Trainer:
             self._state = detach(after)
         tokens = int((batch.targets != PADDING).sum())
         self.figures.step += 1
+        self._average.update(self.model, self.figures.step)
         self.figures.tokens += tokens
         is_clipped = gradient_norm > self.config.optimization.clip
         self._recent.count(nats * tokens, tokens, gradient_norm, time.perf_counter() - begun, is_clipped=is_clipped)
@@ -257,9 +267,7 @@ class Trainer:
     def _validate(self) -> Report:
         """Measure the loss on the validation part and keep the model if it is the best so far."""
         begun = time.perf_counter()
-        self.model.eval()
-        valid_nats = estimate(self.model, self.store.valid, self._dtype, MAX_VALIDATION_TOKENS).nats_per_token
-        self.model.train()
+        valid_nats = estimate(self.averaged, self.store.valid, self._dtype, MAX_VALIDATION_TOKENS).nats_per_token
         figures = self.figures
         figures.valid_nats, figures.validated_step = valid_nats, figures.step
         report = self._report(valid_nats)
@@ -282,7 +290,7 @@ class Trainer:
 
     def _save_last(self) -> None:
         begun = time.perf_counter()
-        self.run.save_last(self._checkpoint(resumable_tensors(self._optimizer, self._state)))
+        self.run.save_last(self._checkpoint(resumable_tensors(self.model, self._optimizer, self._state)))
         self._saved_at = time.perf_counter()
         self._last_save_seconds = self._saved_at - begun
 
@@ -295,7 +303,7 @@ class Trainer:
             unseen=self.unseen,
             fingerprint=self.store.fingerprint,
             figures=asdict(self.figures),
-            weights=self.model.state_dict(),
+            weights=self.averaged.state_dict(),
             training=training,
         )
 

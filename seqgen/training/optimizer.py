@@ -98,12 +98,18 @@ def _update_plainly(
     weight.mul_(1 - learning_rate * decay).addcdiv_(mean, deviation, value=-learning_rate)
 
 
-def resumable_tensors(optimizer: AdamW, hidden: list[State]) -> dict[str, Tensor]:
-    """Return the moments of every parameter and the hidden state of every stream, by name."""
-    tensors = {f"hidden.{i}.{name}": part for i, layer in enumerate(hidden) for name, part in layer._asdict().items()}
+def resumable_tensors(model: LanguageModel, optimizer: AdamW, hidden: list[State]) -> dict[str, Tensor]:
+    """Return the weights, their moments and the hidden state of every stream, by name."""
+    tensors = {f"weights.{name}": weight for name, weight in model.state_dict().items()}
+    tensors |= {f"hidden.{i}.{name}": part for i, layer in enumerate(hidden) for name, part in layer._asdict().items()}
     for name, moments in optimizer.moments.items():
         tensors |= {f"optimizer.{name}.{moment}": getattr(moments, moment) for moment in _MOMENTS}
     return tensors
+
+
+def restore_weights(model: LanguageModel, tensors: Mapping[str, Tensor]) -> None:
+    """Give the model the weights that `resumable_tensors` returned."""
+    model.load_state_dict({name: tensors[f"weights.{name}"] for name in model.state_dict()})
 
 
 def restore_optimizer(optimizer: AdamW, tensors: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,37 @@
+"""The average of weights, against its weights worked out by hand."""
+
+import numpy as np
+import torch
+
+from seqgen.training.averaging import SPAN, Average
+
+
+def test_each_step_has_its_share(make_model):
+    """The share of step t in the average after n steps is a_t (1 - a_{t+1}) ... (1 - a_n)."""
+    model = make_model(20)
+    average, history = Average(model), []
+    for step in range(1, 61):
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(step)))
+        average.update(model, step)
+        history.append(model.output_bias.detach().double().numpy().copy())
+    a = (SPAN + 1) / (SPAN + np.arange(1, 61))
+    shares = a * np.append(np.cumprod((1 - a)[::-1])[::-1][1:], 1)
+    assert shares.sum() == 1
+    assert (np.diff(shares) > 0).all()  # the newest counts most
+    torch.testing.assert_close(
+        average.model.output_bias.double().numpy(), shares @ np.array(history), atol=1e-6, rtol=0
+    )
+
+
+def test_the_average_is_a_model_of_its_own(make_model):
+    model = make_model(20)
+    average = Average(model)
+    before = average.model.output_bias.clone()
+    with torch.no_grad():
+        model.output_bias.add_(1)
+    assert torch.equal(average.model.output_bias, before)
+    average.update(model, 1)
+    assert torch.equal(average.model.output_bias, model.output_bias)
+    assert not any(weight.requires_grad for weight in average.model.parameters())
