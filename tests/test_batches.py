@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus.batches import PADDING, Batches
+from seqgen.corpus.batches import Batches
 from seqgen.corpus.store import Part
+from seqgen.levels.base import PADDING
 
 
 def part_of(lengths):

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from seqgen import registry
-from seqgen.cells import _kernels, cell_class
-from seqgen.cells._kernels import streams
+from seqgen import kernels, registry
+from seqgen.cells import cell_class
 from seqgen.cells.lstm import FORGET_BIAS
 from seqgen.errors import UsageError
+from seqgen.kernels import streams
 from seqgen.model import compiled_scan as compiled_scan_module
 from seqgen.model.compiled_scan import can_compile, compiled_scan, packed
 from seqgen.model.scan import scan, step_by_step
@@ -264,7 +264,7 @@ def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
     real = numba.njit
     monkeypatch.setattr(numba, "njit", njit)
     row = np.ones(3)
-    _kernels.kernel(double)(row)
+    kernels.kernel(double)(row)
     assert row.tolist() == [2, 2, 2]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells._kernels import kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 from seqgen.cells.base import Cell, Kernels, Recurrent
 from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
+from seqgen.kernels import kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 
 
 @kernel

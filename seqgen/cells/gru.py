@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells._kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
+from seqgen.kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 
 
 class GRUState(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells._kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, widened
 from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
+from seqgen.kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, widened
 
 FORGET_BIAS = 1.0  # remember by default (Jozefowicz, Zaremba & Sutskever, An empirical exploration, 2015)
 

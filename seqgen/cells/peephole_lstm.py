@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells._kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 from seqgen.cells.base import Kernels, Recurrent
 from seqgen.cells.lstm import LSTM, LSTMState
+from seqgen.kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
 
 
 @kernel

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells._kernels import kernel, narrowed, streams, widened
 from seqgen.cells.base import Kernels, Recurrent, Weights, library_weights
 from seqgen.cells.rnn import RNN, RNNState
+from seqgen.kernels import kernel, narrowed, streams, widened
 
 
 @kernel

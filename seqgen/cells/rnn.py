@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells._kernels import kernel, narrowed, streams, tanh, widened
 from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
+from seqgen.kernels import kernel, narrowed, streams, tanh, widened
 
 
 class RNNState(NamedTuple):

@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus.store import Part
-from seqgen.levels.base import Level
+from seqgen.levels.base import PADDING, Level
 
-PADDING = -1  # a target that is not scored
 SHARD_SIZE = 1 << 20  # bounds the memory for putting documents in order
 
 

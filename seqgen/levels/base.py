@@ -13,6 +13,8 @@ from seqgen.config import CorpusConfig
 Content = Any  # of a document: a str, or a Score; both have a length and can be cut
 Ids = NDArray[np.integer[Any]]
 
+PADDING = -1  # stands where no id is to be predicted
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

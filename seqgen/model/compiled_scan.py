@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqgen.cells.base import Cell, Kernels, State, Weights
 from seqgen.compiled import HAS_COMPILER
+from seqgen.kernels import as_array
 
 _FEW_ROWS = 4  # so few are multiplied faster as they are, in float32
 _STORED = (torch.float32, torch.bfloat16)  # what the kernels read and write
@@ -138,10 +137,3 @@ def packed(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
     except (AttributeError, RuntimeError):  # private, and not in every build
         return lambda rows: F.linear(rows, weight)
     return lambda rows: multiply(rows, laid_out, None, "none", [], "")
-
-
-def as_array(tensor: Tensor) -> NDArray[Any]:
-    """Return the tensor as an array on the same memory, bfloat16 as 16-bit integers."""
-    if tensor.dtype == torch.bfloat16:
-        return tensor.detach().view(torch.int16).numpy().view(np.uint16)
-    return tensor.detach().numpy()

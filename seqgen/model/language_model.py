@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.config import ModelConfig
+from seqgen.model.softmax import cross_entropy
 from seqgen.model.stack import Stack, drop
 
 _ALIGNMENT = 16  # other numbers of inputs halve the speed of oneDNN's LSTM
@@ -118,6 +119,16 @@ class LanguageModel(nn.Module):
     def logits(self, hidden: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the logits that follow from the highest layer's output, shape (time, batch, vocabulary_size)."""
         return F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).to(self.output_bias) + self.output_bias
+
+    def loss(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the mean nats of the targets that are not padding, given the highest layer's output.
+
+        Args:
+            hidden: shape (time, batch, output_size).
+            targets: ids, shape (time, batch).
+            dtype: the precision of the products.
+        """
+        return cross_entropy(hidden, self.output_matrix, self.output_bias, targets, dtype)
 
     def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         size = -(-self.vocabulary_size // _ALIGNMENT) * _ALIGNMENT

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgen.cells.base import Cell, Kernels, State
-from seqgen.model.compiled_scan import as_array, can_compile, packed
+from seqgen.kernels import as_array
+from seqgen.model.compiled_scan import can_compile, packed
 from seqgen.model.language_model import LanguageModel
 
 _BLOCK = 32  # streams multiplied together: with more, a stream's numbers would depend on how many there are

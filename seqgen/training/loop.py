@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import TrainConfig, parse_time
-from seqgen.corpus.batches import PADDING, Batch, Batches
+from seqgen.corpus.batches import Batch, Batches
 from seqgen.corpus.store import Store
 from seqgen.errors import TrainingError
 from seqgen.evaluation.likelihood import estimate
+from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import detach, reset
@@ -176,8 +176,8 @@ class Trainer:
         device = self.model.device
         inputs, targets, fresh = (torch.from_numpy(array).to(device) for array in batch[:3])
         before = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
-        logits, after = self.model(inputs, before, self._dtype, self._noise())
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+        hidden, after = self.model.hidden(inputs, before, self._dtype, self._noise())
+        loss = self.model.loss(hidden, targets, self._dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
         nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())

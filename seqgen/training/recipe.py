@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
-import torch.nn.functional as F
 
 from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, Options, TrainConfig, parse_time
-from seqgen.corpus.batches import PADDING, Batches
+from seqgen.corpus.batches import Batches
 from seqgen.corpus.store import Store
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
@@ -127,8 +126,9 @@ def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig,
         if step == 1:
             begun = time.perf_counter()
         inputs, targets = (torch.from_numpy(array).to(machine.device) for array in batch[:2])
-        logits, _ = model(inputs, model.initial_state(inputs.shape[1]), PRECISIONS[machine.precision])
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+        dtype = PRECISIONS[machine.precision]
+        hidden, _ = model.hidden(inputs, model.initial_state(inputs.shape[1]), dtype)
+        loss = model.loss(hidden, targets, dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
     return (time.perf_counter() - begun) / 2

@@ -1,4 +1,4 @@
-"""What the cells' compiled kernels share: how they are compiled, and arithmetic on stored numbers.
+"""What compiled kernels share: how they are compiled, and arithmetic on stored numbers.
 
 A kernel is a cell's step, or the gradient of one, for all streams, as two nested loops: one over the streams, which
 are divided among the threads, one over the units, which LLVM turns into vector instructions. Numba compiles it when
@@ -15,6 +15,9 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from seqgen.compiled import compile_now
 
@@ -52,7 +55,7 @@ def _numba() -> Any:
     import numba
     from numba.extending import overload, register_jitable
 
-    for function in (thirds, fourths, _upper_half, _exp, sigmoid, tanh):
+    for function in (thirds, fourths, _upper_half, exp, sigmoid, tanh):
         register_jitable(fastmath=_FAST_MATH, error_model="numpy")(function)
 
     @overload(widened, inline="always", strict=False)
@@ -97,7 +100,7 @@ def _upper_half(value: Any) -> Any:
     return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
 
 
-def _exp(x: Any) -> Any:
+def exp(x: Any) -> Any:
     """Return e^x in float32: 2^n from the exponent's bits times a polynomial (Moshier's Cephes library, `expf`)."""
     x = np.float32(-87) if x < np.float32(-87) else x  # in this order, NaN stays NaN
     x = np.float32(88) if x > np.float32(88) else x
@@ -115,9 +118,16 @@ def _exp(x: Any) -> Any:
 
 def sigmoid(x: Any) -> Any:
     """Return the logistic function."""
-    return np.float32(1) / (np.float32(1) + _exp(-x))
+    return np.float32(1) / (np.float32(1) + exp(-x))
 
 
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent."""
-    return np.float32(2) / (np.float32(1) + _exp(np.float32(-2) * x)) - np.float32(1)
+    return np.float32(2) / (np.float32(1) + exp(np.float32(-2) * x)) - np.float32(1)
+
+
+def as_array(tensor: Tensor) -> NDArray[Any]:
+    """Return the tensor as an array on the same memory, bfloat16 as 16-bit integers."""
+    if tensor.dtype == torch.bfloat16:
+        return tensor.detach().view(torch.int16).numpy().view(np.uint16)
+    return tensor.detach().numpy()

@@ -1,0 +1,84 @@
+"""The cross entropy over a large vocabulary: the logits are turned into their gradient where they stand.
+
+Of 4,096 tokens and 10,000 words there are 41 million logits. Brought to float32, normalised and derived one operation
+after the other, they go through memory a dozen times; here it is twice, in the precision of the products.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqgen.compiled import HAS_COMPILER
+from seqgen.kernels import as_array, exp, kernel, narrowed, streams, widened
+from seqgen.levels.base import PADDING
+
+SMALL = 512  # tokens in a vocabulary that gains nothing
+_LANES = 64
+
+
+def cross_entropy(hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the mean nats of the targets under the softmax of `hidden @ matrix.T + bias`.
+
+    Args:
+        hidden: shape (time, batch, features).
+        matrix: shape (vocabulary, features).
+        bias: shape (vocabulary,).
+        targets: ids, shape (time, batch); `PADDING` is not counted.
+        dtype: the precision of the products, and of the logits between them.
+    """
+    if len(matrix) <= SMALL or not HAS_COMPILER or hidden.device.type != "cpu":
+        logits = F.linear(hidden.to(dtype), matrix.to(dtype)).to(bias) + bias
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+    loss: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        hidden.flatten(0, 1).to(dtype), matrix.to(dtype), bias, targets.flatten()
+    )
+    return loss
+
+
+@kernel
+def _derive(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None:
+    for row in streams(targets.size):
+        x, target = logits[row], targets[row]
+        # The highest of each lane, which vector instructions find side by side, as they do not the highest of all.
+        lanes = np.full(_LANES, np.float32(-np.inf))
+        for first in range(0, x.size, _LANES):
+            some, their_bias = x[first : first + _LANES], bias[first : first + _LANES]
+            for j in range(some.size):
+                logit = widened(some[j]) + their_bias[j]
+                lanes[j] = logit if logit > lanes[j] else lanes[j]
+        highest = lanes.max()
+        total = np.float32(0)
+        for j in range(x.size):
+            total += exp(widened(x[j]) + bias[j] - highest)
+        counted = share if target >= 0 else np.float32(0)
+        nats[row] = np.log(total) + highest - (widened(x[target]) + bias[target]) if target >= 0 else np.float32(0)
+        probability = exp(widened(x[target]) + bias[target] - highest) / total
+        factor = counted / total
+        for j in range(x.size):
+            x[j] = narrowed(exp(widened(x[j]) + bias[j] - highest) * factor, x[j])
+        x[target] = narrowed((probability - np.float32(1)) * counted, x[target])
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """The mean loss; its gradients are known when it is."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        logits = F.linear(hidden, matrix)
+        share = 1 / max(1, int((targets != PADDING).sum()))
+        nats = bias.new_empty(len(targets))
+        _derive(as_array(logits), as_array(bias), as_array(targets), np.float32(share), as_array(nats))
+        ctx.save_for_backward(hidden, matrix, logits)
+        return nats.double().sum().to(bias) * share
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_loss: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, matrix, d_logits = ctx.saved_tensors
+        ones = d_logits.new_ones(1, len(d_logits))
+        d_bias = (ones @ d_logits)[0].float()
+        return (d_logits @ matrix) * d_loss, (d_logits.t() @ hidden) * d_loss, d_bias * d_loss, None

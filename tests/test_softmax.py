@@ -1,0 +1,69 @@
+"""The cross entropy over a large vocabulary; torch's own is the oracle."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from seqgen.levels.base import PADDING
+from seqgen.model import softmax
+from seqgen.model.softmax import cross_entropy
+
+TIME, BATCH, FEATURES, VOCABULARY = 5, 3, 8, 600
+
+
+@pytest.fixture
+def tensors(generator):
+    """Hidden states, matrix and bias that want gradients, and targets with padding."""
+    hidden = torch.randn(TIME, BATCH, FEATURES, generator=generator)
+    matrix = torch.randn(VOCABULARY, FEATURES, generator=generator)
+    bias = 3 * torch.randn(VOCABULARY, generator=generator)
+    targets = torch.randint(VOCABULARY, (TIME, BATCH), generator=generator)
+    targets[3, 1] = targets[4, :] = PADDING
+    return [part.requires_grad_() for part in (hidden, matrix, bias)], targets
+
+
+def loss_and_gradients(function, inputs, targets, *options):
+    loss = function(*inputs, targets, *options)
+    return [loss.detach(), *torch.autograd.grad(2 * loss, inputs)]
+
+
+def by_torch(hidden, matrix, bias, targets):
+    logits = F.linear(hidden, matrix, bias)
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+
+
+def test_loss_and_gradients_are_those_of_torch(tensors):
+    inputs, targets = tensors
+    expected = loss_and_gradients(by_torch, inputs, targets)
+    found = loss_and_gradients(cross_entropy, inputs, targets, torch.float32)
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_in_bfloat16_they_are_as_near_as_its_rounding(tensors):
+    inputs, targets = tensors
+    expected = loss_and_gradients(by_torch, inputs, targets)
+    found = loss_and_gradients(cross_entropy, inputs, targets, torch.bfloat16)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert (mine - theirs).norm() < 0.02 * theirs.norm()
+        assert mine.dtype == torch.float32
+
+
+@pytest.mark.parametrize("size", [softmax.SMALL, softmax.SMALL + 1, softmax.SMALL + softmax._LANES + 1])
+def test_every_size_of_vocabulary_is_counted_whole(generator, size):
+    hidden, matrix, bias = torch.zeros(1, 1, 2), torch.zeros(size, 2), torch.zeros(size)
+    for target in (0, size - 1):
+        loss = cross_entropy(hidden, matrix, bias, torch.tensor([[target]]), torch.float32)
+        assert loss.item() == pytest.approx(torch.tensor(float(size)).log().item())
+    bias[-1] = 300.0  # so high that its exponential is beyond float32
+    assert cross_entropy(hidden, matrix, bias, torch.tensor([[size - 1]]), torch.float32).item() == 0
+    assert cross_entropy(hidden, matrix, bias, torch.tensor([[0]]), torch.float32).item() == 300
+
+
+def test_nothing_but_padding_costs_nothing_and_nan_is_seen(tensors):
+    inputs, targets = tensors
+    nothing = loss_and_gradients(cross_entropy, inputs, torch.full_like(targets, PADDING), torch.float32)
+    assert all(not part.any() for part in nothing)
+    with torch.no_grad():
+        inputs[0][0, 0, 0] = float("nan")
+    assert cross_entropy(*inputs, targets, torch.float32).isnan()
