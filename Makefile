@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-learning clean
 
 demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
@@ -23,6 +23,9 @@ check:
 
 bench: $(INSTALLED)  ## measure speed as ratios: tests/benchmarks/
 	$(BIN)/python -m tests.benchmarks
+
+bench-learning: $(INSTALLED)  ## measure and draw the loss that all defaults reach in a time; CORPUS=FILE for your own text
+	$(BIN)/python -m tests.benchmarks.learning $(CORPUS)
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

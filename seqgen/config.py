@@ -60,7 +60,7 @@ def option(
     return field(default=default, metadata=metadata)
 
 
-def chosen(help: str, *, metavar: str, bound: Interval) -> Any:  # noqa: A002
+def chosen(help: str, *, metavar: str | None = None, bound: Interval | None = None) -> Any:  # noqa: A002
     """Declare a field that the recipe fills in when the user does not."""
     metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": (), "chosen": True}
     return field(default=None, metadata=metadata)
@@ -213,15 +213,15 @@ class ModelConfig(Options):
     )
     embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=COUNT)
     tie_weights: bool = option("Use one matrix for the embedding and the output (sizes must agree).", False)
-    residual: bool = option("Add to each layer's output its input, from the second layer on.", False)
-    layer_norm: bool = option("Normalise each layer's output.", False)
+    residual: bool = chosen("Add to each layer's output its input, from the second layer on.")
+    layer_norm: bool = chosen("Normalise each layer's output.")
     initial_weights: str = option(
         "Recurrent weights begin orthogonal, or all weights of the layers small.",
         "orthogonal",
         choices=INITIAL_WEIGHTS,
     )
     dropout: float = chosen("The share of units dropped between layers and before the output.", metavar="P", bound=DROP)
-    embedding_dropout: float = option("The share of the embedding's numbers dropped.", 0.0, metavar="P", bound=DROP)
+    embedding_dropout: float = chosen("The share of the embedding's numbers dropped.", metavar="P", bound=DROP)
     recurrent_dropout: float = option("The share of the recurrent weights dropped.", 0.0, metavar="P", bound=DROP)
 
     def __post_init__(self) -> None:

@@ -56,7 +56,13 @@ def make_model() -> Callable[..., LanguageModel]:
     """Make a small model with random weights."""
 
     def make(vocabulary_size: int, **options: object) -> LanguageModel:
-        sizes = {"num_layers": 1, "hidden_size": 16, "embedding_size": 8, "dropout": 0.0} | options
+        sizes = {
+            "num_layers": 1,
+            "hidden_size": 16,
+            "embedding_size": 8,
+            "dropout": 0.0,
+            "embedding_dropout": 0.0,
+        } | options
         model = LanguageModel(ModelConfig(**sizes), vocabulary_size)  # type: ignore[arg-type]
         model.initialise(torch.Generator().manual_seed(0), torch.zeros(vocabulary_size))
         return model.eval()

@@ -1,6 +1,7 @@
 """The average of weights, against its weights worked out by hand."""
 
 import numpy as np
+import pytest
 import torch
 
 from seqgen.training.averaging import SPAN, Average
@@ -18,7 +19,7 @@ def test_each_step_has_its_share(make_model):
         history.append(model.output_bias.detach().double().numpy().copy())
     a = (SPAN + 1) / (SPAN + np.arange(1, 61))
     shares = a * np.append(np.cumprod((1 - a)[::-1])[::-1][1:], 1)
-    assert shares.sum() == 1
+    assert shares.sum() == pytest.approx(1)
     assert (np.diff(shares) > 0).all()  # the newest counts most
     torch.testing.assert_close(
         average.model.output_bias.double().numpy(), shares @ np.array(history), atol=1e-6, rtol=0

@@ -6,6 +6,7 @@ from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
 from seqgen.music.write import rendered
+from seqgen.training import recipe
 from seqgen.training.recipe import MAX_DROPOUT, SIZES, resolve
 from tests.conftest import RHYME
 from tests.scores import random_melody
@@ -31,9 +32,34 @@ def test_every_hole_is_filled_and_what_was_given_stays(store):
         assert not any(group.is_open(name) for name in vars(group))
 
 
-def test_a_longer_time_gets_a_larger_model(store):
-    sizes = [resolved(store, budget=BudgetConfig(time=time)).model.hidden_size for time in ("5s", "80s", "1h")]
-    assert sizes == sorted(set(sizes))
+def units(config):
+    return config.model.num_layers * config.model.hidden_size
+
+
+def test_more_steps_get_a_larger_model(store):
+    sizes = [units(resolved(store, budget=BudgetConfig(steps=n))) for n in (100, 2000, 10**5)]
+    assert sizes == sorted(set(sizes)) == [size.num_layers * size.hidden_size for size in SIZES]
+
+
+def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):
+    times = {256: 0.01, 512: 0.04, 1024: 0.08}
+
+    def on_a_machine(speed, time):
+        monkeypatch.setattr(recipe, "_step_seconds", lambda m, *_: times[m.num_layers * m.hidden_size] / speed)
+        return units(resolved(store, budget=BudgetConfig(time=time)))
+
+    assert [on_a_machine(1, time) for time in ("9s", "100s", "10m")] == [256, 512, 1024]
+    assert [on_a_machine(10, time) for time in ("9s", "100s")] == [512, 1024]
+    assert on_a_machine(0.1, "10m") == 512
+
+
+def test_layers_above_others_are_normalised_and_residual(store):
+    for given, expected in (({"num_layers": 1}, False), ({"num_layers": 3}, True)):
+        model = resolved(store, model=ModelConfig(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
+        assert (model.residual, model.layer_norm) == (expected, expected)
+    plain = ModelConfig(num_layers=2, hidden_size=8, residual=False, layer_norm=False)
+    model = resolved(store, model=plain, budget=BudgetConfig(steps=1)).model
+    assert (model.residual, model.layer_norm) == (False, False)
 
 
 def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_alone(store, monkeypatch):
@@ -72,7 +98,7 @@ def test_a_small_corpus_is_learned_more_gently(store):
     epochs = BudgetConfig(epochs=1)
     sizes = [OptimizationConfig(batch_size=1, sequence_length=n) for n in (8, 2048)]
     rates = [resolved(store, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
-    assert rates[1] < rates[0] == SIZES[-1].learning_rate
+    assert rates[1] < rates[0] == SIZES[1].learning_rate
 
 
 def test_tied_weights_get_an_embedding_of_the_hidden_size(store):

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,10 +20,10 @@ from seqgen.config import (
     TrainConfig,
 )
 from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
-from seqgen.evaluation.likelihood import score
+from seqgen.evaluation.likelihood import Score, score
 from seqgen.model.hardware import PRECISIONS
 from seqgen.training import session
-from seqgen.training.schedule import learning_rate_factor
+from seqgen.training.schedule import LAST, learning_rate_factor
 from tests.conftest import RHYME
 
 SMALL = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
@@ -113,7 +114,7 @@ def by_hand(trainer, steps):
             group["lr"] = options.learning_rate * learning_rate_factor(step / trainer.config.budget.steps)
         optimizer.step()
         for mean, parameter in zip(averaged.parameters(), model.parameters(), strict=True):
-            mean.data += (parameter.data - mean.data) * 21 / (21 + step)
+            mean.data += (parameter.data - mean.data) * 5 / (5 + step)
     return model, averaged
 
 
@@ -158,11 +159,27 @@ def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypa
     assert (trainer.run.folder / "best.safetensors").exists()
 
 
-def test_however_short_the_time_there_is_a_model(start):
-    trainer = start(time="0.001s")
+def test_however_short_the_time_there_is_a_model_or_a_sentence(start, folders):
+    with pytest.raises(UsageError, match=r"--time 0.0001s is too short for one step: .*; give --time 1s or more"):
+        start("none", time="0.0001s")
+    assert not Path(folders.checkpoints_dir).exists()
+    trainer = start(time="0.5s")
+    trainer._started -= 1  # all of it is over before the first step
     train(trainer)
     assert trainer.figures.step == 1
     assert (trainer.run.folder / "best.safetensors").exists()
+
+
+def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
+    trainer = start(steps=10)
+    losses = iter([2.0, 1.9, 1.95, 1.96, 1.97])
+    told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
+    for _ in range(5):
+        trainer._recent.count(next(train_nats), 1, 1.0, 1.0, is_clipped=False)
+        trainer._validate()
+        told.append(trainer.is_overfitting)
+    assert told == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize("stop_at", [1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41])
@@ -284,7 +301,7 @@ def test_a_time_budget_is_kept_with_validation_and_saving(start):
     trainer = start(time="3s", patience=10**6)
     train(trainer)
     assert 2 < time.monotonic() - begun < 5
-    assert trainer.learning_rate == pytest.approx(0, abs=1e-3)
+    assert trainer.learning_rate == pytest.approx(0.01 * LAST, rel=0.05)
 
 
 def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):

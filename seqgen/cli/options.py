@@ -45,6 +45,8 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
     title = (config.__doc__ or "").split(":")[0]
     for item in fields(config):
         spelling = [flag(item.name)] if types[item.name] is bool or item.name.endswith("_") else []
+        if types[item.name] is bool and item.metadata["chosen"]:
+            spelling = [f"{flag(item.name)}/--no-{flag(item.name)[2:]}"]
         option = typer.Option(
             *spelling,
             help=item.metadata["help"],

@@ -112,10 +112,14 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
     """Train to the end or to an interruption, and say what came of it."""
     from seqgen.training.curve import draw_curve
 
+    has_warned = False
     with _interruption() as is_interrupted:
         with display.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
             for report in trainer.train(is_interrupted):
                 shown.show(report)
+                if trainer.is_overfitting and not has_warned and not quiet:
+                    has_warned = True
+                    display.note(_warning(trainer))
                 if shown.is_live and report.valid_nats is not None:
                     shown.show_sample(_short_sample(trainer))
         if not trainer.figures.is_finished and not quiet:
@@ -128,6 +132,16 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
         raise typer.Exit(INTERRUPTED)
     if not quiet:
         _conclude(trainer)
+
+
+def _warning(trainer: "Trainer") -> str:
+    """Return what to say when the model begins to overfit."""
+    model = trainer.config.model
+    return (
+        f"the model begins to learn the training text by heart: its loss there still falls, on the validation part it "
+        f"was best at step {trainer.figures.best_step:,}. That model is kept; more text, a --dropout above "
+        f"{model.dropout:g} or a --hidden-size below {model.hidden_size} may do better"
+    )
 
 
 def _conclude(trainer: "Trainer") -> None:

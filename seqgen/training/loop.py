@@ -27,6 +27,7 @@ from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_ra
 
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` scores all of them
 EARLY_SHARE = 0.02  # of the steps so far, for a validation at a power of two
+OVERFITTING_VALIDATIONS = 2  # without a better loss: one may be chance
 NUM_VALIDATIONS = 20  # at most so many in a run
 VALIDATION_SHARE = 0.05  # of the time at most
 FORWARD_SPEED = 3  # a step with its backward pass takes about three times as long as a forward pass
@@ -48,6 +49,7 @@ class Trainer:
         started: `time.perf_counter()` of the moment from which the budget counts.
 
     Attributes:
+        is_overfitting: whether the validation loss has risen while the training loss fell.
         unseen: ids that were never a target, here or in the run that this one began with.
     """
 
@@ -67,6 +69,8 @@ class Trainer:
         self.run = run
         self.figures = Figures()
         self.unseen = store.train.unseen
+        self.is_overfitting = False
+        self._train_nats_of_best: float | None = None
         options = config.optimization
         self.batches = Batches(
             store.train,
@@ -277,9 +281,13 @@ class Trainer:
                 figures.step,
                 0,
             )
+            self._train_nats_of_best = report.train_nats
             self.run.save_best(self._checkpoint({}))
         else:
             figures.validations_since_best += 1
+            before, now = self._train_nats_of_best, report.train_nats
+            has_learned = before is not None and now is not None and now < before
+            self.is_overfitting = has_learned and figures.validations_since_best >= OVERFITTING_VALIDATIONS
         self._last_validation_seconds = time.perf_counter() - begun
         self._save_last()
         self._validated_at = time.perf_counter()

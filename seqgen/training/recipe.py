@@ -1,6 +1,6 @@
 """The defaults that fit: sizes, rates and dropout, chosen from the corpus, the budget and the speed of the machine.
 
-What the figures rest on is written beside each; a larger search over more corpora may change them.
+What the figures rest on is written beside each; `make bench-recipe` measures the curves again.
 """
 
 import math
@@ -28,21 +28,24 @@ DROPOUT_PER_DOUBLING = 0.08  # for every doubling of the passes over the corpus,
 FEW_WEIGHTS = 3.0  # for each token; words have 24 on 465 kB of text: 1.70 bits a character without this, 1.68 with it
 MAX_DROPOUT = 0.5
 GENTLE_STEPS = 50  # where fewer pass over the corpus, slower learning: 40 names end at 2.7 instead of 4.1 nats
+FINE_TUNING = 0.5  # of the learning rate, where the weights are good already
+_CALIBRATION_STEPS = 2  # after a first that warms up
 
 
 @dataclass(frozen=True)
 class Size:
-    """A hidden size with the learning rate that suits it, for budgets up to a number of seconds."""
+    """A network, its learning rate, and up to how many of its steps it is better than the next larger one."""
 
-    seconds: float
+    num_layers: int
     hidden_size: int
     learning_rate: float
+    max_steps: float
 
 
 SIZES = (
-    Size(seconds=20, hidden_size=256, learning_rate=6e-3),
-    Size(seconds=150, hidden_size=512, learning_rate=5e-3),
-    Size(seconds=math.inf, hidden_size=768, learning_rate=3e-3),
+    Size(num_layers=1, hidden_size=256, learning_rate=6e-3, max_steps=1000),
+    Size(num_layers=1, hidden_size=512, learning_rate=5e-3, max_steps=3000),
+    Size(num_layers=2, hidden_size=512, learning_rate=3e-3, max_steps=math.inf),
 )
 
 
@@ -55,19 +58,6 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
     machine = replace(
         requested.machine, device=device, precision=resolve_precision(requested.machine.precision, device)
     )
-    seconds = parse_time(budget.time or DEFAULT_TIME)
-    size = next(size for size in SIZES if seconds <= size.seconds)
-    is_tied_to_hidden = requested.model.tie_weights and requested.model.projection_size is None
-    tied_size = requested.model.embedding_size if is_tied_to_hidden else None
-    hidden_size = requested.model.hidden_size or tied_size or size.hidden_size
-    model = _filled(
-        requested.model,
-        num_layers=1,
-        hidden_size=hidden_size,
-        embedding_size=(requested.model.projection_size or hidden_size)
-        if requested.model.tie_weights
-        else EMBEDDING_SIZE,
-    )
     optimization, reasons = _fitting(
         _filled(
             requested.optimization,
@@ -78,24 +68,62 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
         store,
     )
     batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
+    config = replace(requested, optimization=optimization, budget=budget, machine=machine)
+    model, steps = _sized(config, batches, store)
+    weights = LanguageModel(model, store.level.vocabulary_size).num_parameters
+    # Music that is read in twelve keys is worth more than in one, but not twelve times as much: taken for so much,
+    # 10 min on the chorales got dropout 0.25 and were best after half the time, at 1.59 nats a note.
+    variants = store.level.variants(requested.corpus)
+    variety = 1.0 if variants is None else math.sqrt(len(variants))
+    passes = steps / batches.steps_per_epoch
+    dropout = _dropout(passes / variety, weights / (store.train.num_targets * variety))
+    model = _filled(model, dropout=dropout, embedding_dropout=0.0)
     if optimization.is_open("learning_rate"):
-        share = min(1.0, batches.steps_per_epoch / GENTLE_STEPS)
-        optimization = replace(optimization, learning_rate=float(f"{size.learning_rate * math.sqrt(share):.2g}"))
-    refuse_too_large(model, optimization, machine, store.level.vocabulary_size)
-    if model.is_open("dropout"):
-        if budget.time is not None:
-            steps = seconds / _step_seconds(model, batches, machine, store)
-        else:
-            steps = budget.num_steps(batches.steps_per_epoch)
-        weights = LanguageModel(replace(model, dropout=0.0), store.level.vocabulary_size).num_parameters
-        # Music that is read in twelve keys is worth more than in one, but not twelve times as much: taken for so much,
-        # 10 min on the chorales got dropout 0.25 and were best after half the time, at 1.59 nats a note.
-        variants = store.level.variants(requested.corpus)
-        variety = 1.0 if variants is None else math.sqrt(len(variants))
-        passes, num_tokens = steps / batches.steps_per_epoch / variety, store.train.num_targets * variety
-        model = replace(model, dropout=_dropout(passes, weights / num_tokens))
+        optimization = replace(optimization, learning_rate=_learning_rate(model, batches.steps_per_epoch))
+    reasons.append(
+        f"{model.num_layers} x {model.hidden_size} units for about {round(steps, -1 - int(steps > 999)):,.0f} steps; "
+        f"dropout {model.dropout:g} since these pass {passes:.1f} times over {store.train.num_targets:,} tokens, with "
+        f"{weights:,} weights to remember them"
+    )
     corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
-    return TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine), reasons
+    return replace(config, corpus=corpus, model=model, optimization=optimization), reasons
+
+
+def _sized(config: TrainConfig, batches: Batches, store: Store) -> tuple[ModelConfig, float]:
+    """Return the model with its sizes, and how many steps of it the budget is about.
+
+    The largest is taken that can do enough steps; without `--time` the clock is not asked.
+    """
+    steps = float(config.budget.num_steps(batches.steps_per_epoch))
+    for size in SIZES:
+        model = _with_size(config.model, size)
+        refuse_too_large(model, config.optimization, config.machine, store.level.vocabulary_size)
+        if config.budget.time is not None:
+            seconds = parse_time(config.budget.time)
+            steps = seconds / _step_seconds(model, batches, config.machine, store)
+        is_given = config.model.num_layers is not None and config.model.hidden_size is not None
+        if steps <= size.max_steps or is_given:
+            break
+    return model, steps
+
+
+def _with_size(requested: ModelConfig, size: Size) -> ModelConfig:
+    """Return the model with what depends on its size."""
+    is_tied_to_hidden = requested.tie_weights and requested.projection_size is None
+    tied_size = requested.embedding_size if is_tied_to_hidden else None
+    num_layers = requested.num_layers or size.num_layers
+    model = _filled(requested, num_layers=num_layers, hidden_size=tied_size or size.hidden_size)
+    embedding_size = model.output_size if model.tie_weights else EMBEDDING_SIZE
+    return _filled(model, embedding_size=embedding_size, residual=num_layers > 1, layer_norm=num_layers > 1)
+
+
+def _learning_rate(model: ModelConfig, steps_per_epoch: int) -> float:
+    """Return the learning rate of the size that has about as many units."""
+    units = model.num_layers * model.hidden_size
+    nearest = min(SIZES, key=lambda size: abs(math.log(size.num_layers * size.hidden_size / units)))
+    gentleness = math.sqrt(min(1.0, steps_per_epoch / GENTLE_STEPS))
+    tuning = 1.0 if model.from_ is None else FINE_TUNING
+    return float(f"{nearest.learning_rate * gentleness * tuning:.2g}")
 
 
 def _fitting(options: OptimizationConfig, store: Store) -> tuple[OptimizationConfig, list[str]]:
@@ -110,28 +138,27 @@ def _fitting(options: OptimizationConfig, store: Store) -> tuple[OptimizationCon
     return replace(options, batch_size=num_chunks), [reason]
 
 
-def _dropout(epochs: float, weights_per_token: float) -> float:
+def _dropout(passes: float, weights_per_token: float) -> float:
     """Return the dropout: what is seen often, or by many weights, is learned by heart."""
-    doublings = math.log2(max(1.0, epochs)) + math.log2(max(1.0, weights_per_token / FEW_WEIGHTS))
+    doublings = math.log2(max(1.0, passes)) + math.log2(max(1.0, weights_per_token / FEW_WEIGHTS))
     return round(min(MAX_DROPOUT, DROPOUT_PER_DOUBLING * doublings), 2)
 
 
 def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig, store: Store) -> float:
-    """Return how long a step takes, from two batches through a throw-away model after a first that warms up."""
-    model = LanguageModel(replace(config, dropout=0.0), store.level.vocabulary_size)
+    """Return how long a step takes, from a few batches through a throw-away model after a first that warms up."""
+    model = LanguageModel(config, store.level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(0), torch.from_numpy(store.train.counts))
     model.to(machine.device)
-    begun = 0.0
-    for step, batch in zip(range(3), batches.from_step(0), strict=False):
+    begun, dtype = 0.0, PRECISIONS[machine.precision]
+    for step, batch in zip(range(1 + _CALIBRATION_STEPS), batches.from_step(0), strict=False):
         if step == 1:
             begun = time.perf_counter()
         inputs, targets = (torch.from_numpy(array).to(machine.device) for array in batch[:2])
-        dtype = PRECISIONS[machine.precision]
         hidden, _ = model.hidden(inputs, model.initial_state(inputs.shape[1]), dtype)
         loss = model.loss(hidden, targets, dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
-    return (time.perf_counter() - begun) / 2
+    return (time.perf_counter() - begun) / _CALIBRATION_STEPS
 
 
 def _filled(options: Group, **choices: Any) -> Group:

@@ -6,13 +6,17 @@ from typing import Protocol
 
 WARM_UP = 0.03  # share of the run over which the learning rate rises
 FIRST = 0.1  # share of the highest learning rate at the first step
+# Share of it at the last. The average of the weights (see `averaging.py`) does what a fall to nothing would do, and
+# does it better: 1,500 steps of 1x256 on Python's source end at 1.244 nats, with a fall to nothing at 1.263.
+LAST = 0.4
 
 
 def learning_rate_factor(progress: float) -> float:
     """Return the share of the highest learning rate at a progress in [0, 1]: a linear rise, then half a cosine."""
     if progress < WARM_UP:
         return FIRST + (1 - FIRST) * progress / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARM_UP) / (1 - WARM_UP)))
+    fall = 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARM_UP) / (1 - WARM_UP)))
+    return LAST + (1 - LAST) * fall
 
 
 class Budget(Protocol):

@@ -1,5 +1,6 @@
 """How a run begins: anew from options, or again from where it was stopped."""
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,8 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
         say(f"the vocabulary has {size} tokens: this text does not yield the {wanted} of --vocabulary-size")
     started = time.perf_counter()
     config, reasons = resolve(requested, store)
+    if config.budget.time is not None:
+        _refuse_too_short(config.budget.time, time.perf_counter() - started)
     for reason in reasons:
         say(reason)
     model = LanguageModel(config.model, store.level.vocabulary_size)
@@ -112,6 +115,19 @@ def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
     store = Store.prepare(plan, Path(folders.data_dir))
     release_memory()
     return store.varied(store.level.variants(plan.config))
+
+
+def _refuse_too_short(budget: str, elapsed: float) -> None:
+    """Refuse a time that is over before the first step.
+
+    Raises:
+        UsageError: it is.
+    """
+    if elapsed >= parse_time(budget):
+        raise UsageError(
+            f"--time {budget} is too short for one step: choosing a model has taken {elapsed:.1f} s already; give "
+            f"--time {math.ceil(4 * elapsed)}s or more"
+        )
 
 
 def _plan(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> Plan:
