@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-learning clean
+.PHONY: demo test check bench bench-learning bench-recipe clean
 
 demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
@@ -19,13 +19,16 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # threads that wait for others would stand still
 
 bench: $(INSTALLED)  ## measure speed as ratios: tests/benchmarks/
 	$(BIN)/python -m tests.benchmarks
 
 bench-learning: $(INSTALLED)  ## measure and draw the loss that all defaults reach in a time; CORPUS=FILE for your own text
 	$(BIN)/python -m tests.benchmarks.learning $(CORPUS)
+
+bench-recipe: $(INSTALLED)  ## measure what other choices than the defaults would give, on five corpora
+	$(BIN)/python -m tests.benchmarks.recipe
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.music.write import rendered
 from tests.conftest import RHYME, runner
+from tests.scores import random_melody
 
 OTHER = "Baa, baa, black sheep,\nHave you any wool?\nYes sir, yes sir,\nThree bags full: ça!\n"
 
@@ -89,11 +91,12 @@ def test_its_configuration_can_be_used_again(tuned):
         (["--cell", "gru"], "begins with a model of --cell lstm, so --cell must be left out"),
         (["--ngram", "2"], "--ngram must be left out"),
         (["--vocabulary-size", "50"], "--vocabulary-size must be left out"),
-        (["--corpus", "builtin:folk-tunes"], "this corpus is for level note"),
+        (["--corpus", "tune.mid"], "this corpus is for level note"),
     ],
 )
 def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message):
-    _, cli, _ = tuned
+    folder, cli, _ = tuned
+    (folder / "tune.mid").write_bytes(rendered(random_melody(1), ".mid"))
     corpus = [] if "--corpus" in options else ["--corpus", "sheep.txt"]
     best = str(trained.files / "best.safetensors")
     done = cli("train", *corpus, "--from", best, "--name", "refused", *options)
