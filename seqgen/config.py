@@ -212,7 +212,7 @@ class ModelConfig(Options):
         "Project each layer's output to fewer numbers (LSTM kinds).", metavar="N", bound=COUNT
     )
     embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=COUNT)
-    tie_weights: bool = option("Use one matrix for the embedding and the output (sizes must agree).", False)
+    tie_weights: bool = chosen("Use one matrix for the embedding and the output (sizes must agree).")
     residual: bool = chosen("Add to each layer's output its input, from the second layer on.")
     layer_norm: bool = chosen("Normalise each layer's output.")
     initial_weights: str = option(
@@ -237,7 +237,7 @@ class ModelConfig(Options):
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """What the shapes and the meaning of the weights depend on, by field."""
+        """What comes with the weights, by field: their shapes and meaning, and what they began with."""
         names = ("cell", "num_layers", "hidden_size", "projection_size", "embedding_size", "tie_weights", "residual")
         return {name: getattr(self, name) for name in (*names, "layer_norm", "initial_weights")}
 

@@ -1,8 +1,8 @@
 """What compiled kernels share: how they are compiled, and arithmetic on stored numbers.
 
-A kernel is a cell's step, or the gradient of one, for all streams, as two nested loops: one over the streams, which
-are divided among the threads, one over the units, which LLVM turns into vector instructions. Numba compiles it when
-it is first called (a second or two, kept on disk) and needs no C compiler.
+A kernel is two nested loops: one over streams or rows, which are divided among the threads, one over units or tokens,
+which LLVM turns into vector instructions. Numba compiles it when it is first called (a second or two, kept on disk) and
+needs no C compiler.
 
 Where matrix products are in bfloat16, so is what is stored between the passes: numpy knows no such type, so it is
 held as the upper half of a float32, in 16-bit integers. All arithmetic is in float32.

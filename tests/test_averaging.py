@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqgen.training.averaging import SPAN, Average
+from seqgen.training.averaging import ETA, Average
 
 
 def test_each_step_has_its_share(make_model):
@@ -17,7 +17,7 @@ def test_each_step_has_its_share(make_model):
                 weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(step)))
         average.update(model, step)
         history.append(model.output_bias.detach().double().numpy().copy())
-    a = (SPAN + 1) / (SPAN + np.arange(1, 61))
+    a = (ETA + 1) / (ETA + np.arange(1, 61))
     shares = a * np.append(np.cumprod((1 - a)[::-1])[::-1][1:], 1)
     assert shares.sum() == pytest.approx(1)
     assert (np.diff(shares) > 0).all()  # the newest counts most

@@ -1,12 +1,16 @@
 """A run that begins with another: its weights, its vocabulary, and what cannot be had with them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.config import ModelConfig, TrainConfig
+from seqgen.errors import UsageError
 from seqgen.music.write import rendered
+from seqgen.training.fine_tuning import inherited
 from tests.conftest import RHYME, runner
 from tests.scores import random_melody
 
@@ -89,9 +93,14 @@ def test_its_configuration_can_be_used_again(tuned):
         (["--level", "word"], "goes on with tokens of --level character, so --level word must be left out"),
         (["--hidden-size", "64"], "begins with a model of --hidden-size 48, so --hidden-size must be left out"),
         (["--cell", "gru"], "begins with a model of --cell lstm, so --cell must be left out"),
+        (
+            ["--projection-size", "24"],
+            "begins with a model without --projection-size, so --projection-size must be left",
+        ),
+        (["--residual"], "begins with a model without --residual, so --residual must be left out"),
         (["--ngram", "2"], "--ngram must be left out"),
         (["--vocabulary-size", "50"], "--vocabulary-size must be left out"),
-        (["--corpus", "tune.mid"], "this corpus is for level note"),
+        (["--corpus", "tune.mid"], "tune.mid is not utf-8 text"),
     ],
 )
 def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message):
@@ -103,6 +112,15 @@ def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_what_is_given_counts_even_if_it_is_the_default(trained):
+    parent = Checkpoint.read(trained.files / "best.safetensors")
+    gru = replace(parent, config=replace(parent.config, model=replace(parent.config.model, cell="gru")))
+    requested = TrainConfig(model=ModelConfig(from_="gru"))
+    assert inherited(requested, gru, ()).model.cell == "gru"
+    with pytest.raises(UsageError, match="begins with a model of --cell gru, so --cell must be left out"):
+        inherited(requested, gru, {"cell"})
 
 
 def test_a_run_that_is_not_there_is_named(tuned):

@@ -23,16 +23,15 @@ def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(option
         logits, _ = model(ids, model.initial_state(16))
         torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
     weights = sum(parameter.nbytes for parameter in model.parameters())
-    activations = memory.training_bytes(config, OPTIMIZATION, MACHINE, 50) - 4 * weights
+    activations = memory.training_bytes(config, OPTIMIZATION, MACHINE, 50) - 5 * weights
     assert activations > 0
-    assert model.num_parameters * 16 == 4 * weights
     if config.cell == "lstm" and config.projection_size is None:  # oneDNN's LSTM shows what it keeps
         assert activations <= 2 * sum(kept)
 
 
 def test_sizes_that_cannot_fit_are_refused_before_they_are_allocated():
     config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
-    with pytest.raises(TrainingError, match=r"at least 64,0\d\d\.\d GB.*lower --hidden-size \(it is 1000000\)"):
+    with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(it is 1000000\)"):
         memory.refuse_too_large(config, OPTIMIZATION, MACHINE, 100)
 
 

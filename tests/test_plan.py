@@ -10,6 +10,7 @@ from seqgen.corpus.plan import Plan, Texts, TrainingTexts
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
+from seqgen.levels.character import CharacterLevel
 
 
 def plan(*sources, **options):
@@ -79,6 +80,14 @@ def test_the_fingerprint_changes_with_content_and_settings_and_with_nothing_else
     assert len(changed - {first}) == len(others) + 1
     names.write_text(names.read_text().replace("7", "8"))
     assert plan(names).fingerprint != first
+
+
+def test_the_fingerprint_changes_with_a_vocabulary_that_is_given(names):
+    own = plan(names)
+    level = CharacterLevel.fit([["Name 0123456789\n"]], CorpusConfig())
+    given = Plan.of(own.config, level=level)
+    assert given.fingerprint != own.fingerprint
+    assert given.fingerprint == Plan.of(own.config, level=CharacterLevel.from_json(level.to_json())).fingerprint
 
 
 def test_validating_on_the_training_text_itself_is_told(names):

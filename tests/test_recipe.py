@@ -7,7 +7,7 @@ from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
 from seqgen.music.write import rendered
 from seqgen.training import recipe
-from seqgen.training.recipe import MAX_DROPOUT, SIZES, resolve
+from seqgen.training.recipe import FINE_TUNING, MAX_DROPOUT, SIZES, resolve
 from tests.conftest import RHYME
 from tests.scores import random_melody
 
@@ -69,10 +69,40 @@ def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_
 
 def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
     small = ModelConfig(hidden_size=8)
-    rates = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model.dropout for n in (1, 2, 8, 10**6)]
+    rates = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model.dropout for n in (1, 4, 8, 10**6)]
     assert rates[0] == 0
     assert rates == sorted(set(rates))
     assert rates[-1] == MAX_DROPOUT
+
+
+def test_embeddings_are_dropped_where_much_is(store):
+    for dropout, expected in ((0.2, 0.0), (0.4, 0.05), (0.5, 0.1)):
+        model = ModelConfig(hidden_size=8, dropout=dropout)
+        assert resolved(store, model=model, budget=BudgetConfig(steps=1)).model.embedding_dropout == expected
+
+
+def test_a_reason_is_given_for_what_was_chosen_alone(store):
+    budget = BudgetConfig(steps=1234)
+    told = [resolve(TrainConfig(machine=MachineConfig(device="cpu"), model=ModelConfig(**given), budget=budget), store)
+            for given in ({"hidden_size": 8}, {"hidden_size": 8, "dropout": 0.3})]  # fmt: skip
+    assert all("8 units for 1,234 steps" in reasons[0] for _, reasons in told)
+    assert [f"dropout {config.model.dropout:g} since" in reasons[0] for config, reasons in told] == [True, False]
+
+
+def test_what_begins_with_a_good_model_learns_more_gently(store):
+    rates = [resolved(store, model=ModelConfig(hidden_size=8, from_=from_)).optimization.learning_rate
+             for from_ in (None, "parent")]  # fmt: skip
+    assert rates[1] == pytest.approx(FINE_TUNING * rates[0], rel=0.05)  # two digits
+
+
+def test_a_large_vocabulary_has_one_matrix(tmp_path):
+    (tmp_path / "words.txt").write_text(" ".join(f"w{i % 2500}" for i in range(10_000)))
+    corpus = CorpusConfig(corpus=(str(tmp_path / "words.txt"),), level="word")
+    store = Store.prepare(Plan.of(corpus), tmp_path)
+    for given, expected in (({}, True), ({"tie_weights": False}, False), ({"embedding_size": 16}, False)):
+        model = resolved(store, model=ModelConfig(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
+        assert model.tie_weights == expected
+        assert (model.embedding_size == model.output_size) == expected
 
 
 def test_the_more_weights_there_are_for_a_token_the_more_is_dropped(store):
@@ -89,7 +119,11 @@ def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
     for transpose in ("off", "on"):
         corpus = CorpusConfig(corpus=(str(tmp_path / "*.mid"),), transpose=transpose)
         store = Store.prepare(Plan.of(corpus), tmp_path / transpose)
-        given = {"corpus": corpus, "model": ModelConfig(hidden_size=8), "budget": BudgetConfig(epochs=2)}
+        given = {
+            "corpus": corpus,
+            "model": ModelConfig(hidden_size=8, embedding_size=8),
+            "budget": BudgetConfig(epochs=2),
+        }
         rates.append(resolved(store, **given).model.dropout)
     assert 0 < rates[1] < rates[0] < MAX_DROPOUT
 

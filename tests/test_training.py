@@ -176,10 +176,23 @@ def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
     told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     for _ in range(5):
-        trainer._recent.count(next(train_nats), 1, 1.0, 1.0, is_clipped=False)
+        trainer._unvalidated.count(next(train_nats), 1, 1.0, 1.0, is_clipped=False)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, False, False, True, True]
+
+
+def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(start, monkeypatch):
+    trainer = start(steps=10)
+    losses, train_nats = iter([1.0, 1.1, 1.2, 1.3]), iter([2.0, 1.9, 1.8])
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
+    trainer._validate()
+    told = []
+    for nats in train_nats:
+        trainer._unvalidated.count(nats, 1, 1.0, 1.0, is_clipped=False)
+        trainer._validate()
+        told.append(trainer.is_overfitting)
+    assert told == [False, True, True]
 
 
 @pytest.mark.parametrize("stop_at", [1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41])
@@ -215,6 +228,21 @@ def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
     assert resumed.figures.step < 17
     train(resumed)
     assert_bit_for_bit(whole, resumed)
+
+
+@pytest.mark.parametrize("stop_at", [0, 7])
+def test_a_run_that_began_with_another_resumes_exactly_too(start, folders, stop_at):
+    parent = start("parent", steps=5)
+    train(parent)
+    begun = {"model": {"from_": str(parent.run.folder / "best.safetensors")}, "text": "Three bags full!\n" * 60}
+    whole = start("whole", steps=20, **begun)
+    train(whole)
+    train(start("stopped", steps=20, **begun), stop_at)
+    resumed = session.resume("stopped", None, None, folders, print)
+    assert resumed.figures.step == stop_at
+    train(resumed)
+    assert_bit_for_bit(whole, resumed)
+    assert resumed.unseen == whole.unseen
 
 
 def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders):

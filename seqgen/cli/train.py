@@ -96,7 +96,8 @@ def train(
             requested = TrainConfig(
                 corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine
             )
-            trainer = session.start(requested, name, folders, say, overwrite=overwrite)
+            own = given | set(context.default_map or ())
+            trainer = session.start(requested, name, folders, say, overwrite=overwrite, given=own)
         else:
             larger = budget if given & set(BUDGETS) else None
             device = machine.device if "device" in given else None

@@ -135,7 +135,6 @@ class Plan:
         """
         corpus = Texts.read(config.corpus, config, cache)
         suited = "note" if corpus.is_music else "character"
-        suited = level.name if level is not None and (level.name == "note") == corpus.is_music else suited
         config = replace(config, level=suited if config.level == "auto" else config.level)
         valid = Texts.read([config.valid], config, cache) if config.valid is not None else None
         split = None if valid else corpus.tally.split(PASSAGES if corpus.has_passages else FILES)

@@ -11,8 +11,9 @@ from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig
 from seqgen.errors import TrainingError
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.softmax import is_compiled
 
-_NUMBERS_PER_WEIGHT = 4  # the weight, its gradient and two moments, in float32
+_NUMBERS_PER_WEIGHT = 5  # the weight, its gradient, two moments and its average, in float32
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -25,7 +26,8 @@ def training_bytes(
     stored = PRECISIONS[machine.precision].itemsize
     places = optimization.batch_size * optimization.sequence_length
     by_layer = [len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in network.stack.cells]
-    logits = 2 * vocabulary_size * 4  # and their gradient
+    is_in_place = is_compiled(vocabulary_size, torch.device(machine.device))
+    logits = vocabulary_size * (stored if is_in_place else 2 * 4)  # and their gradient
     return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + places * (sum(by_layer) + logits)
 
 

@@ -30,13 +30,19 @@ def cross_entropy(hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor,
         targets: ids, shape (time, batch); `PADDING` is not counted.
         dtype: the precision of the products, and of the logits between them.
     """
-    if len(matrix) <= SMALL or not HAS_COMPILER or hidden.device.type != "cpu":
+    if not is_compiled(len(matrix), hidden.device):
         logits = F.linear(hidden.to(dtype), matrix.to(dtype)).to(bias) + bias
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+        nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction="sum")
+        return nats / (targets != PADDING).sum().clamp(min=1)
     loss: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
         hidden.flatten(0, 1).to(dtype), matrix.to(dtype), bias, targets.flatten()
     )
     return loss
+
+
+def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
+    """Tell whether the logits are turned into their gradient in place; else both are kept, in float32."""
+    return vocabulary_size > SMALL and HAS_COMPILER and device.type == "cpu"
 
 
 @kernel

@@ -41,13 +41,14 @@ class Figures:
     validated_step: int = 0
     best_valid_nats: float | None = None
     best_step: int | None = None
+    train_nats_of_best: float | None = None
     validations_since_best: int = 0
     is_finished: bool = False
 
 
 @dataclass
 class Recent:
-    """What happened since the last report."""
+    """What happened since the last report, or the last validation."""
 
     nats: float = 0.0
     tokens: int = 0
@@ -56,6 +57,11 @@ class Recent:
     clipped: int = 0
     seconds: float = 0.0  # in steps alone
     reported_at: float = field(default_factory=time.perf_counter)
+
+    @property
+    def train_nats(self) -> float | None:
+        """Nats per token, if there was a step."""
+        return self.nats / self.tokens if self.steps else None
 
     def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float, *, is_clipped: bool) -> None:
         """Add one step."""

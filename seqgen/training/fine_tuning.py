@@ -1,5 +1,6 @@
 """Fine-tuning: a run that begins with the weights and the vocabulary of another."""
 
+from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -12,12 +13,13 @@ _VOCABULARY = ("ngram", "grid", "velocity", "transpose")  # options that the voc
 Group = TypeVar("Group", bound=Options)
 
 
-def inherited(requested: TrainConfig, parent: Checkpoint) -> TrainConfig:
+def inherited(requested: TrainConfig, parent: Checkpoint, given: Collection[str]) -> TrainConfig:
     """Return the options with those that come with the weights and the vocabulary.
 
     Args:
-        requested: the options as given.
+        requested: the options.
         parent: the run to begin with.
+        given: the options that are the user's own word, though they may be what they are by default.
 
     Raises:
         UsageError: an option asks for another model or another vocabulary.
@@ -33,29 +35,22 @@ def inherited(requested: TrainConfig, parent: Checkpoint) -> TrainConfig:
     vocabulary = {name: getattr(parent.config.corpus, name) for name in _VOCABULARY}
     return replace(
         requested,
-        corpus=replace(_taken(requested.corpus, vocabulary), level=level),
-        model=_taken(requested.model, parent.config.model.architecture),
+        corpus=replace(_taken(requested.corpus, vocabulary, given), level=level),
+        model=_taken(requested.model, parent.config.model.architecture, given),
     )
 
 
-def _taken(options: Group, values: dict[str, Any]) -> Group:
+def _taken(options: Group, values: dict[str, Any], given: Collection[str]) -> Group:
     """Return the options with these values, which nothing that was given may contradict."""
     defaults = {item.name: item.default for item in fields(options)}
     for name, value in values.items():
-        given = getattr(options, name)
-        if given not in (defaults[name], value):
-            raise UsageError(f"--from begins with a model of {flag(name)} {value}, so {flag(name)} must be left out")
+        asked = getattr(options, name)
+        if asked != value and (name in given or asked != defaults[name]):
+            raise UsageError(f"--from begins with a model {_told(name, value)}, so {flag(name)} must be left out")
     return replace(options, **values)
 
 
-def check_corpus(level: str, parent: Checkpoint) -> None:
-    """Refuse music for a model of text, and text for one of music.
-
-    Raises:
-        UsageError: this is such a corpus.
-    """
-    if level != parent.level.name:
-        raise UsageError(
-            f"--from begins with a model of level {parent.level.name}, and this corpus is for level {level}: take a "
-            "corpus of its kind, or leave --from out"
-        )
+def _told(name: str, value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return f"{'with' if value else 'without'} {flag(name)}"
+    return f"of {flag(name)} {value}"

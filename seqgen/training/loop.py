@@ -70,7 +70,6 @@ class Trainer:
         self.figures = Figures()
         self.unseen = store.train.unseen
         self.is_overfitting = False
-        self._train_nats_of_best: float | None = None
         options = config.optimization
         self.batches = Batches(
             store.train,
@@ -85,7 +84,7 @@ class Trainer:
         self._optimizer = AdamW(model, config.optimization)
         self._average = Average(model)
         self._state: list[State] = model.initial_state(options.batch_size)
-        self._recent = Recent()
+        self._recent, self._unvalidated = Recent(), Recent()
         self._step_seconds = 0.0
         self._last_save_seconds = 0.0
         self._saved_at = time.perf_counter()
@@ -195,7 +194,9 @@ class Trainer:
         self._average.update(self.model, self.figures.step)
         self.figures.tokens += tokens
         is_clipped = gradient_norm > self.config.optimization.clip
-        self._recent.count(nats * tokens, tokens, gradient_norm, time.perf_counter() - begun, is_clipped=is_clipped)
+        seconds = time.perf_counter() - begun
+        for recent in (self._recent, self._unvalidated):
+            recent.count(nats * tokens, tokens, gradient_norm, seconds, is_clipped=is_clipped)
 
     def _checked(self, value: float) -> float:
         """Return a loss or gradient norm, before the optimizer has used it."""
@@ -224,7 +225,7 @@ class Trainer:
             epoch=self.figures.step / self.batches.steps_per_epoch,
             tokens=self.figures.tokens,
             seconds=self.seconds,
-            train_nats=recent.nats / recent.tokens if recent.steps else None,
+            train_nats=recent.train_nats,
             valid_nats=valid_nats,
             learning_rate=self.learning_rate,
             gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
@@ -234,7 +235,7 @@ class Trainer:
         self.run.log(report.to_json())
         if recent.steps:
             self._step_seconds = recent.seconds / recent.steps
-            self._reserve()
+        self._reserve()
         self._recent = Recent()
         return report
 
@@ -272,7 +273,8 @@ class Trainer:
         """Measure the loss on the validation part and keep the model if it is the best so far."""
         begun = time.perf_counter()
         valid_nats = estimate(self.averaged, self.store.valid, self._dtype, MAX_VALIDATION_TOKENS).nats_per_token
-        figures = self.figures
+        figures, train_nats = self.figures, self._unvalidated.train_nats
+        self._unvalidated = Recent()
         figures.valid_nats, figures.validated_step = valid_nats, figures.step
         report = self._report(valid_nats)
         if figures.best_valid_nats is None or valid_nats < figures.best_valid_nats:
@@ -281,14 +283,17 @@ class Trainer:
                 figures.step,
                 0,
             )
-            self._train_nats_of_best = report.train_nats
+            figures.train_nats_of_best = train_nats
             self.run.save_best(self._checkpoint({}))
         else:
             figures.validations_since_best += 1
-            before, now = self._train_nats_of_best, report.train_nats
-            has_learned = before is not None and now is not None and now < before
+            if figures.train_nats_of_best is None:  # the best is what the run began with
+                figures.train_nats_of_best = train_nats
+            before = figures.train_nats_of_best
+            has_learned = before is not None and train_nats is not None and train_nats < before
             self.is_overfitting = has_learned and figures.validations_since_best >= OVERFITTING_VALIDATIONS
         self._last_validation_seconds = time.perf_counter() - begun
+        self._reserve()
         self._save_last()
         self._validated_at = time.perf_counter()
         return report

@@ -116,8 +116,7 @@ def restore_optimizer(optimizer: AdamW, tensors: Mapping[str, Tensor]) -> None:
     """Give the optimizer the moments that `resumable_tensors` returned."""
     for name, moments in optimizer.moments.items():
         for moment in _MOMENTS:
-            if (kept := tensors.get(f"optimizer.{name}.{moment}")) is not None:  # earlier versions kept none at step 0
-                getattr(moments, moment).copy_(kept)
+            getattr(moments, moment).copy_(tensors[f"optimizer.{name}.{moment}"])
 
 
 def restored_hidden(hidden: list[State], tensors: Mapping[str, Tensor]) -> list[State]:

@@ -12,7 +12,7 @@ LAST = 0.4
 
 
 def learning_rate_factor(progress: float) -> float:
-    """Return the share of the highest learning rate at a progress in [0, 1]: a linear rise, then half a cosine."""
+    """Return the share of the highest learning rate at a progress in [0, 1]: up in a line, down in a cosine."""
     if progress < WARM_UP:
         return FIRST + (1 - FIRST) * progress / WARM_UP
     fall = 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARM_UP) / (1 - WARM_UP)))

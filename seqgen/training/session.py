@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,7 @@ from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.process import release_memory
-from seqgen.training.fine_tuning import check_corpus, inherited
+from seqgen.training.fine_tuning import inherited
 from seqgen.training.loop import Trainer
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
@@ -31,15 +32,24 @@ class Say(Protocol):
         """Take one; a detail is for those who ask for more."""
 
 
-def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say: Say, *, overwrite: bool) -> Trainer:
+def start(
+    requested: TrainConfig,
+    name: str | None,
+    folders: FoldersConfig,
+    say: Say,
+    *,
+    overwrite: bool,
+    given: Collection[str] = (),
+) -> Trainer:
     """Return a trainer before its first step.
 
     Args:
-        requested: the options as given.
+        requested: the options.
         name: the run's name; None makes one.
         folders: where runs and prepared corpora are kept.
         say: takes sentences for the user.
         overwrite: whether a run of this name may be replaced.
+        given: the options that are the user's own word, though they may be what they are by default.
 
     Raises:
         SeqgenError: an option, the corpus or a folder is not as it must be; nothing is left behind.
@@ -51,7 +61,7 @@ def start(requested: TrainConfig, name: str | None, folders: FoldersConfig, say:
     parent = None
     if requested.model.from_ is not None:
         parent = Checkpoint.read(find(requested.model.from_, checkpoints_dir))
-        requested = inherited(requested, parent)
+        requested = inherited(requested, parent, given)
     store = _prepare(_plan(requested.corpus, folders, parent), folders, say)
     wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size
     if wanted is not None and size > wanted:
@@ -95,7 +105,7 @@ def resume(
         checkpoint = _with_budget(checkpoint, budget)
     elif checkpoint.figures["is_finished"]:
         return None
-    if not checkpoint.training:
+    if not any(name.startswith("weights.") for name in checkpoint.training):
         raise CheckpointError(f"{run.folder / LAST} holds a model, but not the state of a training to go on from")
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     config = replace(checkpoint.config, machine=machine)
@@ -132,11 +142,7 @@ def _refuse_too_short(budget: str, elapsed: float) -> None:
 
 def _plan(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> Plan:
     """Return the plan of a corpus, with the vocabulary of the run to begin with if there is one."""
-    if parent is None:
-        return Plan.of(config, folders.parsed)
-    plan = Plan.of(replace(config, level="auto"), folders.parsed, parent.level)
-    check_corpus(plan.config.level, parent)
-    return plan
+    return Plan.of(config, folders.parsed, None if parent is None else parent.level)
 
 
 def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say) -> Store:

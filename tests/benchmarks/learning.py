@@ -33,10 +33,11 @@ def seqgen(folder: str, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def measure(source: str, time: str, seed: int) -> dict[str, Any]:
+def measure(source: str, time: str, seed: int, *options: str) -> dict[str, Any]:
     """Train once and return what `seqgen evaluate --json` says."""
     with tempfile.TemporaryDirectory() as folder:
-        seqgen(folder, "train", "--corpus", source, "--time", time, "--seed", str(seed), "--name", "run", "--quiet")
+        given = ["--corpus", source, "--time", time, "--seed", str(seed), "--name", "run", "--quiet", *options]
+        seqgen(folder, "train", *given)
         return json.loads(seqgen(folder, "evaluate", "--checkpoint", "run", "--json"))
 
 
