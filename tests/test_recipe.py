@@ -79,6 +79,8 @@ def test_embeddings_are_dropped_where_much_is(store):
     for dropout, expected in ((0.2, 0.0), (0.4, 0.05), (0.5, 0.1)):
         model = ModelConfig(hidden_size=8, dropout=dropout)
         assert resolved(store, model=model, budget=BudgetConfig(steps=1)).model.embedding_dropout == expected
+    tied = ModelConfig(hidden_size=8, dropout=0.5, tie_weights=True)
+    assert resolved(store, model=tied, budget=BudgetConfig(steps=1)).model.embedding_dropout == 0.4
 
 
 def test_a_reason_is_given_for_what_was_chosen_alone(store):
