@@ -30,7 +30,10 @@ def seqgen(folder: str, *arguments: str) -> str:
     """Run a command in a folder and return its output."""
     command = [sys.executable, "-m", "seqgen", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    return subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stdout
 
 
 def measure(source: str, time: str, seed: int, *options: str) -> dict[str, Any]:
