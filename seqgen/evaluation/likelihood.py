@@ -8,6 +8,7 @@ one go, at a fraction of the time, because recurrent networks forget.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 
 import numpy as np
 import torch
@@ -139,7 +140,8 @@ class _Reader:
     def __init__(
         self, model: LanguageModel, ids: NDArray[np.integer], num_streams: int, sequence_length: int, dtype: torch.dtype
     ) -> None:
-        self.nats = np.zeros(len(ids), dtype=np.float32)
+        with TemporaryFile() as file:  # it needs no memory for what is not read; the mapping keeps it
+            self.nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(ids),))
         self._model = model
         self._ids = ids
         self._num_streams = num_streams
