@@ -23,6 +23,7 @@ from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageErro
 from seqgen.evaluation.likelihood import Score, score
 from seqgen.model.hardware import PRECISIONS
 from seqgen.training import session
+from seqgen.training.loop import MAX_VALIDATION_TOKENS, TRIAL_TOKENS, VALIDATION_SHARE
 from seqgen.training.schedule import LAST, learning_rate_factor
 from tests.conftest import RHYME
 
@@ -330,6 +331,24 @@ def test_a_time_budget_is_kept_with_validation_and_saving(start):
     train(trainer)
     assert 2 < time.monotonic() - begun < 5
     assert trainer.learning_rate == pytest.approx(0.01 * LAST, rel=0.05)
+
+
+def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monkeypatch):
+    def slowly(*_):
+        time.sleep(0.05)
+        return Score(2.0 * TRIAL_TOKENS, TRIAL_TOKENS)
+
+    monkeypatch.setattr("seqgen.training.loop.estimate", slowly)
+    affordable = [start(name, time=name)._max_validation_tokens for name in ("1s", "20s", "9h")]
+    assert affordable[0] == TRIAL_TOKENS
+    assert 0.5 < affordable[1] / (VALIDATION_SHARE * 20 * TRIAL_TOKENS / 0.05) <= 1
+    assert affordable[2] == MAX_VALIDATION_TOKENS
+    steps = start("steps", steps=3)
+    train(steps, stop_at=2)
+    assert steps.figures.validation_tokens == MAX_VALIDATION_TOKENS
+    monkeypatch.setattr("seqgen.training.loop.MAX_VALIDATION_TOKENS", 5)
+    resumed = session.resume("steps", None, None, folders, print)
+    assert resumed._max_validation_tokens == MAX_VALIDATION_TOKENS  # the same ones all through the run
 
 
 def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):

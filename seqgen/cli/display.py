@@ -104,7 +104,11 @@ def _show_copying(copying: dict[str, Any]) -> None:
     out.print(f"\n{copying['num_samples']} samples, looked for in training")
     for who in ("samples", "held_out"):
         found, run = copying[who], copying[who]["longest"]
-        new = "" if found["new_share"] is None else f"{found['new_share']:.1%} of {found['ngram']} in a row are new, "
+        new = (
+            ""
+            if found["new_share"] is None
+            else f"{found['new_share']:.1%} of {found['ngram']} characters in a row are new, "
+        )
         text = f"{who.replace('_', ' ')}: {found['characters']:,} characters, {new}the longest copy {run['length']}"
         out.print(visible(f"{text}: {run['text']!r}"))
 

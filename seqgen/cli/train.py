@@ -166,17 +166,14 @@ def _conclude(trainer: "Trainer") -> None:
 
 
 def _best_loss(trainer: "Trainer") -> str:
-    """Return what `seqgen evaluate` will say of the best model; of a long validation part only an estimate."""
+    """Return what `seqgen evaluate` will say of the best model; an estimate where that takes too long."""
     from seqgen.checkpoint import Checkpoint
     from seqgen.evaluation.report import Evaluation
-    from seqgen.training.loop import MAX_VALIDATION_TOKENS
 
-    valid = trainer.store.valid
-    if valid.num_targets > MAX_VALIDATION_TOKENS:
-        return (
-            f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated from about {MAX_VALIDATION_TOKENS:,} of "
-            f"{valid.num_targets:,} tokens; seqgen evaluate scores them all"
-        )
+    valid, read = trainer.store.valid, trainer.figures.validation_tokens
+    if not trainer.is_exact_affordable:
+        share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
+        return f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate is exact"
     best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
     return Evaluation.of(best, valid, "validation").summary
 

@@ -45,7 +45,7 @@ class CachedPredictions:
 
     Attributes:
         model: by the model, shape (targets,).
-        cache: by the cache, one row for each of `SHARPNESS`; 0 where there is nothing in it.
+        cache: by the cache, one row for each of `SHARPNESS`; NaN where there is nothing in it.
     """
 
     model: NDArray[np.float64]
@@ -90,10 +90,10 @@ def _predictions(
         before = model.initial_state(1) if stretch.is_first else state
         hidden, state = model.hidden(stretch.inputs, before)
         targets = stretch.targets[:, 0]
-        by_model = model.logits(hidden).log_softmax(-1)[:, 0].gather(1, stretch.targets)[:, 0].exp()
+        by_model = model.logits(hidden).log_softmax(-1)[:, 0].gather(1, stretch.targets)[:, 0].double().exp()
         keys, values = torch.cat([keys, hidden[:, 0].float()]), torch.cat([values, targets])
         by_cache = _by_cache(keys, values, len(targets), window)
-        yield by_model.double().cpu().numpy(), by_cache.double().cpu().numpy()
+        yield by_model.cpu().numpy(), by_cache.double().cpu().numpy()
         keys, values = keys[-window:], values[-window:]
 
 

@@ -3,7 +3,6 @@
 import bz2
 import lzma
 from collections.abc import Callable, Iterable
-from itertools import chain
 
 MAX_BYTES = 1 << 23  # of either text: xz takes a second for half a million
 
@@ -40,7 +39,7 @@ def _first_bytes(chunks: Iterable[str]) -> bytes:
 
 def _last_bytes(chunks: Iterable[str]) -> bytes:
     data = bytearray()
-    for chunk in chain(chunks, [""]):
+    for chunk in chunks:
         data += chunk.encode("utf-8")
         if len(data) >= 2 * MAX_BYTES:
             del data[:-MAX_BYTES]

@@ -39,6 +39,7 @@ class Figures:
     seconds: float = 0.0
     valid_nats: float | None = None
     validated_step: int = 0
+    validation_tokens: int | None = None
     best_valid_nats: float | None = None
     best_step: int | None = None
     train_nats_of_best: float | None = None

@@ -26,6 +26,9 @@ from seqgen.training.run import Run
 from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor
 
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` scores all of them
+TRIAL_TOKENS = 1 << 14  # that are read to see how many more a short run can afford
+EXACT_SHARE = 0.03  # of the time at most, for scoring the best model exactly once the run is over
+EXACT_SLOWNESS = 3  # times as long as an estimate
 EARLY_SHARE = 0.02  # of the steps so far, for a validation at a power of two
 OVERFITTING_VALIDATIONS = 2  # without a better loss: one may be chance
 NUM_VALIDATIONS = 20  # at most so many in a run
@@ -136,6 +139,14 @@ class Trainer:
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return self.config.optimization.learning_rate * learning_rate_factor(self.progress)
+
+    @property
+    def is_exact_affordable(self) -> bool:
+        """Whether scoring the best model on all of the validation part is next to nothing beside the run."""
+        if self._max_validation_tokens < self.store.valid.num_targets:
+            return False
+        exact = EXACT_SLOWNESS * self._last_validation_seconds
+        return not isinstance(self.budget, TimeBudget) or exact <= EXACT_SHARE * self.budget.seconds
 
     def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report]:
         """Train to the end of the budget, or until the loss has not fallen for `patience` validations.
@@ -265,14 +276,26 @@ class Trainer:
     @property
     def _validation_steps(self) -> float:
         """How many steps take about as long as a validation."""
-        validated = min(self.store.valid.num_targets, MAX_VALIDATION_TOKENS)
+        validated = min(self.store.valid.num_targets, self._max_validation_tokens)
         tokens_per_step = self.store.train.num_targets / self.batches.steps_per_epoch
         return validated / FORWARD_SPEED / tokens_per_step
+
+    @property
+    def _max_validation_tokens(self) -> int:
+        """How many tokens validate, the same all through a run: with `--time` what takes `VALIDATION_SHARE` of it."""
+        if self.figures.validation_tokens is None:
+            self.figures.validation_tokens = MAX_VALIDATION_TOKENS
+            if isinstance(self.budget, TimeBudget):
+                begun = time.perf_counter()
+                tokens = estimate(self.averaged, self.store.valid, self._dtype, TRIAL_TOKENS).tokens
+                affordable = VALIDATION_SHARE * self.budget.seconds * tokens / (time.perf_counter() - begun)
+                self.figures.validation_tokens = min(MAX_VALIDATION_TOKENS, max(TRIAL_TOKENS, round(affordable)))
+        return self.figures.validation_tokens
 
     def _validate(self) -> Report:
         """Measure the loss on the validation part and keep the model if it is the best so far."""
         begun = time.perf_counter()
-        valid_nats = estimate(self.averaged, self.store.valid, self._dtype, MAX_VALIDATION_TOKENS).nats_per_token
+        valid_nats = estimate(self.averaged, self.store.valid, self._dtype, self._max_validation_tokens).nats_per_token
         figures, train_nats = self.figures, self._unvalidated.train_nats
         self._unvalidated = Recent()
         figures.valid_nats, figures.validated_step = valid_nats, figures.step
