@@ -37,6 +37,7 @@ class Interval:
 
 
 COUNT = Interval(1)
+WINDOW = Interval(1, 100_000)  # of a cache, which looks at all of it for every token
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
 BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
@@ -361,7 +362,7 @@ class EvaluationConfig(Options):
     corpus: str | None = option("Text that the model has not seen.", metavar="SOURCE")
     dynamic: bool = option("Also let a copy of the model go on learning from the text while it is measured.", False)
     cache: int | None = option(
-        "Also let the model look at the last so many tokens for what followed before.", metavar="N", bound=COUNT
+        "Also let the model look at the last so many tokens for what followed before.", metavar="N", bound=WINDOW
     )
     num_samples: int = option(
         "Draw so many samples and tell what they copy, and how music compares.", 0, metavar="N", bound=Interval(0)

@@ -43,10 +43,11 @@ def make_part(tmp_path: Path) -> Callable[..., Part]:
 
     def make(*texts: str, level: CharacterLevel | None = None) -> Part:
         level = level or CharacterLevel.fit([[text] for text in texts], CorpusConfig())
-        with PartWriter(tmp_path, "part", level) as writer:
+        name = f"part {len(list(tmp_path.iterdir()))}"
+        with PartWriter(tmp_path, name, level) as writer:
             for text in texts:
                 writer.add(Piece(Passage("text", text)))
-        return Part.open(tmp_path, "part", level, writer.extent)
+        return Part.open(tmp_path, name, level, writer.extent)
 
     return make
 

@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from seqgen.config import CorpusConfig
 from seqgen.evaluation import dynamic
-from seqgen.evaluation.dynamic import STRETCH, dynamic_score
+from seqgen.evaluation.dynamic import FLOOR, STRETCH, dynamic_score
 from seqgen.evaluation.likelihood import score
+from seqgen.levels.character import CharacterLevel
 from tests.conftest import RHYME
 
 
@@ -19,13 +21,16 @@ def gradients(model, ids, state):
     return loss.item(), dict(zip(names, torch.autograd.grad(loss, weights), strict=True)), after
 
 
-def by_hand(model, part, learning_rate, decay):
-    """Two stretches of a single document that is the training part, too."""
-    model = copy.deepcopy(model).train()
+def stretches(part):
     ids = torch.from_numpy(part.ids.astype("int64"))
-    pieces = [ids[begin : begin + STRETCH + 1] for begin in range(0, len(ids) - 1, STRETCH)]
+    return [ids[begin : begin + STRETCH + 1] for begin in range(0, len(ids) - 1, STRETCH)]
+
+
+def by_hand(model, part, train, learning_rate, decay):
+    """A part and a training part of a single document each."""
+    model = copy.deepcopy(model).train()
     squares, state = [], model.initial_state(1)
-    for piece in pieces:
+    for piece in stretches(train):
         _, found, state = gradients(model, piece, state)
         state = [type(layer)(*(p.detach() for p in layer)) for layer in state]
         squares.append({name: gradient**2 for name, gradient in found.items()})
@@ -33,14 +38,14 @@ def by_hand(model, part, learning_rate, decay):
     mean = torch.cat([u.flatten() for u in usual.values()]).mean()
     trained = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     total, state = 0.0, model.initial_state(1)
-    for piece in pieces:
+    for piece in stretches(part):
         loss, found, state = gradients(model, piece, state)
         state = [type(layer)(*(p.detach() for p in layer)) for layer in state]
         total += loss * (len(piece) - 1)
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 back = (decay * usual[name] / mean).clamp(max=1) * (trained[name] - weight)
-                weight += back - learning_rate * found[name] / (usual[name] + 1e-5 * mean)
+                weight += back - learning_rate * found[name] / (usual[name] + FLOOR * mean)
     return total
 
 
@@ -50,11 +55,11 @@ def part(make_part):
 
 
 @pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"embedding_size": 200}])
-def test_the_weights_change_as_the_equations_say(part, make_model, options):
-    model = make_model(100, **options)
-    result = dynamic_score(model, part, part, learning_rate=0.01, decay=0.02)
+def test_the_weights_change_as_the_equations_say(part, make_part, make_model, options):
+    model, train = make_model(100, **options), make_part(RHYME[40 : 40 + 4 * STRETCH])
+    result = dynamic_score(model, part, train, learning_rate=0.01, decay=0.02)
     assert result.tokens == part.num_targets
-    assert result.nats == pytest.approx(by_hand(model, part, 0.01, 0.02), rel=1e-4)
+    assert result.nats == pytest.approx(by_hand(model, part, train, 0.01, 0.02), rel=1e-4)
     assert abs(result.nats - score(model, part).nats) > 0.1
 
 
@@ -73,11 +78,19 @@ def test_what_comes_again_and_again_is_learned(make_part, make_model):
 
 
 def test_gradients_are_looked_at_all_over_the_training_part(make_part, make_model, monkeypatch):
-    """A training part whose beginning alone is another text gives nearly the same."""
     monkeypatch.setattr(dynamic, "_TRAINING_TOKENS", 2000)
-    text, model = RHYME * 200, make_model(100)
-    seen = []
-    monkeypatch.setattr(dynamic, "_loss", lambda m, s, h, loss=dynamic._loss: (seen.append(s), loss(m, s, h))[1])
-    dynamic._usual_gradients(copy.deepcopy(model).train(), make_part(text))
-    assert 1500 < sum(len(stretch.targets) for stretch in seen) < 2600
-    assert sum(stretch.is_first for stretch in seen) >= 8
+    part, model, begins = make_part(RHYME * 200), make_model(100), []
+    monkeypatch.setattr(dynamic, "document_stretches", lambda ids, *_: begins.append((ids, len(ids))) or iter(()))
+    list(dynamic._spread(part, model.device))
+    assert 1500 < sum(length for _, length in begins) < 2600
+    offset = part.ids.__array_interface__["data"][0]
+    places = [(ids.__array_interface__["data"][0] - offset) / part.ids.nbytes for ids, _ in begins]
+    assert places[0] < 0.2
+    assert places[-1] > 0.8
+
+
+def test_a_character_that_training_does_not_have_does_no_harm(make_part, make_model):
+    level = CharacterLevel.fit([[RHYME + "@"]], CorpusConfig())
+    train, part = make_part(RHYME * 20, level=level), make_part(RHYME.replace("w", "@") * 5, level=level)
+    model = make_model(level.vocabulary_size)
+    assert dynamic_score(model, part, train).nats < 1.05 * score(model, part).nats

@@ -101,7 +101,8 @@ def show_evaluation(evaluation: "Evaluation") -> None:
 def _show_copying(copying: dict[str, Any]) -> None:
     """Print what samples of text share with training, beside held-out text."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
-    out.print(f"\n{copying['num_samples']} samples, looked for in training")
+    searched = f"{copying['training_characters']:,} characters of training"
+    out.print(f"\n{copying['num_samples']} samples, looked for in {searched}")
     for who in ("samples", "held_out"):
         found, run = copying[who], copying[who]["longest"]
         new = (

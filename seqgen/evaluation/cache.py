@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.corpus.store import Part
-from seqgen.errors import CorpusError
 from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.streams import stretches
 from seqgen.model.language_model import LanguageModel
@@ -53,16 +52,7 @@ class CachedPredictions:
 
     @classmethod
     def of(cls, model: LanguageModel, part: Part, window: int) -> "CachedPredictions":
-        """Read the documents of a part one after the other; what is remembered stays from one to the next.
-
-        Raises:
-            CorpusError: the part is shorter than the window.
-        """
-        if part.num_targets < window:
-            raise CorpusError(
-                f"--cache {window} needs a text of at least as many tokens, and this one has {part.num_targets}: "
-                "give a smaller window, or more text"
-            )
+        """Read the documents of a part one after the other; what is remembered stays from one to the next."""
         with torch.inference_mode():
             pairs = list(_predictions(model, part, window))
         return cls(*(np.concatenate(columns, axis=-1) for columns in zip(*pairs, strict=True)))

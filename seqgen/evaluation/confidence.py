@@ -15,7 +15,8 @@ LEVEL = 0.95
 _MIN_DOCUMENTS = 30  # fewer say too little of how documents differ
 _MIN_BLOCK = 200  # tokens: neighbouring blocks must be as good as independent
 _MIN_BLOCKS = 10
-_MAX_UNITS = 1000  # neighbours are joined to no more, which bounds the work
+_MAX_BLOCKS = 100  # longer ones, in a longer text, depend less on each other
+_MAX_DOCUMENTS = 1000  # neighbours are joined to no more, which bounds the work
 _NUM_RESAMPLES = 2000
 
 
@@ -58,7 +59,9 @@ def interval(part: Part, surprisals: NDArray[np.float32]) -> Interval | None:
 def _units(part: Part) -> tuple[str, NDArray[np.int64]]:
     """Return what is drawn again, and where each begins."""
     if part.num_documents >= _MIN_DOCUMENTS:
-        first = np.linspace(0, part.num_documents, min(part.num_documents, _MAX_UNITS), endpoint=False).astype(np.int64)
+        first = np.linspace(0, part.num_documents, min(part.num_documents, _MAX_DOCUMENTS), endpoint=False).astype(
+            np.int64
+        )
         return "documents", np.asarray(part.offsets)[first]
-    num_blocks = min(_MAX_UNITS, len(part.ids) // _MIN_BLOCK)
+    num_blocks = min(_MAX_BLOCKS, len(part.ids) // _MIN_BLOCK)
     return "blocks", np.linspace(0, len(part.ids), num_blocks, endpoint=False).astype(np.int64)

@@ -10,6 +10,7 @@ from itertools import chain
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
 from seqgen.corpus.plan import Plan, Texts
+from seqgen.corpus.sources import STANDARD_INPUT
 from seqgen.corpus.split import VALID, Piece
 from seqgen.corpus.store import Part, encoded
 from seqgen.errors import CorpusError
@@ -88,6 +89,8 @@ class HeldOut:
     def _own(self) -> Plan:
         """The division of the corpus that the model was trained on."""
         config, fingerprint = self._checkpoint.requested.corpus, self._checkpoint.fingerprint
+        if STANDARD_INPUT in (*config.corpus, config.valid) and not self.is_validation:
+            raise CorpusError(f"the corpus of this run came from standard input; {self._remedy}")
         try:
             began_from_run = self._checkpoint.requested.model.from_ is not None
             plan = Plan.of(config, FoldersConfig().parsed, self._checkpoint.level if began_from_run else None)

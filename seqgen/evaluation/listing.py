@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.split import Piece
 from seqgen.corpus.store import Part
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
@@ -14,26 +15,33 @@ from seqgen.model.language_model import LanguageModel
 
 
 def by_document(model: LanguageModel, held_out: HeldOut) -> Iterator[dict[str, Any]]:
-    """Yield name, tokens and nats of each document, and how much it is in the units of its level."""
+    """Yield name, number, tokens and nats of each document, and how much it is in the units of its level."""
     with held_out.encoded() as part:
-        for name, extent, _, nats in _documents(model, held_out, part):
+        for number, (piece, _, nats) in enumerate(_documents(model, held_out, part), start=1):
             total = float(nats.sum(dtype=np.float64))
-            yield {"document": name, "tokens": len(nats), "nats": total, "nats_per_token": total / len(nats), **extent}
+            yield {
+                "document": piece.document.name,
+                "number": number,
+                "tokens": len(nats),
+                "nats": total,
+                "nats_per_token": total / len(nats),
+                **held_out.extent(piece),
+            }
 
 
 def by_token(model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut) -> Iterator[dict[str, Any]]:
-    """Yield document, place, id, nats and text of each token."""
+    """Yield name and number of the document, place, id, nats and text of each token."""
     with held_out.encoded() as part:
-        for name, _, ids, nats in _documents(model, held_out, part):
-            texts = checkpoint.level.spelled(ids)
+        for number, (piece, ids, nats) in enumerate(_documents(model, held_out, part), start=1):
+            texts, name = checkpoint.level.spelled(ids), piece.document.name
             for place, (token, text, cost) in enumerate(zip(ids, texts, nats.tolist(), strict=True)):
-                yield {"document": name, "place": place, "id": token, "text": text, "nats": cost}
+                yield {"document": name, "number": number, "place": place, "id": token, "text": text, "nats": cost}
 
 
 def _documents(
     model: LanguageModel, held_out: HeldOut, part: Part
-) -> Iterator[tuple[str, dict[str, float], list[int], NDArray[np.float32]]]:
-    """Yield name, extent, targets and their nats of each document."""
+) -> Iterator[tuple[Piece, list[int], NDArray[np.float32]]]:
+    """Yield each document, its targets and their nats."""
     nats = surprisals(model, part)
     for piece, begin, end in zip(held_out.pieces(), part.offsets[:-1] + 1, part.offsets[1:], strict=True):
-        yield piece.document.name, held_out.extent(piece), part.ids[begin:end].tolist(), nats[begin:end]
+        yield piece, part.ids[begin:end].tolist(), nats[begin:end]

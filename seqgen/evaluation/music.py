@@ -11,7 +11,7 @@ from seqgen.config import SamplingConfig
 from seqgen.corpus.split import Piece
 from seqgen.errors import MusicError
 from seqgen.evaluation.copying import Comparison as Copying
-from seqgen.evaluation.copying import Library, works_of
+from seqgen.evaluation.copying import Library, Work, works_of
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import Comparison, compare
@@ -24,7 +24,7 @@ _FREE_LENGTH = 2000  # tokens of a sample without rules; what has not ended by t
 _BARS, _LENGTH = 64, 8000  # of a sample with them: as long as most pieces
 
 
-class Work(NamedTuple):
+class NamedScore(NamedTuple):
     """A piece of music with its file's name."""
 
     name: str
@@ -86,20 +86,29 @@ def report_on_music(
     samples = compose(model, level, None, config, begin(config), checkpoint.unseen)
     known, new = list(_works(train)), list(_works(held_out))
     library = Library(work for piece in known for work in works_of(*piece))
+    drawn = [work for number, score in enumerate(samples, 1) for work in works_of(f"sample {number}", score)]
+    others = _as_many((work for piece in new for work in works_of(*piece)), sum(len(work.symbols) for work in drawn))
     return MusicReport(
         num_samples,
         _valid_share(checkpoint, model, level, config),
         compare(samples, [piece.score for piece in new], [piece.score for piece in known]),
-        library.compare(
-            [work for number, score in enumerate(samples, 1) for work in works_of(f"sample {number}", score)],
-            [work for piece in new for work in works_of(*piece)],
-        ),
+        library.compare(drawn, others),
     )
 
 
-def _works(pieces: Iterable[Piece]) -> Iterator[Work]:
+def _as_many(works: Iterable[Work], moves: int) -> list[Work]:
+    """Return the first works, together of about so many moves: the longest copy grows with what is looked for."""
+    taken: list[Work] = []
+    for work in works:
+        if sum(len(each.symbols) for each in taken) >= moves:
+            break
+        taken.append(work)
+    return taken
+
+
+def _works(pieces: Iterable[Piece]) -> Iterator[NamedScore]:
     for piece in pieces:
-        yield from (Work(piece.document.name, score) for score in piece.chunks())
+        yield from (NamedScore(piece.document.name, score) for score in piece.chunks())
 
 
 def _valid_share(checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel, config: SamplingConfig) -> float:

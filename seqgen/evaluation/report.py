@@ -139,6 +139,8 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, config: EvaluationCon
     """
     held_out = HeldOut(checkpoint, config.corpus)
     notes = list(held_out.notes)
+    if config.dynamic or config.num_samples or (config.cache and not held_out.is_validation):
+        held_out.of_run(TRAIN)  # refused before the work, not after
     with held_out.encoded() as part:
         evaluation = Evaluation.of(model, part, held_out.name)
         if held_out.has_training:

@@ -53,11 +53,12 @@ class Verbatim:
 
 @dataclass(frozen=True)
 class TextReport:
-    """What samples have copied, and what held-out text has in common with training."""
+    """What samples have copied, and what held-out text has in common with the training text that was looked through."""
 
     kind: ClassVar[str] = "copying"
 
     num_samples: int
+    training_characters: int
     samples: Verbatim
     held_out: Verbatim
 
@@ -65,6 +66,7 @@ class TextReport:
         """Return it as plain values."""
         return {
             "num_samples": self.num_samples,
+            "training_characters": self.training_characters,
             "samples": self.samples.to_json(),
             "held_out": self.held_out.to_json(),
         }
@@ -99,9 +101,10 @@ def report_on_texts(
         work._replace(name=f"text {number}")  # lines of a file may have one name
         for number, work in enumerate(_limited(held_out, sum(map(len, texts))), start=1)
     ]
-    library = Library(_limited(train, MAX_TRAINING))
+    known = list(_limited(train, MAX_TRAINING))
+    library = Library(known)
     found = (Verbatim.of(library.search(works, NGRAM), works) for works in (drawn, others))
-    return TextReport(num_samples, *found)
+    return TextReport(num_samples, sum(len(work.symbols) for work in known), *found)
 
 
 def _limited(pieces: Iterable[Piece], size: int) -> Iterator[Work]:
