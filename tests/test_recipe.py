@@ -48,8 +48,8 @@ def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):
         monkeypatch.setattr(recipe, "_step_seconds", lambda m, *_: times[m.num_layers * m.hidden_size] / speed)
         return units(resolved(store, budget=BudgetConfig(time=time)))
 
-    assert [on_a_machine(1, time) for time in ("9s", "100s", "10m")] == [256, 512, 1024]
-    assert [on_a_machine(10, time) for time in ("9s", "100s")] == [512, 1024]
+    assert [on_a_machine(1, time) for time in ("7s", "100s", "10m")] == [256, 512, 1024]
+    assert [on_a_machine(10, time) for time in ("7s", "100s")] == [512, 1024]
     assert on_a_machine(0.1, "10m") == 512
 
 

@@ -55,7 +55,7 @@ class Size:
 
 
 SIZES = (
-    Size(num_layers=1, hidden_size=256, learning_rate=6e-3, max_steps=1000),
+    Size(num_layers=1, hidden_size=256, learning_rate=6e-3, max_steps=800),
     Size(num_layers=1, hidden_size=512, learning_rate=5e-3, max_steps=3000),
     Size(num_layers=2, hidden_size=512, learning_rate=3e-3, max_steps=math.inf),
 )
