@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from seqgen.config import CorpusConfig
 from seqgen.evaluation import dynamic
-from seqgen.evaluation.dynamic import FLOOR, STRETCH, dynamic_score
+from seqgen.evaluation.dynamic import CLIP, FLOOR, STRETCH, dynamic_score
 from seqgen.evaluation.likelihood import score
 from seqgen.levels.character import CharacterLevel
 from tests.conftest import RHYME
@@ -45,7 +45,8 @@ def by_hand(model, part, train, learning_rate, decay):
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 back = (decay * usual[name] / mean).clamp(max=1) * (trained[name] - weight)
-                weight += back - learning_rate * found[name] / (usual[name] + FLOOR * mean)
+                relative = found[name] / (usual[name] + FLOOR * mean)
+                weight += back - learning_rate * relative.clamp(-CLIP, CLIP)
     return total
 
 

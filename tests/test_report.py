@@ -103,6 +103,39 @@ def test_what_cannot_be_measured_is_said(poems, arguments, message):
     assert message in done.stderr
 
 
+def test_a_cache_that_looks_back_further_than_the_text_is_refused(poems):
+    done = poems("evaluate", "--corpus", "new.txt", "--cache", "5000", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "new.txt has 880 tokens, and --cache 5000 looks back over more: give less than 880" in done.stderr
+
+
+def test_words_are_measured_each_and_spelled_ones_count_once(tmp_path):
+    verses = [f"the {animal} saw the {other} ." for animal in ("cat", "dog", "cow") for other in ("pig", "hen", "fox")]
+    (tmp_path / "verses.txt").write_text("\n".join(verses * 9) + "\n", encoding="utf-8")
+    (tmp_path / "new.txt").write_text("the zebra saw the cat .\nthe dog saw the unicorn .\n" * 9, encoding="utf-8")
+    cli = runner(tmp_path)
+    options = ["--level", "word", "--steps", "2", "--hidden-size", "16", "--batch-size", "2"]
+    assert cli("train", "--corpus", "verses.txt", *options).returncode == 0
+    content = report(cli, "--corpus", "new.txt")
+    assert content["words"] == 9 * 2 * 7 < content["tokens"]
+    nats = content["nats_per_token"] * content["tokens"]
+    assert content["perplexity_per_word"] == pytest.approx(math.exp(nats / content["words"]))
+    cached = report(cli, "--cache", "50")  # of verses that come again and again, to a model that has learned little
+    assert cached["cache"]["weight"] > 0
+    assert cached["cache"]["perplexity_per_word"] < 0.95 * cached["perplexity_per_word"]
+
+
+def test_without_what_was_kept_for_training_the_corpus_is_encoded_again_to_the_same(trained):
+    first = report(trained.cli)
+    kept = trained.folder / "data" / "prepared"
+    aside = kept.with_name("aside")
+    kept.rename(aside)
+    try:
+        assert report(trained.cli) == first
+    finally:
+        aside.rename(kept)
+
+
 def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
     (tmp_path / "tail.txt").write_text(RHYME * 3, encoding="utf-8")
     cli, best = runner(tmp_path), str(trained.files / "best.safetensors")

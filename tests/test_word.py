@@ -6,7 +6,7 @@ from seqgen.config import CorpusConfig
 from seqgen.levels.word import WordLevel
 
 PROSE = "The cat sat. The dog sat.\nThe cat's dog, and the dog's cat, sat:\n\n  The cat  sat.\n" * 2
-TOKENISED = "no it was n't <unk> monday\nbut while the new york stock exchange did n't fall\n"
+TOKENISED = "no it was n't <unk> monday\nbut while the new york stock exchange did n't fall\n" * 2
 
 
 def fit(*texts, **options):
@@ -49,7 +49,7 @@ def test_a_rare_word_is_spelled_by_characters():
 def test_a_corpus_cut_at_single_spaces_has_a_token_for_each_word_and_each_line_end():
     level = fit(TOKENISED)
     assert level.is_tokenised
-    assert len(level.encode(TOKENISED)) == len(TOKENISED.split()) + 2
+    assert len(level.encode(TOKENISED)) == len(TOKENISED.split()) + TOKENISED.count("\n")
     assert set(level.words) >= {" <unk>", " n't"}
     assert len({int(level.encode(word)[0]) for word in TOKENISED.split()}) == len(set(TOKENISED.split()))
 
@@ -57,7 +57,7 @@ def test_a_corpus_cut_at_single_spaces_has_a_token_for_each_word_and_each_line_e
 def test_lines_that_begin_and_end_with_a_space_cost_no_more():
     spaced = "".join(f" {line} \n" for line in TOKENISED.splitlines())
     level = fit(spaced)
-    assert len(level.encode(spaced)) == len(TOKENISED.split()) + 2
+    assert len(level.encode(spaced)) == len(TOKENISED.split()) + TOKENISED.count("\n")
     assert level.decode(level.encode(spaced)) == spaced
 
 
@@ -66,9 +66,15 @@ def test_ordinary_text_is_not_taken_for_tokenised(text):
     assert not fit(text).is_tokenised
 
 
-def test_words_that_come_once_are_left_out_of_prose_and_kept_where_rare_ones_are_replaced_already():
-    assert " zebra" not in fit(PROSE + "A zebra, too.").words
-    assert " monday" in fit(TOKENISED).words
+@pytest.mark.parametrize("text", [PROSE + "A zebra, too.", TOKENISED + "a zebra , too\n"])
+def test_words_that_come_once_are_spelled_so_that_spelling_is_learned(text):
+    level = fit(text)
+    assert " zebra" not in level.words
+    assert {" sat", " stock"} & set(level.words)
+
+
+def test_line_ends_count_as_words():
+    assert fit(TOKENISED).extent("no it was n't <unk>\n\na b\n")["words"] == 7 + 3
 
 
 @pytest.mark.parametrize("text", ["The cat sat. The dog ran.\n", "यह एक है। वह एक है।\n"])

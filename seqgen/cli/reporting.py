@@ -36,5 +36,6 @@ def reporting() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if "memory" not in f"{type(error).__name__} {error}".lower():
             raise
-        display.error("there is not enough memory for this: lower --hidden-size, --batch-size or --sequence-length")
+        remedy = "lower --hidden-size or, to train, --batch-size or --sequence-length"
+        display.error(f"there is not enough memory for this: {remedy}")
         raise typer.Exit(1) from error

@@ -18,7 +18,7 @@ from seqgen.corpus.tunes import MusicFile, relate
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, Level
 
-_VERSION = 3  # of the way from texts to ids
+_VERSION = 4  # of the way from texts to ids
 
 
 @dataclass(frozen=True)

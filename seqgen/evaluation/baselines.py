@@ -7,7 +7,7 @@ import numpy as np
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.split import TRAIN, VALID, Piece
-from seqgen.corpus.store import Part, encoded
+from seqgen.corpus.store import Part
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Score
@@ -42,14 +42,14 @@ class Baselines:
         """
         level = checkpoint.level
         variants = level.variants(checkpoint.config.corpus)
-        with encoded(level, held_out.of_run(TRAIN)) as train:
+        with held_out.encoded_of_run(TRAIN) as train:
             # Music is counted in all keys in which it is read.
             ids = train.ids if variants is None else np.concatenate([variant[train.ids] for variant in variants])
             ngrams = NgramModel.fit(replace(train, ids=ids), _MAX_ORDER)
         scores = ngrams.scores(part)
         order = 1 + int(np.argmin([score.nats for score in scores]))
         if not held_out.is_validation:
-            with encoded(level, held_out.of_run(VALID)) as valid:
+            with held_out.encoded_of_run(VALID) as valid:
                 order = ngrams.best_order(valid)
         compressed = {}
         if isinstance(level, TextLevel):

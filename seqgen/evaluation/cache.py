@@ -21,7 +21,7 @@ from seqgen.evaluation.streams import stretches
 from seqgen.model.language_model import LanguageModel
 
 SHARPNESS = (1.0, 4.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+WEIGHTS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
 _STRETCH = 256
 
 

@@ -1,11 +1,11 @@
 """Dynamic evaluation: a model that goes on learning from the text that it is measured on, each token scored first.
 
-    w = w - learning_rate g / (r + floor mean(r)) + decay r / mean(r) (w_0 - w)
+    w = w - learning_rate clip(g / (r + floor mean(r))) + decay r / mean(r) (w_0 - w)
 
 where g is the gradient of the last stretch, w_0 the trained weights, and r the root mean square of each weight's
 gradients over stretches of the training part: what was certain there is held, what was not adapts (Krause, Kahembwe,
 Murray & Renals, Dynamic evaluation of neural sequence models, 2018, section 4). The floor is for weights that the
-stretches hardly use, as those of a rare character: without it they jump when it comes.
+stretches hardly use, as those of a rare character, and so is the clip: without them they jump when it comes.
 """
 
 import copy
@@ -29,6 +29,7 @@ STRETCH = 32  # tokens between two changes of the weights
 LEARNING_RATE = 1e-3
 FLOOR = 0.1
 DECAY = 3e-3
+CLIP = 10.0  # times what a gradient usually is
 _TRAINING_TOKENS = 1 << 14  # over whose stretches the gradients are squared
 _SEGMENT = 8 * STRETCH  # so many of them are read on end
 
@@ -53,7 +54,7 @@ class _Weight:
         """Change by the gradient, and towards the trained weight."""
         back = (self.trained - self.value).mul_(self.pull)
         if self.value.grad is not None:
-            self.value.addcdiv_(self.value.grad, self.pace, value=-learning_rate)
+            self.value.sub_(self.value.grad.div_(self.pace).clamp_(-CLIP, CLIP), alpha=learning_rate)
         self.value.add_(back)
         self.value.grad = None
 

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
 from seqgen.corpus.plan import Plan, Texts
 from seqgen.corpus.sources import STANDARD_INPUT
 from seqgen.corpus.split import VALID, Piece
-from seqgen.corpus.store import Part, encoded
+from seqgen.corpus.store import Part, Store, encoded
 from seqgen.errors import CorpusError
 
 SELECTED = "validation, used to select the checkpoint"
@@ -54,7 +55,22 @@ class HeldOut:
 
     def encoded(self) -> AbstractContextManager[Part]:
         """Lend it as token ids."""
+        if self._other is None:
+            return self.encoded_of_run(VALID)
         return encoded(self._checkpoint.level, self.pieces())
+
+    def encoded_of_run(self, wanted: str) -> AbstractContextManager[Part]:
+        """Lend the run's own training or validation part as token ids, as kept for training where they still are.
+
+        Raises:
+            CorpusError: its documents are not there any more.
+        """
+        pieces = self.of_run(wanted)
+        with suppress(CorpusError):
+            store = Store.kept(Path(FoldersConfig().data_dir), self._own.fingerprint)
+            if store.level.to_json() == self._checkpoint.level.to_json():
+                return nullcontext(getattr(store, wanted))
+        return encoded(self._checkpoint.level, pieces)
 
     def extent(self, piece: Piece) -> dict[str, float]:
         """Return how much a document of it is, in the units of the level."""

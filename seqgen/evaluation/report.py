@@ -1,16 +1,18 @@
 """What `seqgen evaluate` tells: one object for a model and a text."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import EvaluationConfig
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.corpus.store import Part, encoded
+from seqgen.corpus.store import Part
+from seqgen.errors import CorpusError
 from seqgen.evaluation.baselines import Baselines
 from seqgen.evaluation.cache import CachedPredictions
+from seqgen.evaluation.compressors import MAX_BYTES
 from seqgen.evaluation.confidence import Interval, interval
 from seqgen.evaluation.dynamic import dynamic_score
 from seqgen.evaluation.held_out import HeldOut
@@ -21,11 +23,26 @@ from seqgen.levels.base import TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 
-_PER = {
-    "characters": ("bits_per_character", math.log(2)),
-    "bytes": ("bits_per_byte", math.log(2)),
-    "notes": ("nats_per_note", 1.0),
-    "quarters": ("nats_per_quarter", 1.0),
+
+def _bits(nats: float) -> float:
+    return nats / math.log(2)
+
+
+def _perplexity(nats: float) -> float | None:
+    """Return the number of equally likely choices; None where that is beyond all numbers."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return None
+
+
+# What the loss for one of a unit is called, and what is made of its nats.
+_PER: Mapping[str, tuple[str, Callable[[float], float | None]]] = {
+    "characters": ("bits_per_character", _bits),
+    "bytes": ("bits_per_byte", _bits),
+    "words": ("perplexity_per_word", _perplexity),
+    "notes": ("nats_per_note", float),
+    "quarters": ("nats_per_quarter", float),
 }
 _SEED = 1  # of the first sample
 
@@ -45,15 +62,12 @@ class Loss:
     @property
     def perplexity(self) -> float | None:
         """How many tokens it is as unsure between; None where that is beyond all numbers."""
-        try:
-            return math.exp(self.score.nats_per_token)
-        except OverflowError:
-            return None
+        return _perplexity(self.score.nats_per_token)
 
     def per(self, unit: str) -> float | None:
-        """Return the loss for each character or byte in bits, for each note or quarter in nats."""
+        """Return the loss for each of a unit: in bits for characters, as perplexity for words, in nats for notes."""
         amount = self.extent[unit]
-        return self.score.nats / _PER[unit][1] / amount if amount else None
+        return _PER[unit][1](self.score.nats / amount) if amount else None
 
     def to_json(self) -> dict[str, Any]:
         """Return it in every unit."""
@@ -142,29 +156,39 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, config: EvaluationCon
     if config.dynamic or config.num_samples or (config.cache and not held_out.is_validation):
         held_out.of_run(TRAIN)  # refused before the work, not after
     with held_out.encoded() as part:
+        if config.cache and config.cache >= part.num_targets:
+            raise CorpusError(
+                f"{held_out.name} has {part.num_targets:,} tokens, and --cache {config.cache} looks back over more: "
+                f"give less than {part.num_targets}"
+            )
         evaluation = Evaluation.of(model, part, held_out.name)
         if held_out.has_training:
-            evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, part))
+            try:
+                evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, part))
+            except CorpusError as error:  # no room for what they count: the model's score is not lost by that
+                notes.append(f"there are no baselines: {error}")
         else:
             notes.append("what this run was trained on is gone or has changed: there are no baselines")
-        evaluation = replace(evaluation, adapted=dict(_adapted(checkpoint, model, config, held_out, part)))
+        if part.extent.get("bytes", 0) > MAX_BYTES:
+            notes.append(f"compressors were given the first {MAX_BYTES:,} bytes of the text alone")
+        evaluation = replace(evaluation, adapted=dict(_adapted(model, config, held_out, part)))
     if config.num_samples:
         evaluation = replace(evaluation, samples=_samples(checkpoint, model, held_out, config.num_samples))
     return evaluation, notes
 
 
 def _adapted(
-    checkpoint: Checkpoint, model: LanguageModel, config: EvaluationConfig, held_out: HeldOut, part: Part
+    model: LanguageModel, config: EvaluationConfig, held_out: HeldOut, part: Part
 ) -> Iterator[tuple[str, tuple[Loss, dict[str, Any]]]]:
     """Yield the losses of the model as it adapts in the ways that are asked for."""
     if config.dynamic:
-        with encoded(checkpoint.level, held_out.of_run(TRAIN)) as train:
+        with held_out.encoded_of_run(TRAIN) as train:
             yield "dynamic", (Loss(dynamic_score(model, part, train), part.extent), {})
     if config.cache:
         predictions = CachedPredictions.of(model, part, config.cache)
         settings = predictions.best()
         if not held_out.is_validation:
-            with encoded(checkpoint.level, held_out.of_run(VALID)) as valid:
+            with held_out.encoded_of_run(VALID) as valid:
                 settings = CachedPredictions.of(model, valid, config.cache).best()
         yield "cache", (Loss(predictions.score(settings), part.extent), {"window": config.cache, **asdict(settings)})
 

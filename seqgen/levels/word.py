@@ -1,8 +1,8 @@
 """The word level: a token is a word or a mark, with the single space before it, or other white space.
 
 Rare words are written character by character, so a text comes back exactly. A pre-tokenised corpus, as Penn Treebank,
-where all is separated by single spaces, is cut at the spaces alone, and every word of it is a token, `<unk>` like any
-other: its perplexity is what the field reports, with the newline as `<eos>`.
+where all is separated by single spaces, is cut at the spaces alone, `<unk>` being a word like any other: its perplexity
+per word is what the field reports, with the newline as `<eos>`.
 
 The first word of a line has no space before it. It is written as if it had, so that it is the same token there as
 anywhere else.
@@ -34,7 +34,9 @@ _PLAIN = re.compile(rf" ?(?:[\w{_MARKS}]{{1,40}}(?:['\u2019]\w{{1,20}})?|[^\w\s]
 _TOKENISED = re.compile(r" ?(?:\S{1,60}|\n)|\s")
 _REACH = 64
 
-_MIN_COUNT = 2  # of a word in the vocabulary: of what came once nothing can be learned
+# Of a word in the vocabulary. Of what came once nothing can be learned, but how to spell: without it each character of
+# a word that training lacks costs 16 nats.
+_MIN_COUNT = 2
 _PLAIN_SIZE = 20_000  # by default; the output layer of more costs most of the time
 _TOKENISED_SIZE = 1 << 16  # rare words are `<unk>` there already, so all are kept that fit two bytes
 
@@ -71,8 +73,8 @@ class WordLevel(TextLevel):
         beginning = _beginning(documents)
         kind = {"is_tokenised": _is_tokenised(beginning), "is_indented": _is_flush(beginning)}
         counts = count_pieces(chain.from_iterable(_LineCutter(**kind).cut(chunks) for chunks in documents))
-        default_size, min_count = (_TOKENISED_SIZE, 1) if kind["is_tokenised"] else (_PLAIN_SIZE, _MIN_COUNT)
-        alphabet, words = vocabulary_of(counts, config.vocabulary_size or default_size, min_count)
+        default_size = _TOKENISED_SIZE if kind["is_tokenised"] else _PLAIN_SIZE
+        alphabet, words = vocabulary_of(counts, config.vocabulary_size or default_size, _MIN_COUNT)
         return cls(alphabet, words, **kind)
 
     @property
@@ -94,6 +96,10 @@ class WordLevel(TextLevel):
         """Return a decoder that takes the spaces at the beginnings of lines out again."""
         decoder = SpellingDecoder((*self.alphabet, *self.words))
         return _LineDecoder(decoder) if self.is_indented else decoder
+
+    def extent(self, text: str) -> dict[str, float]:
+        """Return how much a normalised text is; ends of lines count as words, as the field does it."""
+        return {**super().extent(text), "words": len(text.split()) + text.count("\n")}
 
     def to_json(self) -> dict[str, Any]:
         """Return alphabet and words."""
