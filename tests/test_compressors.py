@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from seqgen.evaluation import compressors
+from seqgen.corpus.documents import Passage
+from seqgen.corpus.split import Piece
+from seqgen.evaluation import baselines, compressors
 from seqgen.evaluation.compressors import compressed_bits
 
 
@@ -32,3 +34,9 @@ def test_the_last_of_the_first_and_the_first_of_the_second_are_used(monkeypatch)
     monkeypatch.setattr(compressors, "MAX_BYTES", 1000)
     first, second = digits(1000, 4), digits(1000, 5)
     assert compressed_bits([digits(5000, 6), first], [second, digits(5000, 7)]) == compressed_bits([first], [second])
+
+
+def test_what_stands_between_documents_is_compressed_too():
+    lines = [Passage("poem", "one", "\n"), Passage("poem", "two", "\n"), Passage("poem", "three", "\n")]
+    pieces = [Piece(lines[0]), Piece(lines[1]), Piece(lines[2], 0, 2)]  # the last is cut, so its end is elsewhere
+    assert "".join(baselines._text(iter(pieces))) == "one\ntwo\nth"
