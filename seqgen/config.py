@@ -214,6 +214,11 @@ class ModelConfig(Options):
     )
     embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=COUNT)
     tie_weights: bool = chosen("Use one matrix for the embedding and the output (sizes must agree).")
+    softmax_cutoff: int = chosen(
+        "Choose among so many frequent tokens and all rare ones as one, then among these; 0 chooses among all at once.",
+        metavar="N",
+        bound=NOT_NEGATIVE,
+    )
     residual: bool = chosen("Add to each layer's output its input, from the second layer on.")
     layer_norm: bool = chosen("Normalise each layer's output.")
     initial_weights: str = option(
@@ -240,7 +245,8 @@ class ModelConfig(Options):
     def architecture(self) -> dict[str, Any]:
         """What comes with the weights, by field: their shapes and meaning, and what they began with."""
         names = ("cell", "num_layers", "hidden_size", "projection_size", "embedding_size", "tie_weights", "residual")
-        return {name: getattr(self, name) for name in (*names, "layer_norm", "initial_weights")}
+        values = {name: getattr(self, name) for name in (*names, "layer_norm", "initial_weights")}
+        return values | {"softmax_cutoff": self.softmax_cutoff or 0}  # older files have none
 
     @property
     def output_size(self) -> int:

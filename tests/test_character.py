@@ -8,10 +8,10 @@ def fit(texts, **options):
     return CharacterLevel.fit([[text] for text in texts], CorpusConfig(**options))
 
 
-def test_known_characters_are_one_token_each_in_order_of_code_points():
+def test_known_characters_are_one_token_each_the_most_frequent_first():
     level = fit(["banana", "cab"])
-    assert level.alphabet == "abcn"
-    assert level.encode("cabn").tolist() == [20, 18, 19, 21]
+    assert level.alphabet == "abnc"
+    assert level.encode("cabn").tolist() == [21, 18, 19, 20]
     assert level.vocabulary_size == 2 + 16 + 4
 
 

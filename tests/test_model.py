@@ -90,6 +90,25 @@ def test_tied_weights_are_one_matrix(make_model, generator):
     torch.testing.assert_close(logits, hidden @ tied.embedding.T + tied.output_bias)
 
 
+@pytest.mark.parametrize("tie_weights", [True, False])
+def test_the_loss_is_that_of_the_logits(make_model, generator, tie_weights):
+    model = make_model(11, tie_weights=tie_weights, embedding_size=16, softmax_cutoff=6)
+    with torch.no_grad():
+        model.rare_weight.normal_(generator=generator)
+    tokens = ids(4, 3, 11, generator)
+    logits, _ = model(tokens[:-1], model.initial_state(3))
+    hidden, _ = model.hidden(tokens[:-1], model.initial_state(3))
+    expected = F.cross_entropy(logits.flatten(0, 1), tokens[1:].flatten())
+    torch.testing.assert_close(model.loss(hidden, tokens[1:]), expected)
+
+
+def test_an_adaptive_softmax_begins_with_how_often_tokens_come(make_model):
+    model = make_model(11, softmax_cutoff=6)
+    model.initialise(torch.Generator().manual_seed(1), counts := torch.arange(11))
+    logits = model.logits(torch.zeros(1, 1, model.config.output_size))
+    torch.testing.assert_close(logits.softmax(-1)[0, 0], (counts + 1) / (counts + 1).sum())
+
+
 def test_tied_weights_of_different_sizes_are_refused():
     with pytest.raises(UsageError, match="--tie-weights needs --embedding-size equal to --hidden-size, got 8 and 16"):
         ModelConfig(tie_weights=True, embedding_size=8, hidden_size=16)

@@ -1,10 +1,12 @@
 """The defaults that fit."""
 
+import numpy as np
 import pytest
 
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
+from seqgen.errors import UsageError
 from seqgen.music.write import rendered
 from seqgen.training import recipe
 from seqgen.training.recipe import FINE_TUNING, MAX_DROPOUT, SIZES, resolve
@@ -139,3 +141,22 @@ def test_a_small_corpus_is_learned_more_gently(store):
 
 def test_tied_weights_get_an_embedding_of_the_hidden_size(store):
     assert resolved(store, model=ModelConfig(tie_weights=True, hidden_size=24)).model.embedding_size == 24
+
+
+def test_rare_tokens_are_chosen_among_apart_where_there_are_many():
+    frequent, rare = [10_000] * 500, [1] * 9_500  # 0.2 % are rare
+    assert recipe._softmax_cutoff(np.array(frequent + rare)) == 500
+    assert recipe._softmax_cutoff(np.array((frequent + rare)[: recipe.ADAPTIVE_VOCABULARY - 1])) == 0
+    counts = np.random.default_rng(1).zipf(1.5, 6_000)
+    counts[::-1].sort()
+
+    def logits(cutoff):
+        return cutoff + counts[cutoff:].sum() / counts.sum() * (len(counts) - cutoff)
+
+    assert recipe._softmax_cutoff(counts) == min(range(1, len(counts)), key=logits)
+
+
+def test_a_cutoff_above_the_vocabulary_is_refused(store):
+    assert resolved(store, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
+    with pytest.raises(UsageError, match="--softmax-cutoff must be below the 48 tokens of the vocabulary, got 50"):
+        resolved(store, model=ModelConfig(softmax_cutoff=50))

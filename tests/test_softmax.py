@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from seqgen.levels.base import PADDING
 from seqgen.model import softmax
-from seqgen.model.softmax import cross_entropy
+from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 
 TIME, BATCH, FEATURES, VOCABULARY = 5, 3, 8, 600
 
@@ -67,3 +67,36 @@ def test_nothing_but_padding_costs_nothing_and_nan_is_seen(tensors):
     with torch.no_grad():
         inputs[0][0, 0, 0] = float("nan")
     assert cross_entropy(*inputs, targets, torch.float32).isnan()
+
+
+CUTOFF = 520  # so large that the kernel computes the frequent ones
+
+
+@pytest.fixture
+def rare(generator):
+    return [part.requires_grad_() for part in (torch.randn(1, FEATURES, generator=generator), torch.tensor([0.7]))]
+
+
+def by_hand(hidden, matrix, bias, rare_weight, rare_bias, targets):
+    """Choose the token or the cluster, then the token in it."""
+    head = F.linear(hidden, torch.cat([matrix[:CUTOFF], rare_weight]), torch.cat([bias[:CUTOFF], rare_bias]))
+    tail = F.linear(hidden, matrix[CUTOFF:], bias[CUTOFF:]).log_softmax(-1)
+    likelihood = torch.cat([head.log_softmax(-1)[..., :-1], head.log_softmax(-1)[..., -1:] + tail], -1)
+    return F.nll_loss(likelihood.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+
+
+@pytest.mark.parametrize("kept", [range(VOCABULARY), range(CUTOFF), range(CUTOFF, VOCABULARY)])
+def test_the_adaptive_softmax_chooses_twice(tensors, rare, kept):
+    inputs, targets = tensors
+    targets = torch.where(torch.isin(targets, torch.tensor(kept)), targets, PADDING)
+    expected = loss_and_gradients(by_hand, [*inputs, *rare], targets)
+    found = loss_and_gradients(adaptive_cross_entropy, [*inputs, *rare], targets, CUTOFF, torch.float32)
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_the_softmax_of_adaptive_logits_is_the_adaptive_one(tensors, rare):
+    (hidden, matrix, bias), targets = tensors
+    logits = adaptive_logits(F.linear(hidden, matrix, bias), F.linear(hidden, *rare), CUTOFF)
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+    torch.testing.assert_close(loss, by_hand(hidden, matrix, bias, *rare, targets))

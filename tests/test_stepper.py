@@ -48,6 +48,12 @@ def test_steps_through_deep_projected_residual_normalised_layers_equal_the_seque
     torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-4)
 
 
+def test_steps_of_an_adaptive_softmax_equal_the_sequence(make_model, generator):
+    model = shake(make_model(11, softmax_cutoff=6), generator)
+    whole, stepped = whole_and_stepped(model, 3, generator)
+    torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-5)
+
+
 def test_steps_in_bfloat16_stay_near_the_sequence_in_float32(make_model, generator):
     model = make_model(11, num_layers=2, hidden_size=64, embedding_size=32)
     whole, stepped = whole_and_stepped(model, 5, generator, torch.bfloat16)

@@ -30,7 +30,7 @@ _MAX_COUNTED = 1 << 21  # different pieces counted at once: bounds the memory
 
 
 def alphabet_of(counts: Mapping[str, int], vocabulary_size: int) -> str:
-    """Return the characters to keep, in the order of code points.
+    """Return the characters to keep, the most frequent first.
 
     Args:
         counts: how often each character is in the text.
@@ -38,7 +38,7 @@ def alphabet_of(counts: Mapping[str, int], vocabulary_size: int) -> str:
     """
     rare = RARE * sum(counts.values())
     kept = [c for place, c in enumerate(most_common(counts)) if place < ALWAYS_KEPT or counts[c] >= rare]
-    return "".join(sorted(kept[: max(0, vocabulary_size - FIRST_CHARACTER)]))
+    return "".join(kept[: max(0, vocabulary_size - FIRST_CHARACTER)])
 
 
 def vocabulary_of(counts: Counter[str], vocabulary_size: int, min_count: int) -> tuple[str, list[str]]:
@@ -64,7 +64,7 @@ def most_common(counts: Mapping[str, int]) -> list[str]:
 
 
 class Spelling:
-    """An alphabet's ids, code points in order from 18; ids 2 to 17 are the digits 0 to f of bytes.
+    """An alphabet's ids from 18; ids 2 to 17 are the digits 0 to f of bytes.
 
     Args:
         alphabet: characters without repetition.

@@ -29,7 +29,7 @@ _DEFAULT_SIZE = 8192  # leaves nothing frequent out of any script
 
 
 class CharacterLevel(TextLevel):
-    """Ids from 18: the alphabet in the order of its code points, then the groups.
+    """Ids from 18: the alphabet, then the groups, each with the most frequent first.
 
     Args:
         alphabet: the characters of the vocabulary, without repetition.

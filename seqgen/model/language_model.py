@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.config import ModelConfig
-from seqgen.model.softmax import cross_entropy
+from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 from seqgen.model.stack import Stack, drop
 
 _ALIGNMENT = 16  # other numbers of inputs halve the speed of oneDNN's LSTM
@@ -29,6 +29,10 @@ class LanguageModel(nn.Module):
         if not config.tie_weights:
             self.output_weight = nn.Parameter(torch.empty(vocabulary_size, config.output_size))
         self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
+        self.cutoff = config.softmax_cutoff or 0
+        if self.cutoff:
+            self.rare_weight = nn.Parameter(torch.empty(1, config.output_size))
+            self.rare_bias = nn.Parameter(torch.empty(1))
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, counts: Tensor) -> None:
@@ -47,7 +51,11 @@ class LanguageModel(nn.Module):
             self.embedding.normal_(generator=generator)
             bound = self.config.output_size**-0.5
             self.output_weight.uniform_(-bound, bound, generator=generator)
-        self.output_bias.copy_((counts + 1.0).log() - (counts + 1.0).sum().log())
+        counts = counts + 1.0
+        self.output_bias.copy_(counts.log() - counts.sum().log())
+        if self.cutoff:
+            self.rare_weight.zero_()
+            self.rare_bias.copy_(self.output_bias[self.cutoff :].logsumexp(0))
 
     @property
     def device(self) -> torch.device:
@@ -118,7 +126,12 @@ class LanguageModel(nn.Module):
 
     def logits(self, hidden: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the logits that follow from the highest layer's output, shape (time, batch, vocabulary_size)."""
-        return F.linear(hidden.to(dtype), self.output_matrix.to(dtype)).to(self.output_bias) + self.output_bias
+        hidden = hidden.to(dtype)
+        logits = F.linear(hidden, self.output_matrix.to(dtype)).to(self.output_bias) + self.output_bias
+        if not self.cutoff:
+            return logits
+        rare_logit = F.linear(hidden, self.rare_weight.to(dtype)).to(self.rare_bias) + self.rare_bias
+        return adaptive_logits(logits, rare_logit, self.cutoff)
 
     def loss(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the mean nats of the targets that are not padding, given the highest layer's output.
@@ -128,7 +141,12 @@ class LanguageModel(nn.Module):
             targets: ids, shape (time, batch).
             dtype: the precision of the products.
         """
-        return cross_entropy(hidden, self.output_matrix, self.output_bias, targets, dtype)
+        matrix, bias = self.output_matrix, self.output_bias
+        if not self.cutoff:
+            return cross_entropy(hidden, matrix, bias, targets, dtype)
+        return adaptive_cross_entropy(
+            hidden, matrix, bias, self.rare_weight, self.rare_bias, targets, self.cutoff, dtype
+        )
 
     def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
         size = -(-self.vocabulary_size // _ALIGNMENT) * _ALIGNMENT

@@ -27,7 +27,7 @@ def training_bytes(
     places = optimization.batch_size * optimization.sequence_length
     by_layer = [len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in network.stack.cells]
     is_in_place = is_compiled(vocabulary_size, torch.device(machine.device))
-    logits = vocabulary_size * (stored if is_in_place else 2 * 4)  # and their gradient
+    logits = (model.softmax_cutoff or vocabulary_size) * (stored if is_in_place else 2 * 4)  # and their gradient
     return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + places * (sum(by_layer) + logits)
 
 

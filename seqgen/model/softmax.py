@@ -2,6 +2,10 @@
 
 Of 4,096 tokens and 10,000 words there are 41 million logits. Brought to float32, normalised and derived one operation
 after the other, they go through memory a dozen times; here it is twice, in the precision of the products.
+
+The adaptive softmax spares most of them: it chooses among the frequent tokens and one more, which stands for all rare
+ones, and only where it is that one, among these (Grave et al., Efficient softmax approximation for GPUs, 2017; here
+the rare ones are one cluster, as wide as the frequent ones).
 """
 
 from typing import Any
@@ -38,6 +42,51 @@ def cross_entropy(hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor,
         hidden.flatten(0, 1).to(dtype), matrix.to(dtype), bias, targets.flatten()
     )
     return loss
+
+
+def adaptive_cross_entropy(
+    hidden: Tensor,
+    matrix: Tensor,
+    bias: Tensor,
+    rare_weight: Tensor,
+    rare_bias: Tensor,
+    targets: Tensor,
+    cutoff: int,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Return the mean nats of the targets under the adaptive softmax, as `adaptive_logits` has it.
+
+    Args:
+        hidden: shape (time, batch, features).
+        matrix: shape (vocabulary, features).
+        bias: shape (vocabulary,).
+        rare_weight: of what stands for all rare tokens, shape (1, features).
+        rare_bias: its bias, shape (1,).
+        targets: ids, shape (time, batch); `PADDING` is not counted.
+        cutoff: the first id that is rare.
+        dtype: the precision of the products, and of the logits between them.
+    """
+    hidden, targets = hidden.flatten(0, 1), targets.flatten()
+    sizes = [cutoff, len(matrix) - cutoff]
+    (frequent, rare), (frequent_bias, others_bias) = torch.split(matrix, sizes), torch.split(bias, sizes)
+    choices, choice_bias = torch.cat([frequent, rare_weight]), torch.cat([frequent_bias, rare_bias])
+    nats = cross_entropy(hidden[None], choices, choice_bias, targets.clamp(max=cutoff)[None], dtype)
+    places = (targets >= cutoff).nonzero()[:, 0]
+    chosen, rare_targets = hidden.index_select(0, places), targets[places] - cutoff
+    rare_nats = cross_entropy(chosen[None], rare, others_bias, rare_targets[None], dtype)
+    return nats + rare_nats * (len(places) / (targets != PADDING).sum().clamp(min=1))
+
+
+def adaptive_logits(logits: Tensor, rare_logit: Tensor, cutoff: int) -> Tensor:
+    """Return logits whose softmax is the adaptive one: the rare tokens together are as likely as their one logit says.
+
+    Args:
+        logits: shape (..., vocabulary).
+        rare_logit: of what stands for all rare tokens, shape (..., 1).
+        cutoff: the first id that is rare.
+    """
+    rare = logits[..., cutoff:]
+    return torch.cat([logits[..., :cutoff], rare + (rare_logit - rare.logsumexp(-1, keepdim=True))], -1)
 
 
 def is_compiled(vocabulary_size: int, device: torch.device) -> bool:

@@ -51,7 +51,7 @@ class _Compiled:
         has_more = model.config.residual or model.config.layer_norm
         self.above = model.stack.above if has_more else lambda _, outputs, *__: outputs
         self.embedding = model.embedding.to(dtype)
-        self.output = model.output_matrix, model.output_bias
+        self.logits = model.logits
         self.layers = [
             _Layer(cell, cell.kernels, before, dtype)
             for cell, before in zip(model.stack.cells, state, strict=True)
@@ -70,7 +70,7 @@ class _Compiled:
         for index, layer in enumerate(others, start=1):
             layer.gates[0] = layer.share(outputs.to(layer.gates.dtype))
             outputs = self.above(index, layer.step(), outputs, None)
-        return F.linear(outputs.float(), *self.output)
+        return self.logits(outputs.float())
 
 
 class _Layer:
