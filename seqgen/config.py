@@ -228,7 +228,7 @@ class ModelConfig(Options):
     )
     dropout: float = chosen("The share of units dropped between layers and before the output.", metavar="P", bound=DROP)
     embedding_dropout: float = chosen("The share of the embedding's numbers dropped.", metavar="P", bound=DROP)
-    recurrent_dropout: float = option("The share of the recurrent weights dropped.", 0.0, metavar="P", bound=DROP)
+    recurrent_dropout: float = chosen("The share of the recurrent weights dropped.", metavar="P", bound=DROP)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -71,10 +71,13 @@ def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_
 
 def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
     small = ModelConfig(hidden_size=8)
-    rates = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model.dropout for n in (1, 4, 8, 10**6)]
-    assert rates[0] == 0
-    assert rates == sorted(set(rates))
-    assert rates[-1] == MAX_DROPOUT
+    models = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model for n in (1, 4, 8, 16, 256, 10**6)]
+    dropouts, recurrent = ([getattr(m, f) for m in models] for f in ("dropout", "recurrent_dropout"))
+    assert dropouts[0] == 0
+    assert dropouts[:4] == sorted(set(dropouts[:4]))
+    assert dropouts[4:] == [MAX_DROPOUT] * 2
+    assert recurrent[:4] == [0] * 4  # only where the highest dropout is not enough by far
+    assert 0 < recurrent[4] < recurrent[5] == MAX_DROPOUT
 
 
 def test_embeddings_are_dropped_where_much_is(store):

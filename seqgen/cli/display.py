@@ -172,12 +172,13 @@ def described(trainer: "Trainer") -> str:
     config, model = trainer.config, trainer.config.model
     budget = config.budget
     length = budget.time or (f"{budget.epochs} epochs" if budget.epochs else f"{budget.steps} steps")
+    recurrent = f"recurrent dropout {model.recurrent_dropout:g}, " if model.recurrent_dropout else ""
     return (
         f"{model.cell} {model.num_layers}x{model.hidden_size}, {trainer.model.num_parameters:,} parameters, "
         f"{trainer.store.level.vocabulary_size} {trainer.store.level.name} tokens, batch "
         f"{config.optimization.batch_size} x {config.optimization.sequence_length}, dropout {model.dropout:g}, "
-        f"learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on {config.machine.device}, "
-        f"for {length}"
+        f"{recurrent}learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on "
+        f"{config.machine.device}, for {length}"
     )
 
 
