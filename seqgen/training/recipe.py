@@ -40,9 +40,9 @@ DROPOUT_PER_DOUBLING = 0.15
 HARMLESS_PASSES = 2.0
 FEW_WEIGHTS = 3.0  # for each token; words have 24 on 465 kB of text: 1.70 bits a character without this, 1.68 with it
 MAX_DROPOUT = 0.5
-# Where the rule would have more than this, so much of what exceeds it is dropped of the recurrent weights. Words of the
-# documentation for 5 min (1.2 by the rule) are best with none at 3.212 nats after half the time, with 0.3 at 3.183, with
-# 0.5 at 3.173; its characters for 4 min (0.75) get worse, 1.108 instead of 1.067.
+# Where the rule would have more than this, so much of what exceeds it is dropped of the recurrent weights. The words of
+# the documentation for 5 min (1.2 by the rule) are best with none at 3.212 nats after half the time, with 0.3 at 3.183,
+# with 0.5 at 3.173; its characters for 4 min (0.75) get worse, 1.108 instead of 1.067.
 RECURRENT_FROM = 0.85
 RECURRENT_SHARE = 1.5
 # Of what exceeds this, half is the dropout of embeddings: a short run is 0.01 nats worse with some, a long one better.
