@@ -27,7 +27,7 @@ bench: $(INSTALLED)  ## measure speed as ratios: tests/benchmarks/
 bench-learning: $(INSTALLED)  ## measure and draw the loss that all defaults reach in a time; CORPUS=FILE for your own text
 	$(BIN)/python -m tests.benchmarks.learning $(CORPUS)
 
-bench-recipe: $(INSTALLED)  ## measure what other choices than the defaults would give, on five corpora
+bench-recipe: $(INSTALLED)  ## measure what other choices than the defaults would give, on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
 
 clean:  ## remove the environment and all caches
