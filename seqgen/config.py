@@ -262,7 +262,9 @@ class OptimizationConfig(Options):
     weight_decay: float = chosen("Decoupled weight decay of the matrices.", metavar="X", bound=NOT_NEGATIVE)
     batch_size: int = chosen("Streams of text read in parallel.", metavar="N", bound=COUNT)
     sequence_length: int = chosen(
-        "Tokens a stream advances in one step, and gradients flow back.", metavar="N", bound=COUNT
+        "Tokens a stream advances in one step, and gradients flow back; half as far in the first half of a run.",
+        metavar="N",
+        bound=COUNT,
     )
     clip: float = option("The gradient norm above which gradients are scaled down.", 1.0, metavar="X", bound=POSITIVE)
 

@@ -1,9 +1,12 @@
 """The defaults that fit."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
+from seqgen.corpus.batches import Batches
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
@@ -43,6 +46,13 @@ def test_more_steps_get_a_larger_model(store):
     assert sizes == sorted(set(sizes)) == [size.num_layers * size.hidden_size for size in SIZES]
 
 
+def test_a_large_vocabulary_needs_more_steps_for_a_larger_model(store):
+    def tied(steps):
+        return units(resolved(store, model=ModelConfig(tie_weights=True), budget=BudgetConfig(steps=steps)))
+
+    assert [tied(n) for n in (2000, 5000, 10**5)] == [256, 512, 1024]
+
+
 def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):
     times = {256: 0.01, 512: 0.04, 1024: 0.08}
 
@@ -53,6 +63,17 @@ def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):
     assert [on_a_machine(1, time) for time in ("7s", "100s", "10m")] == [256, 512, 1024]
     assert [on_a_machine(10, time) for time in ("7s", "100s")] == [512, 1024]
     assert on_a_machine(0.1, "10m") == 512
+
+
+def test_a_step_that_is_disturbed_does_not_change_what_a_step_takes(store, monkeypatch):
+    batches = Batches(store.train, 8, 16, 0)
+    tokens = [int((batch.targets >= 0).sum()) for batch, _ in zip(batches.from_step(0), range(6), strict=False)]
+    passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
+    clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)
+    monkeypatch.setattr(recipe.time, "perf_counter", lambda: next(clock))
+    model = resolved(store, model=ModelConfig(hidden_size=8), budget=BudgetConfig(steps=1)).model
+    seconds = recipe._step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store)
+    assert seconds == pytest.approx(0.001 * store.train.num_targets / batches.steps_per_epoch)
 
 
 def test_layers_above_others_are_normalised_and_residual(store):

@@ -10,7 +10,7 @@ class Report:
     """One line of the log.
 
     `train_nats` and `gradient_norm` are means over the steps since the line before, `clipped_share` is the share of
-    them whose gradient was scaled down, `tokens_per_second` is their speed; all four are None where there was no step
+    their gradients that were scaled down, `tokens_per_second` is their speed; all four are None where there was no step
     in between.
     """
 
@@ -55,7 +55,7 @@ class Recent:
     tokens: int = 0
     steps: int = 0
     gradient_norm: float = 0.0
-    clipped: int = 0
+    clipped: float = 0.0
     seconds: float = 0.0  # in steps alone
     reported_at: float = field(default_factory=time.perf_counter)
 
@@ -64,11 +64,11 @@ class Recent:
         """Nats per token, if there was a step."""
         return self.nats / self.tokens if self.steps else None
 
-    def count(self, nats: float, tokens: int, gradient_norm: float, seconds: float, *, is_clipped: bool) -> None:
-        """Add one step."""
+    def count(self, nats: float, tokens: int, gradient_norm: float, clipped: float, seconds: float) -> None:
+        """Add one step; `clipped` is the share of its gradients that were scaled down."""
         self.nats += nats
         self.tokens += tokens
         self.steps += 1
         self.gradient_norm += gradient_norm
-        self.clipped += is_clipped
+        self.clipped += clipped
         self.seconds += seconds

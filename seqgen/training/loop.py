@@ -23,7 +23,7 @@ from seqgen.training.averaging import Average
 from seqgen.training.figures import Figures, Recent, Report
 from seqgen.training.optimizer import AdamW, restore_optimizer, restore_weights, restored_hidden, resumable_tensors
 from seqgen.training.run import Run
-from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor
+from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor, num_parts
 
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` scores all of them
 TRIAL_TOKENS = 1 << 14  # that are read to see how many more a short run can afford
@@ -185,29 +185,43 @@ class Trainer:
         return self.progress >= 1 or self.figures.validations_since_best >= self.config.budget.patience
 
     def _step(self, batch: Batch) -> None:
-        """Do one step of truncated back-propagation through time."""
-        begun = time.perf_counter()
-        device = self.model.device
-        inputs, targets, fresh = (torch.from_numpy(array).to(device) for array in batch[:3])
-        before = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
-        hidden, after = self.model.hidden(inputs, before, self._dtype, self._noise())
-        loss = self.model.loss(hidden, targets, self._dtype)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
-        nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())
+        """Learn from a batch; early in a run from each half of it in turn."""
+        begun, noise, clip = time.perf_counter(), self._noise(), self.config.optimization.clip
+        inputs, targets, fresh = (torch.from_numpy(array).to(self.model.device) for array in batch[:3])
+        state = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
+        parts = 1 if batch.is_whole else num_parts(self.progress)
         self._optimizer.learning_rate = self.learning_rate
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        nats, norms = 0.0, []
+        for some_inputs, some_targets in zip(inputs.chunk(parts), targets.chunk(parts), strict=True):
+            state, loss, norm = self._update(some_inputs, some_targets, state, noise)
+            nats += loss * int((some_targets != PADDING).sum())
+            norms.append(norm)
         if not batch.is_whole:
-            self._state = detach(after)
+            self._state = state
         tokens = int((batch.targets != PADDING).sum())
         self.figures.step += 1
         self._average.update(self.model, self.figures.step)
         self.figures.tokens += tokens
-        is_clipped = gradient_norm > self.config.optimization.clip
+        gradient_norm, clipped = sum(norms) / len(norms), sum(norm > clip for norm in norms) / len(norms)
         seconds = time.perf_counter() - begun
         for recent in (self._recent, self._unvalidated):
-            recent.count(nats * tokens, tokens, gradient_norm, seconds, is_clipped=is_clipped)
+            recent.count(nats, tokens, gradient_norm, clipped, seconds)
+
+    def _update(
+        self, inputs: Tensor, targets: Tensor, state: list[State], noise: torch.Generator
+    ) -> tuple[list[State], float, float]:
+        """Change the weights by truncated back-propagation through time.
+
+        Returns the state that follows, the loss in nats per token and the norm of its gradient before it is clipped.
+        """
+        hidden, after = self.model.hidden(inputs, state, self._dtype, noise)
+        loss = self.model.loss(hidden, targets, self._dtype)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
+        nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return detach(after), nats, gradient_norm
 
     def _checked(self, value: float) -> float:
         """Return a loss or gradient norm, before the optimizer has used it."""

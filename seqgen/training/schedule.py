@@ -1,4 +1,4 @@
-"""How far a run has come, and the learning rate there."""
+"""How far a run has come, and how it learns there."""
 
 import math
 from dataclasses import dataclass
@@ -9,6 +9,10 @@ FIRST = 0.1  # share of the highest learning rate at the first step
 # Share of it at the last. The average of the weights (see `averaging.py`) does what a fall to nothing would do, and
 # does it better: 1,500 steps of 1x256 on Python's source end at 1.244 nats, with a fall to nothing at 1.263.
 LAST = 0.4
+# Share of the run in which each half of a chunk is learned from in turn: twice as many changes of the weights are worth
+# more there than the longer view. With 0, 0.5 and 0.8 of it plays end at 1.547, 1.534 and 1.529 nats after 20 s (two
+# seeds), at 1.446, 1.441 and 1.446 after 80 s; documentation at 1.175, 1.156 and 1.156, and at 1.107, 1.098 and 1.096.
+HALVED = 0.5
 
 
 def learning_rate_factor(progress: float) -> float:
@@ -17,6 +21,11 @@ def learning_rate_factor(progress: float) -> float:
         return FIRST + (1 - FIRST) * progress / WARM_UP
     fall = 0.5 * (1 + math.cos(math.pi * (min(progress, 1) - WARM_UP) / (1 - WARM_UP)))
     return LAST + (1 - LAST) * fall
+
+
+def num_parts(progress: float) -> int:
+    """Return into how many parts a chunk is divided, each of which changes the weights."""
+    return 2 if progress < HALVED else 1
 
 
 class Budget(Protocol):
