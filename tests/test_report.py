@@ -106,7 +106,7 @@ def test_what_cannot_be_measured_is_said(poems, arguments, message):
 def test_a_cache_that_looks_back_further_than_the_text_is_refused(poems):
     done = poems("evaluate", "--corpus", "new.txt", "--cache", "5000", "--json")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "new.txt has 880 tokens, and --cache 5000 looks back over more: give less than 880" in done.stderr
+    assert "--cache 5000 looks back over more than the 880 tokens to measure: give less than 880" in done.stderr
 
 
 def test_words_are_measured_each_and_spelled_ones_count_once(tmp_path):

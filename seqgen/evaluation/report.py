@@ -158,8 +158,8 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, config: EvaluationCon
     with held_out.encoded() as part:
         if config.cache and config.cache >= part.num_targets:
             raise CorpusError(
-                f"{held_out.name} has {part.num_targets:,} tokens, and --cache {config.cache} looks back over more: "
-                f"give less than {part.num_targets}"
+                f"--cache {config.cache} looks back over more than the {part.num_targets:,} tokens to measure: give less "
+                f"than {part.num_targets}"
             )
         evaluation = Evaluation.of(model, part, held_out.name)
         if held_out.has_training:
