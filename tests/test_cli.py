@@ -213,6 +213,16 @@ def uninterrupted(tmp_path_factory):
     return folder / "checkpoints" / "rhyme"
 
 
+def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypatch):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 10)
+    arguments = ("train", "--corpus", "rhyme.txt", "--hidden-size", "8", "--time", "1s", "--name", "r", "--overwrite")
+    assert "estimated" not in quick_cli(*arguments).stderr
+    for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; given up
+        monkeypatch.setattr(f"seqgen.training.loop.{name}", value)
+        assert "nats per token, estimated; seqgen evaluate is exact" in quick_cli(*arguments).stderr
+        monkeypatch.setattr("seqgen.training.loop.EXACT_SLOWNESS", 0.0)
+
+
 def run_until_trained(folder, *signals):
     """Start a training, send signals once it has logged, and return its exit status and standard error."""
     (folder / "rhyme.txt").write_text(RHYME * 200, encoding="utf-8")

@@ -1,12 +1,13 @@
 """The likelihood of documents read in one go, however it is computed."""
 
 import math
+import time
 
 import pytest
 import torch
 
 from seqgen.evaluation import likelihood
-from seqgen.evaluation.likelihood import estimate, score
+from seqgen.evaluation.likelihood import estimate, score, surprisals
 from tests.conftest import RHYME
 
 
@@ -57,6 +58,26 @@ def test_a_model_that_never_forgets_is_scored_right_too(make_part, make_model):
     # Without reading again from the right state it would be wrong by more than that.
     guessed = estimate(model, part, torch.float32, max_tokens=10**9, num_streams=8).nats_per_token
     assert abs(guessed - reference) > 1e-4
+
+
+def test_what_is_never_forgotten_is_read_in_one_go_in_the_end(make_part, make_model, monkeypatch):
+    part = make_part(RHYME * 150, "short", RHYME * 50, RHYME)
+    model = never_forgets(make_model(100))
+    reference = score(model, part, num_streams=1).nats_per_token
+    read, read_group = [], likelihood._Reader._read_group
+
+    def counted(reader, group, state):
+        read.append(sum(segment.length for segment in group))
+        return read_group(reader, group, state)
+
+    monkeypatch.setattr(likelihood._Reader, "_read_group", counted)
+    assert score(model, part, num_streams=64).nats_per_token == pytest.approx(reference, abs=1e-5)
+    assert part.num_targets * 2 < sum(read) < part.num_targets * 5  # segment by segment it would be 14 times all
+
+
+def test_reading_is_given_up_at_the_deadline(make_part, make_model):
+    with pytest.raises(TimeoutError):
+        surprisals(make_model(100), make_part(RHYME), deadline=time.perf_counter())
 
 
 def test_an_estimate_is_near_and_reads_about_as_much_as_allowed(make_part, make_model):

@@ -2,8 +2,9 @@
 
 import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
@@ -171,11 +172,13 @@ def _best_loss(trainer: "Trainer") -> str:
     from seqgen.evaluation.report import Evaluation
 
     valid, read = trainer.store.valid, trainer.figures.validation_tokens
-    if not trainer.is_exact_affordable:
-        share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
-        return f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate is exact"
-    best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
-    return Evaluation.of(best, valid, "validation").summary
+    if trainer.exact_seconds:
+        deadline = time.perf_counter() + trainer.exact_seconds
+        best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
+        with suppress(TimeoutError):
+            return Evaluation.of(best, valid, "validation", deadline).summary
+    share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
+    return f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate is exact"
 
 
 def _elsewhere(folders: FoldersConfig) -> str:

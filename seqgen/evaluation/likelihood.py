@@ -3,9 +3,12 @@
 A long document is cut into segments that are read side by side. A segment needs the state in which the one before
 it ends, which at first is only guessed from a short warm-up; segments whose guess was wrong are read again from the
 right state, until every state agrees with the one handed on to it. The result is that of reading the document in
-one go, at a fraction of the time, because recurrent networks forget.
+one go, at a fraction of the time, because recurrent networks forget. Where one does not, what is left of each document
+is read in one go.
 """
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -24,6 +27,8 @@ from seqgen.model.stack import select
 _WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
 _SHORTEST_SEGMENT = 4 * _WARM_UP
 _TOLERANCE = 1e-5  # how far a state may be from the one handed on, relative to its size where that is above 1
+_FORGETTING_PASSES = 3  # in which a network should have forgotten what was wrong in a guess
+_FORGETTING = 0.75  # or else in each further one so many segments at most are wrong as in the one before
 _DOCUMENTS_AT_ONCE = 100_000  # bounds the memory for segments
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
@@ -64,7 +69,11 @@ def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_leng
 
 @torch.inference_mode()
 def surprisals(
-    model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 64
+    model: LanguageModel,
+    part: Part,
+    num_streams: int = 64,
+    sequence_length: int = 64,
+    deadline: float = math.inf,
 ) -> NDArray[np.float32]:
     """Return how unlikely each token of a part is after those before it in its document, in float32.
 
@@ -73,11 +82,15 @@ def surprisals(
         part: the documents.
         num_streams: segments read side by side; the result does not depend on it.
         sequence_length: steps taken at once; the result does not depend on it.
+        deadline: `time.perf_counter()` when it is to be given up.
 
     Returns:
         Nats, shape (tokens,); 0 for the start tokens, which are given.
+
+    Raises:
+        TimeoutError: the deadline has come.
     """
-    reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32)
+    reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32, deadline)
     size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
     for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE):
         documents = range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
@@ -88,12 +101,28 @@ def surprisals(
 def _read_exactly(reader: "_Reader", pieces: list[Segment]) -> None:
     """Read all segments, each from the state in which the one before it ends."""
     incoming = reader.guess(pieces)
-    pending = list(range(len(pieces)))
+    pending, num_wrong = list(range(len(pieces))), []
     while pending:
         last_states = reader.read(pieces, pending, incoming)
         changed = [i + 1 for i, last in last_states.items() if not _agree(last, incoming[i + 1])]
         incoming |= {i + 1: last for i, last in last_states.items()}
         pending = sorted(changed)
+        num_wrong.append(len(pending))
+        if len(num_wrong) > _FORGETTING_PASSES and num_wrong[-1] > _FORGETTING * num_wrong[-2]:
+            rests = _rests(pieces, pending)
+            reader.read(list(rests.values()), range(len(rests)), {n: incoming[i] for n, i in enumerate(rests)})
+            break
+
+
+def _rests(pieces: list[Segment], pending: list[int]) -> dict[int, Segment]:
+    """Return what is left of each document from its first pending segment on, by the place of that."""
+    rests, end = {}, 0
+    for first in pending:
+        if first < end:  # of a document that is there already
+            continue
+        end = next(i for i in range(first, len(pieces)) if not pieces[i].is_continued) + 1
+        rests[first] = Segment(pieces[first].begin, sum(piece.length for piece in pieces[first:end]), continues=True)
+    return rests
 
 
 @torch.inference_mode()
@@ -138,7 +167,13 @@ class _Reader:
     """
 
     def __init__(
-        self, model: LanguageModel, ids: NDArray[np.integer], num_streams: int, sequence_length: int, dtype: torch.dtype
+        self,
+        model: LanguageModel,
+        ids: NDArray[np.integer],
+        num_streams: int,
+        sequence_length: int,
+        dtype: torch.dtype,
+        deadline: float = math.inf,
     ) -> None:
         with TemporaryFile() as file:  # it needs no memory for what is not read; the mapping keeps it
             self.nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(ids),))
@@ -147,6 +182,7 @@ class _Reader:
         self._num_streams = num_streams
         self._sequence_length = sequence_length
         self._dtype = dtype
+        self._deadline = deadline
 
     def guess(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
         """Return a state for each segment that goes on from another, by reading the tokens just before it."""
@@ -184,13 +220,15 @@ class _Reader:
         length = np.array([segment.length for segment in group])
         steps = max(1, min(self._sequence_length, _MAX_LOGITS // (len(group) * self._model.vocabulary_size)))
         for start in range(0, int(length[0]), steps):
-            time = np.arange(start, min(start + steps, int(length[0])))[:, None]
-            scored = time < length
-            inputs = self._tokens(np.where(scored, begin + time, 0))
-            targets = self._tokens(np.where(scored, begin + time + 1, 0))
+            if time.perf_counter() > self._deadline:
+                raise TimeoutError
+            place = np.arange(start, min(start + steps, int(length[0])))[:, None]
+            scored = place < length
+            inputs = self._tokens(np.where(scored, begin + place, 0))
+            targets = self._tokens(np.where(scored, begin + place + 1, 0))
             logits, state = self._model(inputs, state, self._dtype)
             nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-            self.nats[(begin + time + 1)[scored]] = nats.cpu().numpy()[scored]
+            self.nats[(begin + place + 1)[scored]] = nats.cpu().numpy()[scored]
         return state
 
     def _tokens(self, positions: NDArray[np.int64]) -> Tensor:

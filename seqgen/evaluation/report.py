@@ -96,9 +96,9 @@ class Evaluation:
     samples: MusicReport | TextReport | None = None
 
     @classmethod
-    def of(cls, model: LanguageModel, part: Part, name: str) -> "Evaluation":
-        """Score a part, every document as one stream."""
-        nats = surprisals(model, part)
+    def of(cls, model: LanguageModel, part: Part, name: str, deadline: float = math.inf) -> "Evaluation":
+        """Score a part, every document as one stream; raises `TimeoutError` at the deadline (see `surprisals`)."""
+        nats = surprisals(model, part, deadline=deadline)
         loss = Loss(Score(float(nats.sum(dtype="float64")), part.num_targets), part.extent)
         return cls(name, loss, interval(part, nats))
 
@@ -158,8 +158,8 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, config: EvaluationCon
     with held_out.encoded() as part:
         if config.cache and config.cache >= part.num_targets:
             raise CorpusError(
-                f"--cache {config.cache} looks back over more than the {part.num_targets:,} tokens to measure: give less "
-                f"than {part.num_targets}"
+                f"--cache {config.cache} looks back over more than the {part.num_targets:,} tokens to measure: give "
+                f"less than {part.num_targets}"
             )
         evaluation = Evaluation.of(model, part, held_out.name)
         if held_out.has_training:

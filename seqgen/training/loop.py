@@ -141,12 +141,12 @@ class Trainer:
         return self.config.optimization.learning_rate * learning_rate_factor(self.progress)
 
     @property
-    def is_exact_affordable(self) -> bool:
-        """Whether scoring the best model on all of the validation part is next to nothing beside the run."""
+    def exact_seconds(self) -> float:
+        """How long scoring the best model on all of the validation part may take after the run; 0 is not at all."""
         if self._max_validation_tokens < self.store.valid.num_targets:
-            return False
-        exact = EXACT_SLOWNESS * self._last_validation_seconds
-        return not isinstance(self.budget, TimeBudget) or exact <= EXACT_SHARE * self.budget.seconds
+            return 0.0
+        affordable = EXACT_SHARE * self.budget.seconds if isinstance(self.budget, TimeBudget) else math.inf
+        return affordable if EXACT_SLOWNESS * self._last_validation_seconds <= affordable else 0.0
 
     def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report]:
         """Train to the end of the budget, or until the loss has not fallen for `patience` validations.
