@@ -85,7 +85,7 @@ def test_samples_are_looked_for_in_training(trained):
     longest = content["samples"]["longest"]
     assert longest["text"] == (RHYME * 30)[longest["place"] :][: longest["length"]]
     table = trained.cli("evaluate", "--num-samples", "2").stdout
-    assert "in a row are new, the longest copy" in table
+    assert f"in a row are new, the longest copy 339: {content['held_out']['longest']['text'][:60]!r}...\n" in table
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
 SAMPLE_LINES = 6
+COPY_SHOWN = 60  # characters
 PANEL_WIDTH = 100  # and never so wide that the ^C of an interruption would break its last line
 
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
@@ -111,7 +112,8 @@ def _show_copying(copying: dict[str, Any]) -> None:
             else f"{found['new_share']:.1%} of {found['ngram']} characters in a row are new, "
         )
         text = f"{who.replace('_', ' ')}: {found['characters']:,} characters, {new}the longest copy {run['length']}"
-        out.print(visible(f"{text}: {run['text']!r}"))
+        more = "..." if len(run["text"]) > COPY_SHOWN else ""
+        out.print(visible(f"{text}: {run['text'][:COPY_SHOWN]!r}{more}"))
 
 
 def _show_music(music: dict[str, Any]) -> None:
