@@ -1,6 +1,7 @@
 """The defaults that fit."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,11 +47,16 @@ def test_more_steps_get_a_larger_model(store):
     assert sizes == sorted(set(sizes)) == [size.num_layers * size.hidden_size for size in SIZES]
 
 
-def test_a_large_vocabulary_needs_more_steps_for_a_larger_model(store):
-    def tied(steps):
-        return units(resolved(store, model=ModelConfig(tie_weights=True), budget=BudgetConfig(steps=steps)))
+def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(store, monkeypatch):
+    def sizes(vocabulary_size):
+        monkeypatch.setattr(type(store.level), "vocabulary_size", vocabulary_size)
+        filled = np.ones(vocabulary_size, dtype=np.int64)
+        varied = replace(store, train=replace(store.train, counts=filled))
+        return [units(resolved(varied, budget=BudgetConfig(steps=n))) for n in (700, 1200, 2000, 4000, 8000, 10**5)]
 
-    assert [tied(n) for n in (2000, 5000, 10**5)] == [256, 512, 1024]
+    assert sizes(65) == [256, 512, 512, 1024, 1024, 1024]
+    assert sizes(440) == [256, 256, 512, 512, 1024, 1024]
+    assert sizes(8400) == [256, 256, 256, 512, 512, 1024]
 
 
 def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):

@@ -52,9 +52,6 @@ EMBEDDING_DROPOUT_FROM = 0.3
 # Share of the dropout where one matrix is both. Most weights are there then: on the words of the documentation with
 # none and 0.2 the loss is lowest after three quarters of 500 steps, 3.224 and 3.226 nats; with 0.4 it ends at 3.210.
 TIED_EMBEDDING_DROPOUT = 0.8
-# Where one matrix is both, a larger network needs so many times the steps to be better: on 850,000 words, 8,400 of them
-# different, 1 x 256 has 3.426 nats after 80 s, 1 x 512 3.643; after 160 s, 1,270 and 408 steps, 3.335 and 3.471.
-TIED_SLOWNESS = 3
 GENTLE_STEPS = 50  # where fewer pass over the corpus, slower learning: 40 names end at 2.7 instead of 4.1 nats
 FINE_TUNING = 0.5  # of the learning rate, where the weights are good already
 _CALIBRATION_STEPS = 5  # after a first that warms up
@@ -62,7 +59,7 @@ _CALIBRATION_STEPS = 5  # after a first that warms up
 
 @dataclass(frozen=True)
 class Size:
-    """A network, its learning rate, and up to how many of its steps it is better than the next larger one."""
+    """A network, its learning rate, and up to how many of its steps it is better than the next larger one on text."""
 
     num_layers: int
     hidden_size: int
@@ -138,9 +135,21 @@ def _sized(config: TrainConfig, batches: Batches, store: Store) -> tuple[ModelCo
             seconds = parse_time(config.budget.time)
             steps = seconds / _step_seconds(model, batches, config.machine, store)
         is_given = config.model.num_layers is not None and config.model.hidden_size is not None
-        if steps <= size.max_steps * (TIED_SLOWNESS if model.tie_weights else 1) or is_given:
+        if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
             break
     return model, steps
+
+
+def _slowness(vocabulary_size: int) -> float:
+    """Return how many times the steps a larger network needs, before it is better, than with an alphabet of text.
+
+    1 x 256 and 1 x 512 are equal after 900 steps of the smaller where there are 70 to 100 tokens (plays: 1.495 and
+    1.494 nats after 40 s), not yet after 1,200 where there are 440 (chorales: 1.248 and 1.313 after 40 s, 1.204 and
+    1.212 after 80 s; tunes: 1.076 and 1.123 after 40 s), and after some 2,500 where there are 8,400 (words: 3.426 and
+    3.643 after 80 s, 3.335 and 3.471 after 160 s). So it is with 1 x 512 and 2 x 512: 5,000 and 1,950 steps on the
+    chorales end at 1.018 and 1.068.
+    """
+    return max(1.0, math.log10(vocabulary_size) - 0.8)
 
 
 def _with_size(requested: ModelConfig, size: Size, vocabulary_size: int) -> ModelConfig:
