@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-learning bench-recipe clean
+.PHONY: demo test check bench bench-learning bench-recipe kills clean
 
 demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
@@ -29,6 +29,9 @@ bench-learning: $(INSTALLED)  ## measure and draw the loss that all defaults rea
 
 bench-recipe: $(INSTALLED)  ## measure what other choices than the defaults would give, on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
+
+kills: $(INSTALLED)  ## kill trainings of every level a hundred times, and compare them with ones that never were
+	$(BIN)/python -m tests.faults.kills
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

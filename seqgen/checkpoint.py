@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from seqgen import __version__, files
 from seqgen.config import TrainConfig
-from seqgen.errors import CheckpointError, SeqgenError
+from seqgen.errors import CheckpointError
 from seqgen.levels import level_from_json
 from seqgen.levels.base import Level
 from seqgen.model.language_model import LanguageModel
 
-FORMAT = 1
+FORMAT = 2
 _KEY = "seqgen"
+_LENGTH_BYTES = 8  # of a safetensors file, before its header: the header's length
+_CHECKSUM = '{"checksum": "'  # with it the description begins
+_NO_CHECKSUM = "0" * 32  # stands where the checksum will
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 
 
@@ -58,9 +60,11 @@ class Checkpoint:
         Raises:
             CheckpointError: the weights do not fit the configuration.
         """
-        model = LanguageModel(self.config.model, self.level.vocabulary_size)
+        with torch.device("meta"):  # takes no memory before the sizes are known to be those of the weights
+            model = LanguageModel(self.config.model, self.level.vocabulary_size)
+        weights = {name: tensor for name, tensor in self.weights.items() if tensor.dtype == torch.float32}
         try:
-            model.load_state_dict(dict(self.weights))
+            model.load_state_dict(weights, assign=True)
         except RuntimeError as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error
         return model.to(device).eval()
@@ -75,6 +79,7 @@ class Checkpoint:
         tensors |= {f"training.{name}": tensor for name, tensor in self.training.items()}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         content = {
+            "checksum": _NO_CHECKSUM,
             "format": FORMAT,
             "version": __version__,
             "requested": self.requested.to_flat(),
@@ -84,13 +89,13 @@ class Checkpoint:
             "fingerprint": self.fingerprint,
             "figures": self.figures,
         }
-        content["checksum"] = _checksum(content, tensors)
+        data = bytearray(save(tensors, {_KEY: json.dumps(content)}))
+        place = _checksum_place(data)
+        data[place : place + len(_NO_CHECKSUM)] = _checksum(data).encode()
         try:
-            files.replace(path, save(tensors, {_KEY: json.dumps(content)}))
+            files.replace(path, data)
         except OSError as error:
-            raise CheckpointError(
-                f"{path} could not be written: {error.strerror}; what was saved before stays"
-            ) from error
+            raise unwritten(path, error) from error
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -99,28 +104,37 @@ class Checkpoint:
         Raises:
             CheckpointError: it is missing, damaged, no checkpoint of seqgen, or of a newer format version.
         """
-        content, tensors = _read_file(path)
-        if content["format"] > FORMAT:
+        return cls.of(read_bytes(path), path)
+
+    @classmethod
+    def of(cls, data: bytes, path: Path) -> Self:
+        """Return what a file's content says, see `read`; the path is for sentences."""
+        content = _description(data, path)
+        if content["format"] != FORMAT:
             raise CheckpointError(
                 f"{path} has format version {content['format']}, written by seqgen {content.get('version')}; this is "
-                f"seqgen {__version__}, which knows up to {FORMAT}: install a newer seqgen"
+                f"seqgen {__version__}, which knows version {FORMAT}: install the seqgen that goes with it"
+                f"{_other_files(path)}"
             )
-        if content.pop("checksum", None) != _checksum(content, tensors):
+        if content["checksum"] != _checksum(data):
             raise CheckpointError(
                 f"{path} is damaged: its checksum does not agree with its content{_other_files(path)}"
             )
         try:
+            tensors = load(data)
             return cls(
                 TrainConfig.from_flat(content["requested"]),
                 TrainConfig.from_flat(content["config"]),
                 level_from_json(content["level"]),
-                content["unseen"],
-                content["fingerprint"],
-                content["figures"],
+                _ids(content["unseen"]),
+                str(content["fingerprint"]),
+                dict(content["figures"]),
                 _with_prefix(tensors, "model."),
                 _with_prefix(tensors, "training."),
             )
-        except (KeyError, TypeError, SeqgenError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise CheckpointError(f"{path} is no checkpoint that seqgen {__version__} understands ({error})") from error
 
 
@@ -162,24 +176,42 @@ def model_file(run: Path) -> Path:
     return best if best.is_file() else run / LAST
 
 
-def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a checkpoint's file.
+
+    Raises:
+        CheckpointError: it is missing, or cannot be read.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # not a mapping; cloned, or Windows could not replace the file
+        return path.read_bytes()
     except FileNotFoundError:
         raise CheckpointError(f"there is no file {path}") from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    except SafetensorError as error:
+
+
+def unwritten(path: Path, error: OSError) -> CheckpointError:
+    """Return the sentence for a file of a run that cannot be written."""
+    return CheckpointError(
+        f"{path} could not be written: {error.strerror}; what was saved before stays: mend that, and go on with "
+        "--resume"
+    )
+
+
+def _description(data: bytes, path: Path) -> dict[str, Any]:
+    """Return the JSON in a file's header, before anything else in the file is believed."""
+    header = data[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")]
+    try:
+        entries = dict(json.loads(header))
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path} is cut short, damaged or no safetensors file{_other_files(path)}") from error
     try:
-        content = json.loads(metadata[_KEY])
-    except (KeyError, ValueError) as error:
+        content = json.loads(entries["__metadata__"][_KEY])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{path} is a safetensors file, but no checkpoint of seqgen") from error
-    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+    if not isinstance(content, dict) or not {int, str} == {type(content.get(key)) for key in ("format", "checksum")}:
         raise CheckpointError(f"{path} is damaged: its description is not readable{_other_files(path)}")
-    return content, tensors
+    return content
 
 
 def _other_files(path: Path) -> str:
@@ -194,9 +226,22 @@ def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _checksum(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16)
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+def _ids(values: Any) -> list[int]:
+    if not all(type(value) is int and value >= 0 for value in values):
+        raise ValueError("its unseen tokens are no ids")
+    return list(values)
+
+
+def _checksum(data: bytes | bytearray) -> str:
+    """Return that of a whole file, as if its own place held zeros."""
+    place = _checksum_place(data)
+    digest = hashlib.blake2b(data[:place], digest_size=len(_NO_CHECKSUM) // 2)
+    digest.update(_NO_CHECKSUM.encode())
+    digest.update(memoryview(data)[place + len(_NO_CHECKSUM) :])
     return digest.hexdigest()
+
+
+def _checksum_place(data: bytes | bytearray) -> int:
+    """Return where the checksum stands: JSON in a string of JSON, so that its quotes are escaped."""
+    begin = json.dumps(_CHECKSUM)[1:-1].encode()
+    return data.find(begin) + len(begin)

@@ -40,3 +40,8 @@ class CheckpointError(SeqgenError):
 
 class TrainingError(SeqgenError):
     """Training cannot go on; what was saved before stays."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that there is too little memory: Python's, torch's of the CPU, or that of a GPU."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error).lower())

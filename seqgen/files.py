@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes | bytearray) -> None:
     """Put the content in place of what the file held, so that a crash leaves the old or the new, never a mixture.
 
     It is written beside the file, flushed to the disk and renamed; then the folder is flushed, which holds the name.

@@ -86,8 +86,28 @@ def test_a_newer_format_is_refused_by_version(checkpoint, tmp_path, monkeypatch)
     monkeypatch.setattr("seqgen.checkpoint.FORMAT", FORMAT + 1)
     checkpoint.write(tmp_path / "a.safetensors")
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=f"a.safetensors has format version {FORMAT + 1}.*knows up to {FORMAT}"):
+    with pytest.raises(CheckpointError, match=f"a.safetensors has format version {FORMAT + 1}.*knows version {FORMAT}"):
         Checkpoint.read(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_one_bit_flipped_anywhere_is_refused_by_name(checkpoint, tmp_path, bit):
+    path = tmp_path / "last.safetensors"
+    checkpoint.write(path)
+    content = bytearray(path.read_bytes())
+    for place in range(bit, len(content), 8):  # one bit of every byte
+        content[place] ^= 1 << bit
+        with pytest.raises(CheckpointError, match="last.safetensors"):
+            Checkpoint.of(bytes(content), path)
+        content[place] ^= 1 << bit
+    assert Checkpoint.of(bytes(content), path).figures == checkpoint.figures
+
+
+def test_weights_that_do_not_fit_are_refused_before_any_memory_is_taken(checkpoint):
+    huge = dataclasses.replace(checkpoint.config.model, hidden_size=10**7)
+    hostile = dataclasses.replace(checkpoint, config=dataclasses.replace(checkpoint.config, model=huge))
+    with pytest.raises(CheckpointError, match="do not fit its configuration"):
+        hostile.model()
 
 
 def test_a_safetensors_file_of_something_else_is_refused(tmp_path):

@@ -28,6 +28,7 @@ def sentence(done):
 def test_training_leaves_all_files_and_tells_the_next_command(trained):
     assert {path.name for path in trained.files.iterdir()} == {
         "best.safetensors", "last.safetensors", "previous.safetensors", "config.toml", "metrics.jsonl", "curve.png",
+        "lock",
     }  # fmt: skip
     assert (trained.files / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "now try: seqgen sample --checkpoint rhyme" in trained.output
@@ -218,9 +219,9 @@ def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypa
     arguments = ("train", "--corpus", "rhyme.txt", "--hidden-size", "8", "--time", "1s", "--name", "r", "--overwrite")
     assert "estimated" not in quick_cli(*arguments).stderr
     for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; given up
-        monkeypatch.setattr(f"seqgen.training.loop.{name}", value)
+        monkeypatch.setattr(f"seqgen.training.timetable.{name}", value)
         assert "nats per token, estimated; seqgen evaluate is exact" in quick_cli(*arguments).stderr
-        monkeypatch.setattr("seqgen.training.loop.EXACT_SLOWNESS", 0.0)
+        monkeypatch.setattr("seqgen.training.timetable.EXACT_SLOWNESS", 0.0)
 
 
 def run_until_trained(folder, *signals):

@@ -7,6 +7,7 @@ from torch import nn
 
 from seqgen.config import ModelConfig
 from seqgen.errors import UsageError
+from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
 from seqgen.model.stack import drop, reset, select
 
@@ -61,19 +62,28 @@ def test_select_takes_streams_in_the_order_given(make_model, generator):
     assert torch.equal(chosen[0].cell, state[0].cell[[2, 0, 2]])
 
 
-def test_dropout_keeps_one_mask_over_time_and_the_mean(generator):
+def test_dropout_keeps_one_mask_over_time_and_the_mean():
     ones = torch.ones(5, 200, 64)
-    dropped = drop(ones, 0.25, generator)
+    dropped = drop(ones, 0.25, Noise(1, 200))
     assert torch.equal(dropped, dropped[:1].expand_as(dropped))
     assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.75])
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_streams_read_apart_get_the_masks_that_they_would_get_together():
+    together, apart = Noise(7, 6), [Noise(7, 6), Noise(7, 6, 2), Noise(7, 6).from_stream(5)]
+    for _ in range(2):  # the second mask, too
+        whole = together.stream_mask(6, 10, 0.5)
+        parts = [noise.stream_mask(count, 10, 0.5) for noise, count in zip(apart, (2, 3, 1), strict=True)]
+        assert torch.equal(torch.cat(parts), whole)
+    assert torch.equal(apart[1].weight_mask(torch.Size([9]), 0.5), together.weight_mask(torch.Size([9]), 0.5))
 
 
 def test_dropout_is_off_without_noise_and_fixed_by_its_generator(make_model, generator):
     model = make_model(11, dropout=0.5, num_layers=2)
     tokens, state = ids(4, 2, 11, generator), model.initial_state(2)
     plain = [model(tokens, state)[0] for _ in range(2)]
-    noisy = [model(tokens, state, noise=torch.Generator().manual_seed(seed))[0] for seed in (1, 1, 2)]
+    noisy = [model(tokens, state, noise=Noise(seed, 2))[0] for seed in (1, 1, 2)]
     assert torch.equal(plain[0], plain[1])
     assert torch.equal(noisy[0], noisy[1])
     assert not torch.equal(noisy[0], noisy[2])
@@ -161,7 +171,7 @@ def test_recurrent_dropout_drops_the_same_weights_at_every_step(make_model, gene
     model = make_model(11, recurrent_dropout=0.5)
     (cell,) = model.stack.cells
     inputs, state = torch.randn(6, 2, 8, generator=generator), model.initial_state(2)
-    dropped, _ = model.stack(inputs, state, torch.float32, torch.Generator().manual_seed(4))
+    dropped, _ = model.stack(inputs, state, torch.float32, Noise(4, 2))
     mask = torch.empty(cell.recurrent_weight.shape).bernoulli_(0.5, generator=torch.Generator().manual_seed(4)) * 2
     weights = cell.weights._replace(recurrent=cell.recurrent_weight * mask)
     expected, _ = scan(cell, inputs, state[0], torch.float32, weights)
@@ -175,7 +185,7 @@ def test_embedding_dropout_drops_the_same_features_of_a_stream_at_every_step(mak
     seen = []
     model.stack.forward = lambda inputs, state, *_: (seen.append(inputs), (torch.zeros(6, 3, 16), state))[1]
     tokens = ids(6, 3, 5, generator)
-    model(tokens, model.initial_state(3), noise=generator)
+    model(tokens, model.initial_state(3), noise=Noise(1, 3))
     factor = seen[0] / F.embedding(tokens, model.embedding)
     assert torch.equal(factor, factor[:1].expand_as(factor))
     assert factor.unique().tolist() == [0, 2]

@@ -13,6 +13,7 @@ from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.music.write import rendered
 from seqgen.training import recipe
+from seqgen.training.distributed import ALONE
 from seqgen.training.recipe import FINE_TUNING, MAX_DROPOUT, SIZES, resolve
 from tests.conftest import RHYME
 from tests.scores import random_melody
@@ -78,7 +79,7 @@ def test_a_step_that_is_disturbed_does_not_change_what_a_step_takes(store, monke
     clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)
     monkeypatch.setattr(recipe.time, "perf_counter", lambda: next(clock))
     model = resolved(store, model=ModelConfig(hidden_size=8), budget=BudgetConfig(steps=1)).model
-    seconds = recipe._step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store)
+    seconds = recipe._step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store, ALONE)
     assert seconds == pytest.approx(0.001 * store.train.num_targets / batches.steps_per_epoch)
 
 

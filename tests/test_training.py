@@ -1,9 +1,11 @@
 """Training: it learns, it stops, and it goes on exactly where it was stopped."""
 
 import copy
+import itertools
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,13 @@ from seqgen.config import (
 from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
 from seqgen.evaluation.likelihood import Score, score
 from seqgen.model.hardware import PRECISIONS
+from seqgen.model.noise import Noise
 from seqgen.training import session
-from seqgen.training.loop import MAX_VALIDATION_TOKENS, TRIAL_TOKENS, VALIDATION_SHARE
+from seqgen.training.figures import Notice
+from seqgen.training.learner import Learned
+from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TOKENS
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
+from seqgen.training.timetable import VALIDATION_SHARE, Timetable
 from tests.conftest import RHYME
 
 SMALL = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
@@ -102,11 +108,11 @@ def by_hand(trainer, steps):
         for layer in state:
             for part in layer:
                 part[fresh] = 0
-        noise = torch.Generator().manual_seed(trainer.config.machine.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * learning_rate_factor(step / steps)
         length = len(inputs) if step / steps >= HALVED else -(-len(inputs) // 2)
-        for begin in range(0, len(inputs), length):
+        for part, begin in enumerate(range(0, len(inputs), length)):
+            noise = Noise((trainer.config.machine.seed * 1_000_003 + step) * 2 + part, inputs.shape[1])
             some, following = inputs[begin : begin + length], targets[begin : begin + length]
             logits, state = model(some, state, PRECISIONS[trainer.config.machine.precision], noise)
             state = [type(layer)(*(part.detach().clone() for part in layer)) for layer in state]
@@ -142,20 +148,23 @@ def test_another_seed_gives_other_weights_and_another_order(start):
     assert not torch.equal(
         trainers[0].model.stack.cells[0].recurrent_weight, trainers[1].model.stack.cells[0].recurrent_weight
     )
-    assert not torch.equal(torch.rand(3, generator=trainers[0]._noise()), torch.rand(3, generator=trainers[1]._noise()))
+    assert not torch.equal(*(mask(trainer.learner, 0, 0) for trainer in trainers))
     assert trainers[0].batches.seed != trainers[1].batches.seed
 
 
-def test_each_step_has_its_own_noise(start):
-    trainer = start(steps=3)
-    first = torch.rand(3, generator=trainer._noise())
-    trainer.figures.step = 1
-    assert not torch.equal(first, torch.rand(3, generator=trainer._noise()))
+def mask(learner, step, part):
+    return learner._noise(step, part, 4).stream_mask(4, 50, 0.5)
+
+
+def test_each_step_and_each_half_of_it_has_its_own_noise(start):
+    learner = start(steps=3).learner
+    masks = [mask(learner, step, part) for step in (0, 1) for part in (0, 1)]
+    assert not any(torch.equal(a, b) for a, b in itertools.combinations(masks, 2))
 
 
 @pytest.mark.parametrize("steps", [1, 10, 41])
 def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypatch, steps):
-    monkeypatch.setattr("seqgen.training.loop.REPORT_SECONDS", 0.0)  # a report at every step
+    monkeypatch.setattr("seqgen.training.timetable.REPORT_SECONDS", 0.0)  # a report at every step
     trainer = start(steps=steps)
     reports = train(trainer)
     assert reports[-1].step == trainer.figures.validated_step == steps
@@ -180,7 +189,7 @@ def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
     told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     for _ in range(5):
-        trainer._unvalidated.count(next(train_nats), 1, 1.0, 0.0, 1.0)
+        trainer._unvalidated.count(Learned(next(train_nats), 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, False, False, True, True]
@@ -193,7 +202,7 @@ def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(sta
     trainer._validate()
     told = []
     for nats in train_nats:
-        trainer._unvalidated.count(nats, 1, 1.0, 0.0, 1.0)
+        trainer._unvalidated.count(Learned(nats, 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, True, True]
@@ -202,8 +211,8 @@ def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(sta
 @pytest.mark.parametrize("stop_at", [1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41])
 def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start, folders, stop_at):
     whole = start("whole", steps=41)
-    assert whole._validation_interval in {14, 15}  # so that some stops fall on it
     train(whole)
+    assert whole.timetable.validation_interval in {14, 15}  # so that some stops fall on it
     stopped = start("stopped", steps=41)
     train(stopped, stop_at)
     resumed = session.resume("stopped", None, None, folders, print)
@@ -261,6 +270,7 @@ def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders):
             corpus=CorpusConfig(corpus=(str(texts),)), model=trainer.requested.model,
             optimization=trainer.requested.optimization, budget=trainer.requested.budget,
         )  # fmt: skip
+        trainer.run.release()
         trainer = session.start(requested, name, folders, print, overwrite=True)
         train(trainer, stop_at)
         runs.append(trainer)
@@ -282,9 +292,9 @@ def test_the_reported_validation_loss_is_that_of_the_saved_best_model(start):
 
 def test_validation_does_not_disturb_training(start, monkeypatch):
     often = start("often", steps=30)
-    monkeypatch.setattr(type(often), "_validation_interval", 2)
+    monkeypatch.setattr(Timetable, "validation_interval", 2)
     train(often)
-    monkeypatch.setattr(type(often), "_validation_interval", 10**9)
+    monkeypatch.setattr(Timetable, "validation_interval", 10**9)
     seldom = start("seldom", steps=30)
     train(seldom)
     assert_bit_for_bit(often, seldom)
@@ -319,9 +329,9 @@ def test_the_log_tells_how_many_gradients_were_clipped(start, monkeypatch):
 
 def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: type("Score", (), {"nats_per_token": next(losses)}))
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     trainer = start(steps=10**6, patience=3)
-    monkeypatch.setattr(type(trainer), "_validation_interval", 4)
+    monkeypatch.setattr(Timetable, "validation_interval", 4)
     train(trainer)
     assert trainer.figures.step == 5 * 4
     assert (trainer.figures.best_step, trainer.figures.best_valid_nats) == (8, 2.0)
@@ -342,7 +352,7 @@ def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monke
         return Score(2.0 * TRIAL_TOKENS, TRIAL_TOKENS)
 
     monkeypatch.setattr("seqgen.training.loop.estimate", slowly)
-    affordable = [start(name, time=name)._max_validation_tokens for name in ("1s", "20s", "9h")]
+    affordable = [start(name, time=name)._validation_tokens for name in ("1s", "20s", "9h")]
     assert affordable[0] == TRIAL_TOKENS
     assert 0.5 < affordable[1] / (VALIDATION_SHARE * 20 * TRIAL_TOKENS / 0.05) <= 1
     assert affordable[2] == MAX_VALIDATION_TOKENS
@@ -351,7 +361,7 @@ def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monke
     assert steps.figures.validation_tokens == MAX_VALIDATION_TOKENS
     monkeypatch.setattr("seqgen.training.loop.MAX_VALIDATION_TOKENS", 5)
     resumed = session.resume("steps", None, None, folders, print)
-    assert resumed._max_validation_tokens == MAX_VALIDATION_TOKENS  # the same ones all through the run
+    assert resumed._validation_tokens == MAX_VALIDATION_TOKENS  # the same ones all through the run
 
 
 def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
@@ -375,30 +385,110 @@ def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_
         session.resume("run", None, None, folders, print)
 
 
-def test_a_run_that_diverges_stops_with_its_last_good_state(start):
+def test_a_run_that_explodes_goes_back_to_its_best_model_and_on_more_slowly(start, monkeypatch):
+    monkeypatch.setattr(Timetable, "validation_interval", 10)
+    trainer = start(steps=30)
+    learn, exploded = trainer.learner.learn, []
+
+    def explode_once(batch, step, learning_rate, parts):
+        learned = learn(batch, step, learning_rate, parts)
+        if step == 24 and not exploded:
+            exploded.append(trainer.learning_rate)
+            for parameter in trainer.model.parameters():
+                parameter.data.fill_(math.nan)
+            return replace(learned, gradient_norm=math.nan)
+        return learned
+
+    monkeypatch.setattr(trainer.learner, "learn", explode_once)
+    told = train(trainer)
+    (notice,) = (each for each in told if isinstance(each, Notice))
+    assert notice.text == (
+        "the loss has exploded at step 25: back to the best model, of step 20, and on from there at 0.25 of the "
+        "learning rate"
+    )
+    assert trainer.figures.step == 30
+    assert trainer.learning_rate == pytest.approx(0.01 * LAST * 0.25)
+    assert math.isfinite(trainer.figures.best_valid_nats)
+    steps = [record["step"] for record in trainer.run.read_log()]
+    assert steps == sorted(steps)
+
+
+def test_a_run_that_explodes_at_once_begins_again_and_finds_its_learning_rate(start):
+    trainer = start(steps=40, optimization={"learning_rate": 60.0})
+    notices = [each.text for each in train(trainer) if isinstance(each, Notice)]
+    assert 1 <= len(notices) <= MAX_ROLL_BACKS
+    assert trainer.figures.is_finished
+    assert trainer.figures.best_valid_nats < math.log(trainer.store.level.vocabulary_size)
+
+
+def test_a_run_that_explodes_stopped_and_resumed_ends_bit_for_bit_alike(start, folders):
+    options = {"steps": 40, "optimization": {"learning_rate": 60.0}}
+    whole = start("whole", **options)
+    train(whole)
+    assert whole.figures.roll_backs
+    stopped = start("stopped", **options)
+    train(stopped, 12)
+    resumed = session.resume("stopped", None, None, folders, print)
+    train(resumed)
+    assert_bit_for_bit(whole, resumed)
+
+
+def test_a_run_that_explodes_again_and_again_stops_with_its_last_good_state(start):
     trainer = start(steps=50, optimization={"learning_rate": 1e30})
-    with pytest.raises(TrainingError, match="training has diverged at step .*try a lower --learning-rate"):
+    with pytest.raises(TrainingError, match="diverged at step .*, 4 times rolled back .*try a --learning-rate below"):
         train(trainer)
     assert all(math.isfinite(tensor.sum()) for tensor in tensors(trainer).values())
+
+
+def test_a_step_too_large_for_memory_is_told_with_its_sizes(start, monkeypatch):
+    trainer = start(steps=5)
+
+    def fail(*_):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(trainer.learner, "_loss", fail)
+    with pytest.raises(
+        TrainingError, match=r"not enough memory for a step of 4 streams of 16 tokens through 1 x \d+ uni"
+    ):
+        train(trainer)
+
+
+def test_streams_that_are_too_many_for_a_gpu_are_read_in_parts_that_come_to_the_same(start, monkeypatch):
+    options = {"steps": 12, "model": {"dropout": 0.4, "num_layers": 2}, "precision": "float32"}
+    whole, divided = (start(name, **options) for name in ("whole", "divided"))
+    loss = divided.learner._loss
+
+    def refuse_more_than_one(inputs, *others):
+        if inputs.shape[1] > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss(inputs, *others)
+
+    monkeypatch.setattr(divided.learner, "_loss", refuse_more_than_one)
+    train(whole)
+    (notice,) = (each.text for each in train(divided) if isinstance(each, Notice))
+    assert "read in 4 parts, which comes to the same" in notice
+    mine, theirs = tensors(whole), tensors(divided)
+    for name, tensor in mine.items():
+        torch.testing.assert_close(tensor, theirs[name], atol=1e-4, rtol=1e-3)
 
 
 def test_gradients_are_clipped_to_the_norm_asked_for(start, monkeypatch):
     seen = []
     trainer = start(steps=5, optimization={"clip": 0.01})
-    step = trainer._optimizer.step
+    step = trainer.learner._optimizer.step
 
     def watched():
         seen.append(torch.stack([p.grad.norm() for p in trainer.model.parameters()]).norm().item())
         step()
 
-    monkeypatch.setattr(trainer._optimizer, "step", watched)
+    monkeypatch.setattr(trainer.learner._optimizer, "step", watched)
     train(trainer)
     assert seen == pytest.approx([0.01] * 8, rel=1e-3)  # of three of the five steps each half
 
 
 def test_weight_decay_is_for_matrices_alone(start):
     trainer = start(steps=5, optimization={"weight_decay": 0.3})
-    assert trainer._optimizer.decay == {
+    assert trainer.learner._optimizer.decay == {
         name: 0.3 if p.ndim == 2 else 0.0 for name, p in trainer.model.named_parameters()
     }
 

@@ -14,6 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from seqgen.training.launch import is_first_here, is_speaker
+
 if TYPE_CHECKING:
     from seqgen.corpus.store import Part
     from seqgen.evaluation.report import Evaluation
@@ -28,7 +30,8 @@ PANEL_WIDTH = 100  # and never so wide that the ^C of an interruption would brea
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
-console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=not is_speaker())
+_errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=not is_first_here())
 
 
 def visible(text: str) -> str:
@@ -43,7 +46,7 @@ def note(text: str) -> None:
 
 def error(text: str) -> None:
     """Tell the user why it could not be done."""
-    console.print(Text("Error: ", style="bold red") + Text(visible(text)))
+    _errors.print(Text("Error: ", style="bold red") + Text(visible(text)))
 
 
 @contextmanager
@@ -224,6 +227,11 @@ class TrainingDisplay:
         """Take a new sample of the model into the panel."""
         self._sample = "\n".join(visible(text.strip()).splitlines()[:SAMPLE_LINES])
 
+    def tell(self, text: str) -> None:
+        """Tell a sentence, above the panel if there is one."""
+        if not self._is_quiet:
+            note(text)
+
     def show(self, report: "Report") -> None:
         """Show the newest figures."""
         if self.is_live:
@@ -240,7 +248,7 @@ class TrainingDisplay:
                 report.valid_nats is not None and f"valid {loss(report.valid_nats, store.valid)}",
                 report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
                 self._is_verbose and f"gradient {_gradient(report)}",
-                f"{duration(self.trainer.seconds_left)} left",
+                f"{duration(self.trainer.timetable.seconds_left(report.step))} left",
             ]
             note("  ".join(part for part in parts if part))
 
@@ -252,7 +260,7 @@ class TrainingDisplay:
         head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress))
         head.add_row(
             f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
-            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.seconds_left)} left"
+            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.timetable.seconds_left(report.step))} left"
         )
         losses = Table.grid(padding=(0, 2))
         losses.add_row("train", loss(self._train_nats, store.train))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import typer
 
 from seqgen.cli import display
-from seqgen.errors import SeqgenError, UsageError
+from seqgen.errors import SeqgenError, UsageError, is_out_of_memory
 
 INTERRUPTED = 130
 
@@ -34,7 +34,7 @@ def reporting() -> Iterator[None]:
         display.note("interrupted")
         raise typer.Exit(INTERRUPTED) from error
     except (MemoryError, RuntimeError) as error:
-        if "memory" not in f"{type(error).__name__} {error}".lower():
+        if not is_out_of_memory(error):
             raise
         remedy = "lower --hidden-size or, to train, --batch-size or --sequence-length"
         display.error(f"there is not enough memory for this: {remedy}")

@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ from seqgen.config import (
     flag,
 )
 from seqgen.errors import UsageError
+from seqgen.training.launch import count_of, is_one_of_many, is_restarted, launch
 
 if TYPE_CHECKING:
     from seqgen.levels.base import TextLevel
@@ -35,7 +37,15 @@ if TYPE_CHECKING:
     from seqgen.training.loop import Trainer
 
 SAMPLE_BARS = 4
-WITH_RESUME = {"resume", "device", "quiet", "verbose", *BUDGETS, *(item.name for item in fields(FoldersConfig))}
+WITH_RESUME = {
+    "resume",
+    "device",
+    "processes",
+    "quiet",
+    "verbose",
+    *BUDGETS,
+    *(item.name for item in fields(FoldersConfig)),
+}
 
 
 @options_from(
@@ -69,6 +79,14 @@ def train(
             callback=reporting()(defaults_from_file),
         ),
     ] = None,
+    processes: Annotated[
+        str | None,
+        typer.Option(
+            help="Train with so many processes on this machine.",
+            metavar="N",
+            show_default="1",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Tell nothing but errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell more.")] = False,
 ) -> None:
@@ -79,6 +97,37 @@ def train(
         if not quiet and (verbose or not is_detail):
             display.note(text)
 
+    _refuse_misuse(given, corpus, resume, misplaced)
+    if processes is not None and not is_one_of_many() and (count := count_of(processes)) > 1:
+        raise typer.Exit(launch(sys.argv[1:], count, say))
+    from seqgen.training import session
+    from seqgen.training.distributed import World
+
+    requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
+    with World.join() as world:
+        quiet = quiet or not world.is_first
+        with display.waiting("reading the corpus", is_quiet=quiet):
+            larger = budget if resume is not None and given & set(BUDGETS) and not is_restarted() else None
+            if resume is None and is_restarted():
+                resume = session.begun_before(requested, name, folders, world)
+            if resume is None:
+                own = given | set(context.default_map or ())
+                trainer: Trainer | None = session.start(
+                    requested, name, folders, say, overwrite=overwrite, given=own, world=world
+                )
+            else:
+                device = machine.device if "device" in given else None
+                trainer = session.resume(resume, larger, device, folders, say, world)
+        if trainer is None:
+            say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
+            return
+        _train(trainer, folders, quiet=quiet, verbose=verbose)
+    if not quiet:
+        _conclude(trainer)
+
+
+def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, misplaced: list[str] | None) -> None:
+    """Refuse what does not go together."""
     if misplaced:
         raise UsageError(
             f"{misplaced[0]!r} stands by itself: every source needs its own --corpus, and a pattern needs quotes, as "
@@ -90,34 +139,20 @@ def train(
         raise UsageError(
             f"--resume takes all options from the run; {', '.join(map(flag, unfit))} cannot be given with it"
         )
-    from seqgen.training import session
-
-    with display.waiting("reading the corpus", is_quiet=quiet):
-        if resume is None:
-            requested = TrainConfig(
-                corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine
-            )
-            own = given | set(context.default_map or ())
-            trainer = session.start(requested, name, folders, say, overwrite=overwrite, given=own)
-        else:
-            larger = budget if given & set(BUDGETS) else None
-            device = machine.device if "device" in given else None
-            again = session.resume(resume, larger, device, folders, say)
-            if again is None:
-                say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
-                return
-            trainer = again
-    _train(trainer, folders, quiet=quiet, verbose=verbose)
 
 
 def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: bool) -> None:
     """Train to the end or to an interruption, and say what came of it."""
     from seqgen.training.curve import draw_curve
+    from seqgen.training.figures import Notice
 
     has_warned = False
     with _interruption() as is_interrupted:
         with display.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
             for report in trainer.train(is_interrupted):
+                if isinstance(report, Notice):
+                    shown.tell(report.text)
+                    continue
                 shown.show(report)
                 if trainer.is_overfitting and not has_warned and not quiet:
                     has_warned = True
@@ -129,11 +164,10 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
                 f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume "
                 f"{trainer.run.name}{_elsewhere(folders)}"
             )
-        draw_curve(trainer.run)
+        if trainer.world.is_first:
+            draw_curve(trainer.run)
     if not trainer.figures.is_finished:
         raise typer.Exit(INTERRUPTED)
-    if not quiet:
-        _conclude(trainer)
 
 
 def _warning(trainer: "Trainer") -> str:

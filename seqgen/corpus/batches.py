@@ -38,6 +38,18 @@ class Batch(NamedTuple):
     fresh: NDArray[np.bool_]
     is_whole: bool
 
+    @property
+    def num_targets(self) -> int:
+        """How many tokens are predicted."""
+        return int((self.targets != PADDING).sum())
+
+    def streams(self, which: slice) -> "Batch":
+        """Return some of the streams; where there is none of them, padding stands in for one."""
+        if not len(self.fresh[which]):
+            return self.streams(slice(1))._replace(targets=np.full((len(self.inputs), 1), PADDING, dtype=np.int64))
+        inputs, targets = (np.ascontiguousarray(ids[:, which]) for ids in (self.inputs, self.targets))
+        return Batch(inputs, targets, self.fresh[which], self.is_whole)
+
 
 @dataclass(frozen=True)
 class Batches:

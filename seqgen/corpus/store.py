@@ -181,7 +181,7 @@ class Store:
         Raises:
             CorpusError: the folder cannot be written.
         """
-        folder = data_dir / "prepared" / plan.fingerprint
+        folder = prepared(data_dir, plan.fingerprint)
         try:
             with suppress(FileNotFoundError, ValueError, KeyError):  # not there, or not whole
                 return cls.open(folder)
@@ -199,7 +199,7 @@ class Store:
         Raises:
             CorpusError: it is not there any more.
         """
-        folder = data_dir / "prepared" / fingerprint
+        folder = prepared(data_dir, fingerprint)
         try:
             return cls.open(folder)
         except (OSError, ValueError, KeyError) as error:
@@ -221,6 +221,11 @@ class Store:
         return cls(level, train, valid, folder.name)
 
 
+def prepared(data_dir: Path, fingerprint: str) -> Path:
+    """Return the folder of a corpus."""
+    return data_dir / "prepared" / fingerprint
+
+
 def _build(plan: Plan, folder: Path) -> None:
     """Write the store beside its place, then rename it, so that it is whole or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -236,11 +241,21 @@ def _build(plan: Plan, folder: Path) -> None:
             raise CorpusError("the corpus has changed while it was being read: once it is at rest, try again")
         content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
         (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
-        if folder.exists():  # but could not be opened
-            shutil.rmtree(folder)
-        building.replace(folder)
+        _put(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _put(building: Path, folder: Path) -> None:
+    """Move what was built to its place, unless another process was sooner with the same."""
+    with suppress(OSError):
+        building.replace(folder)
+        return
+    with suppress(FileNotFoundError, ValueError, KeyError):
+        Store.open(folder)
+        return
+    shutil.rmtree(folder)  # was there, but could not be opened
+    building.replace(folder)
 
 
 @contextmanager

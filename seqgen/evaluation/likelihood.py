@@ -126,11 +126,27 @@ def _rests(pieces: list[Segment], pending: list[int]) -> dict[int, Segment]:
 
 
 @torch.inference_mode()
-def estimate(model: LanguageModel, part: Part, dtype: torch.dtype, max_tokens: int, num_streams: int = 64) -> Score:
-    """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training."""
+def estimate(
+    model: LanguageModel,
+    part: Part,
+    dtype: torch.dtype,
+    max_tokens: int,
+    share: slice = slice(None),
+    num_streams: int = 64,
+) -> Score:
+    """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training.
+
+    Args:
+        model: the model; it is not changed.
+        part: the documents.
+        dtype: the precision of the products.
+        max_tokens: how many targets are enough.
+        share: which of the segments are read.
+        num_streams: segments read side by side.
+    """
     size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
     documents = range(0, part.num_documents, -(-part.num_documents // _DOCUMENTS_AT_ONCE))
-    wanted = segments(part, documents, size, max_tokens)
+    wanted = segments(part, documents, size, max_tokens)[share]
     reader = _Reader(model, part.ids, num_streams, 64, dtype)
     reader.read(wanted, range(len(wanted)), reader.guess(wanted))
     nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in wanted)

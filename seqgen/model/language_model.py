@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.config import ModelConfig
+from seqgen.model.noise import Noise
 from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 from seqgen.model.stack import Stack, drop
 
@@ -91,7 +92,7 @@ class LanguageModel(nn.Module):
         ids: Tensor,
         state: list[State],
         dtype: torch.dtype = torch.float32,
-        noise: torch.Generator | None = None,
+        noise: Noise | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Return the logits of the next tokens and the state after the last step.
 
@@ -112,7 +113,7 @@ class LanguageModel(nn.Module):
         ids: Tensor,
         state: list[State],
         dtype: torch.dtype = torch.float32,
-        noise: torch.Generator | None = None,
+        noise: Noise | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Return the highest layer's output, shape (time, batch, output_size), and the state; see `forward`."""
         rate = self.config.embedding_dropout if noise is not None else 0.0

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from seqgen.cells import cell_class
 from seqgen.cells.base import Cell, State
 from seqgen.config import ModelConfig
+from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
 
 
@@ -48,7 +49,7 @@ class Stack(nn.Module):
         inputs: Tensor,
         state: list[State],
         dtype: torch.dtype,
-        noise: torch.Generator | None,
+        noise: Noise | None,
         input_weight: Tensor | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Run all layers over time.
@@ -74,20 +75,20 @@ class Stack(nn.Module):
             after.append(last)
         return inputs, after
 
-    def above(self, index: int, outputs: Tensor, inputs: Tensor, noise: torch.Generator | None) -> Tensor:
+    def above(self, index: int, outputs: Tensor, inputs: Tensor, noise: Noise | None) -> Tensor:
         """Return what the next layer, or the logits, see of the outputs and inputs of the layer of this index."""
         if self.norms:
             outputs = self.norms[index](outputs.float())
         outputs = drop(outputs, self.config.dropout, noise)
         return outputs + inputs if self.config.residual and index > 0 else outputs
 
-    def _drop_weights(self, weight: Tensor, noise: torch.Generator | None) -> Tensor:
+    def _drop_weights(self, weight: Tensor, noise: Noise | None) -> Tensor:
         """Drop recurrent weights, the same ones at every step of a batch (Merity, Keskar & Socher 2018)."""
         rate = self.config.recurrent_dropout
-        return weight if noise is None or not rate else weight * _mask(weight.shape, rate, noise).to(weight)
+        return weight if noise is None or not rate else weight * noise.weight_mask(weight.shape, rate).to(weight)
 
 
-def drop(outputs: Tensor, rate: float, noise: torch.Generator | None) -> Tensor:
+def drop(outputs: Tensor, rate: float, noise: Noise | None) -> Tensor:
     """Drop the same features of a stream at every step (variational dropout, Gal & Ghahramani 2016).
 
     Args:
@@ -95,11 +96,10 @@ def drop(outputs: Tensor, rate: float, noise: torch.Generator | None) -> Tensor:
         rate: the share that is dropped; what is left is made larger by as much.
         noise: draws the mask; None drops nothing.
     """
-    return outputs if noise is None or not rate else outputs * _mask(outputs.shape[1:], rate, noise).to(outputs)
-
-
-def _mask(shape: torch.Size, rate: float, noise: torch.Generator) -> Tensor:
-    return torch.empty(shape).bernoulli_(1 - rate, generator=noise) / (1 - rate)
+    if noise is None or not rate:
+        return outputs
+    _, num_streams, num_features = outputs.shape
+    return outputs * noise.stream_mask(num_streams, num_features, rate).to(outputs)
 
 
 def reset(state: list[State], fresh: Tensor) -> list[State]:

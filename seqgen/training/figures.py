@@ -1,8 +1,13 @@
 """The figures of a run: what its log tells, what its checkpoint keeps, and what is counted in between."""
 
-import time
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from seqgen.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from seqgen.training.learner import Learned
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,13 @@ class Report:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A sentence that the user should hear."""
+
+    text: str
+
+
 @dataclass
 class Figures:
     """What a run knows of itself, beside its tensors; kept in the checkpoint."""
@@ -45,6 +57,23 @@ class Figures:
     train_nats_of_best: float | None = None
     validations_since_best: int = 0
     is_finished: bool = False
+    roll_backs: int = 0
+    processes: int = 1
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return what a checkpoint holds.
+
+        Raises:
+            CheckpointError: it holds other figures.
+        """
+        try:
+            figures = cls(**content)
+        except TypeError as error:
+            raise CheckpointError(
+                "the checkpoint has other figures than this seqgen knows: it cannot be resumed"
+            ) from error
+        return figures
 
 
 @dataclass
@@ -57,18 +86,17 @@ class Recent:
     gradient_norm: float = 0.0
     clipped: float = 0.0
     seconds: float = 0.0  # in steps alone
-    reported_at: float = field(default_factory=time.perf_counter)
 
     @property
     def train_nats(self) -> float | None:
         """Nats per token, if there was a step."""
         return self.nats / self.tokens if self.steps else None
 
-    def count(self, nats: float, tokens: int, gradient_norm: float, clipped: float, seconds: float) -> None:
-        """Add one step; `clipped` is the share of its gradients that were scaled down."""
-        self.nats += nats
-        self.tokens += tokens
+    def count(self, learned: "Learned", seconds: float) -> None:
+        """Add one step."""
+        self.nats += learned.nats
+        self.tokens += learned.tokens
         self.steps += 1
-        self.gradient_norm += gradient_norm
-        self.clipped += clipped
+        self.gradient_norm += learned.gradient_norm
+        self.clipped += learned.clipped
         self.seconds += seconds

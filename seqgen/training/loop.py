@@ -3,41 +3,34 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import State
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import TrainConfig, parse_time
+from seqgen.config import TrainConfig
 from seqgen.corpus.batches import Batch, Batches
 from seqgen.corpus.store import Store
-from seqgen.errors import TrainingError
-from seqgen.evaluation.likelihood import estimate
-from seqgen.levels.base import PADDING
+from seqgen.errors import TrainingError, is_out_of_memory
+from seqgen.evaluation.likelihood import Score, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.stack import detach, reset
-from seqgen.training.averaging import Average
-from seqgen.training.figures import Figures, Recent, Report
-from seqgen.training.optimizer import AdamW, restore_optimizer, restore_weights, restored_hidden, resumable_tensors
+from seqgen.training.distributed import World
+from seqgen.training.figures import Figures, Notice, Recent, Report
+from seqgen.training.learner import Learned, Learner
 from seqgen.training.run import Run
-from seqgen.training.schedule import Budget, StepBudget, TimeBudget, learning_rate_factor, num_parts
+from seqgen.training.schedule import learning_rate_factor, num_parts
+from seqgen.training.timetable import VALIDATION_SHARE, Timetable
 
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` scores all of them
 TRIAL_TOKENS = 1 << 14  # that are read to see how many more a short run can afford
-EXACT_SHARE = 0.03  # of the time at most, for scoring the best model exactly once the run is over
-EXACT_SLOWNESS = 3  # times as long as an estimate
-EARLY_SHARE = 0.02  # of the steps so far, for a validation at a power of two
 OVERFITTING_VALIDATIONS = 2  # without a better loss: one may be chance
-NUM_VALIDATIONS = 20  # at most so many in a run
-VALIDATION_SHARE = 0.05  # of the time at most
 FORWARD_SPEED = 3  # a step with its backward pass takes about three times as long as a forward pass
-SAVING_SHARE = 0.01  # of the time at most
-REPORT_SECONDS = 1.0
-FIRST_REPORT_STEP = 10
 NEVER = -1  # the step of a validation that is still to be done before the first step
+EXPLODED = 5  # times the loss of one who knows nothing: no model that learns comes there
+MAX_ROLL_BACKS = 4
+SLOWER = 0.25  # of the learning rate after each
 
 
 class Trainer:
@@ -50,6 +43,7 @@ class Trainer:
         config: the options as resolved.
         run: where to save.
         started: `time.perf_counter()` of the moment from which the budget counts.
+        world: the processes that train together.
 
     Attributes:
         is_overfitting: whether the validation loss has risen while the training loss fell.
@@ -64,13 +58,15 @@ class Trainer:
         config: TrainConfig,
         run: Run,
         started: float,
+        world: World,
     ) -> None:
         self.model = model
         self.store = store
         self.requested = requested
         self.config = config
         self.run = run
-        self.figures = Figures()
+        self.world = world
+        self.figures = Figures(processes=world.size)
         self.unseen = store.train.unseen
         self.is_overfitting = False
         options = config.optimization
@@ -81,44 +77,34 @@ class Trainer:
             config.machine.seed,
             variants=store.level.variants(config.corpus),
         )
-        self.budget = self._budget()
+        self.learner = Learner(model, config, world)
+        self.timetable = Timetable.of(config.budget, self.batches.steps_per_epoch)
         self._started = started
         self._dtype = PRECISIONS[config.machine.precision]
-        self._optimizer = AdamW(model, config.optimization)
-        self._average = Average(model)
-        self._state: list[State] = model.initial_state(options.batch_size)
         self._recent, self._unvalidated = Recent(), Recent()
-        self._step_seconds = 0.0
-        self._last_save_seconds = 0.0
-        self._saved_at = time.perf_counter()
-        self._last_validation_seconds = 0.0
-        self._validated_at = time.perf_counter()
+        self._is_interrupted = False
 
     def begin_from(self, parent: Checkpoint) -> None:
         """Begin with the weights of another run, and measure them before the first step."""
-        for model in (self.model, self.averaged):
-            model.load_state_dict(dict(parent.weights))
+        self.learner.begin_from(parent.weights)
         self.unseen = sorted(set(self.unseen) & set(parent.unseen))
         self.figures.validated_step = NEVER
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
-        self.figures = Figures(**checkpoint.figures)
+        self.figures = replace(Figures.from_json(checkpoint.figures), is_finished=False, processes=self.world.size)
         self.unseen = checkpoint.unseen
-        self.figures.is_finished = False
-        if not self.run.best.is_file():  # deleted: the next validation writes one again
+        if not self.run.best.is_file() and self.world.size == 1:  # deleted: the next validation writes one again
             self.figures.best_valid_nats = None
         self._started -= self.figures.seconds
-        self.averaged.load_state_dict(dict(checkpoint.weights))
-        restore_weights(self.model, checkpoint.training)
-        restore_optimizer(self._optimizer, checkpoint.training)
-        self._state = restored_hidden(self._state, checkpoint.training)
-        self.run.rewind_log(self.figures.step)
+        self.learner.restore(checkpoint.weights, checkpoint.training)
+        if self.world.is_first:
+            self.run.rewind_log(self.figures.step)
 
     @property
     def averaged(self) -> LanguageModel:
         """The model with the averaged weights: the one that is validated, sampled from and kept."""
-        return self._average.model
+        return self.learner.averaged
 
     @property
     def seconds(self) -> float:
@@ -128,51 +114,59 @@ class Trainer:
     @property
     def progress(self) -> float:
         """The share of the budget that is behind."""
-        return min(1.0, self.budget.progress(self.figures.step, self.seconds))
-
-    @property
-    def seconds_left(self) -> float:
-        """How long the rest of the budget takes at the speed of the last steps."""
-        return self.budget.seconds_left(self.figures.step, self.seconds, self._step_seconds)
+        return self.timetable.progress(self.figures.step)
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return self.config.optimization.learning_rate * learning_rate_factor(self.progress)
+        factor = learning_rate_factor(self.progress) * SLOWER**self.figures.roll_backs
+        return self.config.optimization.learning_rate * factor
 
     @property
     def exact_seconds(self) -> float:
         """How long scoring the best model on all of the validation part may take after the run; 0 is not at all."""
-        if self._max_validation_tokens < self.store.valid.num_targets:
-            return 0.0
-        affordable = EXACT_SHARE * self.budget.seconds if isinstance(self.budget, TimeBudget) else math.inf
-        return affordable if EXACT_SLOWNESS * self._last_validation_seconds <= affordable else 0.0
+        return 0.0 if self._validation_tokens < self.store.valid.num_targets else self.timetable.exact_seconds
 
-    def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report]:
+    def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         """Train to the end of the budget, or until the loss has not fallen for `patience` validations.
 
         Args:
             is_interrupted: asked after each step; when it says so, the state is saved and the iterator ends.
 
         Raises:
-            TrainingError: the loss is no longer a finite number.
-            CheckpointError: a checkpoint cannot be written.
+            TrainingError: the loss has exploded again and again, there is not enough memory, or another process has
+                ended.
+            CheckpointError: a checkpoint or the log cannot be written.
         """
+        try:
+            yield from self._train(is_interrupted)
+        finally:
+            self.run.release()
+
+    def _train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         self.model.train()
+        self.timetable.begin(self.seconds)
+        self._agree(is_interrupted)
         self._save_last()
+        self.timetable.validation_steps = self._validation_steps()
         batches = self.batches.from_step(self.figures.step)
         while True:
             if self._is_validation_due():  # first of all: a run that was stopped right here has it still to do
                 yield self._validate()
             if self._is_over():
                 break
-            if is_interrupted():
+            if self._is_interrupted:
                 self._save_last()
                 return
-            self._step(next(batches))
-            if self._is_report_due():
+            num_passes = self.learner.num_passes
+            if not self._step(next(batches), is_interrupted):
+                yield self._roll_back()
+                batches = self.batches.from_step(self.figures.step)
+            if self.learner.num_passes > num_passes:
+                yield self._divided()
+            if self.timetable.is_report_due(self.figures.step):
                 yield self._report(None)
-            if self._is_save_due():
+            if self.timetable.is_save_due():
                 self._save_last()
         if self.figures.validated_step != self.figures.step:
             yield self._validate()
@@ -184,63 +178,85 @@ class Trainer:
             return False
         return self.progress >= 1 or self.figures.validations_since_best >= self.config.budget.patience
 
-    def _step(self, batch: Batch) -> None:
-        """Learn from a batch; early in a run from each half of it in turn."""
-        begun, noise, clip = time.perf_counter(), self._noise(), self.config.optimization.clip
-        inputs, targets, fresh = (torch.from_numpy(array).to(self.model.device) for array in batch[:3])
-        state = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
-        parts = 1 if batch.is_whole else num_parts(self.progress)
-        self._optimizer.learning_rate = self.learning_rate
-        nats, norms = 0.0, []
-        for some_inputs, some_targets in zip(inputs.chunk(parts), targets.chunk(parts), strict=True):
-            state, loss, norm = self._update(some_inputs, some_targets, state, noise)
-            nats += loss * int((some_targets != PADDING).sum())
-            norms.append(norm)
-        if not batch.is_whole:
-            self._state = state
-        tokens = int((batch.targets != PADDING).sum())
+    def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> bool:
+        """Learn from a batch; early in a run from each half of it in turn. Return whether the loss is a sane one."""
+        begun = time.perf_counter()
+        try:
+            learned = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.progress))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._too_large() from error
         self.figures.step += 1
-        self._average.update(self.model, self.figures.step)
-        self.figures.tokens += tokens
-        gradient_norm, clipped = sum(norms) / len(norms), sum(norm > clip for norm in norms) / len(norms)
+        self.figures.tokens += learned.tokens
+        nats = self._agree(is_interrupted, learned.nats)
+        learned = replace(learned, nats=nats)
         seconds = time.perf_counter() - begun
         for recent in (self._recent, self._unvalidated):
-            recent.count(nats, tokens, gradient_norm, clipped, seconds)
+            recent.count(learned, seconds)
+        return self._is_sane(learned)
 
-    def _update(
-        self, inputs: Tensor, targets: Tensor, state: list[State], noise: torch.Generator
-    ) -> tuple[list[State], float, float]:
-        """Change the weights by truncated back-propagation through time.
+    def _agree(self, is_interrupted: Callable[[], bool] = lambda: False, nats: float = 0.0) -> float:
+        """Take the first process' clock for the moment, and anyone's interruption; return the sum of all nats."""
+        now = self.seconds if self.world.is_first else 0.0
+        nats, interruptions, self.timetable.now = self.world.total(nats, float(is_interrupted()), now)
+        self._is_interrupted = self._is_interrupted or interruptions > 0
+        return nats
 
-        Returns the state that follows, the loss in nats per token and the norm of its gradient before it is clipped.
+    def _is_sane(self, learned: Learned) -> bool:
+        """Tell whether the loss and its gradient are finite, and the loss is not beyond all measure."""
+        limit = EXPLODED * math.log(self.store.level.vocabulary_size) * learned.tokens
+        return math.isfinite(learned.gradient_norm) and learned.nats <= limit
+
+    def _roll_back(self) -> Notice:
+        """Go back to the best model, or to the beginning where there is none, and on at a smaller learning rate.
+
+        Both depend on nothing that the clock has decided, so that runs of one command stay alike.
         """
-        hidden, after = self.model.hidden(inputs, state, self._dtype, noise)
-        loss = self.model.loss(hidden, targets, self._dtype)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimization.clip)
-        nats, gradient_norm = self._checked(loss.item()), self._checked(norm.item())
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        return detach(after), nats, gradient_norm
-
-    def _checked(self, value: float) -> float:
-        """Return a loss or gradient norm, before the optimizer has used it."""
-        if math.isfinite(value):
-            return value
-        options = self.config.optimization
-        raise TrainingError(
-            f"training has diverged at step {self.figures.step}: the loss or its gradient is {value}. The last good "
-            f"state is kept in {self.run.folder}; try a lower --learning-rate (it was {options.learning_rate:g}) or "
-            f"--clip (it was {options.clip:g})"
+        exploded, (has_best,) = self.figures, self.world.agreed(float(self.run.best.is_file()))
+        if exploded.roll_backs == MAX_ROLL_BACKS or not (has_best or self.config.model.from_ is None):
+            raise TrainingError(
+                f"training has diverged at step {exploded.step:,}, {exploded.roll_backs} times rolled back already: "
+                f"what was saved last is kept in {self.run.folder}; try a --learning-rate below "
+                f"{self.learning_rate:g}, to which it had fallen, or a --clip below {self.config.optimization.clip:g}"
+            )
+        if has_best:
+            best = Checkpoint.of(self.world.told(lambda: self.run.best.read_bytes()), self.run.best)
+            self.figures = Figures.from_json(best.figures)
+            self.learner.begin_from(best.weights)
+        else:
+            self.figures = Figures()
+            self.learner.begin_from(initial_model(self.config, self.store).state_dict())
+        self.figures = replace(
+            self.figures,
+            processes=self.world.size,
+            validation_tokens=exploded.validation_tokens,
+            roll_backs=exploded.roll_backs + 1,
+        )
+        self._recent, self._unvalidated = Recent(), Recent()
+        if self.world.is_first:
+            self.run.rewind_log(self.figures.step)
+        self._save_last()
+        return Notice(
+            f"the loss has exploded at step {exploded.step:,}: back to "
+            f"{f'the best model, of step {self.figures.step:,}' if has_best else 'the beginning'}, and on from there "
+            f"at {SLOWER:g} of the learning rate"
         )
 
-    def _noise(self) -> torch.Generator:
-        """Return the source of this step's dropout masks: it depends on seed and step alone, so none need be saved."""
-        return torch.Generator().manual_seed((self.config.machine.seed * 1_000_003 + self.figures.step) % 2**63)
+    def _divided(self) -> Notice:
+        return Notice(
+            f"the GPU has too little memory for {self.config.optimization.batch_size} streams of "
+            f"{self.config.optimization.sequence_length} tokens at once: they are read in {self.learner.num_passes} "
+            "parts, which comes to the same"
+        )
 
-    def _is_report_due(self) -> bool:
-        is_first = self.figures.step == FIRST_REPORT_STEP
-        return is_first or time.perf_counter() - self._recent.reported_at >= REPORT_SECONDS
+    def _too_large(self) -> TrainingError:
+        options, model = self.config.optimization, self.config.model
+        return TrainingError(
+            f"there is not enough memory for a step of {options.batch_size} streams of {options.sequence_length} "
+            f"tokens through {model.num_layers} x {model.hidden_size} units ({self.model.num_parameters:,} weights): "
+            f"lower --batch-size, --sequence-length or --hidden-size; what was saved last stays in {self.run.folder}"
+        )
 
     def _report(self, valid_nats: float | None) -> Report:
         """Log what happened since the last report."""
@@ -257,59 +273,50 @@ class Trainer:
             clipped_share=recent.clipped / recent.steps if recent.steps else None,
             tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
         )
-        self.run.log(report.to_json())
-        if recent.steps:
-            self._step_seconds = recent.seconds / recent.steps
-        self._reserve()
+        if self.world.is_first:
+            self.run.log(report.to_json())
+        self.timetable.reported(recent.seconds / recent.steps if recent.steps else None)
         self._recent = Recent()
         return report
 
     def _is_validation_due(self) -> bool:
-        """Tell whether to validate: by the clock with `--time`, else by the step alone.
-
-        At powers of two, too, where it costs next to nothing: a small text is learned by heart in no time.
-        """
-        step = self.figures.step
-        if self.figures.validated_step == step:
+        figures = self.figures
+        if figures.validated_step == figures.step:
             return False
-        if self.figures.validated_step == NEVER:
-            return True
-        if step.bit_count() == 1 and max(1, self._validation_steps) <= EARLY_SHARE * step:
-            return True
-        if isinstance(self.budget, TimeBudget):
-            wait = max(self._last_validation_seconds / VALIDATION_SHARE, self.budget.seconds / NUM_VALIDATIONS)
-            return time.perf_counter() - self._validated_at >= wait
-        return step % self._validation_interval == 0
+        return figures.validated_step == NEVER or self.timetable.is_validation_due(figures.step)
 
     @property
-    def _validation_interval(self) -> int:
-        """How many steps lie between validations, so that they take about `VALIDATION_SHARE` of the work."""
-        affordable = self._validation_steps / VALIDATION_SHARE
-        return max(1, round(affordable), self._total_steps() // NUM_VALIDATIONS)
-
-    @property
-    def _validation_steps(self) -> float:
-        """How many steps take about as long as a validation."""
-        validated = min(self.store.valid.num_targets, self._max_validation_tokens)
-        tokens_per_step = self.store.train.num_targets / self.batches.steps_per_epoch
-        return validated / FORWARD_SPEED / tokens_per_step
-
-    @property
-    def _max_validation_tokens(self) -> int:
+    def _validation_tokens(self) -> int:
         """How many tokens validate, the same all through a run: with `--time` what takes `VALIDATION_SHARE` of it."""
         if self.figures.validation_tokens is None:
             self.figures.validation_tokens = MAX_VALIDATION_TOKENS
-            if isinstance(self.budget, TimeBudget):
+            if self.timetable.time is not None:
                 begun = time.perf_counter()
-                tokens = estimate(self.averaged, self.store.valid, self._dtype, TRIAL_TOKENS).tokens
-                affordable = VALIDATION_SHARE * self.budget.seconds * tokens / (time.perf_counter() - begun)
+                tokens = self._estimate(TRIAL_TOKENS).tokens
+                affordable = VALIDATION_SHARE * self.timetable.time * tokens / (time.perf_counter() - begun)
+                (affordable,) = self.world.agreed(affordable)
                 self.figures.validation_tokens = min(MAX_VALIDATION_TOKENS, max(TRIAL_TOKENS, round(affordable)))
         return self.figures.validation_tokens
 
+    def _validation_steps(self) -> float:
+        """Return how many steps take about as long as a validation."""
+        validated = min(self.store.valid.num_targets, self._validation_tokens)
+        tokens_per_step = self.store.train.num_targets / self.batches.steps_per_epoch
+        return validated / FORWARD_SPEED / tokens_per_step
+
+    def _estimate(self, max_tokens: int) -> Score:
+        """Score the validation part, or some of it, each process a share of it."""
+        own = estimate(
+            self.averaged, self.store.valid, self._dtype, max_tokens, slice(self.world.rank, None, self.world.size)
+        )
+        nats, tokens = self.world.total(own.nats, own.tokens)
+        return Score(nats, int(tokens))
+
     def _validate(self) -> Report:
         """Measure the loss on the validation part and keep the model if it is the best so far."""
-        begun = time.perf_counter()
-        valid_nats = estimate(self.averaged, self.store.valid, self._dtype, self._max_validation_tokens).nats_per_token
+        self._agree()
+        begun = self.timetable.now
+        valid_nats = self._estimate(self._validation_tokens).nats_per_token
         figures, train_nats = self.figures, self._unvalidated.train_nats
         self._unvalidated = Recent()
         figures.valid_nats, figures.validated_step = valid_nats, figures.step
@@ -321,7 +328,8 @@ class Trainer:
                 0,
             )
             figures.train_nats_of_best = train_nats
-            self.run.save_best(self._checkpoint({}))
+            if self.world.is_first:
+                self.run.save_best(self._checkpoint({}))
         else:
             figures.validations_since_best += 1
             if figures.train_nats_of_best is None:  # the best is what the run began with
@@ -329,20 +337,18 @@ class Trainer:
             before = figures.train_nats_of_best
             has_learned = before is not None and train_nats is not None and train_nats < before
             self.is_overfitting = has_learned and figures.validations_since_best >= OVERFITTING_VALIDATIONS
-        self._last_validation_seconds = time.perf_counter() - begun
-        self._reserve()
+        self._agree()
+        self.timetable.validated(begun)
         self._save_last()
-        self._validated_at = time.perf_counter()
         return report
 
-    def _is_save_due(self) -> bool:
-        return time.perf_counter() - self._saved_at >= self._last_save_seconds / SAVING_SHARE
-
     def _save_last(self) -> None:
-        begun = time.perf_counter()
-        self.run.save_last(self._checkpoint(resumable_tensors(self.model, self._optimizer, self._state)))
-        self._saved_at = time.perf_counter()
-        self._last_save_seconds = self._saved_at - begun
+        begun = self.timetable.now
+        tensors = self.learner.tensors()
+        if self.world.is_first:
+            self.run.save_last(self._checkpoint(tensors))
+        self._agree()
+        self.timetable.saved(begun)
 
     def _checkpoint(self, training: dict[str, Tensor]) -> Checkpoint:
         self.figures.seconds = self.seconds
@@ -357,17 +363,9 @@ class Trainer:
             training=training,
         )
 
-    def _budget(self) -> Budget:
-        budget = self.config.budget
-        if budget.time is not None:
-            return TimeBudget(parse_time(budget.time))
-        return StepBudget(self._total_steps())
 
-    def _total_steps(self) -> int:
-        return self.config.budget.num_steps(self.batches.steps_per_epoch)
-
-    def _reserve(self) -> None:
-        """Keep time for the last validation and save: as long as the last ones took, or a guess before the first."""
-        if isinstance(self.budget, TimeBudget):
-            validation = self._last_validation_seconds or self._validation_steps * self._step_seconds
-            self.budget.reserve = validation + self._last_save_seconds
+def initial_model(config: TrainConfig, store: Store) -> LanguageModel:
+    """Return the model of a resolved config with the weights that its seed gives."""
+    model = LanguageModel(config.model, store.level.vocabulary_size)
+    model.initialise(torch.Generator().manual_seed(config.machine.seed), torch.from_numpy(store.train.counts))
+    return model

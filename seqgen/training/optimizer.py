@@ -1,22 +1,19 @@
-"""The optimizer, and the tensors from which training goes on exactly where it was stopped."""
+"""The optimizer."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells.base import State
 from seqgen.config import OptimizationConfig
 from seqgen.model.language_model import LanguageModel
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # as torch's AdamW calls them
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What is remembered of a parameter's gradients.
+    """What is remembered of a parameter's gradients, named as torch's AdamW does.
 
     Attributes:
         step: how many there have been, a single number.
@@ -96,32 +93,3 @@ def _update_plainly(
     mean = moments.exp_avg / (1 - BETA1**moments.step)
     deviation = (moments.exp_avg_sq / (1 - BETA2**moments.step)).sqrt() + EPSILON
     weight.mul_(1 - learning_rate * decay).addcdiv_(mean, deviation, value=-learning_rate)
-
-
-def resumable_tensors(model: LanguageModel, optimizer: AdamW, hidden: list[State]) -> dict[str, Tensor]:
-    """Return the weights, their moments and the hidden state of every stream, by name."""
-    tensors = {f"weights.{name}": weight for name, weight in model.state_dict().items()}
-    tensors |= {f"hidden.{i}.{name}": part for i, layer in enumerate(hidden) for name, part in layer._asdict().items()}
-    for name, moments in optimizer.moments.items():
-        tensors |= {f"optimizer.{name}.{moment}": getattr(moments, moment) for moment in _MOMENTS}
-    return tensors
-
-
-def restore_weights(model: LanguageModel, tensors: Mapping[str, Tensor]) -> None:
-    """Give the model the weights that `resumable_tensors` returned."""
-    model.load_state_dict({name: tensors[f"weights.{name}"] for name in model.state_dict()})
-
-
-def restore_optimizer(optimizer: AdamW, tensors: Mapping[str, Tensor]) -> None:
-    """Give the optimizer the moments that `resumable_tensors` returned."""
-    for name, moments in optimizer.moments.items():
-        for moment in _MOMENTS:
-            getattr(moments, moment).copy_(tensors[f"optimizer.{name}.{moment}"])
-
-
-def restored_hidden(hidden: list[State], tensors: Mapping[str, Tensor]) -> list[State]:
-    """Return the hidden state that `resumable_tensors` returned, as `hidden` is in kind and device."""
-    return [
-        type(layer)(*(tensors[f"hidden.{i}.{name}"].to(part) for name, part in layer._asdict().items()))
-        for i, layer in enumerate(hidden)
-    ]

@@ -17,10 +17,10 @@ from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, Option
 from seqgen.corpus.batches import Batches
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
-from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import refuse_too_large
+from seqgen.training.distributed import ALONE, World
 
 Group = TypeVar("Group", bound=Options)
 
@@ -74,7 +74,7 @@ SIZES = (
 )
 
 
-def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str]]:
+def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
     """Return the config with every hole filled, and what the user should hear about the choice."""
     budget = requested.budget
     if budget.time is None and budget.epochs is None and budget.steps is None:
@@ -92,6 +92,11 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
         ),
         store,
     )
+    if optimization.batch_size < world.size:
+        raise UsageError(
+            f"a batch of {optimization.batch_size} streams cannot be divided among {world.size} processes: start at "
+            f"most {optimization.batch_size}, or raise --batch-size"
+        )
     batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
     model = _filled(requested.model, softmax_cutoff=_softmax_cutoff(store.train.counts))
     if model.softmax_cutoff >= store.level.vocabulary_size:
@@ -100,7 +105,7 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
             f"{model.softmax_cutoff}"
         )
     config = replace(requested, model=model, optimization=optimization, budget=budget, machine=machine)
-    model, steps = _sized(config, batches, store)
+    model, steps = _sized(config, batches, store, world)
     weights = LanguageModel(model, store.level.vocabulary_size).num_parameters
     # Music that is read in twelve keys is worth more than in one, but not twelve times as much: taken for so much,
     # 10 min on the chorales got dropout 0.25 and were best after half the time, at 1.59 nats a note.
@@ -122,7 +127,7 @@ def resolve(requested: TrainConfig, store: Store) -> tuple[TrainConfig, list[str
     return replace(config, corpus=corpus, model=model, optimization=optimization), reasons
 
 
-def _sized(config: TrainConfig, batches: Batches, store: Store) -> tuple[ModelConfig, float]:
+def _sized(config: TrainConfig, batches: Batches, store: Store, world: World) -> tuple[ModelConfig, float]:
     """Return the model with its sizes, and how many steps of it the budget is about.
 
     The largest is taken that can do enough steps; without `--time` the clock is not asked.
@@ -133,7 +138,7 @@ def _sized(config: TrainConfig, batches: Batches, store: Store) -> tuple[ModelCo
         refuse_too_large(model, config.optimization, config.machine, store.level.vocabulary_size)
         if config.budget.time is not None:
             seconds = parse_time(config.budget.time)
-            steps = seconds / _step_seconds(model, batches, config.machine, store)
+            steps = seconds / _step_seconds(model, batches, config.machine, store, world)
         is_given = config.model.num_layers is not None and config.model.hidden_size is not None
         if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
             break
@@ -212,7 +217,7 @@ def _embedding_dropout(model: ModelConfig) -> float:
     return round(max(0.0, model.dropout - EMBEDDING_DROPOUT_FROM) / 2, 2)
 
 
-def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig, store: Store) -> float:
+def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig, store: Store, world: World) -> float:
     """Return how long a step takes, from a few batches through a throw-away model.
 
     They differ in length, and any may be disturbed, so that the median time for a token counts.
@@ -223,13 +228,15 @@ def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig,
     dtype, paces = PRECISIONS[machine.precision], []
     for _, batch in zip(range(1 + _CALIBRATION_STEPS), batches.from_step(0), strict=False):
         begun = time.perf_counter()
-        inputs, targets = (torch.from_numpy(array).to(machine.device) for array in batch[:2])
+        own = batch.streams(world.share(len(batch.fresh)))
+        inputs, targets = (torch.from_numpy(array).to(machine.device) for array in own[:2])
         hidden, _ = model.hidden(inputs, model.initial_state(inputs.shape[1]), dtype)
         loss = model.loss(hidden, targets, dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
-        paces.append((time.perf_counter() - begun) / int((batch.targets != PADDING).sum()))
-    return median(paces[1:]) * store.train.num_targets / batches.steps_per_epoch
+        paces.append((time.perf_counter() - begun) / batch.num_targets)
+    (pace,) = world.agreed(median(paces[1:]))
+    return pace * store.train.num_targets / batches.steps_per_epoch
 
 
 def _filled(options: Group, **choices: Any) -> Group:

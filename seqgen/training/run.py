@@ -4,30 +4,38 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
 import tomli_w
+from filelock import FileLock, Timeout
 
 from seqgen import files
-from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
+from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, unwritten
 from seqgen.config import TrainConfig
 from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
 
 CONFIG, METRICS, CURVE = "config.toml", "metrics.jsonl", "curve.png"
+LOCK = "lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of one run."""
+    """The folder of one run.
+
+    Attributes:
+        folder: where its files are.
+        lock: held while this process trains it, and let go of however the process ends; None where another one does.
+    """
 
     folder: Path
+    lock: FileLock | None = None
 
     @property
     def name(self) -> str:
@@ -54,18 +62,22 @@ class Run:
             CheckpointError: the folder cannot be made.
         """
         refuse_taken(checkpoints_dir, name, overwrite=overwrite)
-        folder = checkpoints_dir / (name or _name_from(sources))
-        if name is None and not overwrite:
-            folder = _numbered(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            checkpoints_dir.mkdir(parents=True, exist_ok=True)
+            if name is not None or overwrite:
+                folder = checkpoints_dir / (name or _name_from(sources))
+                folder.mkdir(exist_ok=True)
+            else:
+                folder = _numbered(checkpoints_dir / _name_from(sources))
+        except OSError as error:
+            raise _unwritable(checkpoints_dir, error) from error
+        run = cls(folder, _locked(folder))
+        try:
             for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE):
                 (folder / file).unlink(missing_ok=True)
         except OSError as error:
-            raise CheckpointError(
-                f"{folder} cannot be made: {error.strerror}; choose another --checkpoints-dir"
-            ) from error
-        return cls(folder)
+            raise _unwritable(folder, error) from error
+        return run
 
     @classmethod
     def existing(cls, checkpoints_dir: Path, name: str) -> Self:
@@ -84,22 +96,32 @@ class Run:
             raise CheckpointError(
                 f"there is no run {name!r} to resume in {checkpoints_dir}; there is {', '.join(resumable) or 'none'}"
             )
-        return cls(folder)
+        return cls(folder, _locked(folder))
+
+    def release(self) -> None:
+        """Let others train it."""
+        if self.lock is not None:
+            self.lock.release()
 
     def read_last(self) -> Checkpoint:
         """Return the newest state."""
         return Checkpoint.read(self.folder / LAST)
 
     def save_last(self, checkpoint: Checkpoint) -> None:
-        """Replace the newest state; the one before stays as `previous`."""
+        """Replace the newest state; the one before stays as `previous`.
+
+        Raises:
+            CheckpointError: it cannot be written; the newest state is still there.
+        """
         last, previous = self.folder / LAST, self.folder / PREVIOUS
-        if last.is_file():
-            with suppress(FileNotFoundError):
-                previous.unlink()
-            try:
-                os.link(last, previous)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(last, previous)
+        with self._told(last):
+            if last.is_file():
+                with suppress(FileNotFoundError):
+                    previous.unlink()
+                try:
+                    os.link(last, previous)
+                except OSError:  # a file system without hard links
+                    shutil.copyfile(last, previous)
         checkpoint.write(last)
 
     def save_best(self, checkpoint: Checkpoint) -> None:
@@ -108,11 +130,16 @@ class Run:
 
     def write_config(self, config: TrainConfig) -> None:
         """Write every option as resolved, so that `--config` can take it."""
-        files.replace(self.folder / CONFIG, tomli_w.dumps(config.to_flat()).encode())
+        with self._told(self.folder / CONFIG):
+            files.replace(self.folder / CONFIG, tomli_w.dumps(config.to_flat()).encode())
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append a line to the log."""
-        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+        """Append a line to the log.
+
+        Raises:
+            CheckpointError: it cannot be written; a resume drops what is torn.
+        """
+        with self._told(self.folder / METRICS), (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
@@ -127,7 +154,16 @@ class Run:
     def rewind_log(self, step: int) -> None:
         """Drop what was logged after this step, and a torn last line."""
         kept = [record for record in self.read_log() if record["step"] <= step]
-        files.replace(self.folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
+        with self._told(self.folder / METRICS):
+            files.replace(self.folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
+
+    @contextmanager
+    def _told(self, path: Path) -> Iterator[None]:
+        """Turn what keeps a file from being written into a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise unwritten(path, error) from error
 
 
 def check_name(name: str, option: str = "--name") -> str:
@@ -166,6 +202,34 @@ def _name_from(sources: Iterable[str]) -> str:
 
 
 def _numbered(folder: Path) -> Path:
-    """Return the folder, with the first free number behind its name if it is taken."""
-    numbers = chain([""], (f"-{number}" for number in count(2)))
-    return next(path for number in numbers if not (path := folder.with_name(folder.name + number)).exists())
+    """Make the folder, with the first free number behind its name if it is taken."""
+    for number in chain([""], (f"-{number}" for number in count(2))):
+        with suppress(FileExistsError):
+            numbered = folder.with_name(folder.name + number)
+            numbered.mkdir()
+            break
+    return numbered
+
+
+def _locked(folder: Path) -> FileLock:
+    """Return the lock of a run, held.
+
+    Raises:
+        UsageError: another process holds it.
+        CheckpointError: the folder cannot be written.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UsageError(
+            f"the run {folder.name!r} is being trained by another process: wait for it, stop it, or choose another "
+            "--name"
+        ) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return lock
+
+
+def _unwritable(folder: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"{folder} cannot be written: {error.strerror}; choose another --checkpoints-dir")

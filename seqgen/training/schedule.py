@@ -13,6 +13,7 @@ LAST = 0.4
 # more there than the longer view. With 0, 0.5 and 0.8 of it plays end at 1.547, 1.534 and 1.529 nats after 20 s (two
 # seeds), at 1.446, 1.441 and 1.446 after 80 s; documentation at 1.175, 1.156 and 1.156, and at 1.107, 1.098 and 1.096.
 HALVED = 0.5
+MAX_PARTS = 2
 
 
 def learning_rate_factor(progress: float) -> float:
@@ -25,7 +26,7 @@ def learning_rate_factor(progress: float) -> float:
 
 def num_parts(progress: float) -> int:
     """Return into how many parts a chunk is divided, each of which changes the weights."""
-    return 2 if progress < HALVED else 1
+    return MAX_PARTS if progress < HALVED else 1
 
 
 class Budget(Protocol):

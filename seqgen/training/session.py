@@ -2,25 +2,25 @@
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
 from seqgen.cells import cell_class
-from seqgen.checkpoint import LAST, Checkpoint, find
+from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, CorpusConfig, FoldersConfig, TrainConfig, flag, parse_time
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.sources import STANDARD_INPUT
-from seqgen.corpus.store import Store
+from seqgen.corpus.store import Store, prepared
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.process import release_memory
+from seqgen.training.distributed import ALONE, World
+from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited
-from seqgen.training.loop import Trainer
+from seqgen.training.loop import Trainer, initial_model
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
 
@@ -40,6 +40,7 @@ def start(
     *,
     overwrite: bool,
     given: Collection[str] = (),
+    world: World = ALONE,
 ) -> Trainer:
     """Return a trainer before its first step.
 
@@ -50,42 +51,51 @@ def start(
         say: takes sentences for the user.
         overwrite: whether a run of this name may be replaced.
         given: the options that are the user's own word, though they may be what they are by default.
+        world: the processes that train together.
 
     Raises:
         SeqgenError: an option, the corpus or a folder is not as it must be; nothing is left behind.
     """
     checkpoints_dir = Path(folders.checkpoints_dir)
-    refuse_taken(checkpoints_dir, name, overwrite=overwrite)
+    if world.is_first:
+        refuse_taken(checkpoints_dir, name, overwrite=overwrite)
     resolve_device(requested.machine.device)  # refused before a long reading, not after
     cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
     parent = None
     if requested.model.from_ is not None:
-        parent = Checkpoint.read(find(requested.model.from_, checkpoints_dir))
+        parent = _read(lambda: find(str(requested.model.from_), checkpoints_dir), world)
         requested = inherited(requested, parent, given)
-    store = _prepare(_plan(requested.corpus, folders, parent), folders, say)
+    store = _prepare(lambda: _plan(requested.corpus, folders, parent), requested.corpus, folders, say, world)
     wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size
     if wanted is not None and size > wanted:
         say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
     elif wanted is not None and size < wanted:
         say(f"the vocabulary has {size} tokens: this text does not yield the {wanted} of --vocabulary-size")
     started = time.perf_counter()
-    config, reasons = resolve(requested, store)
+    config, reasons = resolve(requested, store, world)
     if config.budget.time is not None:
         _refuse_too_short(config.budget.time, time.perf_counter() - started)
     for reason in reasons:
         say(reason)
-    model = LanguageModel(config.model, store.level.vocabulary_size)
-    model.initialise(torch.Generator().manual_seed(config.machine.seed), torch.from_numpy(store.train.counts))
-    run = Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite)
-    run.write_config(config)
-    trainer = Trainer(model.to(config.machine.device), store, requested, config, run, started)
+    run = _told(
+        lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite), checkpoints_dir, world
+    )
+    if world.is_first:
+        run.write_config(config)
+    model = initial_model(config, store).to(config.machine.device)
+    trainer = Trainer(model, store, requested, config, run, started, world)
     if parent is not None:
         trainer.begin_from(parent)
     return trainer
 
 
 def resume(
-    name: str, budget: BudgetConfig | None, device: str | None, folders: FoldersConfig, say: Say
+    name: str,
+    budget: BudgetConfig | None,
+    device: str | None,
+    folders: FoldersConfig,
+    say: Say,
+    world: World = ALONE,
 ) -> Trainer | None:
     """Return a trainer that goes on exactly where the run was stopped, or None if the run is finished.
 
@@ -95,12 +105,14 @@ def resume(
         device: another device, if one is given.
         folders: where runs and prepared corpora are kept.
         say: takes sentences for the user.
+        world: the processes that train together; they need not be as many as before.
 
     Raises:
         SeqgenError: there is no such run, its state is damaged, the budget is not larger, or the corpus has changed.
     """
-    run = Run.existing(Path(folders.checkpoints_dir), name)
-    checkpoint = run.read_last()
+    checkpoints_dir = Path(folders.checkpoints_dir)
+    run = _told(lambda: Run.existing(checkpoints_dir, name), checkpoints_dir, world)
+    checkpoint = _read(lambda: run.folder / LAST, world)
     if budget is not None:
         checkpoint = _with_budget(checkpoint, budget)
     elif checkpoint.figures["is_finished"]:
@@ -109,22 +121,83 @@ def resume(
         raise CheckpointError(f"{run.folder / LAST} holds a model, but not the state of a training to go on from")
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     config = replace(checkpoint.config, machine=machine)
-    store = _prepare_again(checkpoint, name, folders, say)
+    store = _prepare_again(checkpoint, name, folders, say, world)
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
-    run.write_config(config)
-    trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter())
+    if world.is_first:
+        run.write_config(config)
+    trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter(), world)
+    before = Figures.from_json(checkpoint.figures).processes
     trainer.restore(checkpoint)
+    if before != world.size:
+        say(
+            f"{world.size} process{'es' if world.size > 1 else ''} instead of {before} from here on: what is learned "
+            "agrees within rounding, not bit for bit, with a run that goes on as it began"
+        )
     return trainer
 
 
-def _prepare(plan: Plan, folders: FoldersConfig, say: Say) -> Store:
-    for note in plan.summary:
-        say(note)
-    for detail in plan.details:
-        say(detail, is_detail=True)
-    store = Store.prepare(plan, Path(folders.data_dir))
-    release_memory()
-    return store.varied(store.level.variants(plan.config))
+def begun_before(requested: TrainConfig, name: str | None, folders: FoldersConfig, world: World) -> str | None:
+    """Return the newest run that these options began before a process was killed, or None where it came to none."""
+
+    def find_name() -> bytes:
+        runs = sorted(
+            Path(folders.checkpoints_dir).glob(f"{name or '*'}/{LAST}"), key=lambda path: path.stat().st_mtime
+        )
+        for path in reversed(runs):
+            before = Checkpoint.read(path).requested
+            if (before.corpus.corpus, before.budget, before.machine) == (
+                requested.corpus.corpus,
+                requested.budget,
+                requested.machine,
+            ):
+                return path.parent.name.encode()
+        return b""
+
+    return world.told(find_name).decode() or None
+
+
+def _read(find_file: Callable[[], Path], world: World) -> Checkpoint:
+    """Return a checkpoint that only the first process can be sure to find."""
+    path = find_file() if world.is_first else Path()
+    return Checkpoint.of(world.told(lambda: read_bytes(path)), path)
+
+
+def _told(make: Callable[[], Run], checkpoints_dir: Path, world: World) -> Run:
+    """Return the run that the first process makes or finds, and that it alone writes to."""
+    run = make() if world.is_first else None
+    name = run.name if run else ""
+    name = world.told(name.encode).decode()
+    return run or Run(checkpoints_dir / name)
+
+
+def _prepare(make: Callable[[], Plan], config: CorpusConfig, folders: FoldersConfig, say: Say, world: World) -> Store:
+    """Return the corpus, which one process on each machine prepares.
+
+    Raises:
+        CorpusError: another machine has another one.
+    """
+    store = None
+    if world.local_rank == 0:
+        plan = make()
+        for note in plan.summary:
+            say(note)
+        for detail in plan.details:
+            say(detail, is_detail=True)
+        store = Store.prepare(plan, Path(folders.data_dir))
+        release_memory()
+    return _shared(store, config, folders, world)
+
+
+def _shared(store: Store | None, config: CorpusConfig, folders: FoldersConfig, world: World) -> Store:
+    own = store.fingerprint if store else ""
+    fingerprint = world.told(own.encode).decode()
+    store = store or Store.open(prepared(Path(folders.data_dir), fingerprint))
+    if store.fingerprint != fingerprint:
+        raise CorpusError(
+            f"process {world.rank} has another corpus than the first (fingerprint {store.fingerprint}, not "
+            f"{fingerprint}): give every machine the same files"
+        )
+    return store.varied(store.level.variants(config))
 
 
 def _refuse_too_short(budget: str, elapsed: float) -> None:
@@ -145,18 +218,23 @@ def _plan(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | Non
     return Plan.of(config, folders.parsed, None if parent is None else parent.level)
 
 
-def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say) -> Store:
+def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say, world: World) -> Store:
     """Return the corpus of a run, which must be the one it began with."""
     config = checkpoint.requested.corpus
     if STANDARD_INPUT in (*config.corpus, config.valid):
-        return Store.kept(Path(folders.data_dir), checkpoint.fingerprint)
-    plan = _plan(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
-    if plan.fingerprint != checkpoint.fingerprint:
-        raise CorpusError(
-            f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "
-            f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
-        )
-    return _prepare(plan, folders, say)
+        store = Store.kept(Path(folders.data_dir), checkpoint.fingerprint) if world.local_rank == 0 else None
+        return _shared(store, config, folders, world)
+
+    def plan_again() -> Plan:
+        plan = _plan(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
+        if plan.fingerprint != checkpoint.fingerprint:
+            raise CorpusError(
+                f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "
+                f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
+            )
+        return plan
+
+    return _prepare(plan_again, config, folders, say, world)
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:

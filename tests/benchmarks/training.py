@@ -29,6 +29,7 @@ from seqgen.config import (
 )
 from seqgen.model.language_model import LanguageModel
 from seqgen.training import session
+from seqgen.training.figures import Report
 from seqgen.training.loop import Trainer
 from tests.benchmarks.measure import row, seconds
 
@@ -77,7 +78,7 @@ def trainer(folder: Path, hidden_size: int, **options: object) -> Trainer:
 def speeds(trainer: Trainer) -> Iterator[float]:
     """Yield the tokens per second that the training itself reports."""
     for report in trainer.train(lambda: False):
-        if report.tokens_per_second is not None:
+        if isinstance(report, Report) and report.tokens_per_second is not None:
             yield report.tokens_per_second
 
 

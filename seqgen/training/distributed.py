@@ -1,0 +1,125 @@
+"""Several processes that train one model: who they are, and what they tell each other.
+
+Each reads its own streams of every batch. What they must agree on, as the time and the end of a run, is what the first
+one says; what they count is added up. One process alone is the same with nobody to talk to.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from seqgen.errors import TrainingError
+from seqgen.training.launch import is_one_of_many
+
+_PATIENCE = timedelta(days=1)  # that the others may take to prepare a corpus; one that dies is noticed at once
+_SIGNS_OF_LOSS = ("gloo", "connection", "nccl", "socket", "process group")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a training, seen from one of them.
+
+    Attributes:
+        rank: which this is, from 0.
+        size: how many there are.
+        local_rank: which this is on its machine, from 0.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    @contextmanager
+    def join(cls) -> Iterator["World"]:
+        """Lend the processes that torchrun or `--processes` has started with this one.
+
+        Raises:
+            TrainingError: another one has ended.
+        """
+        if not is_one_of_many():
+            yield ALONE
+            return
+        local_rank, backend = int(os.environ.get("LOCAL_RANK", "0")), "gloo"
+        if torch.cuda.is_available():
+            torch.cuda.set_device(local_rank)
+            backend = "cpu:gloo,cuda:nccl"
+        with _loss_told():
+            dist.init_process_group(backend, timeout=_PATIENCE)
+            try:
+                yield cls(dist.get_rank(), dist.get_world_size(), local_rank)
+                dist.barrier()  # a connection that one closes while another still uses it ends that one's process
+            finally:
+                dist.destroy_process_group()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """Return which of so many streams are read here."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def agreed(self, *values: float) -> tuple[float, ...]:
+        """Return the values of the first process."""
+        return self.total(*(value if self.is_first else 0.0 for value in values))
+
+    def total(self, *values: float) -> tuple[float, ...]:
+        """Return the sums over all processes."""
+        if self.size == 1:
+            return values
+        sums = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(sums)
+        return tuple(sums.tolist())
+
+    def told(self, content: Callable[[], bytes]) -> bytes:
+        """Return the bytes that the first process has, which alone is asked for them."""
+        if self.size == 1:
+            return content()
+        own = bytearray(content() if self.is_first else b"")
+        (length,) = self.agreed(float(len(own)))
+        told = torch.frombuffer(own or bytearray(int(length) or 1), dtype=torch.uint8)
+        dist.broadcast(told, 0)
+        return told.numpy().tobytes()[: int(length)]
+
+    def gathered(self, own: Tensor, count: int) -> Tensor:
+        """Return the parts of all processes one after the other.
+
+        Args:
+            own: what is known of the streams that are read here, shape (streams, features).
+            count: the streams of all.
+        """
+        if self.size == 1:
+            return own
+        whole = own.new_zeros(count, own.shape[1])
+        whole[self.share(count)] = own
+        dist.all_reduce(whole)  # the others add zeros
+        return whole
+
+    def wrapped(self, module: nn.Module) -> nn.Module:
+        """Return what computes the same, and the mean of all processes' gradients."""
+        return module if self.size == 1 else nn.parallel.DistributedDataParallel(module)
+
+
+ALONE = World()
+
+
+@contextmanager
+def _loss_told() -> Iterator[None]:
+    """Turn the loss of another process into a sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
+            raise
+        raise TrainingError(
+            "another process of this training has ended or cannot be reached; what was saved last stays: go on from "
+            "there with --resume"
+        ) from error

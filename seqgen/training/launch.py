@@ -1,0 +1,119 @@
+"""Starts the processes of `--processes N`, and starts them again when one is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from seqgen.errors import UsageError
+
+MAX_RESTARTS = 3
+_POLL_SECONDS = 0.1
+_ENDING_SECONDS = 10  # for the others, once one has ended: they notice at their next step
+_RESTARTS = "TORCHELASTIC_RESTART_COUNT"  # as torchrun tells it
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_one_of_many() -> bool:
+    """Tell whether this process was started to be one of several, by torchrun or here."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def is_speaker() -> bool:
+    """Tell whether this process tells the user what happens."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def is_first_here() -> bool:
+    """Tell whether this process is the first on its machine, which tells what has gone wrong there."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def is_restarted() -> bool:
+    """Tell whether these processes are started again because one of them was killed."""
+    return is_one_of_many() and int(os.environ.get(_RESTARTS, "0")) > 0
+
+
+def count_of(processes: str) -> int:
+    """Return the number that `--processes` gives.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not (processes.isascii() and processes.isdigit() and int(processes) > 0):
+        raise UsageError(f"--processes must be a whole number above 0, got {processes!r}")
+    return int(processes)
+
+
+def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> int:
+    """Run `seqgen` with these arguments in so many processes, and return its exit status.
+
+    Where one is killed from outside, all are started again: they go on from what was saved last.
+    """
+    for restarts in range(MAX_RESTARTS + 1):
+        port = _free_port()
+        workers = [_start(arguments, rank, count, restarts, port) for rank in range(count)]
+        with _forwarding(workers):
+            statuses = _ended(workers)
+        if not any(status < 0 for status in statuses) or restarts == MAX_RESTARTS:
+            break
+        say(
+            f"a process was killed: all {count} go on from what was saved last (restart {restarts + 1} of "
+            f"{MAX_RESTARTS})"
+        )
+    failed = [status for status in statuses if status]
+    return abs(failed[0]) if failed else 0
+
+
+def _start(arguments: Sequence[str], rank: int, count: int, restarts: int, port: int) -> "subprocess.Popen[bytes]":
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _RESTARTS: restarts}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    threads = {"OMP_NUM_THREADS": max(1, num_cores() // count)}
+    environment = {name: str(value) for name, value in (threads | os.environ | place | meeting).items()}
+    stdin = None if rank == 0 else subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-m", "seqgen", *arguments], env=environment, stdin=stdin)  # noqa: S603  # ourselves
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    """Hand on Ctrl-C and SIGTERM: the workers save, and end."""
+
+    def forward(*_: object) -> None:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.terminate()
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ended(workers: Sequence["subprocess.Popen[bytes]"]) -> list[int]:
+    """Wait for all; end those that do not end soon after another has failed. Return their exit statuses."""
+    failed_at = None
+    while any(worker.poll() is None for worker in workers):
+        if failed_at is None and any(worker.returncode for worker in workers):
+            failed_at = time.monotonic()
+        if failed_at is not None and time.monotonic() - failed_at > _ENDING_SECONDS:
+            for worker in workers:
+                worker.kill()
+        time.sleep(_POLL_SECONDS)
+    return [worker.returncode for worker in workers]

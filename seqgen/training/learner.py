@@ -1,0 +1,197 @@
+"""What learns: the weights, their average, the optimizer's moments and the state of every stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seqgen.cells.base import State
+from seqgen.config import TrainConfig
+from seqgen.corpus.batches import Batch
+from seqgen.levels.base import PADDING
+from seqgen.model.hardware import PRECISIONS
+from seqgen.model.language_model import LanguageModel
+from seqgen.model.noise import Noise
+from seqgen.model.stack import detach, reset
+from seqgen.training.averaging import Average
+from seqgen.training.distributed import World
+from seqgen.training.optimizer import AdamW
+from seqgen.training.schedule import MAX_PARTS
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a step has shown.
+
+    Attributes:
+        nats: the loss over all targets that were read here.
+        tokens: targets, those of other processes included.
+        gradient_norm: before it is clipped; the mean over the changes of the weights in this step.
+        clipped: the share of these gradients that were scaled down.
+    """
+
+    nats: float
+    tokens: int
+    gradient_norm: float
+    clipped: float
+
+
+class _Loss(nn.Module):
+    """The loss as a module, as DistributedDataParallel wants it."""
+
+    def __init__(self, model: LanguageModel, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self._dtype = dtype
+
+    def forward(self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
+        """Return the mean nats of the targets that are not padding, and the state after the last."""
+        hidden, after = self.model.hidden(inputs, state, self._dtype, noise)
+        return self.model.loss(hidden, targets, self._dtype), detach(after)
+
+
+class Learner:
+    """A model that learns from batches.
+
+    Args:
+        model: its weights are changed in place.
+        config: the options as resolved.
+        world: the processes among which the streams of a batch are divided.
+
+    Attributes:
+        num_passes: in how many parts, one after the other, the streams of a batch are read: more than one where a GPU
+            has too little memory for all of them at once.
+    """
+
+    def __init__(self, model: LanguageModel, config: TrainConfig, world: World) -> None:
+        self.model = model
+        self.num_passes = 1
+        self._options = config.optimization
+        self._seed = config.machine.seed
+        self._world = world
+        self._optimizer = AdamW(model, config.optimization)
+        self._average = Average(model)
+        self._loss = world.wrapped(_Loss(model, PRECISIONS[config.machine.precision]))
+        self._state = self._initial_state()
+
+    @property
+    def averaged(self) -> LanguageModel:
+        """The model with the averaged weights: the one that is validated, sampled from and kept."""
+        return self._average.model
+
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin anew with these weights: no moments, no state."""
+        for model in (self.model, self.averaged):
+            model.load_state_dict(dict(weights))
+        self._optimizer = AdamW(self.model, self._options)
+        self._state = self._initial_state()
+
+    def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> Learned:
+        """Learn from a batch.
+
+        Args:
+            batch: the streams of all processes.
+            step: how many came before.
+            learning_rate: of this step.
+            parts: into how many parts, in time, the batch is divided; each changes the weights. Whole documents are
+                not divided.
+        """
+        parts = 1 if batch.is_whole else parts
+        own = batch.streams(self._world.share(len(batch.fresh)))
+        inputs, targets, fresh = (torch.from_numpy(array).to(self.model.device) for array in own[:3])
+        state = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
+        self._optimizer.learning_rate = learning_rate
+        tokens = [int((part != PADDING).sum()) for part in torch.from_numpy(batch.targets).chunk(parts)]
+        nats, norms = 0.0, []
+        for part, (some_inputs, some_targets) in enumerate(zip(inputs.chunk(parts), targets.chunk(parts), strict=True)):
+            noise = self._noise(step, part, len(batch.fresh))
+            state, loss, norm = self._update(some_inputs, some_targets, state, noise, tokens[part])
+            nats += loss
+            norms.append(norm)
+        if not batch.is_whole:
+            self._state = state
+        self._average.update(self.model, step + 1)
+        clipped = sum(norm > self._options.clip for norm in norms)
+        return Learned(nats, sum(tokens), sum(norms) / len(norms), clipped / len(norms))
+
+    def _noise(self, step: int, part: int, num_streams: int) -> Noise:
+        """Return the source of dropout masks, which depends on seed, step and part alone: none need be saved."""
+        seed = ((self._seed * 1_000_003 + step) * MAX_PARTS + part) % 2**63
+        return Noise(seed, num_streams, min(self._world.share(num_streams).start, num_streams - 1))
+
+    def _update(
+        self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
+    ) -> tuple[list[State], float, float]:
+        """Change the weights by truncated back-propagation through time.
+
+        Args:
+            inputs: ids of the streams that are read here, shape (time, batch).
+            targets: the ids that follow.
+            state: the state of the streams.
+            noise: draws their dropout masks.
+            num_tokens: the targets of all processes.
+
+        Returns:
+            The state that follows, the loss in nats of what was read here, and the norm of the gradient.
+        """
+        while True:
+            try:
+                after, nats = self._derive(inputs, targets, state, noise, num_tokens)
+                break
+            except torch.OutOfMemoryError:
+                if self._world.size > 1 or self.num_passes >= inputs.shape[1]:
+                    raise
+            self._optimizer.zero_grad()
+            torch.cuda.empty_cache()
+            self.num_passes *= 2
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return after, nats, norm.item()
+
+    def _derive(
+        self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
+    ) -> tuple[list[State], float]:
+        """Add up the gradient of the mean loss over all targets; return the state that follows and the nats."""
+        nats, states, first = 0.0, [], 0
+        passes = zip(inputs.chunk(self.num_passes, 1), targets.chunk(self.num_passes, 1), strict=True)
+        for some_inputs, some_targets in passes:
+            last = first + some_inputs.shape[1]
+            before = [type(layer)(*(part[first:last] for part in layer)) for layer in state]
+            loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
+            count = int((some_targets != PADDING).sum())
+            # Of several processes' gradients the mean is taken, of which each is thus to be as many times as large.
+            (loss * (self._world.size * count / max(1, num_tokens))).backward()
+            nats += loss.item() * count
+            states.append(after)
+            first = last
+        by_layer = zip(*states, strict=True)
+        return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer], nats
+
+    def _initial_state(self) -> list[State]:
+        share = self._world.share(self._options.batch_size)
+        return self.model.initial_state(share.stop - share.start)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights, their moments and the state of every stream, those of other processes too, by name."""
+        tensors = {f"weights.{name}": weight for name, weight in self.model.state_dict().items()}
+        for index, layer in enumerate(self._state):
+            for name, part in layer._asdict().items():
+                tensors[f"hidden.{index}.{name}"] = self._world.gathered(part, self._options.batch_size)
+        for name, moments in self._optimizer.moments.items():
+            tensors |= {f"optimizer.{name}.{moment}": part for moment, part in vars(moments).items()}
+        return tensors
+
+    def restore(self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+        """Go on where the averaged weights were these, and the rest was what `tensors` returned."""
+        self.averaged.load_state_dict(dict(weights))
+        self.model.load_state_dict({name: tensors[f"weights.{name}"] for name in self.model.state_dict()})
+        for name, moments in self._optimizer.moments.items():
+            for moment, part in vars(moments).items():
+                part.copy_(tensors[f"optimizer.{name}.{moment}"])
+        share = self._world.share(self._options.batch_size)
+        self._state = [
+            type(layer)(*(tensors[f"hidden.{i}.{name}"][share].to(part) for name, part in layer._asdict().items()))
+            for i, layer in enumerate(self._state)
+        ]

@@ -1,0 +1,1 @@
+"""What is done to seqgen on purpose: `make faults`. Short forms of it are tests."""

@@ -1,0 +1,165 @@
+"""Runs that are killed at random moments, and resumed, end bit for bit like one that never was.
+
+    python -m tests.faults.kills --kills 100
+
+A third of the kills come at any moment, a third while a checkpoint is being written, a third while one is validated
+or logged. Signals are SIGKILL, and now and then SIGTERM or SIGINT, once or twice in a row.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from seqgen.checkpoint import Checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["--num-layers", "1", "--hidden-size", "32", "--batch-size", "4", "--sequence-length", "32", "--seed", "1"]
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+LONGEST_SECONDS = 300  # of one attempt: beyond it something hangs
+RHYME = "Baa, baa, black sheep, have you any wool? Yes, sir, yes, sir, three bags full! "
+TUNE = "X:{0}\nT:tune {0}\nM:4/4\nL:1/8\nK:{1}\nCDEF GABc|cBAG FEDC|{2}2{2}2 G4|C8|]\n\n"
+
+
+def corpora(folder: Path) -> dict[str, list[str]]:
+    """Write a small corpus for every level, and return the options of each."""
+    text, tunes = folder / "rhyme.txt", folder / "tunes.abc"
+    text.write_text("".join(f"{number} {RHYME}\n" for number in range(300)), encoding="utf-8")
+    tunes.write_text(
+        "".join(TUNE.format(number, "CDFGA"[number % 5], "cdefgab"[number % 7]) for number in range(40)),
+        encoding="utf-8",
+    )
+    return {
+        "character": ["--corpus", str(text)],
+        "word": ["--corpus", str(text), "--level", "word"],
+        "subword": ["--corpus", str(text), "--level", "subword", "--vocabulary-size", "300"],
+        "note": ["--corpus", str(tunes)],
+    }
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Start a training."""
+    threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    environment = {**os.environ, **threads, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "seqgen", "train", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
+
+
+def finish(training: "subprocess.Popen[bytes]") -> None:
+    """Wait for a training that nothing disturbs."""
+    _, told = training.communicate(timeout=LONGEST_SECONDS)
+    if training.returncode:
+        sys.exit(told.decode())
+
+
+def tensors(run: Path, file: str) -> dict[str, torch.Tensor]:
+    """Return all that a checkpoint holds."""
+    checkpoint = Checkpoint.read(run / file)
+    return {**checkpoint.weights, **{f"training.{name}": part for name, part in checkpoint.training.items()}}
+
+
+def assert_alike(run: Path, other: Path) -> None:
+    """Compare two runs bit for bit."""
+    for file in ("last.safetensors", "best.safetensors"):
+        mine, theirs = tensors(run, file), tensors(other, file)
+        assert mine.keys() == theirs.keys()
+        for name, tensor in mine.items():
+            assert torch.equal(tensor, theirs[name]), f"{run} and {other} differ in {name} of {file}"
+
+
+class Killer:
+    """Ends trainings at moments that chance chooses.
+
+    Args:
+        folder: where runs are kept, in `checkpoints/`.
+        seed: fixes what chance does.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.random = random.Random(seed)
+        self.count = 0
+        self.moments: dict[str, int] = {}
+
+    def kill(self, training: "subprocess.Popen[bytes]", run: Path, longest: float) -> None:
+        """Send a signal at a random moment of at most so many seconds after the training has begun."""
+        moment = self.random.choice(("any moment", "in a save", "in a validation"))
+        self._wait_for(training, lambda: (run / "last.safetensors").exists())
+        time.sleep(self.random.uniform(0, longest))
+        if moment == "in a save":
+            self._wait_for(training, lambda: any(run.glob(".last.*")))
+        elif moment == "in a validation":
+            self._wait_for(training, lambda: any(run.glob(".best.*")))
+        if training.poll() is not None:
+            return
+        number = self.random.choice(SIGNALS)
+        training.send_signal(number)
+        if number != signal.SIGKILL and self.random.random() < 0.5:
+            time.sleep(self.random.uniform(0, 0.05))
+            training.send_signal(number)
+        _, told = training.communicate(timeout=LONGEST_SECONDS)
+        if b"Traceback" in told:
+            sys.exit(told.decode())
+        self.count += 1
+        what = f"{signal.Signals(number).name} {moment}"
+        self.moments[what] = self.moments.get(what, 0) + 1
+
+    def _wait_for(self, training: "subprocess.Popen[bytes]", is_there: object) -> None:
+        begun = time.monotonic()
+        while training.poll() is None and not is_there() and time.monotonic() - begun < 5:  # type: ignore[operator]
+            time.sleep(0.0002)
+
+
+def run_level(folder: Path, level: str, options: list[str], kills: int, steps: int, seed: int) -> Killer:
+    """Train one run in peace and one that is killed so many times, and compare them."""
+    budget = ["--steps", str(steps), "--patience", "1000", *SMALL, *options]
+    begun = time.monotonic()
+    finish(start(folder, *budget, "--name", f"{level}-whole", "--quiet"))
+    whole_seconds = time.monotonic() - begun
+    runs, killer = folder / "checkpoints", Killer(folder, seed)
+    for number in range(1, 1_000_000):
+        name, before = f"{level}-{number}", killer.count
+        training = start(folder, *budget, "--name", name)
+        while True:
+            if killer.count < kills:
+                killer.kill(training, runs / name, whole_seconds / 4)
+            if training.poll() is None:
+                training.communicate(timeout=LONGEST_SECONDS)
+            if training.returncode == 0:
+                break
+            if (runs / name / "last.safetensors").exists():
+                training = start(folder, "--resume", name)
+            else:
+                training = start(folder, *budget, "--name", name)
+        assert_alike(runs / f"{level}-whole", runs / name)
+        print(
+            f"{level}: run {number} was killed {killer.count - before} times, and ended bit for bit alike", flush=True
+        )
+        if killer.count >= kills:
+            return killer
+    raise AssertionError
+
+
+def main() -> None:
+    """Kill runs of every level."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        levels = corpora(Path(folder))
+        for number, (level, options) in enumerate(levels.items(), chosen.seed):
+            killer = run_level(Path(folder), level, options, -(-chosen.kills // len(levels)), chosen.steps, number)
+            print(f"{level}: {killer.count} kills: {killer.moments}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

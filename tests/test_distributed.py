@@ -1,0 +1,120 @@
+"""Several processes train one model: what comes of it is what one process learns."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.batches import Batch
+from seqgen.errors import UsageError
+from seqgen.levels.base import PADDING
+from seqgen.training.distributed import ALONE, World
+from seqgen.training.launch import count_of
+from tests.conftest import RHYME
+
+SMALL = (
+    "--num-layers", "2", "--hidden-size", "16", "--dropout", "0.3", "--recurrent-dropout", "0.1", "--batch-size", "8",
+    "--sequence-length", "16", "--seed", "1", "--precision", "float32", "--patience", "1000",
+)  # fmt: skip
+LINES = ("--corpus", "rhyme.txt", "--document", "line")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+
+def seqgen(folder, *arguments, launcher=()):
+    command = [sys.executable, *launcher, "-m", "seqgen", "train", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=os.environ | ONE_THREAD, stderr=subprocess.PIPE, text=True)
+
+
+def done(training):
+    _, told = training.communicate(timeout=120)
+    assert training.returncode == 0, told
+    assert "Traceback" not in told
+    return told
+
+
+def last(folder, name):
+    return Checkpoint.read(folder / "checkpoints" / name / "last.safetensors")
+
+
+def assert_close(one, other):
+    for mine, theirs in ((one.weights, other.weights), (one.training, other.training)):
+        assert mine.keys() == theirs.keys()
+        for name, tensor in mine.items():
+            torch.testing.assert_close(theirs[name], tensor, atol=5e-3, rtol=1e-2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Lines of all lengths, so that there are batches of fewer documents than processes."""
+    folder = tmp_path_factory.mktemp("distributed")
+    (folder / "rhyme.txt").write_text(RHYME * 30 + "short\n" * 3, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(folder):
+    done(seqgen(folder, *LINES, "--steps", "60", "--name", "alone", *SMALL))
+    return last(folder, "alone")
+
+
+def test_two_processes_learn_what_one_does(folder, alone):
+    told = done(seqgen(folder, *LINES, "--steps", "60", "--name", "two", "--processes", "2", *SMALL))
+    assert told.count("units for 60 steps") == told.count("saved as") == 1  # one alone speaks
+    two = last(folder, "two")
+    assert_close(alone, two)
+    assert two.figures["best_valid_nats"] == pytest.approx(alone.figures["best_valid_nats"], abs=1e-3)
+    log = [json.loads(line) for line in (folder / "checkpoints/two/metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in log] == sorted({record["step"] for record in log})
+
+
+def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
+    done(seqgen(folder, *LINES, "--steps", "30", "--name", "first", *SMALL, launcher=TORCHRUN))
+    told = done(seqgen(folder, "--resume", "first", "--steps", "60"))
+    assert "1 process instead of 2 from here on" in told
+    assert last(folder, "first").figures["step"] == 60
+
+
+def test_processes_go_on_when_one_of_them_is_killed(folder):
+    name = "killed"
+    training = seqgen(
+        folder, "--corpus", "rhyme.txt", "--steps", "4000", "--name", name, "--processes", "2", "--quiet", *SMALL
+    )
+    file = folder / "checkpoints" / name / "metrics.jsonl"
+    for _ in range(600):
+        if file.exists() and file.read_text():
+            break
+        time.sleep(0.1)
+    children = subprocess.run(["pgrep", "-P", str(training.pid)], capture_output=True, text=True, check=True)
+    os.kill(int(children.stdout.split()[-1]), signal.SIGKILL)
+    done(training)
+    assert last(folder, name).figures["step"] == 4000
+
+
+def test_streams_are_divided_without_rest():
+    for size, count in itertools.product((1, 2, 3, 5), (1, 4, 7)):
+        shares = [range(count)[World(rank, size).share(count)] for rank in range(size)]
+        assert list(itertools.chain(*shares)) == list(range(count))
+    assert ALONE.share(5) == slice(0, 5)
+
+
+def test_where_there_is_no_stream_padding_stands_in():
+    batch = Batch(np.array([[1], [2]]), np.array([[2], [3]]), np.array([True]), is_whole=True)
+    empty = batch.streams(slice(0, 0))
+    assert empty.inputs.shape == empty.targets.shape == (2, 1)
+    assert (empty.targets == PADDING).all()
+    assert batch.streams(slice(0, 1)).targets.tolist() == [[2], [3]]
+
+
+@pytest.mark.parametrize("processes", ["0", "-1", "two", "1.5", "²"])
+def test_a_number_of_processes_that_is_none_is_refused(processes):
+    with pytest.raises(UsageError, match="--processes must be a whole number above 0"):
+        count_of(processes)
