@@ -1,0 +1,119 @@
+"""What may befall a run from outside; the table of all is in `tests/README.md`."""
+
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import CorpusConfig, TrainConfig
+from seqgen.corpus import store
+from seqgen.corpus.plan import Plan
+from seqgen.corpus.store import Store
+from seqgen.errors import CheckpointError, UsageError
+from seqgen.training.run import Run
+from tests.conftest import RHYME
+from tests.faults import kills
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 300 kB, where the system lets one be made."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(disk)], capture_output=True).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def train(folder, *arguments):
+    command = [sys.executable, "-m", "seqgen", "train", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def fill(disk):
+    with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(bytes(512))
+
+
+def test_runs_that_are_killed_and_resumed_end_bit_for_bit_alike(tmp_path):
+    options = kills.corpora(tmp_path)["character"]
+    killer = kills.run_level(tmp_path, "character", options, 3, 800, 3)
+    assert killer.count >= 3
+
+
+def test_a_full_disk_ends_a_run_with_a_sentence_and_its_last_state(small_disk, tmp_path):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
+    small = ("--hidden-size", "16", "--embedding-size", "8", "--batch-size", "4", "--num-layers", "1")
+    begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *small)
+    assert begun.returncode == 0, begun.stderr
+    before = (small_disk / "r" / "last.safetensors").read_bytes()
+    fill(small_disk)
+    full = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
+    assert full.returncode == 1
+    assert "could not be written: No space left on device; what was saved before stays" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert (small_disk / "r" / "last.safetensors").read_bytes() == before
+    (small_disk / "ballast").unlink()
+    again = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
+    assert again.returncode == 0, again.stderr
+    assert Checkpoint.read(small_disk / "r" / "last.safetensors").figures["step"] == 50
+
+
+def test_a_full_disk_ends_the_preparing_of_a_corpus_with_a_sentence_and_nothing_left(small_disk, tmp_path):
+    (tmp_path / "long.txt").write_text(RHYME * 20_000, encoding="utf-8")
+    full = train(tmp_path, "--corpus", "long.txt", "--steps", "5", "--data-dir", "disk")
+    assert full.returncode == 1
+    assert "No space left on device; choose another --data-dir" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert not any(path.is_file() for path in small_disk.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("action", "argument"), [("log", {"step": 1}), ("rewind_log", 3), ("write_config", TrainConfig())]
+)
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, action, argument):
+    run = Run(tmp_path / "gone")
+    with pytest.raises(CheckpointError, match="could not be written: No such file or directory; what was saved before"):
+        getattr(run, action)(argument)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
+    first = Run.create(tmp_path, "r", ["a.txt"], overwrite=False)
+    with pytest.raises(UsageError, match="the run 'r' is being trained by another process: wait for it"):
+        Run.create(tmp_path, "r", ["a.txt"], overwrite=True)
+    (tmp_path / "r" / "last.safetensors").write_bytes(b"")
+    with pytest.raises(UsageError, match="is being trained by another process"):
+        Run.existing(tmp_path, "r")
+    first.release()
+    Run.existing(tmp_path, "r").release()
+
+
+def test_two_that_choose_a_name_at_once_get_different_ones(tmp_path):
+    runs = [Run.create(tmp_path, None, ["a.txt"], overwrite=False) for _ in range(3)]
+    assert [run.name for run in runs] == ["a", "a-2", "a-3"]
+
+
+def test_two_that_prepare_one_corpus_at_once_share_it(tmp_path):
+    (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
+    plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
+    first = Store.prepare(plan, tmp_path / "data")
+    folder = tmp_path / "data" / "prepared" / plan.fingerprint
+    building = folder.with_name(".building-other")
+    shutil.copytree(folder, building)
+    store._put(building, folder)
+    assert Store.open(folder).train.ids.tolist() == first.train.ids.tolist()
+
+
+def test_the_clock_on_the_wall_is_not_asked():
+    """It may jump; what counts time goes on steadily."""
+    asking = [
+        path
+        for path in (kills.ROOT / "seqgen" / "training").rglob("*.py")
+        if any(word in path.read_text(encoding="utf-8") for word in ("time.time(", "datetime.now", "date.today"))
+    ]
+    assert asking == []
