@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-learning bench-recipe kills clean
+.PHONY: demo test check bench bench-learning bench-recipe kills fuzz clean
 
 demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
@@ -32,6 +32,9 @@ bench-recipe: $(INSTALLED)  ## measure what other choices than the defaults woul
 
 kills: $(INSTALLED)  ## kill trainings of every level a hundred times, and compare them with ones that never were
 	$(BIN)/python -m tests.faults.kills
+
+fuzz: $(INSTALLED)  ## give every reader damaged files, ten minutes each
+	$(BIN)/python -m tests.faults.fuzz
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

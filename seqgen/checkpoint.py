@@ -60,12 +60,14 @@ class Checkpoint:
         Raises:
             CheckpointError: the weights do not fit the configuration.
         """
-        with torch.device("meta"):  # takes no memory before the sizes are known to be those of the weights
-            model = LanguageModel(self.config.model, self.level.vocabulary_size)
         weights = {name: tensor for name, tensor in self.weights.items() if tensor.dtype == torch.float32}
         try:
+            if not self.config.model.num_layers or self.config.model.num_layers > len(weights):
+                raise ValueError(f"--num-layers {self.config.model.num_layers} of {len(weights)} tensors")
+            with torch.device("meta"):  # takes no memory before the sizes are known to be those of the weights
+                model = LanguageModel(self.config.model, self.level.vocabulary_size)
             model.load_state_dict(weights, assign=True)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error
         return model.to(device).eval()
 
@@ -121,12 +123,12 @@ class Checkpoint:
                 f"{path} is damaged: its checksum does not agree with its content{_other_files(path)}"
             )
         try:
-            tensors = load(data)
+            tensors, level = load(data), level_from_json(content["level"])
             return cls(
                 TrainConfig.from_flat(content["requested"]),
                 TrainConfig.from_flat(content["config"]),
-                level_from_json(content["level"]),
-                _ids(content["unseen"]),
+                level,
+                _ids(content["unseen"], level.vocabulary_size),
                 str(content["fingerprint"]),
                 dict(content["figures"]),
                 _with_prefix(tensors, "model."),
@@ -226,8 +228,8 @@ def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _ids(values: Any) -> list[int]:
-    if not all(type(value) is int and value >= 0 for value in values):
+def _ids(values: Any, end: int) -> list[int]:
+    if not all(type(value) is int and 0 <= value < end for value in values):
         raise ValueError("its unseen tokens are no ids")
     return list(values)
 

@@ -19,7 +19,13 @@ def names(package: str) -> tuple[str, ...]:
 
 
 def load(package: str, name: str, base: type[Kind]) -> type[Kind]:
-    """Return the one subclass of `base` that the module of this name defines."""
+    """Return the one subclass of `base` that the module of this name defines.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if name not in names(package):  # a stranger's file may name any module
+        raise ValueError(f"{name!r} is none of {', '.join(names(package))}")
     module = import_module(f"seqgen.{package}.{name.replace('-', '_')}")
     own = (value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__)
     (kind,) = (value for value in own if isinstance(value, type) and issubclass(value, base))

@@ -10,8 +10,11 @@ from safetensors.torch import load_file, save_file
 
 from seqgen.checkpoint import FORMAT, Checkpoint, find
 from seqgen.config import ModelConfig, TrainConfig
-from seqgen.errors import CheckpointError
+from seqgen.errors import CheckpointError, SeqgenError
+from seqgen.levels import level_from_json
+from seqgen.levels._note_encoder import Part
 from seqgen.levels.character import CharacterLevel
+from seqgen.levels.note import NoteLevel
 
 
 @pytest.fixture
@@ -57,10 +60,9 @@ def test_a_file_cut_short_anywhere_is_refused(checkpoint, tmp_path):
     path = tmp_path / "last.safetensors"
     checkpoint.write(path)
     content = path.read_bytes()
-    for length in (*range(0, len(content), 37), len(content) - 1):
-        path.write_bytes(content[:length])
+    for length in range(len(content)):
         with pytest.raises(CheckpointError, match="last.safetensors is"):
-            Checkpoint.read(path)
+            Checkpoint.of(content[:length], path)
 
 
 def test_a_flipped_bit_anywhere_is_refused(checkpoint, tmp_path):
@@ -122,6 +124,23 @@ def test_a_missing_file_and_a_text_file_are_refused(tmp_path):
     (tmp_path / "a.txt").write_text("not a checkpoint at all")
     with pytest.raises(CheckpointError, match="no safetensors file"):
         Checkpoint.read(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("unseen", [[7, 10**9], [-1], "a", None])
+def test_unseen_tokens_that_there_are_not_are_refused(checkpoint, tmp_path, unseen):
+    dataclasses.replace(checkpoint, unseen=unseen).write(tmp_path / "a")
+    with pytest.raises(CheckpointError, match="is no checkpoint that seqgen"):
+        Checkpoint.read(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"tempo": 0}, {"grid": 10**9}, {"metre": [4, 0]}, {"keys": ["C"]}, {"layouts": [[[200, False, 1, ""]]]}]
+)
+def test_a_level_of_music_that_there_is_not_is_refused(changed):
+    content = NoteLevel(12, keys=[0], layouts=[(Part(0, False, 1, "Piano"),)]).to_json()
+    assert level_from_json(content).to_json() == content
+    with pytest.raises((ValueError, SeqgenError)):
+        level_from_json(content | changed)
 
 
 def test_weights_that_do_not_fit_are_refused(checkpoint):

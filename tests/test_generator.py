@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seqgen.config import SamplingConfig
+from seqgen.errors import CheckpointError
 from seqgen.sampling import generator as module
 from seqgen.sampling.generator import Never, generate
 
@@ -50,6 +51,13 @@ def test_tokens_come_as_often_as_they_are_likely(make_model):
 def test_random_numbers_do_not_repeat(make_model):
     ids, _ = draw(make_model(20), 2 * 256)
     assert ids[:256].tolist() != ids[256:].tolist()
+
+
+def test_weights_that_are_no_numbers_are_a_sentence(make_model):
+    model = make_model(20)
+    model.embedding.data[3] = torch.nan
+    with pytest.raises(CheckpointError, match="gives no likelihoods"):
+        draw(model, 3)
 
 
 def test_the_prime_decides_how_it_goes_on(make_model):

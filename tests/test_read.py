@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from music21 import meter
 
 from seqgen.errors import MusicError
 from seqgen.music import midi, notices, read
@@ -43,6 +44,25 @@ def test_the_grid_is_the_one_asked_for():
     for suffix, data in WHOLE_NOTE.items():
         (tune,) = read.read(f"note{suffix}", data, grid=24)
         assert (tune.score.grid, tune.score.tracks[0].notes[0].duration) == (24, 96)
+
+
+LONG_METRES = {
+    ".xml": XML.replace(b"</divisions>", b"</divisions><time><beats>900+900</beats><beat-type>4</beat-type></time>"),
+    ".krn": b"**kern\n*M1800/4\n1c\n*-\n",
+    ".abc": b"X:1\nM:900+900/4\nL:1/4\nK:C\nC4|\n",
+}
+
+
+@pytest.mark.parametrize("suffix", LONG_METRES)
+def test_a_metre_that_music21_would_take_minutes_over_is_kept_from_it(suffix, monkeypatch):
+    asked = []
+    first = meter.TimeSignature.__init__
+    monkeypatch.setattr(
+        meter.TimeSignature, "__init__", lambda own, value="4/4", *rest: asked.append(value) or first(own, "4/4", *rest)
+    )
+    (tune,) = read.read(f"a{suffix}", LONG_METRES[suffix])
+    assert [single[:3] for single in tune.score.notes] == [(0, 48, 60)]
+    assert set(asked) <= {"4/4"}
 
 
 def test_what_was_changed_is_told():

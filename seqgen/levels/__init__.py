@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqgen import registry
-from seqgen.levels.base import Level
+from seqgen.levels.base import Level, TextLevel
 
 
 def level_class(name: str) -> type[Level]:
@@ -14,4 +14,8 @@ def level_class(name: str) -> type[Level]:
 
 def level_from_json(content: Mapping[str, Any]) -> Level:
     """Return the level that `to_json` described."""
-    return level_class(content["level"]).from_json(content)
+    level = level_class(content["level"]).from_json(content)
+    if isinstance(level, TextLevel):
+        level.encode("a")  # what a stranger has damaged fails now, and not while somebody waits for a sample
+        level.decoder()
+    return level

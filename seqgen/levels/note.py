@@ -17,7 +17,9 @@ from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels._note_decoder import decoded
 from seqgen.levels._note_encoder import Layout, NoteEncoder, Part, Prime
 from seqgen.levels.base import Content, Encoder, Ids, Level
-from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Score, Tempo, to_no_signature, transposed_key
+from seqgen.music.bars import fits
+from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, to_no_signature, transposed_key
+from seqgen.music.tempos import MAX_TEMPO
 
 TRANSPOSITIONS = range(-5, 7)  # into all keys, as near as may be
 _MAX_LAYOUTS = 20
@@ -145,9 +147,24 @@ class NoteLevel(Level):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the level with these settings."""
+        """Return the level with these settings.
+
+        Raises:
+            TypeError or ValueError: they are none, as somebody else may have written them.
+        """
         options = {name: value for name, value in content.items() if name not in ("level", "layouts")}
-        return cls(**options, layouts=[tuple(Part(*part) for part in layout) for layout in content["layouts"]])
+        CorpusConfig(grid=options["grid"], velocity=options["has_velocity"])  # checks both
+        layouts = [tuple(Part(*part) for part in layout) for layout in content["layouts"]]
+        numerator, denominator = options["metre"]
+        is_valid = (
+            0 < options["tempo"] <= MAX_TEMPO
+            and fits(Bar(numerator, denominator), options["grid"])
+            and all(type(sharps) is int and abs(sharps) <= MAX_SHARPS for sharps in options["keys"])
+            and all(map(_is_valid, chain.from_iterable(layouts)))
+        )
+        if not is_valid:
+            raise ValueError("its music has a tempo, metre, key or part that there is not")
+        return cls(**options, layouts=layouts)
 
     def _moved(self, score: Score) -> Score:
         """Return the score in the level's own key, if it has one."""
@@ -192,6 +209,11 @@ class _ScoreEncoder:
 
     def finish(self) -> Ids:
         return np.empty(0, self._dtype)
+
+
+def _is_valid(part: Part) -> bool:
+    kinds = tuple(map(type, part)) == (int, bool, int, str)
+    return kinds and 0 <= part.program < 128 and 0 < part.num_voices <= t.MAX_VOICES
 
 
 def _unnamed(layout: Layout) -> Layout:

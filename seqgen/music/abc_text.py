@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.limits import MAX_BARS, endless
+from seqgen.music.limits import MAX_BARS, MAX_NUMERATOR, endless
 
 BAR_LINE = "E"  # a field that ABC no longer has: it carries what music21 would misread in a bar line
 _FIELD = re.compile(r"([A-Za-z]):(?![|:])\s*(.*)")
@@ -107,6 +107,7 @@ class _Writer:
             metre = _metre(value)
             if metre:
                 self._metre = Fraction(*metre)
+            if metre and metre[0] <= MAX_NUMERATOR:
                 self._write(f"\nM:{metre[0]}/{metre[1]}\n")
         elif letter == "L":
             unit = _metre(value)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seqgen.music.limits import MAX_BARS, endless
+from seqgen.music.limits import MAX_BARS, MAX_NUMERATOR, endless
 from seqgen.music.score import DENOMINATORS, Bar
 
-_NUMERATORS = range(1, 33)
+_NUMERATORS = range(1, MAX_NUMERATOR + 1)
 
 
 class Found(NamedTuple):

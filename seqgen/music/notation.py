@@ -1,6 +1,7 @@
 """Written music as music21 has it -> parts of measures; kern files."""
 
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,11 +13,13 @@ from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
 from seqgen.music.layout import Measure, Part, Written, laid_out
+from seqgen.music.limits import is_countable
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
 MAX_KERN_CHARACTERS = 1_000_000  # half a minute's work for music21
 _MAX_EFFORT = 16_000_000  # columns by squares of bars: music21's time grows with them, up to 20 s here
+_METRE = re.compile(r"\*M(\d[^/\s]*)/\S*")
 
 
 def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
@@ -27,7 +30,7 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
     """
     from music21.humdrum.spineParser import HumdrumDataCollection
 
-    text = decoded(data)
+    text = _METRE.sub(lambda found: found[0] if is_countable(found[1]) else "*", decoded(data))
     num_bars = text.count("\n=")
     num_spines = max((line.count("\t") + 1 for line in text.split("\n")), default=1)
     if len(text) > MAX_KERN_CHARACTERS or num_spines * num_bars**2 > _MAX_EFFORT:

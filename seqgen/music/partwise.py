@@ -13,7 +13,7 @@ from xml.parsers import expat
 from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.layout import Part, laid_out
-from seqgen.music.limits import MAX_SILENT_TRACKS, too_many_notes, too_many_tracks
+from seqgen.music.limits import MAX_SILENT_TRACKS, is_countable, too_many_notes, too_many_tracks
 from seqgen.music.notation import measures_of, quiet, title_of
 from seqgen.music.score import NUM_PITCHES, Score, transposed_key
 
@@ -216,6 +216,9 @@ def _prepare_note(note: Element, counts: Counter[str]) -> None:
 
 def _prepare_attributes(attributes: Element) -> None:
     attributes[:] = [child for child in attributes if child.tag in _OF_ATTRIBUTES]
+    for time in attributes.findall("time"):
+        if not is_countable("+".join(beats.text or "" for beats in time.iter("beats"))):
+            attributes.remove(time)  # the measures have their own lengths all the same
     for key in attributes.iterfind("key"):
         key[:] = [child for child in key if child.tag != "mode"]  # music21 would build its scale
 

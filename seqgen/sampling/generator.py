@@ -1,5 +1,6 @@
 """The generator: ids in, ids out, without end."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.config import SamplingConfig
+from seqgen.errors import CheckpointError
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import select
@@ -84,6 +86,9 @@ def generate(
         config: temperature, top-k and top-p.
         constraint: what may come; it is told what has come after the prime.
         precision: of the products, as in `--precision`; it may make them faster.
+
+    Raises:
+        CheckpointError: the model's weights give no likelihoods.
     """
     logits, state = _read(model, prime)
     state = select(state, torch.zeros(len(seeds), dtype=torch.long, device=model.device))
@@ -92,6 +97,8 @@ def generate(
     for numbers in _uniform_numbers(seeds):
         likelihood = logits.log_softmax(-1).cpu()
         cumulative = probabilities(likelihood + torch.from_numpy(constraint.barred()), config).cumsum(-1)
+        if not math.isfinite(float(cumulative[:, -1].sum())):
+            raise CheckpointError("the model gives no likelihoods: its weights are not numbers, or much too large")
         ids = torch.searchsorted(cumulative, numbers * cumulative[:, -1:], right=True)
         yield Draw(ids[:, 0], -likelihood.gather(-1, ids)[:, 0])
         constraint.advance(ids[:, 0].numpy())

@@ -1,0 +1,259 @@
+"""Every reader is given what a stranger might give it: it reads, or says why not in a sentence.
+
+    python -m tests.faults.fuzz --minutes 10 [READER ...]
+
+Inputs are damaged copies of good files; checkpoints are damaged and sealed again with the right checksum. A reader may
+raise what its docstring says and nothing else, must be done within seconds, must not ask for memory without bound, and
+must leave no file behind.
+"""
+
+import argparse
+import bz2
+import contextlib
+import gzip
+import io
+import json
+import lzma
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import typer
+
+from seqgen import checkpoint as checkpoints
+from seqgen.api import Model
+from seqgen.checkpoint import Checkpoint
+from seqgen.cli.options import defaults_from_file
+from seqgen.config import CorpusConfig, ModelConfig, TrainConfig
+from seqgen.corpus.plan import Plan
+from seqgen.errors import SeqgenError
+from seqgen.levels.base import Level, TextLevel
+from seqgen.levels.character import CharacterLevel
+from seqgen.levels.note import NoteLevel
+from seqgen.levels.subword import SubwordLevel
+from seqgen.levels.word import WordLevel
+from seqgen.model.language_model import LanguageModel
+from seqgen.music.read import read
+from seqgen.music.score import Bar, Note, Score, track_of
+from seqgen.music.write import rendered
+from seqgen.training.figures import Figures
+from tests.scores import random_melody
+
+SECONDS = 20  # that one input may take, on a machine that does other things, too
+MEMORY = 3 << 30  # beyond what was used before
+TEXT = "Baa, baa, black sheep, have you any wool?\nÄ ö € 音楽\n" * 3
+ABC = "X:1\nT:a\nM:6/8\nL:1/8\nK:Gm\n|:G2A B2c|(3ABc d3 e>f|1 [CEG]4 z2:|2 _B,,2 ^f'3/2 {g}a/|]\nw:la la\n"
+STRANGE = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"9999999999", b"-1", b"\x1b[2J", b"<", b'"', b"1e999", b"[" * 5000)
+
+
+class TooSlowError(BaseException):
+    """An input took longer than it may."""
+
+
+def seeds(suffix: str) -> list[bytes]:
+    """Return good files of a format."""
+    if suffix in (".mid", ".musicxml", ".abc"):
+        drums = track_of([Note(6 * place, 6, 36 + place % 9) for place in range(16)], is_drum=True)
+        band = Score((Bar(3, 4, -2), Bar(4, 4, 1), Bar(2, 4), *6 * [Bar()]), (random_melody(2).tracks[0], drums))
+        if suffix == ".abc":
+            return [rendered(random_melody(1), suffix), ABC.encode()]
+        return [rendered(score, suffix) for score in (random_melody(1), band, band[:2])]
+    records = "".join(json.dumps({"text": line, "n": 1}) + "\n" for line in TEXT.splitlines())
+    table = "text,n\n" + "".join(f'"{line}",1\n' for line in TEXT.splitlines())
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("a.txt", TEXT)
+        packed.writestr("../outside.txt", TEXT)
+    return {
+        ".txt": [TEXT.encode(), TEXT.encode("utf-16"), TEXT.encode("latin-1", "replace")],
+        ".jsonl": [records.encode()],
+        ".csv": [table.encode()],
+        ".tsv": [table.replace(",", "\t").encode()],
+        ".gz": [gzip.compress(TEXT.encode())],
+        ".bz2": [bz2.compress(TEXT.encode())],
+        ".xz": [lzma.compress(TEXT.encode())],
+        ".zip": [archive.getvalue()],
+        ".toml": [tomli_w.dumps(TrainConfig(corpus=CorpusConfig(corpus=("a.txt",))).to_flat()).encode()],
+        ".krn": [b"**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n4c\t4e\n2d\t8f\n.\t4.g\n=2\t=2\n*-\t*-\n"],
+    }[suffix]
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    """Return the content with a few bytes changed, dropped, doubled, moved or put in."""
+    data = bytearray(content)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        place, other = chance.randrange(len(data) + 1), chance.randrange(len(data) + 1)
+        first, last = min(place, other), max(place, other)
+        match chance.randrange(7):
+            case 0:
+                data[place : place + 1] = bytes([chance.randrange(256)])
+            case 1 if place < len(data):
+                data[place] ^= 1 << chance.randrange(8)
+            case 2:
+                del data[first : min(last, first + chance.randrange(1, 64))]
+            case 3:
+                data[place:place] = data[first : min(last, first + 256)] * chance.choice((1, 2, 100))
+            case 4:
+                del data[place:]
+            case 5:
+                data[place:place] = chance.choice(STRANGE)
+            case _:
+                data[place : place + 4] = chance.randbytes(4)
+    return bytes(data)
+
+
+def read_music(name: str, content: bytes, folder: Path) -> None:
+    """Read a file of music: whatever is wrong with it is said, and nothing is raised."""
+    for _ in read(name, content):
+        pass
+
+
+def read_corpus(name: str, content: bytes, folder: Path) -> None:
+    """Read a file as a corpus, and all documents of it."""
+    path = folder / name
+    path.write_bytes(content)
+    for _, piece in Plan.of(CorpusConfig(corpus=(str(path),))).pieces():
+        for _ in piece.chunks():
+            pass
+
+
+def read_config(name: str, content: bytes, folder: Path) -> None:
+    """Read a configuration."""
+    path = folder / name
+    path.write_bytes(content)
+    defaults_from_file(typer.Context(typer.main.TyperCommand("train")), path)
+
+
+def read_checkpoint(name: str, content: bytes, folder: Path) -> None:
+    """Read a checkpoint, and let its model write something."""
+    loaded = Checkpoint.of(content, folder / name)
+    Figures.from_json(loaded.figures)
+    model = Model(loaded, "cpu")
+    if isinstance(loaded.level, NoteLevel):
+        for score in model.compose(length=40, bars=2):
+            rendered(score, ".mid")
+    else:
+        model.sample(length=20)
+
+
+def checkpoint_of(level: Level) -> bytes:
+    """Return a good checkpoint."""
+    config = TrainConfig(model=ModelConfig(num_layers=1, hidden_size=4, embedding_size=3, dropout=0.0))
+    figures = {"step": 3, "best_valid_nats": 1.5}
+    weights = LanguageModel(config.model, level.vocabulary_size).state_dict()
+    for tensor in weights.values():
+        tensor.normal_(std=0.1)
+    with tempfile.TemporaryDirectory() as folder:
+        Checkpoint(TrainConfig(), config, level, [0, 1], "0123", figures, weights).write(Path(folder, "a"))
+        return Path(folder, "a").read_bytes()
+
+
+def checkpoints_of_all_levels() -> list[bytes]:
+    """Return one good checkpoint of every level."""
+    texts: tuple[type[TextLevel], ...] = (CharacterLevel, WordLevel, SubwordLevel)
+    levels = [kind.fit([[TEXT]], CorpusConfig()) for kind in texts]
+    return [checkpoint_of(level) for level in (*levels, NoteLevel.fit([[random_melody(1)]], CorpusConfig()))]
+
+
+def resealed(content: bytes, chance: random.Random) -> bytes:
+    """Return a checkpoint whose description is changed in one place, with the right checksum."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    description = json.loads(header["__metadata__"]["seqgen"]) | {"checksum": "0" * 32}
+    change(description, chance)
+    header["__metadata__"]["seqgen"] = json.dumps(description)
+    told = json.dumps(header).encode()
+    data = bytearray(len(told).to_bytes(8, "little") + told + content[8 + length :])
+    place = checkpoints._checksum_place(data)
+    data[place : place + 32] = checkpoints._checksum(data).encode()
+    return bytes(data)
+
+
+def change(value: Any, chance: random.Random) -> None:
+    """Change something somewhere inside of a list or an object."""
+    while isinstance(value, dict | list) and value:
+        key = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        if not isinstance(value[key], dict | list) or not value[key] or chance.random() < 0.2:
+            numbers, others = (True, -1, 10**9, 10**30, 1.5, float("nan")), (None, [], [[]], {}, {"a": 1})
+            value[key] = chance.choice((*numbers, *others, "", "\x1b[2J", "a" * 10_000))
+            return
+        value = value[key]
+
+
+READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
+    "midi": (".mid", read_music),
+    "musicxml": (".musicxml", read_music),
+    "abc": (".abc", read_music),
+    "kern": (".krn", read_music),
+    "text": (".txt", read_corpus),
+    "jsonl": (".jsonl", read_corpus),
+    "csv": (".csv", read_corpus),
+    "tsv": (".tsv", read_corpus),
+    "gzip": (".gz", read_corpus),
+    "bzip2": (".bz2", read_corpus),
+    "xz": (".xz", read_corpus),
+    "zip": (".zip", read_corpus),
+    "config": (".toml", read_config),
+    "checkpoint": (".safetensors", read_checkpoint),
+}
+
+
+def fuzz(reader: str, seconds: float, seed: int) -> int:
+    """Give a reader damaged files for so long, and return how many.
+
+    Raises:
+        Exception: whatever a reader should not have raised; the input is kept beside.
+    """
+    suffix, take = READERS[reader]
+    chance, count, end = random.Random(seed), 0, time.monotonic() + seconds
+    good = checkpoints_of_all_levels() if reader == "checkpoint" else seeds(suffix)
+    signal.signal(signal.SIGALRM, _too_slow)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    while time.monotonic() < end:
+        some = chance.choice(good)
+        content = resealed(some, chance) if reader == "checkpoint" and chance.random() < 0.9 else damaged(some, chance)
+        with tempfile.TemporaryDirectory() as outer:
+            folder = Path(outer, "inner")
+            folder.mkdir()
+            signal.alarm(SECONDS)
+            try:
+                with contextlib.suppress(SeqgenError):
+                    take(f"a{suffix}", content, folder)
+                assert {path.name for path in Path(outer).rglob("*")} <= {"inner", f"a{suffix}"}
+                assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
+            except BaseException:
+                kept = Path(tempfile.gettempdir(), f"seqgen-fuzz{suffix}")
+                kept.write_bytes(content)
+                print(f"{reader}: input {count} of seed {seed} is kept in {kept}", file=sys.stderr)
+                raise
+            finally:
+                signal.alarm(0)
+        count += 1
+    return count
+
+
+def _too_slow(*_: object) -> None:
+    raise TooSlowError
+
+
+def main() -> None:
+    """Fuzz the readers, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("readers", nargs="*", metavar="READER", default=list(READERS))
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    chosen = parser.parse_args()
+    for reader in chosen.readers or READERS:
+        print(f"{reader}: {fuzz(reader, 60 * chosen.minutes, chosen.seed):,} inputs", flush=True)
+
+
+if __name__ == "__main__":
+    main()
