@@ -1,5 +1,17 @@
-"""`python -m seqgen` is `seqgen`."""
+"""`seqgen`, and `python -m seqgen`."""
 
-from seqgen.cli.app import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it in silence also while it is being loaded."""
+    try:
+        from seqgen.cli.app import run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,7 +24,7 @@ for command in (train, sample, evaluate, inspect):
     app.command()(reporting()(command))
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line."""
     process.settle(is_sampling=sys.argv[1:2] == ["sample"])
     if sys.stdout is None:  # closed before the start

@@ -31,6 +31,8 @@ def reporting() -> Iterator[None]:
         display.error(f"{error.filename or 'standard output'}: {error.strerror}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not break into the end
+            signal.signal(number, signal.SIG_IGN)
         display.note("interrupted")
         raise typer.Exit(INTERRUPTED) from error
     except (MemoryError, RuntimeError) as error:

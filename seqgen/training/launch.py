@@ -1,5 +1,6 @@
 """Starts the processes of `--processes N`, and starts them again when one is killed."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from seqgen.errors import UsageError
 
 MAX_RESTARTS = 3
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _POLL_SECONDS = 0.1
 _ENDING_SECONDS = 10  # for the others, once one has ended: they notice at their next step
 _RESTARTS = "TORCHELASTIC_RESTART_COUNT"  # as torchrun tells it
@@ -79,7 +81,14 @@ def _start(arguments: Sequence[str], rank: int, count: int, restarts: int, port:
     threads = {"OMP_NUM_THREADS": max(1, num_cores() // count)}
     environment = {name: str(value) for name, value in (threads | os.environ | place | meeting).items()}
     stdin = None if rank == 0 else subprocess.DEVNULL
-    return subprocess.Popen([sys.executable, "-m", "seqgen", *arguments], env=environment, stdin=stdin)  # noqa: S603  # ourselves
+    command = [sys.executable, "-m", "seqgen", *arguments]
+    return subprocess.Popen(command, env=environment, stdin=stdin, preexec_fn=_end_with_parent)  # noqa: S603  # ourselves, and there are no threads yet
+
+
+def _end_with_parent() -> None:
+    """Ask Linux for SIGTERM when the process that starts this one ends, however it does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
