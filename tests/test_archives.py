@@ -108,6 +108,13 @@ def test_a_damaged_member_is_refused_by_name(zipped):
         members(path)
 
 
+def test_a_member_without_a_name_is_passed_over(zipped):
+    reading, path = Reading(), zipped({"nameless": b"bad", "good.txt": b"good"})
+    path.write_bytes(path.read_bytes().replace(b"nameless", b"\0ameless"))  # a zero ends a name
+    assert members(path, reading) == {"good.txt": b"good"}
+    assert reading.skipped == ["1 member without a name"]
+
+
 def test_odd_names_of_members_end_nothing(zipped):
     assert members(zipped({".": b"dot", "good.txt": b"good"}))["good.txt"] == b"good"
 

@@ -60,9 +60,11 @@ def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Ope
         raise _too_large(str(path), limit)
     for info in infos:
         name, place = f"{path}/{info.filename}", PurePosixPath(info.filename.replace("\\", "/"))
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
-        if place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1]):
+        if not info.filename:
+            reading.skip("member without a name", str(path))
+        elif place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1]):
             reading.skip("member with a path outside its archive", name)
         elif any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             reading.skip("hidden file", name)
