@@ -99,6 +99,22 @@ def test_processes_go_on_when_one_of_them_is_killed(folder):
     assert last(folder, name).figures["step"] == 1200
 
 
+@pytest.mark.parametrize("level", ["character", "subword"])
+def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path, level):
+    for number in range(7):
+        (tmp_path / f"{number}.txt").write_text(f"{number} " + RHYME * (1 + number % 3), encoding="utf-8")
+    options = ("--corpus", str(tmp_path), "--level", level, "--steps", "2", *SMALL, "--vocabulary-size", "60")
+    for name in ("1", "3"):
+        done(seqgen(folder, *options, "--name", f"{level}{name}", "--processes", name, "--data-dir", f"data{name}"))
+    one, three = (sorted((folder / name / "prepared").glob("*/*")) for name in ("data1", "data3"))
+    assert [path.relative_to(folder / "data1") for path in one] == [
+        path.relative_to(folder / "data3") for path in three
+    ]
+    assert len(one) % 7 == 0
+    for mine, theirs in zip(one, three, strict=True):
+        assert mine.read_bytes() == theirs.read_bytes(), theirs
+
+
 def test_streams_are_divided_without_rest():
     for size, count in itertools.product((1, 2, 3, 5), (1, 4, 7)):
         shares = [range(count)[World(rank, size).share(count)] for rank in range(size)]

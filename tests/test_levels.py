@@ -123,9 +123,15 @@ def test_ids_are_counted_as_a_loop_counts_them(ids, repeat):
 
 
 def test_of_many_blocks_some_are_counted_and_none_overlooked():
-    counter = IdCounter(256)
-    for block in range(200):
-        counter.add(np.array([block] + [255] * 9, dtype=np.uint8))
-    assert (counter.counts[:200] > 0).all()
-    assert not counter.counts[200:255].any()
-    assert counter.counts[255] == 9 * (16 + (200 - 16) // 8)
+    blocks = [np.full(IdCounter.BLOCK, 255, dtype=np.uint8) for _ in range(34)]
+    for number, block in enumerate(blocks):
+        block[number * 1000] = number
+    ids = np.concatenate(blocks)
+    counter, in_pieces = IdCounter(256), IdCounter(256)
+    counter.add(ids)
+    for piece in np.array_split(ids, 19):
+        in_pieces.add(piece)
+    assert in_pieces.counts.tolist() == counter.counts.tolist()
+    assert (counter.counts[:34] == 1).all()
+    assert not counter.counts[34:255].any()
+    assert counter.counts[255] == (IdCounter.BLOCK - 1) * (16 + 3)  # blocks 0 to 15, 16, 24 and 32

@@ -6,7 +6,8 @@ import pytest
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus import tunes
-from seqgen.corpus.plan import Plan, Texts
+from seqgen.corpus.crew import Crew
+from seqgen.corpus.plan import Plan, Texts, read_music
 from seqgen.corpus.reading import Reading, UnfitError
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.store import Store
@@ -139,3 +140,16 @@ def test_an_empty_folder_of_music_is_refused(tmp_path):
     (tmp_path / "b.mid").write_bytes(b"")
     with pytest.raises(CorpusError, match="there is nothing in it to learn from"):
         Texts.read([str(tmp_path)], CorpusConfig())
+
+
+def test_a_crew_divides_the_files_to_be_read(tmp_path):
+    for number in range(5):
+        (tmp_path / f"{number}.abc").write_text(BOOK.replace("CDEF", f"{'CDEFG'[number]}4"), encoding="utf-8")
+    config, cache = CorpusConfig(corpus=(str(tmp_path / "*.abc"),)), tmp_path / "parsed"
+    kept = []
+    for rank in range(2):
+        assert read_music(config, cache, Crew(rank, 2))
+        kept.append(len(list(cache.iterdir())))
+    assert kept == [3, 5]
+    (tmp_path / "a.txt").write_text("text")
+    assert not read_music(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)), cache, Crew())

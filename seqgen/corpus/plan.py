@@ -3,11 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import accumulate, compress
 from pathlib import Path
 from typing import Any, Self
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document, cut
 from seqgen.corpus.reading import Reading, UnfitError, counted
 from seqgen.corpus.records import has_records, records, suffix_of
@@ -72,6 +75,13 @@ class Texts:
         unheard = Reading()
         for text in self.texts:
             yield from _documents(text, self.config, unheard)
+
+    def share(self, crew: Crew) -> Self:
+        """Return the texts that this one of a crew reads; those of all, one after the other, are the whole."""
+        sizes = [text.survey.size for text in self.texts]
+        beginnings = accumulate(sizes, initial=0)
+        own = [begin * crew.size // sum(sizes) == crew.rank for begin, _ in zip(beginnings, sizes, strict=False)]
+        return replace(self, texts=tuple(compress(self.texts, own)))
 
     @property
     def is_music(self) -> bool:
@@ -157,6 +167,10 @@ class Plan:
         content += [self.level.to_json()] if self.level else []
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
+    def share(self, crew: Crew) -> Self:
+        """Return the plan of the files that this one of a crew reads."""
+        return replace(self, corpus=self.corpus.share(crew), valid=self.valid and self.valid.share(crew))
+
     def pieces(self) -> Iterator[tuple[str, Piece]]:
         """Yield part and piece of all documents."""
         for document in self.corpus:
@@ -206,6 +220,24 @@ class TrainingTexts:
 
     def __iter__(self) -> Iterator[Iterator[Content]]:
         return (piece.chunks() for part, piece in self.plan.pieces() if part == TRAIN)
+
+
+def read_music(config: CorpusConfig, cache: Path, crew: Crew) -> bool:
+    """Read the music of a corpus into the cache, each of a crew its share of the files.
+
+    Returns:
+        Whether it is music.
+
+    Raises:
+        CorpusError: a source is missing or unreadable.
+    """
+    sources = [*config.corpus, *([config.valid] if config.valid is not None else [])]
+    music = [text for text in find_texts(sources, config, Reading(), cache) if isinstance(text, MusicFile)]
+    for file in music[crew.rank :: crew.size]:
+        with suppress(UnfitError):  # told when the corpus is read
+            file.keep()
+    crew.wait()
+    return bool(music)
 
 
 def _fit(texts: Iterable[Document], reading: Reading) -> list[Document]:

@@ -59,6 +59,11 @@ def find_texts(
     return texts
 
 
+def is_stream(source: str) -> bool:
+    """Tell whether a source can be read only once, and by one process."""
+    return source == STANDARD_INPUT or Path(source).is_fifo()
+
+
 def _wanted(config: CorpusConfig) -> str:
     return "music" if config.level == NOTE else "text"
 
@@ -77,7 +82,7 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
     if not source.isprintable():
         raise CorpusError(f"the name {source!r} cannot be written down in UTF-8: rename it")
     path = Path(source)
-    if source == STANDARD_INPUT or path.is_fifo():
+    if is_stream(source):
         return [TextFile("standard input" if source == STANDARD_INPUT else source, _Copy(source), config.encoding)]
     limit = parse_size(config.unpack_limit)
     is_alone = bool(source) and path.is_file() and path.suffix.lower() != archives.ZIP

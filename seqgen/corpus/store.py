@@ -25,6 +25,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.plan import Plan, TrainingTexts
 from seqgen.corpus.split import PARTS, TRAIN, VALID, Piece
 from seqgen.errors import CorpusError
@@ -136,6 +137,23 @@ class PartWriter:
                 self._measure(piece.document.ending)
         self._offsets.append(self._num_tokens)
 
+    def append(self, folder: Path, share: Mapping[str, Any]) -> None:
+        """Take over what another process has encoded of the documents that follow.
+
+        Args:
+            folder: where its writer of this part has left its files.
+            share: the `size` and `extent` of that writer.
+        """
+        path, before = folder / self._path.name, self._num_tokens
+        with path.with_name(f"{path.name}.ids").open("rb") as file:
+            while data := file.read(_BUFFERED * self._level.dtype.itemsize):
+                self._take(np.frombuffer(data, self._level.dtype))
+        offsets = np.fromfile(path.with_name(f"{path.name}.offsets"), dtype=np.int64)
+        self._offsets.extend((offsets[1:] + before).tolist())
+        self.size += share["size"]
+        for unit, amount in share["extent"].items():
+            self.extent[unit] += amount
+
     def _measure(self, content: Content) -> None:
         for unit, amount in self._level.extent(content).items():
             self.extent[unit] += amount
@@ -175,22 +193,34 @@ class Store:
         return replace(self, train=replace(self.train, counts=counts))
 
     @classmethod
-    def prepare(cls, plan: Plan, data_dir: Path) -> Self:
+    def prepare(cls, plan: Plan, data_dir: Path, crew: Crew = ALONE) -> Self:
         """Return the corpus from the folder of its fingerprint, which is made where it is not there yet.
+
+        Args:
+            plan: what goes where.
+            data_dir: where prepared corpora are kept.
+            crew: the processes that make it together, all with this plan.
 
         Raises:
             CorpusError: the folder cannot be written.
         """
         folder = prepared(data_dir, plan.fingerprint)
         try:
-            with suppress(FileNotFoundError, ValueError, KeyError):  # not there, or not whole
-                return cls.open(folder)
-            _build(plan, folder)
+            if not crew.told(lambda: b"there" if cls.is_whole(folder) else b""):
+                _build(plan, folder, crew)
             return cls.open(folder)
         except OSError as error:
             raise CorpusError(
                 f"the prepared corpus cannot be kept in {folder}: {error.strerror}; choose another --data-dir"
             ) from error
+
+    @classmethod
+    def is_whole(cls, folder: Path) -> bool:
+        """Tell whether a folder holds a store that can be opened."""
+        with suppress(FileNotFoundError, ValueError, KeyError):
+            cls.open(folder)
+            return True
+        return False
 
     @classmethod
     def kept(cls, data_dir: Path, fingerprint: str) -> Self:
@@ -226,24 +256,69 @@ def prepared(data_dir: Path, fingerprint: str) -> Path:
     return data_dir / "prepared" / fingerprint
 
 
-def _build(plan: Plan, folder: Path) -> None:
+def _build(plan: Plan, folder: Path, crew: Crew) -> None:
     """Write the store beside its place, then rename it, so that it is whole or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = folder.with_name(f".building-{folder.name}-{os.getpid()}")
+    name = crew.told(lambda: f".building-{folder.name}-{os.getpid()}".encode()).decode()
+    building = folder.with_name(name)
     building.mkdir(exist_ok=True)
     try:
-        level = plan.level or level_class(plan.config.level).fit(TrainingTexts(plan), plan.config)
-        with ExitStack() as stack:
-            writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
-            for part, piece in plan.pieces():
-                writers[part].add(piece)
-        if sum(writer.size for writer in writers.values()) != plan.size:
-            raise CorpusError("the corpus has changed while it was being read: once it is at rest, try again")
-        content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
-        (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
-        _put(building, folder)
+        level = _level(plan, crew)
+        if crew.is_first:
+            _encode(plan, level, building, crew)
+            _put(building, folder)
+        else:
+            _help_to_encode(plan, level, building / str(crew.rank), crew)
+        crew.wait()
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if crew.is_first:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _level(plan: Plan, crew: Crew) -> Level:
+    """Return the level, which the first process fits."""
+    if crew.is_first:
+        level = plan.level or level_class(plan.config.level).fit(TrainingTexts(plan), plan.config)
+        crew.told(lambda: json.dumps(level.to_json()).encode())
+        return level
+    return level_from_json(json.loads(crew.told(bytes)))
+
+
+def _encode(plan: Plan, level: Level, building: Path, crew: Crew) -> None:
+    """Encode the first process' share of the files, and put those of the others behind it."""
+    with ExitStack() as stack:
+        writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
+        for part, piece in plan.share(crew).pieces():
+            writers[part].add(piece)
+        for rank in range(1, crew.size):
+            share = json.loads(crew.told(bytes, by=rank))
+            if "error" in share:
+                raise OSError(share["errno"], share["error"]) if "errno" in share else CorpusError(share["error"])
+            for part, writer in writers.items():
+                writer.append(building / str(rank), share[part])
+            shutil.rmtree(building / str(rank))
+    if sum(writer.size for writer in writers.values()) != plan.size:
+        raise CorpusError("the corpus has changed while it was being read: once it is at rest, try again")
+    content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
+    (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _help_to_encode(plan: Plan, level: Level, folder: Path, crew: Crew) -> None:
+    """Encode this process' share of the files, and tell the first what has come of it."""
+    share: dict[str, Any] = {}
+    try:
+        folder.mkdir()
+        with ExitStack() as stack:
+            writers = {part: stack.enter_context(PartWriter(folder, part, level)) for part in PARTS}
+            for part, piece in plan.share(crew).pieces():
+                writers[part].add(piece)
+        share = {part: {"size": writer.size, "extent": writer.extent} for part, writer in writers.items()}
+    except CorpusError as error:
+        share = {"error": str(error)}
+    except OSError as error:
+        share = {"error": error.strerror, "errno": error.errno}
+    for rank in range(1, crew.size):
+        crew.told(lambda: json.dumps(share).encode(), by=rank)
 
 
 def _put(building: Path, folder: Path) -> None:

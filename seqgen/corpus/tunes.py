@@ -103,6 +103,19 @@ class MusicFile(Document):
         for piece in self.pieces:
             yield piece.score
 
+    def keep(self) -> None:
+        """Read it into the cache, where that is worth it.
+
+        Raises:
+            UnfitError: the file cannot be read.
+        """
+        if self._is_slow:
+            self._entries()
+
+    @property
+    def _is_slow(self) -> bool:
+        return PurePath(without_packing(self.name)).suffix.lower() not in _QUICK
+
     def report(self, reading: Reading) -> None:
         """Tell what was changed and passed over.
 
@@ -117,7 +130,7 @@ class MusicFile(Document):
 
     def _entries(self) -> list[dict[str, Any]]:
         data = self._bytes()
-        if self._cache is None or PurePath(without_packing(self.name)).suffix.lower() in _QUICK:
+        if self._cache is None or not self._is_slow:
             return self._parsed(data)
         key = hashlib.sha256(repr((_VERSION, self._grid, self.name)).encode() + data).hexdigest()[:32]
         kept = self._cache / f"{key}.json"

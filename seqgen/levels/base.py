@@ -141,25 +141,34 @@ class IdCounter:
     """How often each id comes.
 
     Bytes are counted exactly in the first blocks, then in every eighth; the others are only looked through for ids
-    that have not come before, in half the time. So a share is never far off, and what is 0 has never come.
+    that have not come before, in half the time. So a share is never far off, and what is 0 has never come. Where blocks
+    begin does not depend on how many ids are added at a time.
 
     Attributes:
         counts: shape (size,).
     """
 
+    BLOCK = 1 << 20
     _EXACT, _EVERY = 16, 8  # blocks
 
     def __init__(self, size: int) -> None:
         self.counts = np.zeros(size, dtype=np.int64)
         self._seen = b""
-        self._num_blocks = 0
+        self._num_bytes = 0
 
     def add(self, ids: Ids) -> None:
-        """Count a block of ids."""
-        self._num_blocks += 1
+        """Count ids."""
         if ids.dtype != np.uint8:
             self.counts += np.bincount(ids, minlength=len(self.counts))
-        elif self._num_blocks <= self._EXACT or self._num_blocks % self._EVERY == 0:
+            return
+        while len(ids):
+            block, place = divmod(self._num_bytes, self.BLOCK)
+            self._add_bytes(ids[: self.BLOCK - place], block)
+            self._num_bytes += min(len(ids), self.BLOCK - place)
+            ids = ids[self.BLOCK - place :]
+
+    def _add_bytes(self, ids: Ids, block: int) -> None:
+        if block < self._EXACT or block % self._EVERY == 0:
             self.counts += _count_bytes(ids)[: len(self.counts)]
             self._seen = np.flatnonzero(self.counts).astype(np.uint8).tobytes()
         elif new := bytes(set(ids.tobytes().translate(None, self._seen))):

@@ -7,13 +7,14 @@ one says; what they count is added up. One process alone is the same with nobody
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from seqgen.corpus.crew import Crew
 from seqgen.errors import TrainingError
 from seqgen.training.launch import is_one_of_many
 
@@ -22,18 +23,16 @@ _SIGNS_OF_LOSS = ("gloo", "connection", "nccl", "socket", "process group")
 
 
 @dataclass(frozen=True)
-class World:
+class World(Crew):
     """The processes of a training, seen from one of them.
 
     Attributes:
-        rank: which this is, from 0.
-        size: how many there are.
-        local_rank: which this is on its machine, from 0.
+        local: those on this machine.
+        group: what torch knows them by; None for all.
     """
 
-    rank: int = 0
-    size: int = 1
-    local_rank: int = 0
+    local: Crew = field(default_factory=Crew)
+    group: "dist.ProcessGroup | None" = None
 
     @classmethod
     @contextmanager
@@ -46,22 +45,26 @@ class World:
         if not is_one_of_many():
             yield ALONE
             return
-        local_rank, backend = int(os.environ.get("LOCAL_RANK", "0")), "gloo"
+        local_rank, local_size = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        backend = "gloo"
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank)
             backend = "cpu:gloo,cuda:nccl"
         with _loss_told():
             dist.init_process_group(backend, timeout=_PATIENCE)
             try:
-                yield cls(dist.get_rank(), dist.get_world_size(), local_rank)
-                dist.barrier()  # a connection that one closes while another still uses it ends that one's process
+                rank = dist.get_rank()
+                neighbours = range(rank - local_rank, rank - local_rank + local_size)
+                local = cls(local_rank, local_size, group=dist.new_group(neighbours, use_local_synchronization=True))
+                world = cls(rank, dist.get_world_size(), local)
+                yield world
+                world.wait()  # a connection that one closes while another still uses it ends that one's process
             finally:
                 dist.destroy_process_group()
 
-    @property
-    def is_first(self) -> bool:
-        """Whether this is the one that writes and speaks."""
-        return self.rank == 0
+    def wait(self) -> None:
+        """Wait until all have come so far."""
+        dist.barrier(self.group)
 
     def share(self, count: int) -> slice:
         """Return which of so many streams are read here."""
@@ -76,18 +79,20 @@ class World:
         if self.size == 1:
             return values
         sums = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(sums)
+        dist.all_reduce(sums, group=self.group)
         return tuple(sums.tolist())
 
-    def told(self, content: Callable[[], bytes]) -> bytes:
-        """Return the bytes that the first process has, which alone is asked for them."""
+    def told(self, content: Callable[[], bytes], by: int = 0) -> bytes:
+        """Return the bytes that one of them has, which alone is asked for them; all wait until it has."""
         if self.size == 1:
             return content()
-        own = bytearray(content() if self.is_first else b"")
-        (length,) = self.agreed(float(len(own)))
-        told = torch.frombuffer(own or bytearray(int(length) or 1), dtype=torch.uint8)
-        dist.broadcast(told, 0)
-        return told.numpy().tobytes()[: int(length)]
+        own = bytearray(content() if self.rank == by else b"")
+        size = torch.tensor([len(own)])
+        dist.broadcast(size, group=self.group, group_src=by)
+        length = int(size)
+        told = torch.frombuffer(own or bytearray(length or 1), dtype=torch.uint8)
+        dist.broadcast(told, group=self.group, group_src=by)
+        return told.numpy().tobytes()[:length]
 
     def gathered(self, own: Tensor, count: int) -> Tensor:
         """Return the parts of all processes one after the other.
@@ -100,12 +105,12 @@ class World:
             return own
         whole = own.new_zeros(count, own.shape[1])
         whole[self.share(count)] = own
-        dist.all_reduce(whole)  # the others add zeros
+        dist.all_reduce(whole, group=self.group)  # the others add zeros
         return whole
 
     def wrapped(self, module: nn.Module) -> nn.Module:
         """Return what computes the same, and the mean of all processes' gradients."""
-        return module if self.size == 1 else nn.parallel.DistributedDataParallel(module)
+        return module if self.size == 1 else nn.parallel.DistributedDataParallel(module, process_group=self.group)
 
 
 ALONE = World()

@@ -10,8 +10,9 @@ from typing import Protocol
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, CorpusConfig, FoldersConfig, TrainConfig, flag, parse_time
-from seqgen.corpus.plan import Plan
-from seqgen.corpus.sources import STANDARD_INPUT
+from seqgen.corpus.crew import ALONE as ONE_PROCESS
+from seqgen.corpus.plan import Plan, read_music
+from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.store import Store, prepared
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.model.hardware import resolve_device
@@ -171,19 +172,24 @@ def _told(make: Callable[[], Run], checkpoints_dir: Path, world: World) -> Run:
 
 
 def _prepare(make: Callable[[], Plan], config: CorpusConfig, folders: FoldersConfig, say: Say, world: World) -> Store:
-    """Return the corpus, which one process on each machine prepares.
+    """Return the corpus, which the processes of each machine prepare together.
+
+    They read music together and encode text together, which is what takes long.
 
     Raises:
         CorpusError: another machine has another one.
     """
-    store = None
-    if world.local_rank == 0:
+    store, crew = None, world.local
+    is_read_once = any(map(is_stream, (*config.corpus, config.valid or "")))
+    if crew.size > 1 and (is_read_once or read_music(config, folders.parsed, crew)):
+        crew = ONE_PROCESS
+    if crew.size > 1 or world.local.is_first:
         plan = make()
         for note in plan.summary:
             say(note)
         for detail in plan.details:
             say(detail, is_detail=True)
-        store = Store.prepare(plan, Path(folders.data_dir))
+        store = Store.prepare(plan, Path(folders.data_dir), crew)
         release_memory()
     return _shared(store, config, folders, world)
 
@@ -222,7 +228,7 @@ def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, sa
     """Return the corpus of a run, which must be the one it began with."""
     config = checkpoint.requested.corpus
     if STANDARD_INPUT in (*config.corpus, config.valid):
-        store = Store.kept(Path(folders.data_dir), checkpoint.fingerprint) if world.local_rank == 0 else None
+        store = Store.kept(Path(folders.data_dir), checkpoint.fingerprint) if world.local.is_first else None
         return _shared(store, config, folders, world)
 
     def plan_again() -> Plan:
