@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.batches import Batch
 from seqgen.errors import UsageError
 from seqgen.levels.base import PADDING
+from seqgen.process import num_cores
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.launch import count_of
 from tests.conftest import RHYME
@@ -74,6 +76,17 @@ def test_two_processes_learn_what_one_does(folder, alone):
     assert two.figures["best_valid_nats"] == pytest.approx(alone.figures["best_valid_nats"], abs=1e-3)
     log = [json.loads(line) for line in (folder / "checkpoints/two/metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in log] == sorted({record["step"] for record in log})
+
+
+@pytest.mark.skipif(num_cores() < 2, reason="needs two cores")
+def test_auto_lets_those_train_that_were_fastest_when_tried(folder, alone):
+    told = done(seqgen(folder, *LINES, "--steps", "60", "--name", "auto", "--processes", "auto", *SMALL))
+    count, times = re.search(r"(\d) process(?:es)? train: a step takes (.*)", told).groups()
+    found = {processes: int(ms) for ms, processes in re.findall(r"(\d+) ms with (\d)", times)}
+    assert found[count] == min(found.values())
+    auto = last(folder, "auto")
+    assert auto.figures["processes"] == int(count)
+    assert_close(alone, auto)
 
 
 def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):

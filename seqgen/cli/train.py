@@ -29,7 +29,7 @@ from seqgen.config import (
     flag,
 )
 from seqgen.errors import UsageError
-from seqgen.training.launch import count_of, is_one_of_many, is_restarted, launch
+from seqgen.training.launch import AUTO, count_of, is_one_of_many, is_restarted, launch
 
 if TYPE_CHECKING:
     from seqgen.levels.base import TextLevel
@@ -82,8 +82,8 @@ def train(
     processes: Annotated[
         str | None,
         typer.Option(
-            help="Train with so many processes on this machine.",
-            metavar="N",
+            help="Train with so many processes on this machine; auto tries how many are fastest.",
+            metavar="N|auto",
             show_default="1",
         ),
     ] = None,
@@ -104,7 +104,7 @@ def train(
     from seqgen.training.distributed import World
 
     requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
-    with World.join() as world:
+    with World.join(is_open=processes == AUTO) as world:
         quiet = quiet or not world.is_first
         with display.waiting("reading the corpus", is_quiet=quiet):
             larger = budget if resume is not None and given & set(BUDGETS) and not is_restarted() else None
@@ -112,14 +112,13 @@ def train(
                 resume = session.begun_before(requested, name, folders, world)
             if resume is None:
                 own = given | set(context.default_map or ())
-                trainer: Trainer | None = session.start(
-                    requested, name, folders, say, overwrite=overwrite, given=own, world=world
-                )
+                trainer = session.start(requested, name, folders, say, overwrite=overwrite, given=own, world=world)
             else:
                 device = machine.device if "device" in given else None
                 trainer = session.resume(resume, larger, device, folders, say, world)
-        if trainer is None:
-            say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
+        if trainer is None:  # here
+            if resume is not None:
+                say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
             return
         _train(trainer, folders, quiet=quiet, verbose=verbose)
     if not quiet:

@@ -7,13 +7,14 @@ one says; what they count is added up. One process alone is the same with nobody
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from seqgen.corpus.crew import ALONE as ONE_PROCESS
 from seqgen.corpus.crew import Crew
 from seqgen.errors import TrainingError
 from seqgen.training.launch import is_one_of_many
@@ -29,15 +30,20 @@ class World(Crew):
     Attributes:
         local: those on this machine.
         group: what torch knows them by; None for all.
+        is_open: whether fewer may train, where that is faster.
     """
 
-    local: Crew = field(default_factory=Crew)
+    local: Crew = ONE_PROCESS
     group: "dist.ProcessGroup | None" = None
+    is_open: bool = False
 
     @classmethod
     @contextmanager
-    def join(cls) -> Iterator["World"]:
+    def join(cls, *, is_open: bool = False) -> Iterator["World"]:
         """Lend the processes that torchrun or `--processes` has started with this one.
+
+        Args:
+            is_open: whether fewer may train, where that is faster.
 
         Raises:
             TrainingError: another one has ended.
@@ -56,15 +62,28 @@ class World(Crew):
                 rank = dist.get_rank()
                 neighbours = range(rank - local_rank, rank - local_rank + local_size)
                 local = cls(local_rank, local_size, group=dist.new_group(neighbours, use_local_synchronization=True))
-                world = cls(rank, dist.get_world_size(), local)
+                world = cls(rank, dist.get_world_size(), local, is_open=is_open)
                 yield world
                 world.wait()  # a connection that one closes while another still uses it ends that one's process
             finally:
                 dist.destroy_process_group()
 
+    @property
+    def is_member(self) -> bool:
+        """Whether this process is one of them."""
+        return self.rank < self.size
+
+    def first(self, count: int) -> "World":
+        """Return the world of the first so many processes; it can be made once."""
+        group = self.group
+        if self.rank < count and 1 < count < self.size:
+            group = dist.new_group(range(count), use_local_synchronization=True)
+        return World(self.rank, count, self.local, group)
+
     def wait(self) -> None:
         """Wait until all have come so far."""
-        dist.barrier(self.group)
+        if self.size > 1:
+            dist.barrier(self.group)
 
     def share(self, count: int) -> slice:
         """Return which of so many streams are read here."""

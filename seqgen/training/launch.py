@@ -9,19 +9,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 from seqgen.errors import UsageError
+from seqgen.process import num_cores
 
+AUTO = "auto"
+MAX_AUTO = 8  # a power of two; beyond it a batch of the usual size gives each process too little to do
 MAX_RESTARTS = 3
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_KILLING_SIGNAL = 3  # the third
 _POLL_SECONDS = 0.1
 _ENDING_SECONDS = 10  # for the others, once one has ended: they notice at their next step
 _RESTARTS = "TORCHELASTIC_RESTART_COUNT"  # as torchrun tells it
-
-
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_one_of_many() -> bool:
@@ -45,13 +45,15 @@ def is_restarted() -> bool:
 
 
 def count_of(processes: str) -> int:
-    """Return the number that `--processes` gives.
+    """Return how many `--processes` starts; of those that `auto` does, only as many stay as train fastest.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is no number.
     """
+    if processes == AUTO:
+        return min(MAX_AUTO, 1 << (num_cores().bit_length() - 1))
     if not (processes.isascii() and processes.isdigit() and int(processes) > 0):
-        raise UsageError(f"--processes must be a whole number above 0, got {processes!r}")
+        raise UsageError(f"--processes must be a whole number above 0, or auto, got {processes!r}")
     return int(processes)
 
 
@@ -63,9 +65,9 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> 
     for restarts in range(MAX_RESTARTS + 1):
         port = _free_port()
         workers = [_start(arguments, rank, count, restarts, port) for rank in range(count)]
-        with _forwarding(workers):
+        with _forwarding(workers) as received:
             statuses = _ended(workers)
-        if not any(status < 0 for status in statuses) or restarts == MAX_RESTARTS:
+        if received or not any(status < 0 for status in statuses) or restarts == MAX_RESTARTS:
             break
         say(
             f"a process was killed: all {count} go on from what was saved last (restart {restarts + 1} of "
@@ -79,6 +81,8 @@ def _start(arguments: Sequence[str], rank: int, count: int, restarts: int, port:
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _RESTARTS: restarts}
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     threads = {"OMP_NUM_THREADS": max(1, num_cores() // count)}
+    if AUTO in arguments:  # one alone may come to need all
+        threads["NUMBA_NUM_THREADS"] = num_cores()
     environment = {name: str(value) for name, value in (threads | os.environ | place | meeting).items()}
     stdin = None if rank == 0 else subprocess.DEVNULL
     command = [sys.executable, "-m", "seqgen", *arguments]
@@ -99,17 +103,22 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
-    """Hand on Ctrl-C and SIGTERM: the workers save, and end."""
+def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
+    """Hand on Ctrl-C and SIGTERM: the workers save, and end; the third time they are killed, whatever they do.
 
-    def forward(*_: object) -> None:
+    Lends the signals that have come.
+    """
+    received: list[int] = []
+
+    def forward(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        received.append(number)
         for worker in workers:
             if worker.poll() is None:
-                worker.terminate()
+                worker.send_signal(signal.SIGTERM if len(received) < _KILLING_SIGNAL else signal.SIGKILL)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

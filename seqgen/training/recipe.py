@@ -92,7 +92,7 @@ def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple
         ),
         store,
     )
-    if optimization.batch_size < world.size:
+    if optimization.batch_size < world.size and not world.is_open:
         raise UsageError(
             f"a batch of {optimization.batch_size} streams cannot be divided among {world.size} processes: start at "
             f"most {optimization.batch_size}, or raise --batch-size"

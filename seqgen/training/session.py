@@ -19,6 +19,7 @@ from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.process import release_memory
 from seqgen.training.distributed import ALONE, World
+from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited
 from seqgen.training.loop import Trainer, initial_model
@@ -42,8 +43,8 @@ def start(
     overwrite: bool,
     given: Collection[str] = (),
     world: World = ALONE,
-) -> Trainer:
-    """Return a trainer before its first step.
+) -> Trainer | None:
+    """Return a trainer before its first step, or None if other processes train faster without this one.
 
     Args:
         requested: the options.
@@ -67,17 +68,18 @@ def start(
         parent = _read(lambda: find(str(requested.model.from_), checkpoints_dir), world)
         requested = inherited(requested, parent, given)
     store = _prepare(lambda: _plan(requested.corpus, folders, parent), requested.corpus, folders, say, world)
-    wanted, size = requested.corpus.vocabulary_size, store.level.vocabulary_size
-    if wanted is not None and size > wanted:
-        say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
-    elif wanted is not None and size < wanted:
-        say(f"the vocabulary has {size} tokens: this text does not yield the {wanted} of --vocabulary-size")
+    _tell_of_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, say)
     started = time.perf_counter()
     config, reasons = resolve(requested, store, world)
     if config.budget.time is not None:
         _refuse_too_short(config.budget.time, time.perf_counter() - started)
+    if world.is_open:
+        world, reason = fastest(config, store, world)
+        reasons.append(reason)
     for reason in reasons:
         say(reason)
+    if not world.is_member:
+        return None
     run = _told(
         lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite), checkpoints_dir, world
     )
@@ -98,7 +100,9 @@ def resume(
     say: Say,
     world: World = ALONE,
 ) -> Trainer | None:
-    """Return a trainer that goes on exactly where the run was stopped, or None if the run is finished.
+    """Return a trainer that goes on exactly where the run was stopped.
+
+    It is None if the run is finished, or if other processes train faster without this one.
 
     Args:
         name: the run's name.
@@ -123,6 +127,11 @@ def resume(
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     config = replace(checkpoint.config, machine=machine)
     store = _prepare_again(checkpoint, name, folders, say, world)
+    if world.is_open:
+        world, reason = fastest(config, store, world)
+        say(reason)
+    if not world.is_member:
+        return None
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
     if world.is_first:
         run.write_config(config)
@@ -204,6 +213,13 @@ def _shared(store: Store | None, config: CorpusConfig, folders: FoldersConfig, w
             f"{fingerprint}): give every machine the same files"
         )
     return store.varied(store.level.variants(config))
+
+
+def _tell_of_vocabulary(wanted: int | None, size: int, say: Say) -> None:
+    if wanted is not None and size > wanted:
+        say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
+    elif wanted is not None and size < wanted:
+        say(f"the vocabulary has {size} tokens: this text does not yield the {wanted} of --vocabulary-size")
 
 
 def _refuse_too_short(budget: str, elapsed: float) -> None:
