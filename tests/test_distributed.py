@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from seqgen.levels.base import PADDING
 from seqgen.process import num_cores
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.launch import count_of
+from seqgen.training.run import Run
 from tests.conftest import RHYME
 
 SMALL = (
@@ -41,6 +43,20 @@ def done(training):
     assert training.returncode == 0, told
     assert "Traceback" not in told
     return told
+
+
+def wait_for(file):
+    """Wait until there is something in a file."""
+    for _ in range(600):
+        if file.exists() and file.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError(file)
+
+
+def children(process):
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    return [int(number) for number in found.stdout.split()]
 
 
 def last(folder, name):
@@ -99,26 +115,36 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
 def test_processes_go_on_when_one_of_them_is_killed(folder):
     name = "killed"
     training = seqgen(
-        folder, "--corpus", "rhyme.txt", "--steps", "1200", "--name", name, "--processes", "2", "--quiet", *SMALL
+        folder, "--corpus", "rhyme.txt", "--steps", "500", "--name", name, "--processes", "2", "--quiet", *SMALL
     )
-    file = folder / "checkpoints" / name / "metrics.jsonl"
-    for _ in range(600):
-        if file.exists() and file.read_text():
-            break
-        time.sleep(0.1)
-    children = subprocess.run(["pgrep", "-P", str(training.pid)], capture_output=True, text=True, check=True)
-    os.kill(int(children.stdout.split()[-1]), signal.SIGKILL)
+    wait_for(folder / "checkpoints" / name / "metrics.jsonl")
+    os.kill(children(training)[-1], signal.SIGKILL)
     done(training)
-    assert last(folder, name).figures["step"] == 1200
+    assert last(folder, name).figures["step"] == 500
 
 
-@pytest.mark.parametrize("level", ["character", "subword"])
-def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path, level):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
+    name = f"ended-{number}"
+    training = seqgen(
+        folder, "--corpus", "rhyme.txt", "--steps", "100000", "--name", name, "--processes", "2", "--quiet", *SMALL
+    )
+    wait_for(folder / "checkpoints" / name / "metrics.jsonl")
+    training.send_signal(number)
+    training.communicate(timeout=60)  # until all of them have closed their end of the pipe
+    assert training.returncode == (-number if number == signal.SIGKILL else 130)
+    saved = last(folder, name)
+    assert saved.figures["step"] > 0
+    assert any(part.startswith("weights.") for part in saved.training)
+    Run.existing(folder / "checkpoints", name).release()  # its lock is free
+
+
+def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path):
     for number in range(7):
         (tmp_path / f"{number}.txt").write_text(f"{number} " + RHYME * (1 + number % 3), encoding="utf-8")
-    options = ("--corpus", str(tmp_path), "--level", level, "--steps", "2", *SMALL, "--vocabulary-size", "60")
+    options = ("--corpus", str(tmp_path), "--level", "subword", "--steps", "2", *SMALL, "--vocabulary-size", "60")
     for name in ("1", "3"):
-        done(seqgen(folder, *options, "--name", f"{level}{name}", "--processes", name, "--data-dir", f"data{name}"))
+        done(seqgen(folder, *options, "--name", f"prepare{name}", "--processes", name, "--data-dir", f"data{name}"))
     one, three = (sorted((folder / name / "prepared").glob("*/*")) for name in ("data1", "data3"))
     assert [path.relative_to(folder / "data1") for path in one] == [
         path.relative_to(folder / "data3") for path in three
@@ -126,6 +152,56 @@ def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path, leve
     assert len(one) % 7 == 0
     for mine, theirs in zip(one, three, strict=True):
         assert mine.read_bytes() == theirs.read_bytes(), theirs
+
+
+HOSTS = {f"seqgen-{name}-{os.getpid()}": f"10.213.77.{number}" for number, name in enumerate("ab", 1)}
+
+
+@pytest.fixture
+def hosts():
+    """Two network namespaces with a cable between them, each as good as a machine of its own."""
+
+    def ip(*arguments):
+        return subprocess.run(["ip", *arguments], capture_output=True, check=True)
+
+    try:
+        for host in HOSTS:
+            ip("netns", "add", host)
+        first, second = HOSTS
+        ip("link", "add", "cable", "netns", first, "type", "veth", "peer", "name", "cable", "netns", second)
+        for host, address in HOSTS.items():
+            ip("-n", host, "addr", "add", f"{address}/24", "dev", "cable")
+            for device in ("lo", "cable"):
+                ip("-n", host, "link", "set", device, "up")
+        yield list(HOSTS)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespaces: {error}")
+    finally:
+        for host in HOSTS if shutil.which("ip") else ():
+            subprocess.run(["ip", "netns", "delete", host], capture_output=True, check=False)
+
+
+def test_two_machines_go_on_when_a_process_of_one_is_killed(folder, alone, hosts, tmp_path):
+    """Each has its own folder: the first alone writes a run, both prepare the corpus."""
+    options = (*LINES, "--steps", "60", "--name", "hosts", *SMALL)
+    trainings = []
+    for host in hosts:
+        place = tmp_path / host
+        place.mkdir()
+        shutil.copy(folder / "rhyme.txt", place)
+        meeting = ("--rdzv-backend", "c10d", "--rdzv-endpoint", f"{HOSTS[hosts[0]]}:29477")
+        meeting += ("--rdzv-conf", f"is_host={int(host == hosts[0])}", "--local-addr", HOSTS[host])
+        torchrun = ("-m", "torch.distributed.run", "--nnodes", "2", "--max-restarts", "3", *meeting)
+        command = ["ip", "netns", "exec", host, sys.executable, *torchrun, "-m", "seqgen", "train", *options]
+        environment = os.environ | ONE_THREAD | {"GLOO_SOCKET_IFNAME": "cable"}
+        trainings.append(subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.PIPE, text=True))
+    wait_for(tmp_path / hosts[0] / "checkpoints/hosts/metrics.jsonl")
+    os.kill(children(trainings[1])[0], signal.SIGKILL)
+    told = [done(training) for training in trainings]
+    assert "exitcode: -9" in told[1]
+    assert "60 steps in" in told[0]
+    assert_close(alone, last(tmp_path / hosts[0], "hosts"))
+    assert not (tmp_path / hosts[1] / "checkpoints").exists()
 
 
 def test_streams_are_divided_without_rest():

@@ -29,7 +29,7 @@ from seqgen.config import (
     flag,
 )
 from seqgen.errors import UsageError
-from seqgen.training.launch import AUTO, count_of, is_one_of_many, is_restarted, launch
+from seqgen.training.launch import AUTO, count_of, is_one_of_many, launch
 
 if TYPE_CHECKING:
     from seqgen.levels.base import TextLevel
@@ -107,8 +107,8 @@ def train(
     with World.join(is_open=processes == AUTO) as world:
         quiet = quiet or not world.is_first
         with display.waiting("reading the corpus", is_quiet=quiet):
-            larger = budget if resume is not None and given & set(BUDGETS) and not is_restarted() else None
-            if resume is None and is_restarted():
+            larger = budget if resume is not None and given & set(BUDGETS) and not world.is_restarted else None
+            if resume is None and world.is_restarted:
                 resume = session.begun_before(requested, name, folders, world)
             if resume is None:
                 own = given | set(context.default_map or ())

@@ -5,9 +5,10 @@ one says; what they count is added up. One process alone is the same with nobody
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from seqgen.corpus.crew import ALONE as ONE_PROCESS
 from seqgen.corpus.crew import Crew
 from seqgen.errors import TrainingError
-from seqgen.training.launch import is_one_of_many
+from seqgen.training.launch import is_one_of_many, is_restarted
 
 _PATIENCE = timedelta(days=1)  # that the others may take to prepare a corpus; one that dies is noticed at once
 _SIGNS_OF_LOSS = ("gloo", "connection", "nccl", "socket", "process group")
@@ -31,11 +32,13 @@ class World(Crew):
         local: those on this machine.
         group: what torch knows them by; None for all.
         is_open: whether fewer may train, where that is faster.
+        is_restarted: whether one of them was killed before, so that all begin again.
     """
 
     local: Crew = ONE_PROCESS
     group: "dist.ProcessGroup | None" = None
     is_open: bool = False
+    is_restarted: bool = False
 
     @classmethod
     @contextmanager
@@ -57,12 +60,15 @@ class World(Crew):
             torch.cuda.set_device(local_rank)
             backend = "cpu:gloo,cuda:nccl"
         with _loss_told():
-            dist.init_process_group(backend, timeout=_PATIENCE)
+            with _mortal():
+                dist.init_process_group(backend, timeout=_PATIENCE)
             try:
                 rank = dist.get_rank()
                 neighbours = range(rank - local_rank, rank - local_rank + local_size)
                 local = cls(local_rank, local_size, group=dist.new_group(neighbours, use_local_synchronization=True))
                 world = cls(rank, dist.get_world_size(), local, is_open=is_open)
+                (restarted,) = world.total(float(is_restarted()))  # torchrun tells only the machine where it was
+                world = replace(world, is_restarted=restarted > 0)
                 yield world
                 world.wait()  # a connection that one closes while another still uses it ends that one's process
             finally:
@@ -133,6 +139,14 @@ class World(Crew):
 
 
 ALONE = World()
+
+
+@contextmanager
+def _mortal() -> Iterator[None]:
+    """Let SIGTERM end the process at once, which waits for others where Python's own handlers are not called."""
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

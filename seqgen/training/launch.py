@@ -40,7 +40,7 @@ def is_first_here() -> bool:
 
 
 def is_restarted() -> bool:
-    """Tell whether these processes are started again because one of them was killed."""
+    """Tell whether this process is started again because it, or another on this machine, was killed."""
     return is_one_of_many() and int(os.environ.get(_RESTARTS, "0")) > 0
 
 
