@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-learning bench-recipe kills fuzz clean
+.PHONY: demo test check bench bench-learning bench-recipe kills fuzz audit clean
 
 demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
@@ -35,6 +35,12 @@ kills: $(INSTALLED)  ## kill trainings of every level a hundred times, and compa
 
 fuzz: $(INSTALLED)  ## give every reader damaged files, ten minutes each
 	$(BIN)/python -m tests.faults.fuzz
+
+audit: $(INSTALLED)  ## list the licences of all dependencies, and look for known faults in their pinned versions
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet pip-audit pip-licenses
+	$(VENV)/audit/bin/pip-licenses --python $(BIN)/python --from mixed --order license --partial-match --fail-on GPL
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
