@@ -16,6 +16,7 @@ import torch
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.batches import Batch
+from seqgen.corpus.crew import Crew
 from seqgen.errors import UsageError
 from seqgen.levels.base import PADDING
 from seqgen.process import num_cores
@@ -222,4 +223,22 @@ def test_where_there_is_no_stream_padding_stands_in():
 @pytest.mark.parametrize("processes", ["0", "-1", "two", "1.5", "²"])
 def test_a_number_of_processes_that_is_none_is_refused(processes):
     with pytest.raises(UsageError, match="--processes must be a whole number above 0"):
-        count_of(processes)
+        count_of(processes, "cpu")
+
+
+def test_torchrun_alone_says_how_many_processes_there_are(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    with pytest.raises(UsageError, match="leave --processes out"):
+        count_of("2", "cpu")
+
+
+def test_no_two_processes_share_a_gpu(monkeypatch):
+    """A GPU is feigned: each process of a machine has one of its own, or is refused."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert count_of("auto", "auto") == count_of("auto", "cuda") == 2
+    two, three = (World(0, 6, Crew(0, size)) for size in (2, 3))
+    two.check_device("cuda")
+    three.check_device("cpu")
+    with pytest.raises(UsageError, match=r"3 processes need as many devices, and this machine has 2 for --device cuda"):
+        three.check_device("cuda")

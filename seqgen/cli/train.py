@@ -29,7 +29,7 @@ from seqgen.config import (
     flag,
 )
 from seqgen.errors import UsageError
-from seqgen.training.launch import AUTO, count_of, is_one_of_many, launch
+from seqgen.training.launch import AUTO, count_of, end_with_launcher, is_one_of_many, launch
 
 if TYPE_CHECKING:
     from seqgen.levels.base import TextLevel
@@ -98,8 +98,9 @@ def train(
             display.note(text)
 
     _refuse_misuse(given, corpus, resume, misplaced)
-    if processes is not None and not is_one_of_many() and (count := count_of(processes)) > 1:
+    if processes is not None and (count := count_of(processes, machine.device)) > 1 and not is_one_of_many():
         raise typer.Exit(launch(sys.argv[1:], count, say))
+    end_with_launcher()
     from seqgen.training import session
     from seqgen.training.distributed import World
 

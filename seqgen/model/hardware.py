@@ -23,6 +23,11 @@ def resolve_device(name: str) -> str:
     return name
 
 
+def num_devices(device: str) -> int | None:
+    """Return how many processes of this machine can have a device of their own; None is any number."""
+    return {"cpu": None, "cuda": torch.cuda.device_count()}.get(device, 1)
+
+
 def resolve_precision(name: str, device: str) -> str:
     """Return the precision's name with `auto` decided: bfloat16 where the hardware multiplies it."""
     if name != "auto":

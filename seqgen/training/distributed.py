@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from seqgen.corpus.crew import ALONE as ONE_PROCESS
 from seqgen.corpus.crew import Crew
-from seqgen.errors import TrainingError
+from seqgen.errors import TrainingError, UsageError
+from seqgen.model.hardware import num_devices
 from seqgen.training.launch import is_one_of_many, is_restarted
 
 _PATIENCE = timedelta(days=1)  # that the others may take to prepare a corpus; one that dies is noticed at once
@@ -57,7 +58,7 @@ class World(Crew):
         local_rank, local_size = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         backend = "gloo"
         if torch.cuda.is_available():
-            torch.cuda.set_device(local_rank)
+            torch.cuda.set_device(local_rank % torch.cuda.device_count())
             backend = "cpu:gloo,cuda:nccl"
         with _loss_told():
             with _mortal():
@@ -85,6 +86,19 @@ class World(Crew):
         if self.rank < count and 1 < count < self.size:
             group = dist.new_group(range(count), use_local_synchronization=True)
         return World(self.rank, count, self.local, group)
+
+    def check_device(self, device: str) -> None:
+        """Refuse a device of which this machine has too few.
+
+        Raises:
+            UsageError: it has fewer than processes.
+        """
+        most = num_devices(device)
+        if most is not None and self.local.size > most:
+            raise UsageError(
+                f"{self.local.size} processes need as many devices, and this machine has {most} for --device {device}: "
+                f"start {most}, or take --device cpu"
+            )
 
     def wait(self) -> None:
         """Wait until all have come so far."""

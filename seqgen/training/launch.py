@@ -17,11 +17,14 @@ from seqgen.process import num_cores
 AUTO = "auto"
 MAX_AUTO = 8  # a power of two; beyond it a batch of the usual size gives each process too little to do
 MAX_RESTARTS = 3
+_LAUNCHER = "SEQGEN_LAUNCHER"  # the variable that tells its process id
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _KILLING_SIGNAL = 3  # the third
 _POLL_SECONDS = 0.1
 _ENDING_SECONDS = 10  # for the others, once one has ended: they notice at their next step
-_RESTARTS = "TORCHELASTIC_RESTART_COUNT"  # as torchrun tells it
+# As torchrun tells those that it starts.
+_RUN_ID = "TORCHELASTIC_RUN_ID"
+_RESTARTS = "TORCHELASTIC_RESTART_COUNT"
 
 
 def is_one_of_many() -> bool:
@@ -44,14 +47,31 @@ def is_restarted() -> bool:
     return is_one_of_many() and int(os.environ.get(_RESTARTS, "0")) > 0
 
 
-def count_of(processes: str) -> int:
+def end_with_launcher() -> None:
+    """Ask Linux for SIGTERM when the process that `launch` was called in ends, however it does."""
+    if _LAUNCHER in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if str(os.getppid()) != os.environ[_LAUNCHER]:  # it has ended already
+            signal.raise_signal(signal.SIGTERM)
+
+
+def count_of(processes: str, device: str) -> int:
     """Return how many `--processes` starts; of those that `auto` does, only as many stay as train fastest.
 
+    Args:
+        processes: a number, or `auto`.
+        device: where to compute, which may be `auto`, too.
+
     Raises:
-        UsageError: it is no number.
+        UsageError: it is no number, there is no such device, or torchrun has started processes already.
     """
+    if _RUN_ID in os.environ:
+        raise UsageError("torchrun has decided how many processes there are: leave --processes out")
     if processes == AUTO:
-        return min(MAX_AUTO, 1 << (num_cores().bit_length() - 1))
+        from seqgen.model.hardware import num_devices, resolve_device
+
+        most = num_devices(resolve_device(device)) or num_cores()
+        return min(MAX_AUTO, 1 << (most.bit_length() - 1))
     if not (processes.isascii() and processes.isdigit() and int(processes) > 0):
         raise UsageError(f"--processes must be a whole number above 0, or auto, got {processes!r}")
     return int(processes)
@@ -79,20 +99,14 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> 
 
 def _start(arguments: Sequence[str], rank: int, count: int, restarts: int, port: int) -> "subprocess.Popen[bytes]":
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _RESTARTS: restarts}
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, _LAUNCHER: os.getpid()}
     threads = {"OMP_NUM_THREADS": max(1, num_cores() // count)}
     if AUTO in arguments:  # one alone may come to need all
         threads["NUMBA_NUM_THREADS"] = num_cores()
     environment = {name: str(value) for name, value in (threads | os.environ | place | meeting).items()}
     stdin = None if rank == 0 else subprocess.DEVNULL
     command = [sys.executable, "-m", "seqgen", *arguments]
-    return subprocess.Popen(command, env=environment, stdin=stdin, preexec_fn=_end_with_parent)  # noqa: S603  # ourselves, and there are no threads yet
-
-
-def _end_with_parent() -> None:
-    """Ask Linux for SIGTERM when the process that starts this one ends, however it does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    return subprocess.Popen(command, env=environment, stdin=stdin)  # noqa: S603  # ourselves
 
 
 def _free_port() -> int:

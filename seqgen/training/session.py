@@ -61,7 +61,7 @@ def start(
     checkpoints_dir = Path(folders.checkpoints_dir)
     if world.is_first:
         refuse_taken(checkpoints_dir, name, overwrite=overwrite)
-    resolve_device(requested.machine.device)  # refused before a long reading, not after
+    world.check_device(resolve_device(requested.machine.device))  # refused before a long reading, not after
     cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
     parent = None
     if requested.model.from_ is not None:
@@ -125,6 +125,7 @@ def resume(
     if not any(name.startswith("weights.") for name in checkpoint.training):
         raise CheckpointError(f"{run.folder / LAST} holds a model, but not the state of a training to go on from")
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
+    world.check_device(machine.device)
     config = replace(checkpoint.config, machine=machine)
     store = _prepare_again(checkpoint, name, folders, say, world)
     if world.is_open:
