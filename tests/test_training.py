@@ -304,7 +304,7 @@ def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folde
     trainer = start(steps=40)
     train(trainer, stop_at=25)
     with (trainer.run.folder / "metrics.jsonl").open("a") as log:
-        log.write(json.dumps({"step": 33, "train_nats": 1.0}) + '\n{"step": 34, "tra')  # a line torn by a crash
+        log.write(json.dumps({"step": 33, "train_nats": 1.0}) + '\nnull\n{"step": 34, "tra')  # torn by a crash
     train(session.resume("run", None, None, folders, print))
     lines = [json.loads(line) for line in (trainer.run.folder / "metrics.jsonl").read_text().splitlines()]
     assert set(lines[0]) == {

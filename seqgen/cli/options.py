@@ -84,10 +84,10 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
         TrainConfig.from_flat(values)
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"--config {path} is not TOML: {error}") from error
     except UsageError as error:
         raise UsageError(f"--config {path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--config {path} is not TOML: {error}") from error
     if isinstance(values.get("corpus"), str):
         values["corpus"] = [values["corpus"]]
     context.default_map = {

@@ -27,5 +27,5 @@ def draw_curve(run: Run) -> None:
 
 
 def _line(axes: Any, records: list[dict[str, Any]], key: str, label: str, marker: str | None) -> None:
-    points = [(record["step"], record[key]) for record in records if record[key] is not None]
+    points = [(record["step"], record[key]) for record in records if record.get(key) is not None]
     axes.plot([step for step, _ in points], [nats for _, nats in points], label=label, marker=marker)

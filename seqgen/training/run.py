@@ -143,13 +143,13 @@ class Run:
             file.write(json.dumps(record) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
-        """Return the log's records; a line torn by a crash is left out."""
+        """Return the log's records; what is none, as a line torn by a crash, is left out."""
         records = []
         with suppress(FileNotFoundError):
             for line in (self.folder / METRICS).read_text(encoding="utf-8", errors="replace").splitlines():
-                with suppress(json.JSONDecodeError):
+                with suppress(ValueError, RecursionError):
                     records.append(json.loads(line))
-        return records
+        return [record for record in records if isinstance(record, dict) and isinstance(record.get("step"), int)]
 
     def rewind_log(self, step: int) -> None:
         """Drop what was logged after this step, and a torn last line."""
