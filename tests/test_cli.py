@@ -358,13 +358,13 @@ def test_memory_that_runs_out_on_the_way_is_a_sentence_too(capsys):
     assert "there is not enough memory for this: lower --hidden-size" in capsys.readouterr().err
 
 
-def on_terminal(folder, *arguments, **environment):
-    """Run `seqgen` with a terminal for its standard error, and return what that showed."""
+def on_terminal(folder, *arguments, status=0, **environment):
+    """Run `seqgen` on a terminal, and return what that showed."""
     import pty
 
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "seqgen", *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs,
+        [sys.executable, "-m", "seqgen", *arguments], cwd=folder, stdout=theirs, stderr=theirs,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", **environment},
     )  # fmt: skip
     os.close(theirs)
@@ -372,7 +372,7 @@ def on_terminal(folder, *arguments, **environment):
     with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error is its end
         while data := terminal.read(4096):
             shown += data
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=60) == status
     return shown.decode("utf-8")
 
 
@@ -386,6 +386,25 @@ def test_on_a_terminal_training_shows_a_live_panel_with_losses_and_a_sample(tmp_
     plain = on_terminal(tmp_path, *short, TERM="dumb")
     assert "\x1b" not in plain
     assert "step 40  epoch" in plain
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
+def test_no_escape_sequence_reaches_a_terminal(tmp_path):
+    """They would be obeyed: some rename the window, some type for the user."""
+    title = "\x1b]0;owned\x07"
+    (tmp_path / f"{title}.txt").write_text(f"{title}\x9b31m\x08 black sheep\n" * 200)
+    short = ("train", "--corpus", ".", "--steps", "10", "--hidden-size", "16", "--name", "run")
+    shown = [
+        on_terminal(tmp_path, *short, TERM="dumb"),
+        on_terminal(tmp_path, *short, "--overwrite", "--quiet", "--corpus", f"{title}.csv", TERM="dumb", status=1),
+        on_terminal(tmp_path, "sample", "--length", "300", "--prime", title, TERM="dumb"),
+        on_terminal(tmp_path, "sample", "--checkpoint", title, TERM="dumb", status=1),
+        on_terminal(tmp_path, "evaluate", "--num-samples", "2", TERM="dumb"),
+    ]
+    for text in shown:
+        assert not set(text) & set("\x1b\x07\x08\x9b"), text
+    assert "␛]0;owned␇" in shown[2]  # the prime
+    assert all(r"\x1b]0;owned\x07" in shown[index] for index in (1, 3, 4))
 
 
 def test_control_characters_are_made_visible_for_a_terminal():

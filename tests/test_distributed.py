@@ -140,6 +140,20 @@ def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
     Run.existing(folder / "checkpoints", name).release()  # its lock is free
 
 
+def test_processes_that_hang_end_with_the_third_signal(folder):
+    options = ("--corpus", "rhyme.txt", "--steps", "100000", "--name", "hanging", "--processes", "2", "--quiet")
+    training = seqgen(folder, *options, *SMALL)
+    wait_for(folder / "checkpoints/hanging/metrics.jsonl")
+    for worker in children(training):
+        os.kill(worker, signal.SIGSTOP)
+    for _ in range(3):
+        assert training.poll() is None
+        training.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    training.communicate(timeout=10)
+    assert training.returncode == signal.SIGKILL
+
+
 def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path):
     for number in range(7):
         (tmp_path / f"{number}.txt").write_text(f"{number} " + RHYME * (1 + number % 3), encoding="utf-8")

@@ -60,3 +60,11 @@ def test_every_option_has_its_place_in_the_table_of_options(cli):
     for command in ("train", "sample", "evaluate", "inspect"):
         for option in set(re.findall(r"--[a-z-]+", cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
             assert f"`{option}" in table, (command, option)
+
+
+def test_the_tests_that_prove_what_is_promised_exist():
+    tests = Path(__file__).parent
+    written = {name for path in tests.rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    named = re.findall(r"`(test_\w+)`", (tests / "README.md").read_text(encoding="utf-8"))
+    assert named
+    assert set(named) <= written

@@ -80,7 +80,7 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
     if source.startswith(BUILTIN):
         return builtin.documents(source.removeprefix(BUILTIN), config.encoding)
     if not source.isprintable():
-        raise CorpusError(f"the name {source!r} cannot be written down in UTF-8: rename it")
+        raise CorpusError(f"the name {source!r} holds a character that cannot be shown: rename it")
     path = Path(source)
     if is_stream(source):
         return [TextFile("standard input" if source == STANDARD_INPUT else source, _Copy(source), config.encoding)]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -111,9 +112,9 @@ class Killer:
         what = f"{signal.Signals(number).name} {moment}"
         self.moments[what] = self.moments.get(what, 0) + 1
 
-    def _wait_for(self, training: "subprocess.Popen[bytes]", is_there: object) -> None:
+    def _wait_for(self, training: "subprocess.Popen[bytes]", is_there: Callable[[], bool]) -> None:
         begun = time.monotonic()
-        while training.poll() is None and not is_there() and time.monotonic() - begun < 5:  # type: ignore[operator]
+        while training.poll() is None and not is_there() and time.monotonic() - begun < 5:
             time.sleep(0.0002)
 
 
