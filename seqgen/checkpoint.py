@@ -210,7 +210,9 @@ def _description(data: bytes, path: Path) -> dict[str, Any]:
     try:
         content = json.loads(entries["__metadata__"][_KEY])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CheckpointError(f"{path} is a safetensors file, but no checkpoint of seqgen") from error
+        raise CheckpointError(
+            f"{path} is a safetensors file, but no checkpoint of seqgen{_other_files(path)}"
+        ) from error
     if not isinstance(content, dict) or not {int, str} == {type(content.get(key)) for key in ("format", "checksum")}:
         raise CheckpointError(f"{path} is damaged: its description is not readable{_other_files(path)}")
     return content

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import random
 
 import pytest
 import torch
@@ -56,32 +55,14 @@ def test_the_safetensors_library_reads_it_with_one_metadata_key(checkpoint, tmp_
     assert list(header["__metadata__"]) == ["seqgen"]
 
 
-def test_a_file_cut_short_anywhere_is_refused(checkpoint, tmp_path):
+def test_a_file_cut_short_anywhere_is_refused_and_the_state_before_it_offered(checkpoint, tmp_path):
     path = tmp_path / "last.safetensors"
     checkpoint.write(path)
     content = path.read_bytes()
-    for length in range(len(content)):
-        with pytest.raises(CheckpointError, match="last.safetensors is"):
-            Checkpoint.of(content[:length], path)
-
-
-def test_a_flipped_bit_anywhere_is_refused(checkpoint, tmp_path):
-    path = tmp_path / "last.safetensors"
-    checkpoint.write(path)
-    content = path.read_bytes()
-    for bit in random.Random(0).sample(range(8 * len(content)), 400):
-        damaged = bytearray(content)
-        damaged[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match="last.safetensors"):
-            Checkpoint.read(path)
-
-
-def test_what_else_could_be_used_is_named(checkpoint, tmp_path):
     checkpoint.write(tmp_path / "previous.safetensors")
-    (tmp_path / "last.safetensors").write_bytes(b"garbage")
-    with pytest.raises(CheckpointError, match="instead there is .*previous.safetensors"):
-        Checkpoint.read(tmp_path / "last.safetensors")
+    for length in range(len(content)):
+        with pytest.raises(CheckpointError, match=r"last\.safetensors .*instead there is .*previous\.safetensors"):
+            Checkpoint.of(content[:length], path)
 
 
 def test_a_newer_format_is_refused_by_version(checkpoint, tmp_path, monkeypatch):
@@ -93,13 +74,14 @@ def test_a_newer_format_is_refused_by_version(checkpoint, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("bit", range(8))
-def test_one_bit_flipped_anywhere_is_refused_by_name(checkpoint, tmp_path, bit):
+def test_one_bit_flipped_anywhere_is_refused_by_name_and_the_state_before_it_offered(checkpoint, tmp_path, bit):
     path = tmp_path / "last.safetensors"
     checkpoint.write(path)
     content = bytearray(path.read_bytes())
+    checkpoint.write(tmp_path / "previous.safetensors")
     for place in range(bit, len(content), 8):  # one bit of every byte
         content[place] ^= 1 << bit
-        with pytest.raises(CheckpointError, match="last.safetensors"):
+        with pytest.raises(CheckpointError, match=r"last\.safetensors .*instead there is .*previous\.safetensors"):
             Checkpoint.of(bytes(content), path)
         content[place] ^= 1 << bit
     assert Checkpoint.of(bytes(content), path).figures == checkpoint.figures
