@@ -51,6 +51,7 @@ SECONDS = 20  # that one input may take, on a machine that does other things, to
 MEMORY = 3 << 30  # beyond what was used before
 TEXT = "Baa, baa, black sheep, have you any wool?\nÄ ö € 音楽\n" * 3
 ABC = "X:1\nT:a\nM:6/8\nL:1/8\nK:Gm\n|:G2A B2c|(3ABc d3 e>f|1 [CEG]4 z2:|2 _B,,2 ^f'3/2 {g}a/|]\nw:la la\n"
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 STRANGE = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"9999999999", b"-1", b"\x1b[2J", b"<", b'"', b"1e999", b"[" * 5000)
 
 
@@ -68,10 +69,6 @@ def seeds(suffix: str) -> list[bytes]:
         return [rendered(score, suffix) for score in (random_melody(1), band, band[:2])]
     records = "".join(json.dumps({"text": line, "n": 1}) + "\n" for line in TEXT.splitlines())
     table = "text,n\n" + "".join(f'"{line}",1\n' for line in TEXT.splitlines())
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr("a.txt", TEXT)
-        packed.writestr("../outside.txt", TEXT)
     return {
         ".txt": [TEXT.encode(), TEXT.encode("utf-16"), TEXT.encode("latin-1", "replace")],
         ".jsonl": [records.encode()],
@@ -80,10 +77,20 @@ def seeds(suffix: str) -> list[bytes]:
         ".gz": [gzip.compress(TEXT.encode())],
         ".bz2": [bz2.compress(TEXT.encode())],
         ".xz": [lzma.compress(TEXT.encode())],
-        ".zip": [archive.getvalue()],
+        ".zip": [zipped({"a.txt": TEXT.encode(), "../outside.txt": TEXT.encode()})],
+        ".mxl": [zipped({"a.xml": rendered(random_melody(1), ".musicxml")}, kind) for kind in PACKINGS],
         ".toml": [tomli_w.dumps(TrainConfig(corpus=CorpusConfig(corpus=("a.txt",))).to_flat()).encode()],
         ".krn": [b"**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n4c\t4e\n2d\t8f\n.\t4.g\n=2\t=2\n*-\t*-\n"],
     }[suffix]
+
+
+def zipped(files: dict[str, bytes], packing: int = zipfile.ZIP_STORED) -> bytes:
+    """Return an archive."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", packing) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return archive.getvalue()
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
@@ -191,6 +198,7 @@ def change(value: Any, chance: random.Random) -> None:
 READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
     "midi": (".mid", read_music),
     "musicxml": (".musicxml", read_music),
+    "mxl": (".mxl", read_music),
     "abc": (".abc", read_music),
     "kern": (".krn", read_music),
     "text": (".txt", read_corpus),
