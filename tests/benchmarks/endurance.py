@@ -24,8 +24,8 @@ from seqgen.training.run import Run
 from tests.benchmarks.measure import row, seconds
 
 TIME = "10m"  # the default
-PAIRS = 5
-STEPS = 100  # of a run whose speed is measured
+ROUNDS = 3
+STEPS = 60  # of a run whose speed is measured
 SIZES = {
     "1x256, batch 32 x 128": ["--hidden-size", "256", "--batch-size", "32", "--sequence-length", "128"],
     "2x512, batch 64 x 64": ["--num-layers", "2", "--hidden-size", "512", "--batch-size", "64", "--sequence-length",
@@ -88,7 +88,7 @@ def processes() -> None:
             for count in (count for count in (2, 4, 8) if count <= num_cores()):
                 rounds = [
                     (speed(folder, size, count, 1), speed(folder, size, 1, count), speed(folder, size, 1, 1))
-                    for _ in range(PAIRS)
+                    for _ in range(ROUNDS)
                 ]
                 many, threads, single = (median(speeds) for speeds in zip(*rounds, strict=True))
                 row(
@@ -154,11 +154,11 @@ def kills() -> None:
     """Measure how long it is from a kill to the next step."""
     with tempfile.TemporaryDirectory() as name:
         watched = Watched(Path(name))
-        times = [watched.resumed() for _ in range(PAIRS)]
+        times = [watched.resumed() for _ in range(ROUNDS)]
         watched.end()
         row("killed, --resume: to the next step", f"{median(times):.1f} s", "")
         times = []
-        for _ in range(PAIRS):
+        for _ in range(ROUNDS):
             several = Watched(Path(name), "--processes", "2")
             times.append(several.restarted())
             several.end()

@@ -26,4 +26,4 @@ def in_pairs(ours: Callable[[], object], reference: Callable[[], object], pairs:
 
 def row(name: str, ours: str, reference: str, ratio: float | None = None) -> None:
     """Print a line of the table."""
-    print(f"{name:<46} {ours:>22} {reference:>34} {'' if ratio is None else f'{ratio:.1f} x':>8}", flush=True)
+    print(f"{name:<46} {ours:>22} {reference:>34} {'' if ratio is None else f'{ratio:.2f} x':>8}", flush=True)
