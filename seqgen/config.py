@@ -36,6 +36,7 @@ class Interval:
         return f"in {'(' if self.low_open else '['}{self.low}, {self.high}{')' if self.high_open else ']'}"
 
 
+LARGEST = 10**15  # of whole numbers: more than any run counts to, and room for sums and products of 64 bits
 COUNT = Interval(1)
 WINDOW = Interval(1, 100_000)  # of a cache, which looks at all of it for every token
 POSITIVE = Interval(0, low_open=True)
@@ -138,9 +139,11 @@ class Options:
         for item in fields(self):
             value = getattr(self, item.name)
             bound, choices = item.metadata["bound"], item.metadata["choices"]
-            if value is None:
+            if value is None and (item.metadata["chosen"] or type(None) in get_args(types[item.name])):
                 continue
             _check_type(item.name, value, types[item.name])
+            if type(value) is int and value > LARGEST:
+                raise UsageError(f"{flag(item.name)} must be at most {LARGEST}, got {value}")
             if bound is not None and value not in bound:
                 raise UsageError(f"{flag(item.name)} must be {bound}, got {value}")
             for each in value if isinstance(value, tuple) else (value,):
@@ -413,6 +416,14 @@ class TrainConfig:
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     machine: MachineConfig = field(default_factory=MachineConfig)
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether nothing is left to be chosen."""
+        groups = (getattr(self, group.name) for group in fields(self))
+        is_open = any(options.is_open(item.name) for options in groups for item in fields(options))
+        has_budget = any(getattr(self.budget, name) is not None for name in BUDGETS)
+        return has_budget and not is_open and "auto" not in (self.machine.device, self.machine.precision)
 
     def to_flat(self) -> dict[str, Any]:
         """Return the values by option name, those that are None left out."""

@@ -125,6 +125,25 @@ def test_a_level_of_music_that_there_is_not_is_refused(changed):
         level_from_json(content | changed)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"level": "character", "alphabet": "ab", "ngram": "2}(a+)+b{1"},
+        {"level": "character", "alphabet": "aba"},
+        {"level": "character", "alphabet": "a\ud800"},
+        {"level": "character", "alphabet": "ab", "ngram": 2, "groups": ["ab", ""]},
+        {"level": "word", "alphabet": "ab", "words": ["ab", 3], "is_tokenised": False, "is_indented": False},
+        {"level": "subword", "model": ""},
+        {"level": "subword", "model": "YWJj"},
+    ],
+)
+def test_a_level_of_text_that_there_is_not_is_refused(content, checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setattr(CharacterLevel, "to_json", lambda self: content)
+    checkpoint.write(tmp_path / "a")
+    with pytest.raises(CheckpointError, match="is no checkpoint that seqgen"):
+        Checkpoint.read(tmp_path / "a")
+
+
 def test_weights_that_do_not_fit_are_refused(checkpoint):
     weights = dict(checkpoint.weights)
     weights.pop("embedding")

@@ -47,6 +47,8 @@ def test_other_times_are_refused(text):
         (lambda: CorpusConfig(valid_fraction=0), r"--valid-fraction must be in \(0, 1\), got 0"),
         (lambda: OptimizationConfig(learning_rate=0), "--learning-rate must be above 0, got 0"),
         (lambda: OptimizationConfig(learning_rate=float("inf")), "--learning-rate must be above 0, got inf"),
+        (lambda: OptimizationConfig(sequence_length=10**20), "--sequence-length must be at most 10{15}, got 10{20}"),
+        (lambda: BudgetConfig(patience=None), "--patience must be a whole number, got None"),
         (lambda: BudgetConfig(time="1m", steps=3), "give one of --time and --steps, not 2"),
         (lambda: BudgetConfig(time="soon"), "--time must read like"),
     ],

@@ -173,7 +173,7 @@ def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypa
 
 
 def test_however_short_the_time_there_is_a_model_or_a_sentence(start, folders):
-    with pytest.raises(UsageError, match=r"--time 0.0001s is too short for one step: .*; give --time 1s or more"):
+    with pytest.raises(UsageError, match=r"--time 0.0001s is too short for one step: .*; give --time [1-9]s or more"):
         start("none", time="0.0001s")
     assert not Path(folders.checkpoints_dir).exists()
     trainer = start(time="0.5s")
@@ -537,6 +537,33 @@ def test_a_model_without_its_training_state_is_not_resumed(start, folders):
     trainer.run.save_best(trainer._checkpoint({}))
     (trainer.run.folder / "last.safetensors").write_bytes(trainer.run.best.read_bytes())
     with pytest.raises(CheckpointError, match="not the state of a training"):
+        session.resume("run", None, None, folders, print)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"config": {"optimization": {"batch_size": 10**9}}}, "holds a model, but not the state of a training"),
+        ({"config": {"budget": {"steps": None}}}, "holds a model, but not the state of a training"),
+        ({"config": {"model": {"hidden_size": 10**7}}}, "weights do not fit its configuration"),
+        ({"training": {"optimizer.embedding.exp_avg": torch.zeros(3)}}, "does not fit its configuration"),
+        ({"training": {"optimizer.other.exp_avg": torch.zeros(3)}}, "does not fit its configuration"),
+        ({"figures": {"step": "a"}}, "other figures"),
+        ({"figures": {"step": -7}}, "other figures"),
+        ({"figures": {"other": 7}}, "other figures"),
+    ],
+)
+def test_a_state_that_a_stranger_has_made_up_is_refused(start, folders, changed, message):
+    trainer = start(steps=2)
+    list(trainer.train(lambda: False))
+    state = trainer.run.read_last()
+    config = state.config
+    for group, values in changed.get("config", {}).items():
+        config = replace(config, **{group: replace(getattr(config, group), **values)})
+    figures = state.figures | {"is_finished": False} | changed.get("figures", {})
+    training = {**state.training, **changed.get("training", {})}
+    replace(state, config=config, figures=figures, training=training).write(trainer.run.folder / "last.safetensors")
+    with pytest.raises(CheckpointError, match=message):
         session.resume("run", None, None, folders, print)
 
 

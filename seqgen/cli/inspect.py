@@ -108,9 +108,11 @@ def _row(run: dict[str, Any]) -> list[str]:
 
 def _described(name: str, path: Path) -> dict[str, Any]:
     from seqgen.checkpoint import Checkpoint
+    from seqgen.training.figures import Figures
 
     try:
         checkpoint = Checkpoint.read(path)
+        figures = Figures.from_json(checkpoint.figures)
     except CheckpointError as error:
         return {"name": name, "error": str(error)}
     model = checkpoint.config.model
@@ -120,8 +122,8 @@ def _described(name: str, path: Path) -> dict[str, Any]:
         "level": checkpoint.level.name,
         "cell": model.cell,
         "size": f"{model.num_layers}x{model.hidden_size}{projected}",
-        "best_valid_nats": checkpoint.figures["best_valid_nats"],
-        "step": checkpoint.figures["step"],
+        "best_valid_nats": figures.best_valid_nats,
+        "step": figures.step,
         "age_seconds": round(time.time() - path.stat().st_mtime),
     }
 

@@ -41,6 +41,18 @@ def alphabet_of(counts: Mapping[str, int], vocabulary_size: int) -> str:
     return "".join(kept[: max(0, vocabulary_size - FIRST_CHARACTER)])
 
 
+def checked(alphabet: Any, pieces: Any) -> tuple[str, list[str]]:
+    """Return an alphabet and pieces that somebody else may have written.
+
+    Raises:
+        TypeError or ValueError: they are none.
+    """
+    if len(set(alphabet)) < len(alphabet) or len(set(pieces)) < len(pieces) or not all(pieces):
+        raise ValueError("its vocabulary holds a token twice, or an empty one")
+    "".join([alphabet, *pieces]).encode()  # what is no text cannot be
+    return alphabet, list(pieces)
+
+
 def vocabulary_of(counts: Counter[str], vocabulary_size: int, min_count: int) -> tuple[str, list[str]]:
     """Return the alphabet and, as far as there is room, the most frequent pieces of several characters.
 

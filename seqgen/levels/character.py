@@ -19,6 +19,7 @@ from seqgen.levels._spelling import (
     Spelling,
     SpellingDecoder,
     alphabet_of,
+    checked,
     count_characters,
     count_pieces,
     vocabulary_of,
@@ -88,8 +89,15 @@ class CharacterLevel(TextLevel):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the level with this alphabet."""
-        return cls(content["alphabet"], content.get("ngram", 1), content.get("groups", ()))
+        """Return the level with this alphabet.
+
+        Raises:
+            TypeError or ValueError: it is none, as somebody else may have written it.
+        """
+        ngram = content.get("ngram", 1)
+        CorpusConfig(ngram=ngram)  # checks it
+        alphabet, groups = checked(content["alphabet"], content.get("groups", ()))
+        return cls(alphabet, ngram, groups)
 
 
 def _cutter(ngram: int) -> Cutter:

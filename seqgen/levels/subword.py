@@ -120,8 +120,15 @@ class SubwordLevel(TextLevel):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the level with this model."""
-        return cls(base64.b64decode(content["model"]))
+        """Return the level with this model.
+
+        Raises:
+            TypeError or ValueError: it is none, as somebody else may have written it.
+        """
+        model = base64.b64decode(content["model"], validate=True)
+        if not model:  # which sentencepiece takes, and complains of later, on standard error
+            raise ValueError("its sentencepiece model is empty")
+        return cls(model)
 
 
 class _BytesDecoder:

@@ -23,6 +23,7 @@ from seqgen.levels._spelling import (
     Pieces,
     Spelling,
     SpellingDecoder,
+    checked,
     count_pieces,
     vocabulary_of,
 )
@@ -113,9 +114,14 @@ class WordLevel(TextLevel):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the level with these words."""
-        is_tokenised, is_indented = content["is_tokenised"], content["is_indented"]
-        return cls(content["alphabet"], content["words"], is_tokenised=is_tokenised, is_indented=is_indented)
+        """Return the level with these words.
+
+        Raises:
+            TypeError or ValueError: they are none, as somebody else may have written them.
+        """
+        alphabet, words = checked(content["alphabet"], content["words"])
+        kind = {name: bool(content[name]) for name in ("is_tokenised", "is_indented")}
+        return cls(alphabet, words, **kind)
 
 
 class _LineCutter(Cutter):

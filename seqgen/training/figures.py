@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args, get_type_hints
 
 from seqgen.errors import CheckpointError
 
 if TYPE_CHECKING:
     from seqgen.training.learner import Learned
+
+NEVER = -1  # the step of a validation that is still to be done before the first step
+_MAX_COUNT = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,19 @@ class Figures:
         """
         try:
             figures = cls(**content)
+            for name, kind in get_type_hints(cls).items():
+                _check(getattr(figures, name), get_args(kind) or (kind,))
         except TypeError as error:
             raise CheckpointError(
                 "the checkpoint has other figures than this seqgen knows: it cannot be resumed"
             ) from error
         return figures
+
+
+def _check(value: Any, kinds: tuple[type, ...]) -> None:
+    """Raise TypeError for what is not of these kinds, or counts what cannot be counted."""
+    if type(value) not in kinds or (int in kinds and value is not None and not NEVER <= value < _MAX_COUNT):
+        raise TypeError
 
 
 @dataclass

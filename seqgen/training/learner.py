@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seqgen.cells.base import State
 from seqgen.config import TrainConfig
 from seqgen.corpus.batches import Batch
+from seqgen.errors import CheckpointError
 from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
@@ -184,7 +185,14 @@ class Learner:
         return tensors
 
     def restore(self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-        """Go on where the averaged weights were these, and the rest was what `tensors` returned."""
+        """Go on where the averaged weights were these, and the rest was what `tensors` returned.
+
+        Raises:
+            CheckpointError: the rest is not of this model and this batch size.
+        """
+        shapes = {name: tensor.shape for name, tensor in self.tensors().items()}
+        if shapes != {name: tensor.shape for name, tensor in tensors.items() if tensor.is_floating_point()}:
+            raise CheckpointError("the checkpoint's state of training does not fit its configuration")
         self.averaged.load_state_dict(dict(weights))
         self.model.load_state_dict({name: tensors[f"weights.{name}"] for name in self.model.state_dict()})
         for name, moments in self._optimizer.moments.items():

@@ -17,7 +17,7 @@ from seqgen.evaluation.likelihood import Score, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.training.distributed import World
-from seqgen.training.figures import Figures, Notice, Recent, Report
+from seqgen.training.figures import NEVER, Figures, Notice, Recent, Report
 from seqgen.training.learner import Learned, Learner
 from seqgen.training.run import Run
 from seqgen.training.schedule import learning_rate_factor, num_parts
@@ -27,7 +27,6 @@ MAX_VALIDATION_TOKENS = 1_000_000  # enough to tell models apart; `evaluate` sco
 TRIAL_TOKENS = 1 << 14  # that are read to see how many more a short run can afford
 OVERFITTING_VALIDATIONS = 2  # without a better loss: one may be chance
 FORWARD_SPEED = 3  # a step with its backward pass takes about three times as long as a forward pass
-NEVER = -1  # the step of a validation that is still to be done before the first step
 EXPLODED = 5  # times the loss of one who knows nothing: no model that learns comes there
 MAX_ROLL_BACKS = 4
 SLOWER = 0.25  # of the learning rate after each

@@ -118,12 +118,12 @@ def resume(
     checkpoints_dir = Path(folders.checkpoints_dir)
     run = _told(lambda: Run.existing(checkpoints_dir, name), checkpoints_dir, world)
     checkpoint = _read(lambda: run.folder / LAST, world)
+    before = Figures.from_json(checkpoint.figures)
     if budget is not None:
         checkpoint = _with_budget(checkpoint, budget)
-    elif checkpoint.figures["is_finished"]:
+    elif before.is_finished:
         return None
-    if not any(name.startswith("weights.") for name in checkpoint.training):
-        raise CheckpointError(f"{run.folder / LAST} holds a model, but not the state of a training to go on from")
+    _check_state(checkpoint, run.folder / LAST)
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     world.check_device(machine.device)
     config = replace(checkpoint.config, machine=machine)
@@ -137,12 +137,11 @@ def resume(
     if world.is_first:
         run.write_config(config)
     trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter(), world)
-    before = Figures.from_json(checkpoint.figures).processes
     trainer.restore(checkpoint)
-    if before != world.size:
+    if before.processes != world.size:
         say(
-            f"{world.size} process{'es' if world.size > 1 else ''} instead of {before} from here on: what is learned "
-            "agrees within rounding, not bit for bit, with a run that goes on as it began"
+            f"{world.size} process{'es' if world.size > 1 else ''} instead of {before.processes} from here on: what is "
+            "learned agrees within rounding, not bit for bit, with a run that goes on as it began"
         )
     return trainer
 
@@ -258,6 +257,18 @@ def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, sa
         return plan
 
     return _prepare(plan_again, config, folders, say, world)
+
+
+def _check_state(checkpoint: Checkpoint, path: Path) -> None:
+    """Refuse a state that is none, before memory is taken for what it says it is of.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    checkpoint.model()
+    num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
+    if not checkpoint.config.is_resolved or num_streams != {(checkpoint.config.optimization.batch_size,)}:
+        raise CheckpointError(f"{path} holds a model, but not the state of a training to go on from")
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:

@@ -8,20 +8,23 @@ must leave no file behind.
 """
 
 import argparse
+import atexit
 import bz2
-import contextlib
 import gzip
 import io
 import json
 import lzma
 import random
 import resource
+import shutil
 import signal
 import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,16 @@ import typer
 
 from seqgen import checkpoint as checkpoints
 from seqgen.api import Model
-from seqgen.checkpoint import Checkpoint
+from seqgen.checkpoint import LAST, Checkpoint
 from seqgen.cli.options import defaults_from_file
-from seqgen.config import CorpusConfig, ModelConfig, TrainConfig
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    ModelConfig,
+    OptimizationConfig,
+    TrainConfig,
+)
 from seqgen.corpus.plan import Plan
 from seqgen.errors import SeqgenError
 from seqgen.levels.base import Level, TextLevel
@@ -44,6 +54,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.music.read import read
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.write import rendered
+from seqgen.training import session
 from seqgen.training.figures import Figures
 from tests.scores import random_melody
 
@@ -151,6 +162,37 @@ def read_checkpoint(name: str, content: bytes, folder: Path) -> None:
         model.sample(length=20)
 
 
+@cache
+def interrupted_run() -> tuple[Path, FoldersConfig]:
+    """Return the newest state of a run that was interrupted after a few steps, and the folders it is in."""
+    folder = Path(tempfile.mkdtemp(prefix="seqgen-fuzz-"))
+    atexit.register(shutil.rmtree, folder)
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    requested = TrainConfig(
+        corpus=CorpusConfig(corpus=(str(folder / "text.txt"),)),
+        model=ModelConfig(num_layers=2, hidden_size=4, embedding_size=3),
+        optimization=OptimizationConfig(batch_size=2, sequence_length=4),
+        budget=BudgetConfig(steps=10**6),
+    )
+    folders = FoldersConfig(checkpoints_dir=str(folder / "runs"), data_dir=str(folder))
+    trainer = session.start(requested, "run", folders, lambda *_, **__: None, overwrite=True)
+    assert trainer is not None
+    few = iter([False, False, False])
+    for _ in trainer.train(lambda: next(few, True)):
+        pass
+    return folder / "runs" / "run" / LAST, folders
+
+
+def read_state(name: str, content: bytes, folder: Path) -> None:
+    """Resume a run, and stop it at once."""
+    last, folders = interrupted_run()
+    last.write_bytes(content)
+    with suppress(OSError):  # a source that is no file's name; the command line has a sentence for it
+        trainer = session.resume("run", None, None, folders, lambda *_, **__: None)
+        for _ in trainer.train(lambda: True) if trainer is not None else ():
+            pass
+
+
 def checkpoint_of(level: Level) -> bytes:
     """Return a good checkpoint."""
     config = TrainConfig(model=ModelConfig(num_layers=1, hidden_size=4, embedding_size=3, dropout=0.0))
@@ -171,12 +213,15 @@ def checkpoints_of_all_levels() -> list[bytes]:
 
 
 def resealed(content: bytes, chance: random.Random) -> bytes:
-    """Return a checkpoint whose description is changed in one place, with the right checksum."""
+    """Return a checkpoint whose description, or that of its tensors, is changed in one place, rightly checksummed."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    description = json.loads(header["__metadata__"]["seqgen"]) | {"checksum": "0" * 32}
-    change(description, chance)
-    header["__metadata__"]["seqgen"] = json.dumps(description)
+    description = json.loads(header["__metadata__"]["seqgen"])
+    del description["checksum"]
+    tensors = {name: header.pop(name) for name in list(header) if name != "__metadata__"}
+    change(description if chance.random() < 0.8 else tensors, chance)
+    header["__metadata__"]["seqgen"] = json.dumps({"checksum": "0" * 32} | description)
+    header |= tensors
     told = json.dumps(header).encode()
     data = bytearray(len(told).to_bytes(8, "little") + told + content[8 + length :])
     place = checkpoints._checksum_place(data)
@@ -211,7 +256,10 @@ READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
     "zip": (".zip", read_corpus),
     "config": (".toml", read_config),
     "checkpoint": (".safetensors", read_checkpoint),
+    "state": (".safetensors", read_state),
 }
+
+SEALED = {"checkpoint": checkpoints_of_all_levels, "state": lambda: [interrupted_run()[0].read_bytes()]}
 
 
 def fuzz(reader: str, seconds: float, seed: int) -> int:
@@ -222,18 +270,18 @@ def fuzz(reader: str, seconds: float, seed: int) -> int:
     """
     suffix, take = READERS[reader]
     chance, count, end = random.Random(seed), 0, time.monotonic() + seconds
-    good = checkpoints_of_all_levels() if reader == "checkpoint" else seeds(suffix)
+    good = seeds(suffix) if reader not in SEALED else SEALED[reader]()
     signal.signal(signal.SIGALRM, _too_slow)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     while time.monotonic() < end:
         some = chance.choice(good)
-        content = resealed(some, chance) if reader == "checkpoint" and chance.random() < 0.9 else damaged(some, chance)
+        content = resealed(some, chance) if reader in SEALED and chance.random() < 0.9 else damaged(some, chance)
         with tempfile.TemporaryDirectory() as outer:
             folder = Path(outer, "inner")
             folder.mkdir()
             signal.alarm(SECONDS)
             try:
-                with contextlib.suppress(SeqgenError):
+                with suppress(SeqgenError):
                     take(f"a{suffix}", content, folder)
                 assert {path.name for path in Path(outer).rglob("*")} <= {"inner", f"a{suffix}"}
                 assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
