@@ -6,8 +6,8 @@ from typing import Any
 from seqgen.checkpoint import Checkpoint, find
 from seqgen.config import FoldersConfig, SamplingConfig
 from seqgen.corpus.documents import Passage
+from seqgen.corpus.part import encoded
 from seqgen.corpus.split import Piece
-from seqgen.corpus.store import encoded
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from seqgen.cli.app import app
 from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.corpus.documents import Passage
+from seqgen.corpus.part import Part, PartWriter
 from seqgen.corpus.split import Piece
-from seqgen.corpus.store import Part, PartWriter
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 

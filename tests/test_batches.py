@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqgen.corpus.batches import Batches
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.levels.base import PADDING
 
 

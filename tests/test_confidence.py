@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.evaluation.confidence import interval
 
 

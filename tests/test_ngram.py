@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.evaluation import ngram
 from seqgen.evaluation.ngram import NgramModel
 

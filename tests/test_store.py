@@ -7,9 +7,10 @@ import pytest
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.documents import Passage
+from seqgen.corpus.part import encoded
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.split import Piece
-from seqgen.corpus.store import Store, encoded
+from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
 from seqgen.levels.character import CharacterLevel
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from seqgen.training.launch import is_first_here, is_speaker
 
 if TYPE_CHECKING:
-    from seqgen.corpus.store import Part
+    from seqgen.corpus.part import Part
     from seqgen.evaluation.report import Evaluation
     from seqgen.training.figures import Report
     from seqgen.training.loop import Trainer

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.levels.base import PADDING, Level
 
 SHARD_SIZE = 1 << 20  # bounds the memory for putting documents in order

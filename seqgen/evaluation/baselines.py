@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.part import Part
 from seqgen.corpus.split import TRAIN, VALID, Piece
-from seqgen.corpus.store import Part
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Score

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.streams import stretches
 from seqgen.model.language_model import LanguageModel

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 
 LEVEL = 0.95
 _MIN_DOCUMENTS = 30  # fewer say too little of how documents differ

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgen.cells.base import State
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.evaluation.likelihood import Score, segments
 from seqgen.evaluation.streams import Stretch, document_stretches, stretches
 from seqgen.model.language_model import LanguageModel

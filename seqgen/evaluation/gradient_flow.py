@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seqgen import files
 from seqgen.config import InspectionConfig, ModelConfig
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.errors import CorpusError
 from seqgen.model.language_model import LanguageModel
 

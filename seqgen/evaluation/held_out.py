@@ -10,10 +10,11 @@ from pathlib import Path
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
+from seqgen.corpus.part import Part, encoded
 from seqgen.corpus.plan import Plan, Texts
 from seqgen.corpus.sources import STANDARD_INPUT
 from seqgen.corpus.split import VALID, Piece
-from seqgen.corpus.store import Part, Store, encoded
+from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
 
 SELECTED = "validation, used to select the checkpoint"

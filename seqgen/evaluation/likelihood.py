@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.cells.base import State
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import select
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.part import Part
 from seqgen.corpus.split import Piece
-from seqgen.corpus.store import Part
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
 from seqgen.model.language_model import LanguageModel

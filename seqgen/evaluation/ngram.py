@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.evaluation.likelihood import Score
 from seqgen.levels.base import Ids, Level
 

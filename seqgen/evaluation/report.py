@@ -7,8 +7,8 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import EvaluationConfig
+from seqgen.corpus.part import Part
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.corpus.store import Part
 from seqgen.errors import CorpusError
 from seqgen.evaluation.baselines import Baselines
 from seqgen.evaluation.cache import CachedPredictions

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.corpus.store import Part
+from seqgen.corpus.part import Part
 from seqgen.levels.base import Ids
 
 
