@@ -36,6 +36,13 @@ def replace(path: Path, content: bytes | bytearray) -> None:
     flush_folder(path.parent)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Delete what `replace` had begun to put in a file's place when it was killed; no other process may be at it."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        with suppress(OSError):
+            left.unlink()
+
+
 def flush_folder(folder: Path) -> None:
     """Flush the names in a folder to the disk, where the system can."""
     if os.name == "nt":

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 
 import pytest
+from filelock import FileLock
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, TrainConfig
@@ -107,6 +108,28 @@ def test_two_that_prepare_one_corpus_at_once_share_it(tmp_path):
     shutil.copytree(folder, building)
     store._put(building, folder)
     assert Store.open(folder).train.ids.tolist() == first.train.ids.tolist()
+
+
+def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):
+    prepared = tmp_path / "data" / "prepared"
+    for name in (".building-killed-1", ".building-alive-2"):
+        (prepared / name).mkdir(parents=True)
+        (prepared / f"{name}.lock").touch()
+    with FileLock(prepared / ".building-alive-2.lock"):
+        (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
+        plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
+        Store.prepare(plan, tmp_path / "data")
+        assert {path.name for path in prepared.iterdir()} == {
+            ".building-alive-2",
+            ".building-alive-2.lock",
+            plan.fingerprint,
+        }
+    run = Run.create(tmp_path, "r", ["a.txt"], overwrite=False)
+    run.release()
+    for file in ("last.safetensors", ".last.safetensors.x1y2", ".metrics.jsonl.z3"):
+        (run.folder / file).touch()
+    Run.existing(tmp_path, "r").release()
+    assert {path.name for path in run.folder.iterdir()} == {"last.safetensors", "lock"}
 
 
 def test_the_clock_on_the_wall_is_not_asked():

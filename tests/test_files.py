@@ -43,3 +43,11 @@ def test_the_new_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
     monkeypatch.setattr("pathlib.Path.replace", lambda *paths: (calls.append("rename"), rename(*paths)))
     files.replace(tmp_path / "a", b"new")
     assert calls[:2] == ["flush", "rename"]
+
+
+def test_what_a_killed_process_has_left_beside_a_file_is_removed(tmp_path):
+    files.replace(tmp_path / "a", b"old")
+    for name in (".a.x1y2", ".ab.x1y2", "a.x"):
+        (tmp_path / name).touch()
+    files.remove_unfinished(tmp_path / "a")
+    assert {file.name for file in tmp_path.iterdir()} == {"a", ".ab.x1y2", "a.x"}

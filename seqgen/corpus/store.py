@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from seqgen.corpus.crew import ALONE, Crew
@@ -23,6 +24,8 @@ from seqgen.corpus.split import PARTS, TRAIN, VALID
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
 from seqgen.levels.base import Level
+
+_BUILDING, _LOCK = ".building-", ".lock"  # around what is being built: its own folder, and beside it a lock
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,15 @@ def prepared(data_dir: Path, fingerprint: str) -> Path:
 def _build(plan: Plan, folder: Path, crew: Crew) -> None:
     """Write the store beside its place, then rename it, so that it is whole or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    name = crew.told(lambda: f".building-{folder.name}-{os.getpid()}".encode()).decode()
+    if crew.is_first:
+        _remove_unfinished(folder.parent)
+    name = crew.told(lambda: f"{_BUILDING}{folder.name}-{os.getpid()}".encode()).decode()
     building = folder.with_name(name)
-    building.mkdir(exist_ok=True)
+    lock = FileLock(building.with_suffix(_LOCK))
     try:
+        if crew.is_first:
+            lock.acquire()
+        building.mkdir(exist_ok=True)
         level = _level(plan, crew)
         if crew.is_first:
             _encode(plan, level, building, crew)
@@ -123,7 +131,23 @@ def _build(plan: Plan, folder: Path, crew: Crew) -> None:
         crew.wait()
     finally:
         if crew.is_first:
-            shutil.rmtree(building, ignore_errors=True)
+            _remove(building, lock)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Delete what processes had begun to build there when they were killed, which has let go of their locks."""
+    for path in folder.glob(f"{_BUILDING}*{_LOCK}"):
+        lock = FileLock(path)
+        with suppress(OSError, Timeout):
+            lock.acquire(blocking=False)
+            _remove(path.with_suffix(""), lock)
+
+
+def _remove(building: Path, lock: FileLock) -> None:
+    shutil.rmtree(building, ignore_errors=True)
+    lock.release()
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
 
 
 def _level(plan: Plan, crew: Crew) -> Level:

@@ -71,7 +71,7 @@ class Run:
                 folder = _numbered(checkpoints_dir / _name_from(sources))
         except OSError as error:
             raise _unwritable(checkpoints_dir, error) from error
-        run = cls(folder, _locked(folder))
+        run = cls._held(folder)
         try:
             for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE):
                 (folder / file).unlink(missing_ok=True)
@@ -96,7 +96,15 @@ class Run:
             raise CheckpointError(
                 f"there is no run {name!r} to resume in {checkpoints_dir}; there is {', '.join(resumable) or 'none'}"
             )
-        return cls(folder, _locked(folder))
+        return cls._held(folder)
+
+    @classmethod
+    def _held(cls, folder: Path) -> Self:
+        """Return the run that this process alone trains from now on."""
+        run = cls(folder, _locked(folder))
+        for file in (BEST, LAST, CONFIG, METRICS):
+            files.remove_unfinished(folder / file)
+        return run
 
     def release(self) -> None:
         """Let others train it."""

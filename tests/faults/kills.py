@@ -73,6 +73,7 @@ def assert_alike(run: Path, other: Path) -> None:
         assert mine.keys() == theirs.keys()
         for name, tensor in mine.items():
             assert torch.equal(tensor, theirs[name]), f"{run} and {other} differ in {name} of {file}"
+    assert {path.name for path in run.iterdir()} <= {path.name for path in other.iterdir()}  # nothing half written
 
 
 class Killer:
@@ -139,7 +140,7 @@ def run_level(folder: Path, level: str, options: list[str], kills: int, steps: i
                 training = start(folder, "--resume", name)
             else:
                 training = start(folder, *budget, "--name", name)
-        assert_alike(runs / f"{level}-whole", runs / name)
+        assert_alike(runs / name, runs / f"{level}-whole")
         print(
             f"{level}: run {number} was killed {killer.count - before} times, and ended bit for bit alike", flush=True
         )
