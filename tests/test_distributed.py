@@ -21,7 +21,7 @@ from seqgen.errors import UsageError
 from seqgen.levels.base import PADDING
 from seqgen.process import num_cores
 from seqgen.training.distributed import ALONE, World
-from seqgen.training.launch import count_of
+from seqgen.training.launch import _end, count_of
 from seqgen.training.run import Run
 from tests.conftest import RHYME
 
@@ -152,6 +152,22 @@ def test_processes_that_hang_end_with_the_third_signal(folder):
         time.sleep(0.5)
     training.communicate(timeout=10)
     assert training.returncode == signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [
+        (["sys.exit(1)", "time.sleep(60)"], 1),
+        (["time.sleep(60)", "os.kill(os.getpid(), signal.SIGKILL)"], -signal.SIGKILL),
+        (["sys.exit(130)", "sys.exit(130)"], 130),
+        (["sys.exit(0)", "time.sleep(0.5)"], 0),
+    ],
+)
+def test_the_first_process_that_fails_decides_what_becomes_of_all(monkeypatch, ends, status):
+    """One that ends by itself with an error must not look as if it had been killed, though the others then are."""
+    monkeypatch.setattr("seqgen.training.launch._ENDING_SECONDS", 0.5)
+    modules = "import os, signal, sys, time; "
+    assert _end([subprocess.Popen([sys.executable, "-c", modules + end]) for end in ends]) == status
 
 
 def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path):

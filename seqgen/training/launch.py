@@ -86,15 +86,14 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> 
         port = _free_port()
         workers = [_start(arguments, rank, count, restarts, port) for rank in range(count)]
         with _forwarding(workers) as received:
-            statuses = _ended(workers)
-        if received or not any(status < 0 for status in statuses) or restarts == MAX_RESTARTS:
+            status = _end(workers)
+        if received or status >= 0 or restarts == MAX_RESTARTS:
             break
         say(
             f"a process was killed: all {count} go on from what was saved last (restart {restarts + 1} of "
             f"{MAX_RESTARTS})"
         )
-    failed = [status for status in statuses if status]
-    return abs(failed[0]) if failed else 0
+    return abs(status)
 
 
 def _start(arguments: Sequence[str], rank: int, count: int, restarts: int, port: int) -> "subprocess.Popen[bytes]":
@@ -138,14 +137,20 @@ def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[i
             signal.signal(number, handler)
 
 
-def _ended(workers: Sequence["subprocess.Popen[bytes]"]) -> list[int]:
-    """Wait for all; end those that do not end soon after another has failed. Return their exit statuses."""
-    failed_at = None
-    while any(worker.poll() is None for worker in workers):
-        if failed_at is None and any(worker.returncode for worker in workers):
-            failed_at = time.monotonic()
-        if failed_at is not None and time.monotonic() - failed_at > _ENDING_SECONDS:
+def _end(workers: Sequence["subprocess.Popen[bytes]"]) -> int:
+    """Wait for all; kill those that do not end soon after another has failed.
+
+    Returns:
+        The exit status of the first that failed, which is negative if it was killed; 0 if none did.
+    """
+    first, failed_at = 0, 0.0
+    while True:
+        statuses = [worker.poll() for worker in workers]
+        if not first and (failed := [status for status in statuses if status]):
+            first, failed_at = min(failed), time.monotonic()
+        if None not in statuses:
+            return first
+        if first and time.monotonic() - failed_at > _ENDING_SECONDS:
             for worker in workers:
                 worker.kill()
         time.sleep(_POLL_SECONDS)
-    return [worker.returncode for worker in workers]
