@@ -6,6 +6,8 @@ SeqgenError                 one clear sentence: rule, value, remedy (exit status
 ├── MusicError              a piece of music cannot be read, learned from or written
 ├── CheckpointError         a checkpoint is missing, damaged or not ours
 └── TrainingError           training cannot go on
+    ├── ShortageError       for want of memory
+    └── LossError           for want of another of its processes
 """
 
 
@@ -42,6 +44,17 @@ class TrainingError(SeqgenError):
     """Training cannot go on; what was saved before stays."""
 
 
+class ShortageError(TrainingError):
+    """There is not enough memory."""
+
+
+class LossError(TrainingError):
+    """Another process of this training has ended, or cannot be reached."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that there is too little memory: Python's, torch's of the CPU, or that of a GPU."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error).lower())
+    signs = ("memory", "alloc_failed")  # the second is cuBLAS'
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
+    )

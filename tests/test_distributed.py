@@ -13,15 +13,17 @@ import time
 import numpy as np
 import pytest
 import torch
+import typer
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.cli.reporting import reporting
 from seqgen.corpus.batches import Batch
 from seqgen.corpus.crew import Crew
-from seqgen.errors import UsageError
+from seqgen.errors import CorpusError, ShortageError, UsageError
 from seqgen.levels.base import PADDING
 from seqgen.process import num_cores
 from seqgen.training.distributed import ALONE, World
-from seqgen.training.launch import _end, count_of
+from seqgen.training.launch import _end, _start, count_of
 from seqgen.training.run import Run
 from tests.conftest import RHYME
 
@@ -56,7 +58,7 @@ def wait_for(file):
 
 
 def children(process):
-    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
     return [int(number) for number in found.stdout.split()]
 
 
@@ -124,6 +126,116 @@ def test_processes_go_on_when_one_of_them_is_killed(folder):
     assert last(folder, name).figures["step"] == 500
 
 
+def test_a_process_killed_before_anything_is_saved_costs_nothing(folder, alone):
+    """Those that wait for it are ended, and a run that others have begun is left alone, though its options agree."""
+    other = folder / "checkpoints" / "other" / "last.safetensors"
+    other.parent.mkdir()
+    other.write_bytes(b"damaged, and the newest")
+    training = seqgen(folder, *LINES, "--steps", "60", "--name", "early", "--processes", "2", *SMALL)
+    for _ in range(100):
+        if len(workers := children(training)) == 2:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(workers[-1], signal.SIGKILL)
+    told = done(training)
+    assert "a process was killed: all 2 go on from what was saved last (restart 1 of 3)" in told
+    assert_close(alone, last(folder, "early"))
+    shutil.rmtree(other.parent)
+
+
+def test_a_larger_budget_outlives_a_kill(folder):
+    done(seqgen(folder, *LINES, "--steps", "10", "--name", "larger", *SMALL))
+    training = seqgen(folder, "--resume", "larger", "--steps", "600", "--processes", "2", "--quiet")
+    log = folder / "checkpoints" / "larger" / "metrics.jsonl"
+    for place in ("before", "after"):
+        while place == "after" and json.loads(log.read_text().splitlines()[-1])["step"] < 20:
+            time.sleep(0.05)
+        while not (workers := children(training)):
+            time.sleep(0.05)
+        os.kill(workers[0], signal.SIGKILL)
+        time.sleep(1)
+    done(training)
+    assert last(folder, "larger").figures["step"] == 600
+
+
+def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder):
+    """A sum of three depends on the order, which torch decides while it trains."""
+    options = (*LINES, "--steps", "150", "--processes", "3", "--quiet", *SMALL)
+    done(seqgen(folder, *options, "--name", "three"))
+    stopped = seqgen(folder, *options, "--name", "stopped")
+    wait_for(folder / "checkpoints/stopped/metrics.jsonl")
+    stopped.send_signal(signal.SIGTERM)
+    stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert 0 < last(folder, "stopped").figures["step"] < 150
+    done(seqgen(folder, "--resume", "stopped", "--processes", "3"))
+    mine, theirs = last(folder, "three"), last(folder, "stopped")
+    for name, tensor in mine.training.items():
+        assert torch.equal(tensor, theirs.training[name]), name
+
+
+SKEWED = """
+import os, sys, time
+clock, pace = time.perf_counter, 1 + 0.3 * int(os.environ["RANK"])
+time.perf_counter = lambda: pace * clock()
+from seqgen.__main__ import main
+from seqgen.training.loop import Trainer
+trainers, begin = [], Trainer.__init__
+Trainer.__init__ = lambda self, *given: (trainers.append(self), begin(self, *given))[1]
+try:
+    main()
+finally:
+    print(trainers[0].figures.step, [weight.double().sum().item() for weight in trainers[0].model.parameters()])
+"""
+
+
+def test_with_a_time_to_keep_all_do_the_same_whatever_their_clocks_say(folder):
+    options = ("train", "--corpus", "rhyme.txt", "--time", "6s", "--name", "timed", *SMALL)
+    meeting = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29513"}
+    trainings = [
+        subprocess.Popen(
+            [sys.executable, "-c", SKEWED, *options],
+            cwd=folder,
+            env=os.environ | ONE_THREAD | meeting | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]
+    first, second = (training.communicate(timeout=120)[0] for training in trainings)
+    assert first == second
+    assert [training.returncode for training in trainings] == [0, 0]
+
+
+def test_more_processes_than_streams_cannot_resume_a_run(folder):
+    done(seqgen(folder, *LINES, "--steps", "5", "--name", "narrow", *SMALL, "--batch-size", "2"))
+    training = seqgen(folder, "--resume", "narrow", "--steps", "70", "--processes", "3")
+    _, told = training.communicate(timeout=120)
+    assert training.returncode == 2
+    assert told.count("a batch of 2 streams cannot be divided among 3 processes: start at most 2") == 1
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(("error", "is_told"), [(ShortageError, True), (CorpusError, False)])
+def test_what_befalls_one_process_alone_is_told_by_it(monkeypatch, capfd, error, is_told):
+    """What all find is told by the first."""
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(typer.Exit), reporting():
+        raise error("this is why")
+    assert ("this is why" in capfd.readouterr().err) == is_told
+
+
+def test_processes_take_no_module_from_the_folder_they_are_started_in(monkeypatch):
+    """Where `seqgen` was started as a command, it does not, either."""
+    commands = []
+    monkeypatch.setattr("seqgen.training.launch.subprocess.Popen", lambda command, **_: commands.append(command))
+    for path in (["/usr/lib"], ["", "/usr/lib"]):
+        monkeypatch.setattr(sys, "path", path)
+        _start(["train"], 0, {"WORLD_SIZE": 1})
+    assert [command[1:] for command in commands] == [["-P", "-m", "seqgen", "train"], ["-m", "seqgen", "train"]]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
     name = f"ended-{number}"
@@ -151,7 +263,7 @@ def test_processes_that_hang_end_with_the_third_signal(folder):
         training.send_signal(signal.SIGINT)
         time.sleep(0.5)
     training.communicate(timeout=10)
-    assert training.returncode == signal.SIGKILL
+    assert training.returncode == 130
 
 
 @pytest.mark.parametrize(
@@ -167,7 +279,7 @@ def test_the_first_process_that_fails_decides_what_becomes_of_all(monkeypatch, e
     """One that ends by itself with an error must not look as if it had been killed, though the others then are."""
     monkeypatch.setattr("seqgen.training.launch._ENDING_SECONDS", 0.5)
     modules = "import os, signal, sys, time; "
-    assert _end([subprocess.Popen([sys.executable, "-c", modules + end]) for end in ends]) == status
+    assert _end([subprocess.Popen([sys.executable, "-c", modules + end]) for end in ends], []) == status
 
 
 def test_several_processes_prepare_the_same_corpus_as_one(folder, tmp_path):

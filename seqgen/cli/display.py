@@ -31,7 +31,7 @@ _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=not is_speaker())
-_errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=not is_first_here())
+_errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def visible(text: str) -> str:
@@ -44,9 +44,15 @@ def note(text: str) -> None:
     console.print(visible(text))
 
 
-def error(text: str) -> None:
-    """Tell the user why it could not be done."""
-    _errors.print(Text("Error: ", style="bold red") + Text(visible(text)))
+def error(text: str, *, is_everyones: bool = False) -> None:
+    """Tell the user why it could not be done.
+
+    Args:
+        text: a sentence.
+        is_everyones: whether all processes of a training have come to it, so that one on each machine tells.
+    """
+    if is_first_here() or not is_everyones:
+        _errors.print(Text("Error: ", style="bold red") + Text(visible(text)))
 
 
 @contextmanager

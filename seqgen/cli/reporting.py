@@ -9,9 +9,8 @@ from contextlib import contextmanager
 import typer
 
 from seqgen.cli import display
-from seqgen.errors import SeqgenError, UsageError, is_out_of_memory
-
-INTERRUPTED = 130
+from seqgen.errors import SeqgenError, ShortageError, UsageError, is_out_of_memory
+from seqgen.training.launch import INTERRUPTED
 
 
 @contextmanager
@@ -23,7 +22,7 @@ def reporting() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except SeqgenError as error:
-        display.error(str(error))
+        display.error(str(error), is_everyones=not isinstance(error, ShortageError))
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,7 +15,7 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.options import defaults_from_file, given_options, options_from
-from seqgen.cli.reporting import INTERRUPTED, reporting
+from seqgen.cli.reporting import reporting
 from seqgen.config import (
     BUDGETS,
     BudgetConfig,
@@ -29,7 +29,7 @@ from seqgen.config import (
     flag,
 )
 from seqgen.errors import UsageError
-from seqgen.training.launch import AUTO, count_of, end_with_launcher, is_one_of_many, launch
+from seqgen.training.launch import AUTO, INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
 
 if TYPE_CHECKING:
     from seqgen.levels.base import TextLevel
@@ -99,7 +99,7 @@ def train(
 
     _refuse_misuse(given, corpus, resume, misplaced)
     if processes is not None and (count := count_of(processes, machine.device)) > 1 and not is_one_of_many():
-        raise typer.Exit(launch(sys.argv[1:], count, say))
+        raise typer.Exit(launch(sys.argv[1:], count, say, is_open=processes == AUTO))
     end_with_launcher()
     from seqgen.training import session
     from seqgen.training.distributed import World
@@ -108,9 +108,9 @@ def train(
     with World.join(is_open=processes == AUTO) as world:
         quiet = quiet or not world.is_first
         with display.waiting("reading the corpus", is_quiet=quiet):
-            larger = budget if resume is not None and given & set(BUDGETS) and not world.is_restarted else None
+            larger = budget if resume is not None and given & set(BUDGETS) else None
             if resume is None and world.is_restarted:
-                resume = session.begun_before(requested, name, folders, world)
+                resume = session.begun_before(folders, world)
             if resume is None:
                 own = given | set(context.default_map or ())
                 trainer = session.start(requested, name, folders, say, overwrite=overwrite, given=own, world=world)

@@ -1,14 +1,15 @@
 """How much memory training takes, before any of it is taken."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig
-from seqgen.errors import TrainingError
+from seqgen.errors import ShortageError, is_out_of_memory
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.softmax import is_compiled
@@ -37,15 +38,34 @@ def refuse_too_large(
     """Refuse sizes that cannot fit.
 
     Raises:
-        TrainingError: training needs more memory than the machine, or its GPU, has in all.
+        ShortageError: training needs more memory than the machine, or its GPU, has in all.
     """
     needed, there = training_bytes(model, optimization, machine, vocabulary_size), total_memory(machine.device)
     if there is not None and needed > there:
-        raise TrainingError(
+        raise ShortageError(
             f"training this network takes at least {needed / 1e9:,.1f} GB of memory, and there are {there / 1e9:,.1f} "
             f"GB: lower --hidden-size (it is {model.hidden_size}), --num-layers ({model.num_layers}), --batch-size "
             f"({optimization.batch_size}) or --sequence-length ({optimization.sequence_length})"
         )
+
+
+@contextmanager
+def shortage_told(model: ModelConfig, optimization: OptimizationConfig) -> Iterator[None]:
+    """Tell of too little memory for a step with the sizes that took it.
+
+    Raises:
+        ShortageError: there is too little.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ShortageError(
+            f"there is not enough memory for a step of {optimization.batch_size} streams of "
+            f"{optimization.sequence_length} tokens through {model.num_layers} x {model.hidden_size} units: lower "
+            "--batch-size, --sequence-length or --hidden-size; what was saved before stays"
+        ) from error
 
 
 def total_memory(device: str) -> int | None:

@@ -14,14 +14,18 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import _set_pg_timeout
 
+from seqgen.config import MachineConfig
 from seqgen.corpus.crew import ALONE as ONE_PROCESS
 from seqgen.corpus.crew import Crew
-from seqgen.errors import TrainingError, UsageError
+from seqgen.errors import LossError, UsageError
 from seqgen.model.hardware import num_devices
 from seqgen.training.launch import is_one_of_many, is_restarted
 
-_PATIENCE = timedelta(days=1)  # that the others may take to prepare a corpus; one that dies is noticed at once
+_MEETING = timedelta(minutes=10)  # in which all must come
+# That the others may take after that, to prepare a corpus, or to train with fewer; one that dies is noticed at once.
+_PATIENCE = timedelta(days=365)
 _SIGNS_OF_LOSS = ("gloo", "connection", "nccl", "socket", "process group")
 
 
@@ -50,7 +54,7 @@ class World(Crew):
             is_open: whether fewer may train, where that is faster.
 
         Raises:
-            TrainingError: another one has ended.
+            LossError: another one has ended.
         """
         if not is_one_of_many():
             yield ALONE
@@ -62,11 +66,12 @@ class World(Crew):
             backend = "cpu:gloo,cuda:nccl"
         with _loss_told():
             with _mortal():
-                dist.init_process_group(backend, timeout=_PATIENCE)
+                dist.init_process_group(backend, timeout=_MEETING)
+                _set_pg_timeout(_PATIENCE)
             try:
                 rank = dist.get_rank()
                 neighbours = range(rank - local_rank, rank - local_rank + local_size)
-                local = cls(local_rank, local_size, group=dist.new_group(neighbours, use_local_synchronization=True))
+                local = cls(local_rank, local_size, group=_group(neighbours))
                 world = cls(rank, dist.get_world_size(), local, is_open=is_open)
                 (restarted,) = world.total(float(is_restarted()))  # torchrun tells only the machine where it was
                 world = replace(world, is_restarted=restarted > 0)
@@ -84,7 +89,7 @@ class World(Crew):
         """Return the world of the first so many processes; it can be made once."""
         group = self.group
         if self.rank < count and 1 < count < self.size:
-            group = dist.new_group(range(count), use_local_synchronization=True)
+            group = _group(range(count))
         return World(self.rank, count, self.local, group)
 
     def check_device(self, device: str) -> None:
@@ -98,6 +103,31 @@ class World(Crew):
             raise UsageError(
                 f"{self.local.size} processes need as many devices, and this machine has {most} for --device {device}: "
                 f"start {most}, or take --device cpu"
+            )
+
+    def check_streams(self, batch_size: int) -> None:
+        """Refuse a batch of which a process would get nothing.
+
+        Raises:
+            UsageError: it has fewer streams than there are processes.
+        """
+        if batch_size < self.size and not self.is_open:
+            raise UsageError(
+                f"a batch of {batch_size} streams cannot be divided among {self.size} processes: start at most "
+                f"{batch_size}, or raise --batch-size"
+            )
+
+    def check_alike(self, machine: MachineConfig) -> None:
+        """Refuse machines that would compute differently.
+
+        Raises:
+            UsageError: this one differs from the first.
+        """
+        first = self.told(lambda: f"--device {machine.device} --precision {machine.precision}".encode()).decode()
+        if f"--device {machine.device} --precision {machine.precision}" != first:
+            raise UsageError(
+                f"the first process computes with {first}, process {self.rank} with --device {machine.device} "
+                f"--precision {machine.precision}: give both options to all"
             )
 
     def wait(self) -> None:
@@ -155,12 +185,20 @@ class World(Crew):
 ALONE = World()
 
 
+def _group(ranks: range) -> "dist.ProcessGroup":
+    group: dist.ProcessGroup = dist.new_group(ranks, timeout=_MEETING, use_local_synchronization=True)
+    _set_pg_timeout(_PATIENCE, group)
+    return group
+
+
 @contextmanager
 def _mortal() -> Iterator[None]:
     """Let SIGTERM end the process at once, which waits for others where Python's own handlers are not called."""
     handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager
@@ -171,7 +209,7 @@ def _loss_told() -> Iterator[None]:
     except RuntimeError as error:
         if not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
             raise
-        raise TrainingError(
+        raise LossError(
             "another process of this training has ended or cannot be reached; what was saved last stays: go on from "
             "there with --resume"
         ) from error

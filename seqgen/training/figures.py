@@ -62,6 +62,7 @@ class Figures:
     is_finished: bool = False
     roll_backs: int = 0
     processes: int = 1
+    launch: str = ""  # of these processes, so that they find their run when they are started again
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

@@ -7,17 +7,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from seqgen.errors import UsageError
+from seqgen.errors import LossError, UsageError
 from seqgen.process import num_cores
 
 AUTO = "auto"
+INTERRUPTED = 130  # the exit status after Ctrl-C or SIGTERM
 MAX_AUTO = 8  # a power of two; beyond it a batch of the usual size gives each process too little to do
 MAX_RESTARTS = 3
 _LAUNCHER = "SEQGEN_LAUNCHER"  # the variable that tells its process id
+_LAUNCH = "SEQGEN_LAUNCH"  # and the one that tells the name of this launch
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _KILLING_SIGNAL = 3  # the third
 _POLL_SECONDS = 0.1
@@ -29,7 +34,7 @@ _RESTARTS = "TORCHELASTIC_RESTART_COUNT"
 
 def is_one_of_many() -> bool:
     """Tell whether this process was started to be one of several, by torchrun or here."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+    return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
 
 
 def is_speaker() -> bool:
@@ -45,6 +50,13 @@ def is_first_here() -> bool:
 def is_restarted() -> bool:
     """Tell whether this process is started again because it, or another on this machine, was killed."""
     return is_one_of_many() and int(os.environ.get(_RESTARTS, "0")) > 0
+
+
+def launch_name() -> str:
+    """Return what tells this start of several processes, and their restarts, from every other; of one alone nothing."""
+    if not is_one_of_many():
+        return ""
+    return os.environ.get(_LAUNCH) or f"{os.environ.get(_RUN_ID)} of {os.getppid()}"
 
 
 def end_with_launcher() -> None:
@@ -77,34 +89,52 @@ def count_of(processes: str, device: str) -> int:
     return int(processes)
 
 
-def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> int:
+def launch(arguments: Sequence[str], count: int, say: Callable[[str], None], *, is_open: bool) -> int:
     """Run `seqgen` with these arguments in so many processes, and return its exit status.
 
     Where one is killed from outside, all are started again: they go on from what was saved last.
+
+    Args:
+        arguments: of the command line.
+        count: how many processes.
+        say: takes sentences for the user.
+        is_open: whether fewer may come to train, with the threads of all.
+
+    Raises:
+        LossError: processes have been killed again and again.
     """
+    name = uuid.uuid4().hex
     for restarts in range(MAX_RESTARTS + 1):
-        port = _free_port()
-        workers = [_start(arguments, rank, count, restarts, port) for rank in range(count)]
+        shared: dict[str, Any] = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _RESTARTS: restarts, _LAUNCH: name}
+        shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port(), _LAUNCHER: os.getpid()}
+        if is_open:
+            shared["NUMBA_NUM_THREADS"] = num_cores()
+        workers = [_start(arguments, rank, shared) for rank in range(count)]
         with _forwarding(workers) as received:
-            status = _end(workers)
-        if received or status >= 0 or restarts == MAX_RESTARTS:
-            break
-        say(
-            f"a process was killed: all {count} go on from what was saved last (restart {restarts + 1} of "
-            f"{MAX_RESTARTS})"
-        )
-    return abs(status)
+            status = _end(workers, received)
+        if received and status < 0:
+            return INTERRUPTED
+        if status >= 0:
+            return status
+        if restarts < MAX_RESTARTS:
+            say(
+                f"a process was killed: all {count} go on from what was saved last (restart {restarts + 1} of "
+                f"{MAX_RESTARTS})"
+            )
+    raise LossError(
+        f"a process was killed for the {MAX_RESTARTS + 1}th time; what was saved last stays: go on from there with "
+        "--resume"
+    )
 
 
-def _start(arguments: Sequence[str], rank: int, count: int, restarts: int, port: int) -> "subprocess.Popen[bytes]":
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _RESTARTS: restarts}
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, _LAUNCHER: os.getpid()}
-    threads = {"OMP_NUM_THREADS": max(1, num_cores() // count)}
-    if AUTO in arguments:  # one alone may come to need all
-        threads["NUMBA_NUM_THREADS"] = num_cores()
-    environment = {name: str(value) for name, value in (threads | os.environ | place | meeting).items()}
+def _start(arguments: Sequence[str], rank: int, shared: Mapping[str, Any]) -> "subprocess.Popen[bytes]":
+    """Start one of several processes, with these variables that all have."""
+    threads = {"OMP_NUM_THREADS": str(max(1, num_cores() // shared["WORLD_SIZE"]))}
+    own = {"RANK": str(rank), "LOCAL_RANK": str(rank), **{name: str(value) for name, value in shared.items()}}
+    environment = {**threads, **os.environ, **own}
     stdin = None if rank == 0 else subprocess.DEVNULL
-    command = [sys.executable, "-m", "seqgen", *arguments]
+    has_folder = not {"", str(Path.cwd())}.isdisjoint(sys.path)  # else no module is to be taken from there
+    command = [sys.executable, *([] if has_folder else ["-P"]), "-m", "seqgen", *arguments]
     return subprocess.Popen(command, env=environment, stdin=stdin)  # noqa: S603  # ourselves
 
 
@@ -137,8 +167,12 @@ def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[i
             signal.signal(number, handler)
 
 
-def _end(workers: Sequence["subprocess.Popen[bytes]"]) -> int:
+def _end(workers: Sequence["subprocess.Popen[bytes]"], received: Sequence[int]) -> int:
     """Wait for all; kill those that do not end soon after another has failed.
+
+    Args:
+        workers: the processes.
+        received: signals that have come: with one of them it is the user who is patient, or not.
 
     Returns:
         The exit status of the first that failed, which is negative if it was killed; 0 if none did.
@@ -150,7 +184,7 @@ def _end(workers: Sequence["subprocess.Popen[bytes]"]) -> int:
             first, failed_at = min(failed), time.monotonic()
         if None not in statuses:
             return first
-        if first and time.monotonic() - failed_at > _ENDING_SECONDS:
+        if first and not received and time.monotonic() - failed_at > _ENDING_SECONDS:
             for worker in workers:
                 worker.kill()
         time.sleep(_POLL_SECONDS)

@@ -75,6 +75,8 @@ class Learner:
         self._average = Average(model)
         self._loss = world.wrapped(_Loss(model, PRECISIONS[config.machine.precision]))
         self._state = self._initial_state()
+        if world.size > 1:
+            self._settle()
 
     @property
     def averaged(self) -> LanguageModel:
@@ -169,6 +171,16 @@ class Learner:
             first = last
         by_layer = zip(*states, strict=True)
         return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer], nats
+
+    def _settle(self) -> None:
+        """Derive once for nothing: DistributedDataParallel orders what it adds up anew after it has seen that.
+
+        Sums of three and more depend on their order, and a run that is resumed is to go on in that of one that is not.
+        """
+        tokens = torch.zeros(1, self._state[0][0].shape[0], dtype=torch.int64, device=self.model.device)
+        noise = self._noise(0, 0, self._options.batch_size)
+        self._derive(tokens, tokens, self._state, noise, tokens.numel())
+        self._optimizer.zero_grad()
 
     def _initial_state(self) -> list[State]:
         share = self._world.share(self._options.batch_size)

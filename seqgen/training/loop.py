@@ -12,12 +12,14 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import TrainConfig
 from seqgen.corpus.batches import Batch, Batches
 from seqgen.corpus.store import Store
-from seqgen.errors import TrainingError, is_out_of_memory
+from seqgen.errors import TrainingError
 from seqgen.evaluation.likelihood import Score, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.memory import shortage_told
 from seqgen.training.distributed import World
 from seqgen.training.figures import NEVER, Figures, Notice, Recent, Report
+from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learned, Learner
 from seqgen.training.run import Run
 from seqgen.training.schedule import learning_rate_factor, num_parts
@@ -65,7 +67,7 @@ class Trainer:
         self.config = config
         self.run = run
         self.world = world
-        self.figures = Figures(processes=world.size)
+        self.figures = self._of_these_processes(Figures())
         self.unseen = store.train.unseen
         self.is_overfitting = False
         options = config.optimization
@@ -91,14 +93,18 @@ class Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
-        self.figures = replace(Figures.from_json(checkpoint.figures), is_finished=False, processes=self.world.size)
+        self.figures = replace(self._of_these_processes(Figures.from_json(checkpoint.figures)), is_finished=False)
         self.unseen = checkpoint.unseen
-        if not self.run.best.is_file() and self.world.size == 1:  # deleted: the next validation writes one again
+        (has_best,) = self.world.agreed(float(self.run.best.is_file()))
+        if not has_best:  # deleted: the next validation writes one again
             self.figures.best_valid_nats = None
         self._started -= self.figures.seconds
         self.learner.restore(checkpoint.weights, checkpoint.training)
         if self.world.is_first:
             self.run.rewind_log(self.figures.step)
+
+    def _of_these_processes(self, figures: Figures) -> Figures:
+        return replace(figures, processes=self.world.size, launch=launch_name())
 
     @property
     def averaged(self) -> LanguageModel:
@@ -144,8 +150,8 @@ class Trainer:
 
     def _train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         self.model.train()
-        self.timetable.begin(self.seconds)
         self._agree(is_interrupted)
+        self.timetable.begin()
         self._save_last()
         self.timetable.validation_steps = self._validation_steps()
         batches = self.batches.from_step(self.figures.step)
@@ -180,27 +186,29 @@ class Trainer:
     def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> bool:
         """Learn from a batch; early in a run from each half of it in turn. Return whether the loss is a sane one."""
         begun = time.perf_counter()
-        try:
+        with shortage_told(self.config.model, self.config.optimization):
             learned = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.progress))
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise self._too_large() from error
         self.figures.step += 1
         self.figures.tokens += learned.tokens
-        nats = self._agree(is_interrupted, learned.nats)
+        nats, seconds = self._agree(is_interrupted, learned.nats, time.perf_counter() - begun)
         learned = replace(learned, nats=nats)
-        seconds = time.perf_counter() - begun
         for recent in (self._recent, self._unvalidated):
             recent.count(learned, seconds)
         return self._is_sane(learned)
 
-    def _agree(self, is_interrupted: Callable[[], bool] = lambda: False, nats: float = 0.0) -> float:
-        """Take the first process' clock for the moment, and anyone's interruption; return the sum of all nats."""
-        now = self.seconds if self.world.is_first else 0.0
-        nats, interruptions, self.timetable.now = self.world.total(nats, float(is_interrupted()), now)
+    def _agree(
+        self, is_interrupted: Callable[[], bool] = lambda: False, nats: float = 0.0, seconds: float = 0.0
+    ) -> tuple[float, float]:
+        """Take the first process' clock for the moment, so that all come to the same, and anyone's interruption.
+
+        Returns:
+            The sum of all nats, and the first process' seconds.
+        """
+        now, seconds = (self.seconds, seconds) if self.world.is_first else (0.0, 0.0)
+        told = self.world.total(nats, float(is_interrupted()), seconds, now)
+        nats, interruptions, seconds, self.timetable.now = told
         self._is_interrupted = self._is_interrupted or interruptions > 0
-        return nats
+        return nats, seconds
 
     def _is_sane(self, learned: Learned) -> bool:
         """Tell whether the loss and its gradient are finite, and the loss is not beyond all measure."""
@@ -227,8 +235,7 @@ class Trainer:
             self.figures = Figures()
             self.learner.begin_from(initial_model(self.config, self.store).state_dict())
         self.figures = replace(
-            self.figures,
-            processes=self.world.size,
+            self._of_these_processes(self.figures),
             validation_tokens=exploded.validation_tokens,
             roll_backs=exploded.roll_backs + 1,
         )
@@ -247,14 +254,6 @@ class Trainer:
             f"the GPU has too little memory for {self.config.optimization.batch_size} streams of "
             f"{self.config.optimization.sequence_length} tokens at once: they are read in {self.learner.num_passes} "
             "parts, which comes to the same"
-        )
-
-    def _too_large(self) -> TrainingError:
-        options, model = self.config.optimization, self.config.model
-        return TrainingError(
-            f"there is not enough memory for a step of {options.batch_size} streams of {options.sequence_length} "
-            f"tokens through {model.num_layers} x {model.hidden_size} units ({self.model.num_parameters:,} weights): "
-            f"lower --batch-size, --sequence-length or --hidden-size; what was saved last stays in {self.run.folder}"
         )
 
     def _report(self, valid_nats: float | None) -> Report:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, Options, TrainConfig, parse_time
 from seqgen.corpus.batches import Batches
@@ -19,7 +20,7 @@ from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.memory import refuse_too_large
+from seqgen.model.memory import refuse_too_large, shortage_told
 from seqgen.training.distributed import ALONE, World
 
 Group = TypeVar("Group", bound=Options)
@@ -83,6 +84,7 @@ def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple
     machine = replace(
         requested.machine, device=device, precision=resolve_precision(requested.machine.precision, device)
     )
+    world.check_alike(machine)
     optimization, reasons = _fitting(
         _filled(
             requested.optimization,
@@ -92,11 +94,7 @@ def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple
         ),
         store,
     )
-    if optimization.batch_size < world.size and not world.is_open:
-        raise UsageError(
-            f"a batch of {optimization.batch_size} streams cannot be divided among {world.size} processes: start at "
-            f"most {optimization.batch_size}, or raise --batch-size"
-        )
+    world.check_streams(optimization.batch_size)
     batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
     model = _filled(requested.model, softmax_cutoff=_softmax_cutoff(store.train.counts))
     if model.softmax_cutoff >= store.level.vocabulary_size:
@@ -138,7 +136,8 @@ def _sized(config: TrainConfig, batches: Batches, store: Store, world: World) ->
         refuse_too_large(model, config.optimization, config.machine, store.level.vocabulary_size)
         if config.budget.time is not None:
             seconds = parse_time(config.budget.time)
-            steps = seconds / _step_seconds(model, batches, config.machine, store, world)
+            with shortage_told(model, config.optimization):
+                steps = seconds / _step_seconds(model, batches, config.machine, store, world)
         is_given = config.model.num_layers is not None and config.model.hidden_size is not None
         if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
             break
@@ -227,16 +226,28 @@ def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig,
     model.to(machine.device)
     dtype, paces = PRECISIONS[machine.precision], []
     for _, batch in zip(range(1 + _CALIBRATION_STEPS), batches.from_step(0), strict=False):
-        begun = time.perf_counter()
         own = batch.streams(world.share(len(batch.fresh)))
         inputs, targets = (torch.from_numpy(array).to(machine.device) for array in own[:2])
-        hidden, _ = model.hidden(inputs, model.initial_state(inputs.shape[1]), dtype)
+        paces.append(_derivation_seconds(model, inputs, targets, dtype) / batch.num_targets)
+    (pace,) = world.agreed(median(paces[1:]))
+    return pace * store.train.num_targets / batches.steps_per_epoch
+
+
+def _derivation_seconds(model: LanguageModel, inputs: Tensor, targets: Tensor, dtype: torch.dtype) -> float:
+    """Return how long a step takes; where a GPU has too little memory, judged by a part of the streams."""
+    begun, count = time.perf_counter(), inputs.shape[1]
+    try:
+        hidden, _ = model.hidden(inputs, model.initial_state(count), dtype)
         loss = model.loss(hidden, targets, dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
-        paces.append((time.perf_counter() - begun) / batch.num_targets)
-    (pace,) = world.agreed(median(paces[1:]))
-    return pace * store.train.num_targets / batches.steps_per_epoch
+        return time.perf_counter() - begun
+    except torch.OutOfMemoryError:
+        if count == 1:
+            raise
+    torch.cuda.empty_cache()
+    some = slice(count // 2)
+    return _derivation_seconds(model, inputs[:, some], targets[:, some], dtype) * count / some.stop
 
 
 def _filled(options: Group, **choices: Any) -> Group:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from seqgen.training.distributed import ALONE, World
 from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited
+from seqgen.training.launch import launch_name
 from seqgen.training.loop import Trainer, initial_model
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
@@ -72,7 +74,7 @@ def start(
     started = time.perf_counter()
     config, reasons = resolve(requested, store, world)
     if config.budget.time is not None:
-        _refuse_too_short(config.budget.time, time.perf_counter() - started)
+        _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
     if world.is_open:
         world, reason = fastest(config, store, world)
         reasons.append(reason)
@@ -119,13 +121,15 @@ def resume(
     run = _told(lambda: Run.existing(checkpoints_dir, name), checkpoints_dir, world)
     checkpoint = _read(lambda: run.folder / LAST, world)
     before = Figures.from_json(checkpoint.figures)
-    if budget is not None:
+    if budget is not None and not (world.is_restarted and before.launch == launch_name()):  # else it has it already
         checkpoint = _with_budget(checkpoint, budget)
     elif before.is_finished:
         return None
     _check_state(checkpoint, run.folder / LAST)
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     world.check_device(machine.device)
+    world.check_alike(machine)
+    world.check_streams(checkpoint.config.optimization.batch_size)
     config = replace(checkpoint.config, machine=machine)
     store = _prepare_again(checkpoint, name, folders, say, world)
     if world.is_open:
@@ -146,21 +150,15 @@ def resume(
     return trainer
 
 
-def begun_before(requested: TrainConfig, name: str | None, folders: FoldersConfig, world: World) -> str | None:
-    """Return the newest run that these options began before a process was killed, or None where it came to none."""
+def begun_before(folders: FoldersConfig, world: World) -> str | None:
+    """Return the run that these processes began before one of them was killed, or None where it came to none."""
 
     def find_name() -> bytes:
-        runs = sorted(
-            Path(folders.checkpoints_dir).glob(f"{name or '*'}/{LAST}"), key=lambda path: path.stat().st_mtime
-        )
-        for path in reversed(runs):
-            before = Checkpoint.read(path).requested
-            if (before.corpus.corpus, before.budget, before.machine) == (
-                requested.corpus.corpus,
-                requested.budget,
-                requested.machine,
-            ):
-                return path.parent.name.encode()
+        files = Path(folders.checkpoints_dir).glob(f"*/{LAST}")
+        for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
+            with suppress(CheckpointError):  # of other runs
+                if Figures.from_json(Checkpoint.read(path).figures).launch == launch_name():
+                    return path.parent.name.encode()
         return b""
 
     return world.told(find_name).decode() or None

@@ -50,9 +50,9 @@ class Timetable:
         budget = StepBudget(total_steps) if config.time is None else TimeBudget(parse_time(config.time))
         return cls(budget, total_steps)
 
-    def begin(self, now: float) -> None:
-        """Begin, or begin again, at a moment."""
-        self.now = self._reported = self._saved = self._validated = now
+    def begin(self) -> None:
+        """Begin, or begin again, at the moment last told."""
+        self._reported = self._saved = self._validated = self.now
 
     def progress(self, step: int) -> float:
         """Return the share of the budget that is behind."""
