@@ -6,6 +6,7 @@ optimizer moments and hidden state. Its header's metadata has one key, `seqgen`,
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ _KEY = "seqgen"
 _LENGTH_BYTES = 8  # of a safetensors file, before its header: the header's length
 _CHECKSUM = '{"checksum": "'  # with it the description begins
 _NO_CHECKSUM = "0" * 32  # stands where the checksum will
+_FINGERPRINT = re.compile("[0-9a-f]+")
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 
 
@@ -124,12 +126,17 @@ class Checkpoint:
             )
         try:
             tensors, level = load(data), level_from_json(content["level"])
+            config = TrainConfig.from_flat(content["config"])
+            if config.corpus.level not in ("auto", level.name):
+                raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
+            if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # which becomes a folder's name
+                raise ValueError("its fingerprint is none")
             return cls(
                 TrainConfig.from_flat(content["requested"]),
-                TrainConfig.from_flat(content["config"]),
+                config,
                 level,
                 _ids(content["unseen"], level.vocabulary_size),
-                str(content["fingerprint"]),
+                content["fingerprint"],
                 dict(content["figures"]),
                 _with_prefix(tensors, "model."),
                 _with_prefix(tensors, "training."),

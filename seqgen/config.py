@@ -38,6 +38,8 @@ class Interval:
 
 LARGEST = 10**15  # of whole numbers: more than any run counts to, and room for sums and products of 64 bits
 COUNT = Interval(1)
+UNITS = Interval(1, 10_000_000)
+LAYERS = Interval(1, 1_000)
 WINDOW = Interval(1, 100_000)  # of a cache, which looks at all of it for every token
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
@@ -95,7 +97,7 @@ def _check_type(name: str, value: Any, annotated: Any) -> None:
         raise UsageError(f"{flag(name)} must be {words}, got {value!r}")
 
 
-_TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_TIME = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?")
 
 
 def parse_time(text: str) -> float:
@@ -112,7 +114,7 @@ def parse_time(text: str) -> float:
     return total
 
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?([KMGT]?)B?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
@@ -142,10 +144,10 @@ class Options:
             if value is None and (item.metadata["chosen"] or type(None) in get_args(types[item.name])):
                 continue
             _check_type(item.name, value, types[item.name])
-            if type(value) is int and value > LARGEST:
-                raise UsageError(f"{flag(item.name)} must be at most {LARGEST}, got {value}")
             if bound is not None and value not in bound:
                 raise UsageError(f"{flag(item.name)} must be {bound}, got {value}")
+            if type(value) is int and value > LARGEST:
+                raise UsageError(f"{flag(item.name)} must be at most {LARGEST}, got {value}")
             for each in value if isinstance(value, tuple) else (value,):
                 if choices and each not in choices:
                     raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {each!r}")
@@ -210,12 +212,12 @@ class ModelConfig(Options):
         metavar="NAME|FILE",
     )
     cell: str = option("The kind of recurrent cell.", "lstm", choices=registry.names("cells"))
-    num_layers: int = chosen("How many recurrent layers are stacked.", metavar="N", bound=COUNT)
-    hidden_size: int = chosen("Units in each recurrent layer.", metavar="N", bound=COUNT)
+    num_layers: int = chosen("How many recurrent layers are stacked.", metavar="N", bound=LAYERS)
+    hidden_size: int = chosen("Units in each recurrent layer.", metavar="N", bound=UNITS)
     projection_size: int | None = option(
-        "Project each layer's output to fewer numbers (LSTM kinds).", metavar="N", bound=COUNT
+        "Project each layer's output to fewer numbers (LSTM kinds).", metavar="N", bound=UNITS
     )
-    embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=COUNT)
+    embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=UNITS)
     tie_weights: bool = chosen("Use one matrix for the embedding and the output (sizes must agree).")
     softmax_cutoff: int = chosen(
         "Choose among so many frequent tokens and all rare ones as one, then among these; 0 chooses among all at once.",
@@ -400,8 +402,8 @@ class InspectionConfig(Options):
         metavar="NAME",
         choices=registry.names("cells"),
     )
-    num_layers: int = option("Layers of the untrained networks.", 1, metavar="N", bound=COUNT)
-    hidden_size: int = option("Units in each of their layers.", 128, metavar="N", bound=COUNT)
+    num_layers: int = option("Layers of the untrained networks.", 1, metavar="N", bound=LAYERS)
+    hidden_size: int = option("Units in each of their layers.", 128, metavar="N", bound=UNITS)
     initial_weights: str = option("How their weights begin.", "orthogonal", choices=INITIAL_WEIGHTS)
     length: int = option("How many steps to look back.", 100, metavar="N", bound=COUNT)
     seed: int = option("Fixes their weights, and what they read.", 1, metavar="N", bound=SEED)
@@ -416,6 +418,14 @@ class TrainConfig:
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     machine: MachineConfig = field(default_factory=MachineConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse names that a configuration cannot keep, as of files whose names are in Latin-1."""
+        for name, value in self.to_flat().items():
+            try:
+                "".join(value if isinstance(value, list) else [str(value)]).encode()
+            except UnicodeEncodeError:
+                raise UsageError(f"{flag(name)} must be text that can be written in UTF-8, got {value!r}") from None
 
     @property
     def is_resolved(self) -> bool:

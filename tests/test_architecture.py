@@ -16,7 +16,7 @@ LAYERS = [
     ["corpus", "model"],
     ["levels", "cells"],
     ["music"],
-    ["config", "files", "kernels"],
+    ["config", "files", "kernels", "pictures"],
     ["registry", "errors", "process", "compiled"],
 ]
 HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]

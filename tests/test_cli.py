@@ -184,7 +184,7 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
     ("content", "message"),
     [
         ("hiden-size = 3", "--hiden-size: no option that a configuration can hold"),
-        ("hidden-size = 0", "--hidden-size must be at least 1, got 0"),
+        ("hidden-size = 0", "--hidden-size must be in [1, 10000000], got 0"),
         ("hidden-size = 'big'", "--hidden-size must be a whole number, got 'big'"),
         ("hidden-size = 2.5", "--hidden-size must be a whole number, got 2.5"),
         ("corpus = 3", "--corpus must be text, got 3"),

@@ -21,7 +21,8 @@ _UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
 }
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError)
+# A few bytes can ask for gigabytes, which end in a MemoryError.
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError, MemoryError)
 
 
 def without_packing(name: str) -> str:
@@ -129,7 +130,10 @@ def _suffix(name: str) -> str:
 def _broken(name: str, error: Exception) -> UnfitError:
     if isinstance(error, OSError) and error.errno:
         return UnfitError("unreadable file", f"{name} cannot be read: {error.strerror}")
-    return UnfitError("broken archive", f"{name} is damaged, or not what its suffix says: {error}")
+    return UnfitError(
+        "broken archive",
+        f"{name} is damaged, or not what its suffix says: {str(error) or 'it asks for too much memory'}",
+    )
 
 
 def _too_large(name: str, limit: int) -> UnfitError:

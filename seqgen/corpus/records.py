@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, dropwhile, islice
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from seqgen.corpus.archives import without_packing
 from seqgen.corpus.documents import MAX_CHARACTERS, Document, Passage, lines_of
@@ -13,6 +13,10 @@ from seqgen.corpus.reading import Reading, UnfitError
 from seqgen.levels.base import normalise_text
 
 _LOOKED_AT = 100  # records that tell which field is text
+_MAX_LOOKED_AT = 1_000_000  # characters in them
+_MAX_FIELDS = 1_000
+_MAX_LISTED = 20  # of them
+_MAX_LETTERS = 10_000  # of each text
 _MIN_LETTERS = 0.5  # of the characters in a field of text; dates, numbers and keys have fewer
 
 csv.field_size_limit(MAX_CHARACTERS)
@@ -47,7 +51,7 @@ def suffix_of(document: Document) -> str:
 
 
 def _texts(document: Document, found: Iterator[Record], wanted: str | None, reading: Reading) -> Iterator[Document]:
-    first = list(islice(found, _LOOKED_AT))
+    first = _beginning(found)
     if not first:
         raise UnfitError("file without a record", f"{document.name} holds no record that can be read")
     field = _text_field(document, first, wanted, reading)
@@ -61,13 +65,25 @@ def _texts(document: Document, found: Iterator[Record], wanted: str | None, read
             reading.skip("empty record", document.name)
 
 
+def _beginning(found: Iterator[Record]) -> list[Record]:
+    """Take the records that tell which field is text: fewer if they are long."""
+    first: list[Record] = []
+    size = 0
+    for record in islice(found, _LOOKED_AT):
+        first.append(record)
+        size += sum(len(value) for value in record.values() if isinstance(value, str))
+        if size > _MAX_LOOKED_AT:
+            break
+    return first
+
+
 def _text_field(document: Document, records: list[Record], wanted: str | None, reading: Reading) -> str:
-    names = list(dict.fromkeys(name for record in records for name in record))
+    names = list(islice(dict.fromkeys(chain.from_iterable(records)), _MAX_FIELDS))
     if wanted is not None:
-        if wanted not in names:
+        if not any(wanted in record for record in records):
             raise UnfitError(
                 "file without the field",
-                f"{document.name} has no field {wanted!r}; --field may be {', '.join(map(repr, names))}",
+                f"{document.name} has no field {wanted!r}; --field may be {_listed(names)}",
             )
         return wanted
     by_name = sorted(names, key=lambda name: name != "text")
@@ -75,17 +91,22 @@ def _text_field(document: Document, records: list[Record], wanted: str | None, r
     if field is None:
         raise UnfitError(
             "file without a field of text",
-            f"{document.name} has no field that looks like text; name one with --field: {', '.join(map(repr, names))}",
+            f"{document.name} has no field that looks like text; name one with --field: {_listed(names)}",
         )
     if len(names) > 1:
-        others = ", ".join(repr(name) for name in names if name != field)
+        others = _listed([name for name in names if name != field])
         reading.say(f"the text is taken from the field {field!r} (--field chooses; others are {others})", document.name)
     return field
 
 
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(repr(name[: _MAX_LISTED * 5]) for name in names[:_MAX_LISTED]) + more
+
+
 def _is_text(values: Iterable[Any]) -> bool:
     """Tell whether most of what the values hold are letters and spaces."""
-    text = "".join(value for value in values if isinstance(value, str))
+    text = "".join(value[:_MAX_LETTERS] for value in values if isinstance(value, str))
     return sum(c.isalpha() or c.isspace() for c in text) > _MIN_LETTERS * len(text)
 
 
@@ -118,8 +139,9 @@ def _table(delimiters: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Reade
         if first.lower().startswith("sep="):  # as Excel writes it
             first = next(lines, "")
         delimiter = max(delimiters, key=first.count)
-        reader = csv.reader((f"{line}\n" for line in chain([first], lines)), delimiter=delimiter, quoting=quoting)
-        rows = _rows(reader, document, reading)
+        counted = _Lines(chain([first], lines))
+        reader = csv.reader(counted, delimiter=delimiter, quoting=quoting)
+        rows = _rows(reader, counted, document, reading)
         head = next(rows, [])
         has_names = not any(_is_number(cell) for cell in head)
         names = [cell.strip() for cell in head] if has_names else [str(place) for place in range(1, len(head) + 1)]
@@ -134,9 +156,28 @@ def _table(delimiters: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Reade
     return read
 
 
-def _rows(reader: Any, document: Document, reading: Reading) -> Iterator[list[str]]:
+class _Lines:
+    """Lines for a reader of tables, which asks for as many as a row goes on for."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.size = 0  # characters of a row so far
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines) + "\n"
+        self.size += len(line)
+        if self.size > MAX_CHARACTERS:
+            raise csv.Error(f"it has more than {MAX_CHARACTERS:,} characters")
+        return line
+
+
+def _rows(reader: Any, lines: _Lines, document: Document, reading: Reading) -> Iterator[list[str]]:
     """Yield the rows that hold something; one that is malformed is passed over."""
     while True:
+        lines.size = 0
         try:
             if row := next(reader):
                 yield row

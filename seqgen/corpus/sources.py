@@ -28,6 +28,7 @@ _OUR_OWN = {"best.safetensors", "last.safetensors", "train.offsets"}  # tell a r
 
 _MUSIC = SUFFIXES - {".xml"}
 _COMMENT = re.compile(rb"(?s)<!--.*?-->")
+_ANY_FOLDERS = re.compile(r"(?:\*\*/)+")  # once is enough, and each more costs as much as all folders
 _ROOT_ELEMENT = re.compile(rb"<([A-Za-z][\w.:-]*)")
 _MUSIC_ROOTS = {b"score-partwise", b"score-timewise"}
 
@@ -97,9 +98,12 @@ def _files(source: str, reading: Reading) -> Iterator[Path]:
     """Yield the files that a path or a pattern means."""
     path = Path(source)
     if source and path.exists():
+        if not path.is_dir() and not path.is_file():
+            raise CorpusError(f"{source} is a device, which is not read: name a file or a folder, or pipe it to -")
         yield from _files_below(path, reading) if path.is_dir() else [path]
         return
-    matches = sorted(glob.glob(source, recursive=True)) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
+    pattern = _ANY_FOLDERS.sub("**/", source)
+    matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
     if not matches:
         what = "nothing matches" if glob.has_magic(source) else "there is no file or folder"
         raise CorpusError(

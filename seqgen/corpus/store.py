@@ -21,7 +21,7 @@ from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.part import Part, PartWriter
 from seqgen.corpus.plan import Plan, TrainingTexts
 from seqgen.corpus.split import PARTS, TRAIN, VALID
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, SeqgenError
 from seqgen.levels import level_class, level_from_json
 from seqgen.levels.base import Level
 
@@ -71,7 +71,7 @@ class Store:
     @classmethod
     def is_whole(cls, folder: Path) -> bool:
         """Tell whether a folder holds a store that can be opened."""
-        with suppress(FileNotFoundError, ValueError, KeyError):
+        with suppress(FileNotFoundError, ValueError):
             cls.open(folder)
             return True
         return False
@@ -86,7 +86,7 @@ class Store:
         folder = prepared(data_dir, fingerprint)
         try:
             return cls.open(folder)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError) as error:
             raise CorpusError(
                 f"the corpus came from standard input, and what was kept of it in {folder} is gone or damaged"
             ) from error
@@ -100,8 +100,11 @@ class Store:
             ValueError: it is not whole.
         """
         content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-        level = level_from_json(content["level"])
-        train, valid = (Part.open(folder, name, level, content[name]) for name in (TRAIN, VALID))
+        try:
+            level = level_from_json(content["level"])
+            train, valid = (Part.open(folder, name, level, content[name]) for name in (TRAIN, VALID))
+        except (TypeError, LookupError, SeqgenError) as error:
+            raise ValueError(f"{folder / 'store.json'} is damaged") from error
         return cls(level, train, valid, folder.name)
 
 
@@ -201,7 +204,7 @@ def _put(building: Path, folder: Path) -> None:
     with suppress(OSError):
         building.replace(folder)
         return
-    with suppress(FileNotFoundError, ValueError, KeyError):
+    with suppress(FileNotFoundError, ValueError):
         Store.open(folder)
         return
     shutil.rmtree(folder)  # was there, but could not be opened

@@ -153,7 +153,7 @@ def incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:
     """
     try:
         " ".encode(encoding)  # refuses codecs that are none of text, as base64
-    except (LookupError, UnicodeError) as error:
+    except (LookupError, ValueError) as error:
         raise UsageError(
             f"--encoding {encoding} is unknown; utf-8, utf-16, latin-1 and cp1252 are common ones"
         ) from error

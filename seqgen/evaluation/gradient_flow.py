@@ -21,6 +21,7 @@ from seqgen.config import InspectionConfig, ModelConfig
 from seqgen.corpus.part import Part
 from seqgen.errors import CorpusError
 from seqgen.model.language_model import LanguageModel
+from seqgen.pictures import plain_texts
 
 NUM_STREAMS = 32  # whose norms are averaged
 _VOCABULARY, _EMBEDDING = 100, 64  # of untrained networks
@@ -102,6 +103,7 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     return [part.norm(dim=1).mean().item() for part in by_state][::-1]
 
 
+@plain_texts()
 def draw(flows: list[GradientFlow], path: Path) -> None:
     """Draw the norms, one line a network, as a PNG file."""
     from matplotlib.figure import Figure

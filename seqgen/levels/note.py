@@ -213,6 +213,8 @@ class _ScoreEncoder:
 
 def _is_valid(part: Part) -> bool:
     kinds = tuple(map(type, part)) == (int, bool, int, str)
+    if kinds:
+        part.name.encode()  # raises ValueError where it is no text
     return kinds and 0 <= part.program < 128 and 0 < part.num_voices <= t.MAX_VOICES
 
 

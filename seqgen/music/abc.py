@@ -14,9 +14,10 @@ from seqgen.music.notation import decoded, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
 MAX_CHARACTERS = 200_000  # of a tune
-_MAX_HEAD = 10_000  # characters; what stands longer before the tunes is a foreword
+_MAX_HEAD = 1_000  # characters in the fields before the tunes, which are read again with each
 _VERSION = (2, 1, 0)  # of ABC: accidentals hold up to the bar line
 _BEGIN = re.compile(r"^(?=X:)", re.MULTILINE)
+_FIELDS = re.compile(r"^[A-Za-z]:.*\n", re.MULTILINE)
 _TITLE = re.compile(r"^T:(.*)", re.MULTILINE)
 _TEMPO = re.compile(r"(?:(\d{1,4})/(\d{1,4})\s*=\s*)?(\d{1,4})(?:\.\d*)?\s*(?:\"|$)")
 
@@ -29,6 +30,7 @@ def tunes(name: str, data: bytes) -> Iterator[tuple[str, str]]:
     head, *texts = _BEGIN.split(decoded(data))
     if not texts:
         yield name, head
+    head = "".join(_FIELDS.findall(head))
     if len(head) > _MAX_HEAD:
         head = ""
     for text in texts:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.limits import MAX_BARS, MAX_NUMERATOR, endless
+from seqgen.music.limits import MAX_BARS, MAX_NUMERATOR, MAX_SILENT_TRACKS, endless, too_many_tracks
 
 BAR_LINE = "E"  # a field that ABC no longer has: it carries what music21 would misread in a bar line
+_MAX_FIELDS = 4_000  # of a tune: each takes music21 a millisecond
 _FIELD = re.compile(r"([A-Za-z]):(?![|:])\s*(.*)")
 _INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\[\]]*)\]")
 _NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
@@ -76,6 +77,7 @@ class _Writer:
         self._names: dict[str, str] = {}
         self._texts: dict[str, list[str]] = {}
         self._num_rests = 0
+        self._num_fields = 0
         self._voice = ""
         self._metre = Fraction(1)
         self._unit: Fraction | None = None
@@ -96,13 +98,11 @@ class _Writer:
                 self._write(self._bar_lines(self._played(piece)))
 
     def _add_field(self, letter: str, value: str) -> None:
+        self._num_fields += 1
+        if self._num_fields > _MAX_FIELDS:
+            raise MusicError("endless music", f"holds more than {_MAX_FIELDS:,} fields, as of metre and key")
         if letter == "V" and value:
-            name = _NAME.search(value)
-            voice = value.split()[0]
-            if name:
-                self._names[voice] = name[1]
-            if not self.is_in_head:
-                self._voice = voice
+            self._add_voice(value)
         elif letter == "M":
             metre = _metre(value)
             if metre:
@@ -118,6 +118,17 @@ class _Writer:
             if letter == "K" and self.is_in_head:
                 self._head += f"L:{self._unit_length}\n"
                 self.is_in_head = False
+
+    def _add_voice(self, value: str) -> None:
+        """Go on with a voice, and take note of its name."""
+        name = _NAME.search(value)
+        voice = value.split()[0]
+        if name:
+            self._names[voice] = name[1]
+        if not self.is_in_head:
+            self._voice = voice
+        if len(self._texts) > MAX_SILENT_TRACKS:
+            raise too_many_tracks(len(self._texts))
 
     @property
     def _unit_length(self) -> Fraction:

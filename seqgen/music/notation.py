@@ -18,7 +18,7 @@ from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
 MAX_KERN_CHARACTERS = 1_000_000  # half a minute's work for music21
-_MAX_EFFORT = 16_000_000  # columns by squares of bars: music21's time grows with them, up to 20 s here
+_MAX_EFFORT = 4_000_000  # columns by squares of bars: the time music21 takes grows with them, to ten seconds here
 _METRE = re.compile(r"\*M(\d[^/\s]*)/\S*")
 
 

@@ -1,6 +1,7 @@
 """MusicXML files, plain and packed -> scores, through music21; nothing they name is fetched, nothing goes to disk."""
 
 import io
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -30,6 +31,9 @@ _OF_NOTES = {"pitch", "duration", "chord", "tie", "staff"}  # all voices of a st
 _OF_RESTS = {"duration", "chord", "type", "dot", "staff"}
 _OF_ATTRIBUTES = {"divisions", "key", "time", "staves"}
 _DIRECTIONS = {"words", "segno", "coda", "metronome"}
+_SIGNS = {"time", "key", "metronome", "words", "sound", "segno", "coda"}
+_MAX_SIGNS = 10_000  # each takes music21 two milliseconds
+_ENDING = re.compile(r"\d{1,2}(?:[,. -]+\d{1,2})*")
 _STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -122,6 +126,9 @@ def _root(data: bytes) -> Element:
     num_notes = sum(1 for _ in root.iter("note"))
     if num_notes > MAX_NOTES:
         raise too_many_notes(num_notes, MAX_NOTES)
+    num_signs = sum(1 for element in root.iter() if element.tag in _SIGNS)
+    if num_signs > _MAX_SIGNS:
+        raise MusicError("endless music", f"holds {num_signs:,} changes of metre, key or tempo: too many to be read")
     parts = [len(part.findall("measure")) for part in root.findall("part")]
     if len(parts) > MAX_SILENT_TRACKS:
         raise too_many_tracks(len(parts))
@@ -175,6 +182,8 @@ def _prepared(part: Element, drums: Mapping[str, int], counts: Counter[str]) -> 
     is_drum = False
     for place, measure in enumerate(part.iterfind("measure")):
         measure[:] = [event for event in measure if event.tag in _EVENTS and not _is_silent(event, counts)]
+        for barline in measure.iterfind("barline"):
+            barline[:] = [sign for sign in barline if sign.tag != "ending" or _is_ending(sign)]
         for event in measure:
             if event.tag == "note":
                 is_drum |= _pitch_drum(event, part.get("id", ""), drums)
@@ -196,6 +205,11 @@ def _is_silent(event: Element, counts: Counter[str]) -> bool:
         event[:] = [child for child in event if child.tag != "direction-type" or _directs(child)]
         return event.find("direction-type") is None and event.find("sound") is None
     return False
+
+
+def _is_ending(ending: Element) -> bool:
+    """Tell whether a bracket has the numbers of a few passes; music21 would count to any."""
+    return _ENDING.fullmatch(ending.get("number", "").strip()) is not None
 
 
 def _directs(kind: Element) -> bool:

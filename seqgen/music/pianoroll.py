@@ -9,6 +9,7 @@ from seqgen.music.engraving import beat_quarters
 from seqgen.music.instruments import drum_of, names_of
 from seqgen.music.score import Score, Track
 from seqgen.music.theory import name_of
+from seqgen.pictures import plain_texts
 
 _DOTS = 120  # an inch
 _BARS_A_SYSTEM = 32
@@ -50,6 +51,7 @@ class _Paper:
         return pitches | {rise: drum_of(drum).name for drum, rise in self._drums.items()}
 
 
+@plain_texts()
 def draw(score: Score, num_prime_steps: int = 0) -> bytes:
     """Return a PNG: one colour a track, numbered bars, names of pitches, drums as marks below them.
 

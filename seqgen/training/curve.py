@@ -4,9 +4,11 @@ import io
 from typing import Any
 
 from seqgen import files
+from seqgen.pictures import plain_texts
 from seqgen.training.run import CURVE, Run
 
 
+@plain_texts()
 def draw_curve(run: Run) -> None:
     """Draw `curve.png` from the run's log; nothing where the log has nothing to draw."""
     records = run.read_log()

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from seqgen import files
 from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, unwritten
-from seqgen.config import TrainConfig
+from seqgen.config import LARGEST, TrainConfig
 from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
 
@@ -100,7 +100,15 @@ class Run:
 
     @classmethod
     def _held(cls, folder: Path) -> Self:
-        """Return the run that this process alone trains from now on."""
+        """Return the run that this process alone trains from now on.
+
+        Raises:
+            CheckpointError: it holds what leads elsewhere: a stranger's folder is not to reach beyond itself.
+        """
+        for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE, LOCK):
+            path = folder / file
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                raise CheckpointError(f"{path} is a link or no regular file, which a run does not write to: remove it")
         run = cls(folder, _locked(folder))
         for file in (BEST, LAST, CONFIG, METRICS):
             files.remove_unfinished(folder / file)
@@ -157,7 +165,7 @@ class Run:
             for line in (self.folder / METRICS).read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError, RecursionError):
                     records.append(json.loads(line))
-        return [record for record in records if isinstance(record, dict) and isinstance(record.get("step"), int)]
+        return [record for record in records if _is_report(record)]
 
     def rewind_log(self, step: int) -> None:
         """Drop what was logged after this step, and a torn last line."""
@@ -172,6 +180,16 @@ class Run:
             yield
         except OSError as error:
             raise unwritten(path, error) from error
+
+
+def _is_report(record: Any) -> bool:
+    """Tell whether a line of a log is a report: numbers, or None, and a step."""
+    if not isinstance(record, dict) or type(record.get("step")) is not int:
+        return False
+    return all(
+        value is None or type(value) is float or (type(value) is int and 0 <= value <= LARGEST)
+        for value in record.values()
+    )
 
 
 def check_name(name: str, option: str = "--name") -> str:

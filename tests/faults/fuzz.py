@@ -262,36 +262,47 @@ READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
 SEALED = {"checkpoint": checkpoints_of_all_levels, "state": lambda: [interrupted_run()[0].read_bytes()]}
 
 
+def give(reader: str, content: bytes) -> None:
+    """Let a reader read a file.
+
+    Raises:
+        Exception: whatever it should not have raised; it took too long, or too much memory, or wrote a file.
+    """
+    suffix, take = READERS[reader]
+    signal.signal(signal.SIGALRM, _too_slow)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as outer:
+        folder = Path(outer, "inner")
+        folder.mkdir()
+        signal.alarm(SECONDS)
+        try:
+            with suppress(SeqgenError):
+                take(f"a{suffix}", content, folder)
+        finally:
+            signal.alarm(0)
+        assert {path.name for path in Path(outer).rglob("*")} <= {"inner", f"a{suffix}"}
+        assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
+
+
 def fuzz(reader: str, seconds: float, seed: int) -> int:
     """Give a reader damaged files for so long, and return how many.
 
     Raises:
-        Exception: whatever a reader should not have raised; the input is kept beside.
+        Exception: see `give`; the input is kept beside.
     """
-    suffix, take = READERS[reader]
+    suffix, _ = READERS[reader]
     chance, count, end = random.Random(seed), 0, time.monotonic() + seconds
     good = seeds(suffix) if reader not in SEALED else SEALED[reader]()
-    signal.signal(signal.SIGALRM, _too_slow)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     while time.monotonic() < end:
         some = chance.choice(good)
         content = resealed(some, chance) if reader in SEALED and chance.random() < 0.9 else damaged(some, chance)
-        with tempfile.TemporaryDirectory() as outer:
-            folder = Path(outer, "inner")
-            folder.mkdir()
-            signal.alarm(SECONDS)
-            try:
-                with suppress(SeqgenError):
-                    take(f"a{suffix}", content, folder)
-                assert {path.name for path in Path(outer).rglob("*")} <= {"inner", f"a{suffix}"}
-                assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
-            except BaseException:
-                kept = Path(tempfile.gettempdir(), f"seqgen-fuzz{suffix}")
-                kept.write_bytes(content)
-                print(f"{reader}: input {count} of seed {seed} is kept in {kept}", file=sys.stderr)
-                raise
-            finally:
-                signal.alarm(0)
+        try:
+            give(reader, content)
+        except BaseException:
+            kept = Path(tempfile.gettempdir(), f"seqgen-fuzz{suffix}")
+            kept.write_bytes(content)
+            print(f"{reader}: input {count} of seed {seed} is kept in {kept}", file=sys.stderr)
+            raise
         count += 1
     return count
 
