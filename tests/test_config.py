@@ -51,6 +51,12 @@ def test_other_times_are_refused(text):
         (lambda: BudgetConfig(patience=None), "--patience must be a whole number, got None"),
         (lambda: BudgetConfig(time="1m", steps=3), "give one of --time and --steps, not 2"),
         (lambda: BudgetConfig(time="soon"), "--time must read like"),
+        (lambda: BudgetConfig(time="9" * 400 + "s"), "--time must read like"),
+        (lambda: CorpusConfig(unpack_limit="9" * 400), "--unpack-limit must read like"),
+        (
+            lambda: TrainConfig(corpus=CorpusConfig(corpus=("\udcff.txt",))),
+            "--corpus must be text that can be written in",
+        ),
     ],
 )
 def test_a_broken_rule_is_told_with_option_and_value(make, message):

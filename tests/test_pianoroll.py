@@ -45,6 +45,11 @@ def test_every_score_can_be_drawn(score):
     assert picture(score, score.num_steps // 2).size
 
 
+def test_a_name_that_looks_like_a_formula_is_drawn_as_it_is():
+    tracks = [Track((Note(0, 12, 60),), name=name) for name in (r"$\foo$", "\x1b[2J")]
+    assert imread(io.BytesIO(pianoroll.draw(Score((Bar(),), tuple(tracks))))).size > 0
+
+
 def test_a_melody_is_drawn_in_characters():
     score = melody([(0, 12, 60), (12, 6, 64), (18, 6, 64), (24, 24, 62), (60, 36, 65)])
     assert textroll.text(score, 80).splitlines() == [

@@ -8,6 +8,7 @@ import pytest
 from seqgen.corpus import texts
 from seqgen.corpus.reading import UnfitError
 from seqgen.corpus.texts import TextFile
+from seqgen.errors import UsageError
 
 
 @pytest.fixture
@@ -53,6 +54,12 @@ def test_text_of_another_encoding_is_refused_with_its_byte_offset(text_file, mon
     monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
     with pytest.raises(UnfitError, match=rf"a.txt is not utf-8 text \(byte offset {offset}\).*--encoding"):
         read(text_file(content))
+
+
+@pytest.mark.parametrize("encoding", ["utf-9", "base64", "utf-8\0", ""])
+def test_an_encoding_that_there_is_not_is_refused(encoding):
+    with pytest.raises(UsageError, match="is unknown; utf-8, utf-16"):
+        texts.incremental_decoder(encoding)
 
 
 def test_another_encoding_can_be_named(text_file):

@@ -303,8 +303,15 @@ def test_validation_does_not_disturb_training(start, monkeypatch):
 def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folders):
     trainer = start(steps=40)
     train(trainer, stop_at=25)
+    strange = [
+        '{"step": -3}',
+        '{"step": true}',
+        '{"step": 3, "train_nats": "$x$"}',
+        f'{{"step": 1{"0" * 400}}}',
+        "null",
+    ]
     with (trainer.run.folder / "metrics.jsonl").open("a") as log:
-        log.write(json.dumps({"step": 33, "train_nats": 1.0}) + '\nnull\n{"step": 34, "tra')  # torn by a crash
+        log.write("\n".join([json.dumps({"step": 33, "train_nats": 1.0}), *strange, '{"step": 34, "tra']))  # by a crash
     train(session.resume("run", None, None, folders, print))
     lines = [json.loads(line) for line in (trainer.run.folder / "metrics.jsonl").read_text().splitlines()]
     assert set(lines[0]) == {
