@@ -65,6 +65,21 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_its_last_state(small_disk, t
     assert Checkpoint.read(small_disk / "r" / "last.safetensors").figures["step"] == 50
 
 
+def test_a_disk_that_has_become_read_only_is_a_sentence(small_disk, tmp_path):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
+    small = ("--hidden-size", "16", "--embedding-size", "8", "--batch-size", "4", "--num-layers", "1")
+    begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *small)
+    assert begun.returncode == 0, begun.stderr
+    before = {path.name: path.read_bytes() for path in (small_disk / "r").iterdir()}
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for options in (("--resume", "r", "--steps", "50"), ("--corpus", "rhyme.txt", "--steps", "5", *small)):
+        refused = train(tmp_path, *options, "--checkpoints-dir", "disk")
+        assert refused.returncode == 1
+        assert "cannot be written: Read-only file system; choose another --checkpoints-dir" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert {path.name: path.read_bytes() for path in (small_disk / "r").iterdir()} == before
+
+
 def test_a_full_disk_ends_the_preparing_of_a_corpus_with_a_sentence_and_nothing_left(small_disk, tmp_path):
     (tmp_path / "long.txt").write_text(RHYME * 20_000, encoding="utf-8")
     full = train(tmp_path, "--corpus", "long.txt", "--steps", "5", "--data-dir", "disk")
