@@ -3,7 +3,7 @@
     python -m tests.faults.kills --kills 100
 
 A third of the kills come at any moment, a third while a checkpoint is being written, a third while one is validated
-or logged. Signals are SIGKILL, and now and then SIGTERM or SIGINT, once or twice in a row.
+or logged. Signals are SIGKILL, and now and then SIGTERM or SIGINT, once or twice in a row, which are not counted.
 """
 
 import argparse
@@ -82,6 +82,10 @@ class Killer:
     Args:
         folder: where runs are kept, in `checkpoints/`.
         seed: fixes what chance does.
+
+    Attributes:
+        count: how often it was SIGKILL.
+        moments: how often which signal came when.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -109,7 +113,7 @@ class Killer:
         _, told = training.communicate(timeout=LONGEST_SECONDS)
         if b"Traceback" in told:
             sys.exit(told.decode())
-        self.count += 1
+        self.count += number == signal.SIGKILL
         what = f"{signal.Signals(number).name} {moment}"
         self.moments[what] = self.moments.get(what, 0) + 1
 
@@ -142,7 +146,7 @@ def run_level(folder: Path, level: str, options: list[str], kills: int, steps: i
                 training = start(folder, *budget, "--name", name)
         assert_alike(runs / name, runs / f"{level}-whole")
         print(
-            f"{level}: run {number} was killed {killer.count - before} times, and ended bit for bit alike", flush=True
+            f"{level}: run {number} had SIGKILL {killer.count - before} times, and ended bit for bit alike", flush=True
         )
         if killer.count >= kills:
             return killer
@@ -160,7 +164,7 @@ def main() -> None:
         levels = corpora(Path(folder))
         for number, (level, options) in enumerate(levels.items(), chosen.seed):
             killer = run_level(Path(folder), level, options, -(-chosen.kills // len(levels)), chosen.steps, number)
-            print(f"{level}: {killer.count} kills: {killer.moments}", flush=True)
+            print(f"{level}: {killer.count} times SIGKILL; all together {killer.moments}", flush=True)
 
 
 if __name__ == "__main__":
