@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from seqgen.process import num_cores
 AUTO = "auto"
 INTERRUPTED = 130  # the exit status after Ctrl-C or SIGTERM
 MAX_AUTO = 8  # a power of two; beyond it a batch of the usual size gives each process too little to do
+MAX_PROCESSES = 512  # on one machine
 MAX_RESTARTS = 3
 _LAUNCHER = "SEQGEN_LAUNCHER"  # the variable that tells its process id
 _LAUNCH = "SEQGEN_LAUNCH"  # and the one that tells the name of this launch
@@ -84,8 +86,8 @@ def count_of(processes: str, device: str) -> int:
 
         most = num_devices(resolve_device(device)) or num_cores()
         return min(MAX_AUTO, 1 << (most.bit_length() - 1))
-    if not (processes.isascii() and processes.isdigit() and int(processes) > 0):
-        raise UsageError(f"--processes must be a whole number above 0, or auto, got {processes!r}")
+    if not re.fullmatch("[0-9]{1,4}", processes) or not 0 < int(processes) <= MAX_PROCESSES:
+        raise UsageError(f"--processes must be a whole number in [1, {MAX_PROCESSES}], or auto, got {processes!r}")
     return int(processes)
 
 
