@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import signal
 from importlib.util import find_spec
 
 # mallopt(3): the numbers of its parameters.
@@ -25,6 +26,23 @@ def settle(*, is_sampling: bool) -> None:
     if (num_threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():  # torch's; the kernels have their own
         os.environ.setdefault("NUMBA_NUM_THREADS", num_threads)
     _keep_freed_memory()
+
+
+def load_torch() -> None:
+    """Load torch, and numpy with it, in one go: Ctrl-C and SIGTERM wait until they are there.
+
+    Torch passes over whatever breaks into its loading of numpy, which would stay half loaded.
+    """
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda came, _: received.append(came)) for number in numbers}
+    try:
+        import torch  # noqa: F401
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received:
+        signal.raise_signal(received[0])
 
 
 def num_cores() -> int:

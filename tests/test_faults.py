@@ -1,5 +1,6 @@
 """What may befall a run from outside; the table of all is in `tests/README.md`."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,24 @@ def test_two_that_prepare_one_corpus_at_once_share_it(tmp_path):
     shutil.copytree(folder, building)
     store._put(building, folder)
     assert Store.open(folder).train.ids.tolist() == first.train.ids.tolist()
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interruption_while_torch_is_loaded_waits_until_it_is_there(tmp_path, number):
+    """Torch passes over what breaks into its loading of numpy, which then is left half loaded."""
+    (tmp_path / "torch.py").write_text(f"import os, signal\nos.kill(os.getpid(), signal.{number})\nis_whole = True\n")
+    script = """
+import signal, sys
+from seqgen import process
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    process.load_torch()
+except KeyboardInterrupt:
+    print(sys.modules["torch"].is_whole)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(kills.ROOT)])}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):

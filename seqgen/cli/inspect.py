@@ -12,6 +12,7 @@ from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import options_from
 from seqgen.config import FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, UsageError
+from seqgen.process import load_torch
 
 if TYPE_CHECKING:
     from seqgen.evaluation.gradient_flow import GradientFlow
@@ -41,6 +42,7 @@ def inspect(
     """
     if corpus is not None and not checkpoint:
         raise UsageError("--corpus is what a trained model looks back on: name one with --checkpoint")
+    load_torch()
     if not checkpoint and not inspection.cell:
         _list_runs(as_json=as_json)
         return

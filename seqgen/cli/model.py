@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqgen.config import FoldersConfig
+from seqgen.process import load_torch
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
@@ -20,6 +21,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def load(checkpoint: str | None) -> "tuple[Path, Checkpoint, LanguageModel]":
     """Return the file that is meant, its content and its model."""
+    load_torch()
     from seqgen.checkpoint import Checkpoint, find
     from seqgen.model.hardware import resolve_device
 

@@ -29,6 +29,7 @@ from seqgen.config import (
     flag,
 )
 from seqgen.errors import UsageError
+from seqgen.process import load_torch
 from seqgen.training.launch import AUTO, INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def train(
     if processes is not None and (count := count_of(processes, machine.device)) > 1 and not is_one_of_many():
         raise typer.Exit(launch(sys.argv[1:], count, say, is_open=processes == AUTO))
     end_with_launcher()
+    load_torch()
     from seqgen.training import session
     from seqgen.training.distributed import World
 

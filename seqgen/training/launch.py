@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from seqgen.errors import LossError, UsageError
-from seqgen.process import num_cores
+from seqgen.process import load_torch, num_cores
 
 AUTO = "auto"
 INTERRUPTED = 130  # the exit status after Ctrl-C or SIGTERM
@@ -82,6 +82,7 @@ def count_of(processes: str, device: str) -> int:
     if _RUN_ID in os.environ:
         raise UsageError("torchrun has decided how many processes there are: leave --processes out")
     if processes == AUTO:
+        load_torch()
         from seqgen.model.hardware import num_devices, resolve_device
 
         most = num_devices(resolve_device(device)) or num_cores()
