@@ -6,34 +6,22 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
-from seqgen.config import BUDGETS, BudgetConfig, CorpusConfig, FoldersConfig, TrainConfig, flag, parse_time
-from seqgen.corpus.crew import ALONE as ONE_PROCESS
-from seqgen.corpus.plan import Plan, read_music
-from seqgen.corpus.sources import STANDARD_INPUT, is_stream
-from seqgen.corpus.store import Store, prepared
-from seqgen.errors import CheckpointError, CorpusError, UsageError
+from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
+from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
-from seqgen.process import release_memory
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited
 from seqgen.training.launch import launch_name
 from seqgen.training.loop import Trainer, initial_model
+from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import resolve
 from seqgen.training.run import Run, refuse_taken
-
-
-class Say(Protocol):
-    """Takes sentences for the user."""
-
-    def __call__(self, text: str, *, is_detail: bool = False) -> None:
-        """Take one; a detail is for those who ask for more."""
 
 
 def start(
@@ -69,7 +57,7 @@ def start(
     if requested.model.from_ is not None:
         parent = _read(lambda: find(str(requested.model.from_), checkpoints_dir), world)
         requested = inherited(requested, parent, given)
-    store = _prepare(lambda: _plan(requested.corpus, folders, parent), requested.corpus, folders, say, world)
+    store = prepare(requested.corpus, parent, folders, say, world)
     _tell_of_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, say)
     started = time.perf_counter()
     config, reasons = resolve(requested, store, world)
@@ -121,17 +109,17 @@ def resume(
     run = _told(lambda: Run.existing(checkpoints_dir, name), checkpoints_dir, world)
     checkpoint = _read(lambda: run.folder / LAST, world)
     before = Figures.from_json(checkpoint.figures)
+    _check_state(checkpoint, run.folder / LAST)
     if budget is not None and not (world.is_restarted and before.launch == launch_name()):  # else it has it already
         checkpoint = _with_budget(checkpoint, budget)
     elif before.is_finished:
         return None
-    _check_state(checkpoint, run.folder / LAST)
     machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
     world.check_device(machine.device)
     world.check_alike(machine)
     world.check_streams(checkpoint.config.optimization.batch_size)
     config = replace(checkpoint.config, machine=machine)
-    store = _prepare_again(checkpoint, name, folders, say, world)
+    store = prepare_again(checkpoint, name, folders, say, world)
     if world.is_open:
         world, reason = fastest(config, store, world)
         say(reason)
@@ -178,41 +166,6 @@ def _told(make: Callable[[], Run], checkpoints_dir: Path, world: World) -> Run:
     return run or Run(checkpoints_dir / name)
 
 
-def _prepare(make: Callable[[], Plan], config: CorpusConfig, folders: FoldersConfig, say: Say, world: World) -> Store:
-    """Return the corpus, which the processes of each machine prepare together.
-
-    They read music together and encode text together, which is what takes long.
-
-    Raises:
-        CorpusError: another machine has another one.
-    """
-    store, crew = None, world.local
-    is_read_once = any(map(is_stream, (*config.corpus, config.valid or "")))
-    if crew.size > 1 and (is_read_once or read_music(config, folders.parsed, crew)):
-        crew = ONE_PROCESS
-    if crew.size > 1 or world.local.is_first:
-        plan = make()
-        for note in plan.summary:
-            say(note)
-        for detail in plan.details:
-            say(detail, is_detail=True)
-        store = Store.prepare(plan, Path(folders.data_dir), crew)
-        release_memory()
-    return _shared(store, config, folders, world)
-
-
-def _shared(store: Store | None, config: CorpusConfig, folders: FoldersConfig, world: World) -> Store:
-    own = store.fingerprint if store else ""
-    fingerprint = world.told(own.encode).decode()
-    store = store or Store.open(prepared(Path(folders.data_dir), fingerprint))
-    if store.fingerprint != fingerprint:
-        raise CorpusError(
-            f"process {world.rank} has another corpus than the first (fingerprint {store.fingerprint}, not "
-            f"{fingerprint}): give every machine the same files"
-        )
-    return store.varied(store.level.variants(config))
-
-
 def _tell_of_vocabulary(wanted: int | None, size: int, say: Say) -> None:
     if wanted is not None and size > wanted:
         say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
@@ -231,30 +184,6 @@ def _refuse_too_short(budget: str, elapsed: float) -> None:
             f"--time {budget} is too short for one step: choosing a model has taken {elapsed:.1f} s already; give "
             f"--time {math.ceil(4 * elapsed)}s or more"
         )
-
-
-def _plan(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> Plan:
-    """Return the plan of a corpus, with the vocabulary of the run to begin with if there is one."""
-    return Plan.of(config, folders.parsed, None if parent is None else parent.level)
-
-
-def _prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say, world: World) -> Store:
-    """Return the corpus of a run, which must be the one it began with."""
-    config = checkpoint.requested.corpus
-    if STANDARD_INPUT in (*config.corpus, config.valid):
-        store = Store.kept(Path(folders.data_dir), checkpoint.fingerprint) if world.local.is_first else None
-        return _shared(store, config, folders, world)
-
-    def plan_again() -> Plan:
-        plan = _plan(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
-        if plan.fingerprint != checkpoint.fingerprint:
-            raise CorpusError(
-                f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "
-                f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
-            )
-        return plan
-
-    return _prepare(plan_again, config, folders, say, world)
 
 
 def _check_state(checkpoint: Checkpoint, path: Path) -> None:
