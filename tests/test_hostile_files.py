@@ -40,6 +40,7 @@ COSTLY = {
     ),
     "a new metre at every letter": ("abc", b"X:1\nK:C\n" + b"[M:31/32]" * 20_000),
     "many bars of kern": ("kern", b"**kern\n" + b"=1\n4c\n" * 5000 + b"*-\n"),
+    "thousands of columns of kern": ("kern", b"\t".join([b"**kern"] * 4000) + b"\n"),
     "texts of a line without end": ("gzip", packed((b"a ", 50_000_000))),
     "a record of hundreds of thousands of fields": (
         "jsonl",

@@ -13,7 +13,7 @@ from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
 from seqgen.music.layout import Measure, Part, Written, laid_out
-from seqgen.music.limits import is_countable
+from seqgen.music.limits import MAX_SILENT_TRACKS, is_countable, too_many_tracks
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
@@ -26,13 +26,15 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
     """Return the score of a file of kern, and what was changed on reading it.
 
     Raises:
-        MusicError: it holds no notes, or bars that no time signature fits.
+        MusicError: it holds no notes, too much of them or too many columns, or bars that no time signature fits.
     """
     from music21.humdrum.spineParser import HumdrumDataCollection
 
     text = _METRE.sub(lambda found: found[0] if is_countable(found[1]) else "*", decoded(data))
     num_bars = text.count("\n=")
     num_spines = max((line.count("\t") + 1 for line in text.split("\n")), default=1)
+    if num_spines > MAX_SILENT_TRACKS:
+        raise too_many_tracks(num_spines)
     if len(text) > MAX_KERN_CHARACTERS or num_spines * num_bars**2 > _MAX_EFFORT:
         raise MusicError("endless music", f"has {len(text):,} characters and {num_bars:,} bars: too much to be read")
     counts = Counter[str]()
