@@ -210,7 +210,7 @@ TWO_THREADS = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}  # whatever the
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    (folder / "rhyme.txt").write_text(RHYME * 200, encoding="utf-8")
+    (folder / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
     assert runner(folder)(*INTERRUPTIBLE, **TWO_THREADS).returncode == 0
     return folder / "checkpoints" / "rhyme"
 
@@ -227,7 +227,7 @@ def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypa
 
 def run_until_trained(folder, *signals):
     """Start a training, send signals once it has logged, and return its exit status and standard error."""
-    (folder / "rhyme.txt").write_text(RHYME * 200, encoding="utf-8")
+    (folder / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "seqgen", *INTERRUPTIBLE],
         cwd=folder,

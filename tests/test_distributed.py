@@ -118,12 +118,12 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
 def test_processes_go_on_when_one_of_them_is_killed(folder):
     name = "killed"
     training = seqgen(
-        folder, "--corpus", "rhyme.txt", "--steps", "500", "--name", name, "--processes", "2", "--quiet", *SMALL
+        folder, "--corpus", "rhyme.txt", "--steps", "200", "--name", name, "--processes", "2", "--quiet", *SMALL
     )
     wait_for(folder / "checkpoints" / name / "metrics.jsonl")
     os.kill(children(training)[-1], signal.SIGKILL)
     done(training)
-    assert last(folder, name).figures["step"] == 500
+    assert last(folder, name).figures["step"] == 200
 
 
 def test_a_process_killed_before_anything_is_saved_costs_nothing(folder, alone):
@@ -144,31 +144,16 @@ def test_a_process_killed_before_anything_is_saved_costs_nothing(folder, alone):
     shutil.rmtree(other.parent)
 
 
-def test_a_larger_budget_outlives_a_kill(folder):
-    done(seqgen(folder, *LINES, "--steps", "10", "--name", "larger", *SMALL))
-    training = seqgen(folder, "--resume", "larger", "--steps", "600", "--processes", "2", "--quiet")
-    log = folder / "checkpoints" / "larger" / "metrics.jsonl"
-    for place in ("before", "after"):
-        while place == "after" and json.loads(log.read_text().splitlines()[-1])["step"] < 20:
-            time.sleep(0.05)
-        while not (workers := children(training)):
-            time.sleep(0.05)
-        os.kill(workers[0], signal.SIGKILL)
-        time.sleep(1)
-    done(training)
-    assert last(folder, "larger").figures["step"] == 600
-
-
 def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder):
     """A sum of three depends on the order, which torch decides while it trains."""
-    options = (*LINES, "--steps", "150", "--processes", "3", "--quiet", *SMALL)
+    options = (*LINES, "--steps", "100", "--processes", "3", "--quiet", *SMALL)
     done(seqgen(folder, *options, "--name", "three"))
     stopped = seqgen(folder, *options, "--name", "stopped")
     wait_for(folder / "checkpoints/stopped/metrics.jsonl")
     stopped.send_signal(signal.SIGTERM)
     stopped.communicate(timeout=60)
     assert stopped.returncode == 130
-    assert 0 < last(folder, "stopped").figures["step"] < 150
+    assert 0 < last(folder, "stopped").figures["step"] < 100
     done(seqgen(folder, "--resume", "stopped", "--processes", "3"))
     mine, theirs = last(folder, "three"), last(folder, "stopped")
     for name, tensor in mine.training.items():
@@ -191,7 +176,7 @@ finally:
 
 
 def test_with_a_time_to_keep_all_do_the_same_whatever_their_clocks_say(folder):
-    options = ("train", "--corpus", "rhyme.txt", "--time", "6s", "--name", "timed", *SMALL)
+    options = ("train", "--corpus", "rhyme.txt", "--time", "4s", "--name", "timed", *SMALL)
     meeting = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29513"}
     trainings = [
         subprocess.Popen(

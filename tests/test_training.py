@@ -26,6 +26,7 @@ from seqgen.evaluation.likelihood import Score, score
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.noise import Noise
 from seqgen.training import session
+from seqgen.training.distributed import World
 from seqgen.training.figures import Notice
 from seqgen.training.learner import Learned
 from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TOKENS
@@ -521,6 +522,22 @@ def test_the_budget_is_no_longer_out_of_patience_once_it_is_raised(start, folder
     resumed = session.resume("run", BudgetConfig(steps=20), None, folders, print)
     train(resumed)
     assert resumed.figures.step == 20
+
+
+def test_a_larger_budget_outlives_kills_before_and_after_it_is_saved(start, folders, monkeypatch):
+    """The command is the same each time that processes are started again."""
+    train(start(steps=10))
+    for module in ("session", "loop"):
+        monkeypatch.setattr(f"seqgen.training.{module}.launch_name", lambda: "this launch")
+    larger, restarted = BudgetConfig(steps=20), World(is_restarted=True)
+    session.resume("run", larger, None, folders, print).run.release()  # and killed
+    train(session.resume("run", larger, None, folders, print, restarted), stop_at=15)
+    resumed = session.resume("run", larger, None, folders, print, restarted)
+    assert resumed.figures.step == 15
+    train(resumed)
+    assert resumed.figures.step == 20
+    with pytest.raises(UsageError, match="--steps must be above the 20"):
+        session.resume("run", larger, None, folders, print)
 
 
 def test_seconds_of_all_parts_add_up(start, folders):
