@@ -13,6 +13,7 @@ from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, fla
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
+from seqgen.process import num_cores, use_threads
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
@@ -60,6 +61,8 @@ def start(
     store = prepare(requested.corpus, parent, folders, say, world)
     _tell_of_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, say)
     started = time.perf_counter()
+    if world.is_open:  # before any kernel has run: threads that it has once had stay in its way
+        use_threads(num_cores() // world.size)
     config, reasons = resolve(requested, store, world)
     if config.budget.time is not None:
         _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))

@@ -13,7 +13,7 @@ EXACT_SLOWNESS = 3  # times as long as an estimate
 EARLY_SHARE = 0.02  # of the steps so far, for a validation at a power of two
 NUM_VALIDATIONS = 20  # at most so many in a run
 VALIDATION_SHARE = 0.05  # of the time at most
-SAVING_SHARE = 0.005  # of the time at most, beside the saves that go with validations
+SAVING_SHARE = 0.003  # of the time at most, beside the saves that go with validations
 REPORT_SECONDS = 1.0
 FIRST_REPORT_STEP = 10
 
