@@ -16,6 +16,7 @@ _LOOKED_AT = 100  # records that tell which field is text
 _MAX_LOOKED_AT = 1_000_000  # characters in them
 _MAX_FIELDS = 1_000
 _MAX_LISTED = 20  # of them
+_MAX_NAME = 100  # characters of each that are shown
 _MAX_LETTERS = 10_000  # of each text
 _MIN_LETTERS = 0.5  # of the characters in a field of text; dates, numbers and keys have fewer
 
@@ -101,7 +102,7 @@ def _text_field(document: Document, records: list[Record], wanted: str | None, r
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(repr(name[: _MAX_LISTED * 5]) for name in names[:_MAX_LISTED]) + more
+    return ", ".join(repr(name[:_MAX_NAME]) for name in names[:_MAX_LISTED]) + more
 
 
 def _is_text(values: Iterable[Any]) -> bool:

@@ -123,11 +123,11 @@ class World(Crew):
         Raises:
             UsageError: this one differs from the first.
         """
-        first = self.told(lambda: f"--device {machine.device} --precision {machine.precision}".encode()).decode()
-        if f"--device {machine.device} --precision {machine.precision}" != first:
+        own = f"--device {machine.device} --precision {machine.precision}"
+        first = self.told(own.encode).decode()
+        if own != first:
             raise UsageError(
-                f"the first process computes with {first}, process {self.rank} with --device {machine.device} "
-                f"--precision {machine.precision}: give both options to all"
+                f"the first process computes with {first}, process {self.rank} with {own}: give both options to all"
             )
 
     def wait(self) -> None:
