@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from seqgen.checkpoint import Checkpoint
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--num-layers", "1", "--hidden-size", "32", "--batch-size", "4", "--sequence-length", "32", "--seed", "1"]
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+ENDS = (0, 130, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 LONGEST_SECONDS = 300  # of one attempt: beyond it something hangs
 RHYME = "Baa, baa, black sheep, have you any wool? Yes, sir, yes, sir, three bags full! "
 TUNE = "X:{0}\nT:tune {0}\nM:4/4\nL:1/8\nK:{1}\nCDEF GABc|cBAG FEDC|{2}2{2}2 G4|C8|]\n\n"
@@ -53,10 +54,10 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
 
 
-def finish(training: "subprocess.Popen[bytes]") -> None:
-    """Wait for a training that nothing disturbs."""
+def finish(training: "subprocess.Popen[bytes]", ends: Collection[int] = (0,)) -> None:
+    """Wait for the end of a training, which is one of these exit statuses."""
     _, told = training.communicate(timeout=LONGEST_SECONDS)
-    if training.returncode:
+    if training.returncode not in ends or b"Traceback" in told:
         sys.exit(told.decode())
 
 
@@ -110,9 +111,6 @@ class Killer:
         if number != signal.SIGKILL and self.random.random() < 0.5:
             time.sleep(self.random.uniform(0, 0.05))
             training.send_signal(number)
-        _, told = training.communicate(timeout=LONGEST_SECONDS)
-        if b"Traceback" in told:
-            sys.exit(told.decode())
         self.count += number == signal.SIGKILL
         what = f"{signal.Signals(number).name} {moment}"
         self.moments[what] = self.moments.get(what, 0) + 1
@@ -136,8 +134,7 @@ def run_level(folder: Path, level: str, options: list[str], kills: int, steps: i
         while True:
             if killer.count < kills:
                 killer.kill(training, runs / name, whole_seconds / 4)
-            if training.poll() is None:
-                training.communicate(timeout=LONGEST_SECONDS)
+            finish(training, ENDS)
             if training.returncode == 0:
                 break
             if (runs / name / "last.safetensors").exists():
