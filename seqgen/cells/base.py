@@ -185,13 +185,15 @@ def library_weights(
 ) -> list[Tensor]:
     """Return the weights as torch's recurrent kernels take them, in the precision of the products.
 
-    cuDNN wants them one behind the other in one block of memory, input weights first.
+    cuDNN wants them one behind the other in one block of memory, all matrices before the biases.
     """
     parts = [weights.input, weights.recurrent, bias, recurrent_bias]
     if weights.projection is not None:
-        parts.append(weights.projection)
-    if not inputs.is_cuda:
-        return [part.to(dtype) for part in parts]
-    block = torch.cat([part.to(dtype).flatten() for part in parts])
-    pieces = torch.split(block, [part.numel() for part in parts])
-    return [piece.view_as(part) for piece, part in zip(pieces, parts, strict=True)]
+        parts.insert(2, weights.projection)
+    if inputs.is_cuda:
+        block = torch.cat([part.flatten() for part in parts]).to(dtype)
+        pieces = torch.split(block, [part.numel() for part in parts])
+        parts = [piece.view_as(part) for piece, part in zip(pieces, parts, strict=True)]
+    if weights.projection is not None:
+        parts.append(parts.pop(2))
+    return [part.to(dtype) for part in parts]

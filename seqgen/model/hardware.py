@@ -8,18 +8,19 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def resolve_device(name: str) -> str:
-    """Return the device's name with `auto` decided: a GPU where there is one.
+    """Return the device's name with `auto` decided: a GPU where there is one, whose float32 is then that of a CPU.
 
     Raises:
         UsageError: this torch cannot use the device.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return next(device for device, is_there in available.items() if is_there)
+        name = next(device for device, is_there in available.items() if is_there)
     if not available[name]:
         raise UsageError(
             f"--device {name} is not available to this torch; take --device cpu, or install a torch for it"
         )
+    torch.backends.cudnn.allow_tf32 = False  # the products of 10 bits that cuDNN's recurrent kernels take by default
     return name
 
 

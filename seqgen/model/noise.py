@@ -13,17 +13,19 @@ class Noise:
         seed: fixes the masks.
         num_streams: how many the whole batch has.
         first: which of them is the first that is read here.
+        device: where the masks are drawn, each kind of device its own.
     """
 
-    def __init__(self, seed: int, num_streams: int, first: int = 0) -> None:
+    def __init__(self, seed: int, num_streams: int, first: int = 0, device: torch.device | str = "cpu") -> None:
         self._seed = seed
         self._num_streams = num_streams
         self._first = first
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator(device).manual_seed(seed)
 
     def weight_mask(self, shape: torch.Size, rate: float) -> Tensor:
         """Return a mask of weights: 0 for the share `rate`, and for the rest more than 1 by as much as that takes."""
-        return torch.empty(shape).bernoulli_(1 - rate, generator=self._generator) / (1 - rate)
+        mask = torch.empty(shape, device=self._generator.device)
+        return mask.bernoulli_(1 - rate, generator=self._generator) / (1 - rate)
 
     def stream_mask(self, num_streams: int, num_features: int, rate: float) -> Tensor:
         """Return the mask of as many streams from the first one on, shape (num_streams, num_features)."""
@@ -32,4 +34,4 @@ class Noise:
 
     def from_stream(self, first: int) -> "Noise":
         """Return what draws the same masks anew, for streams from this one of those that are read here on."""
-        return Noise(self._seed, self._num_streams, self._first + first)
+        return Noise(self._seed, self._num_streams, self._first + first, self._generator.device)

@@ -106,26 +106,27 @@ class Learner:
         state = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
         self._optimizer.learning_rate = learning_rate
         tokens = [int((part != PADDING).sum()) for part in torch.from_numpy(batch.targets).chunk(parts)]
-        nats, norms = 0.0, []
+        shown = []
         for part, (some_inputs, some_targets) in enumerate(zip(inputs.chunk(parts), targets.chunk(parts), strict=True)):
             noise = self._noise(step, part, len(batch.fresh))
-            state, loss, norm = self._update(some_inputs, some_targets, state, noise, tokens[part])
-            nats += loss
-            norms.append(norm)
+            state, *losses = self._update(some_inputs, some_targets, state, noise, tokens[part])
+            shown.append(torch.stack(losses))
         if not batch.is_whole:
             self._state = state
         self._average.update(self.model, step + 1)
+        nats, norms = torch.stack(shown, 1).tolist()  # the one place where a GPU is waited for
         clipped = sum(norm > self._options.clip for norm in norms)
-        return Learned(nats, sum(tokens), sum(norms) / len(norms), clipped / len(norms))
+        return Learned(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
 
     def _noise(self, step: int, part: int, num_streams: int) -> Noise:
         """Return the source of dropout masks, which depends on seed, step and part alone: none need be saved."""
         seed = ((self._seed * 1_000_003 + step) * MAX_PARTS + part) % 2**63
-        return Noise(seed, num_streams, min(self._world.share(num_streams).start, num_streams - 1))
+        first = min(self._world.share(num_streams).start, num_streams - 1)
+        return Noise(seed, num_streams, first, self.model.device)
 
     def _update(
         self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
-    ) -> tuple[list[State], float, float]:
+    ) -> tuple[list[State], Tensor, Tensor]:
         """Change the weights by truncated back-propagation through time.
 
         Args:
@@ -151,22 +152,22 @@ class Learner:
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return after, nats, norm.item()
+        return after, nats, norm
 
     def _derive(
         self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
-    ) -> tuple[list[State], float]:
+    ) -> tuple[list[State], Tensor]:
         """Add up the gradient of the mean loss over all targets; return the state that follows and the nats."""
-        nats, states, first = 0.0, [], 0
+        nats, states, first = torch.zeros((), device=inputs.device), [], 0
         passes = zip(inputs.chunk(self.num_passes, 1), targets.chunk(self.num_passes, 1), strict=True)
         for some_inputs, some_targets in passes:
             last = first + some_inputs.shape[1]
             before = [type(layer)(*(part[first:last] for part in layer)) for layer in state]
             loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
-            count = int((some_targets != PADDING).sum())
+            count = (some_targets != PADDING).sum()
             # Of several processes' gradients the mean is taken, of which each is thus to be as many times as large.
             (loss * (self._world.size * count / max(1, num_tokens))).backward()
-            nats += loss.item() * count
+            nats += loss.detach() * count
             states.append(after)
             first = last
         by_layer = zip(*states, strict=True)

@@ -52,10 +52,11 @@ class AdamW:
     @torch.no_grad()
     def step(self) -> None:
         """Change the weights by their gradients."""
-        for name, parameter in self.parameters.items():
-            if parameter.grad is not None:
-                self.moments[name].step.add_(1)
-                _update(parameter, parameter.grad, self.moments[name], self.learning_rate, self.decay[name])
+        for decay in set(self.decay.values()):
+            names = [name for name, p in self.parameters.items() if p.grad is not None and self.decay[name] == decay]
+            if names:
+                weights, moments = [self.parameters[name] for name in names], [self.moments[name] for name in names]
+                _update(weights, moments, self.learning_rate, decay)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -63,17 +64,21 @@ class AdamW:
             parameter.grad = None
 
 
-def _update(weight: nn.Parameter, gradient: Tensor, moments: Moments, learning_rate: float, decay: float) -> None:
+def _update(weights: list[nn.Parameter], moments: list[Moments], learning_rate: float, decay: float) -> None:
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    steps = [each.step for each in moments]
+    torch._foreach_add_(steps, 1)
     if not hasattr(torch, "_fused_adamw_"):
-        _update_plainly(weight, gradient, moments, learning_rate, decay)
+        for weight, gradient, theirs in zip(weights, gradients, moments, strict=True):
+            _update_plainly(weight, gradient, theirs, learning_rate, decay)
         return
     torch._fused_adamw_(
-        [weight],
-        [gradient],
-        [moments.exp_avg],
-        [moments.exp_avg_sq],
+        list[Tensor](weights),
+        gradients,
+        [each.exp_avg for each in moments],
+        [each.exp_avg_sq for each in moments],
         [],
-        [moments.step],
+        steps,
         lr=learning_rate,
         beta1=BETA1,
         beta2=BETA2,

@@ -1,0 +1,187 @@
+"""A GPU computes what the CPU does; all of this is left out where there is none."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelConfig,
+    OptimizationConfig,
+    SamplingConfig,
+    TrainConfig,
+)
+from seqgen.evaluation.likelihood import score
+from seqgen.model.hardware import resolve_device, resolve_precision
+from seqgen.model.scan import scan, step_by_step
+from seqgen.sampling.generator import Never, generate
+from seqgen.training import session
+from seqgen.training.figures import Notice
+from tests.conftest import RHYME
+from tests.test_cells import NAMES, every_variant, make, random_state
+
+GPU = "cuda"
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
+every_cell = pytest.mark.parametrize("cell", NAMES)
+
+
+@pytest.fixture(autouse=True)
+def chosen():
+    resolve_device(GPU)
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Begin a small run."""
+    path = tmp_path / "corpus.txt"
+    path.write_text(RHYME * 40, encoding="utf-8")
+
+    def begin(name, device=GPU, *, model=None, optimization=None, precision="float32", steps=30):
+        sizes = {"num_layers": 2, "hidden_size": 64, "embedding_size": 32, "dropout": 0.2, "recurrent_dropout": 0.2}
+        options = {"learning_rate": 0.005, "batch_size": 8, "sequence_length": 32}
+        requested = TrainConfig(
+            corpus=CorpusConfig(corpus=(str(path),)),
+            model=ModelConfig(**(sizes | (model or {}))),
+            optimization=OptimizationConfig(**(options | (optimization or {}))),
+            budget=BudgetConfig(steps=steps),
+            machine=MachineConfig(device=device, seed=1, precision=precision),
+        )
+        return session.start(requested, name, folders(tmp_path), print, overwrite=False)
+
+    return begin
+
+
+def folders(folder):
+    return FoldersConfig(checkpoints_dir=str(folder / "checkpoints"), data_dir=str(folder / "data"))
+
+
+def train(trainer, stop_at=None):
+    return list(trainer.train(lambda: trainer.figures.step == stop_at))
+
+
+def tensors(trainer):
+    checkpoint = Checkpoint.read(trainer.run.folder / "last.safetensors")
+    return {**checkpoint.weights, **{f"training.{name}": tensor for name, tensor in checkpoint.training.items()}}
+
+
+def run(path, cell, inputs, state, dtype):
+    """Return outputs, last state and the gradients of all that goes in, on the CPU."""
+    outputs, last = path(cell, inputs, state, dtype)
+    total = outputs.float().square().sum() + sum(part.sin().sum() for part in last)
+    results = outputs.float(), *last, *torch.autograd.grad(total, [inputs, *state, *cell.parameters()])
+    return [result.detach().cpu() for result in results]
+
+
+def moved(tensor):
+    return tensor.detach().to(GPU).requires_grad_()
+
+
+@pytest.mark.parametrize("sizes", [(5, 7), (16, 48)])
+@pytest.mark.parametrize(("time", "batch"), [(1, 1), (9, 3)])
+@every_variant
+def test_every_cell_equals_its_equations(name, projection, time, batch, sizes, generator):
+    cell = make(name, generator, projection=projection, sizes=sizes)
+    inputs = torch.randn(time, batch, sizes[0], generator=generator, requires_grad=True)
+    state = random_state(cell, batch, generator)
+    expected = run(step_by_step, cell, inputs, state, torch.float32)
+    cell.to(GPU)
+    there = type(state)(*map(moved, state))
+    found = run(scan, cell, moved(inputs), there, torch.float32)
+    rounded = run(scan, cell, moved(inputs), there, torch.bfloat16)
+    for value, coarse, reference in zip(found, rounded, expected, strict=True):
+        scale = max(1.0, reference.abs().max().item())
+        torch.testing.assert_close(value, reference, rtol=1e-4, atol=3e-5 * scale)
+        assert (coarse - reference).abs().max().item() < 0.05 * scale
+
+
+@every_cell
+def test_a_training_goes_as_on_the_cpu(begin, cell):
+    certain = {"cell": cell, "dropout": 0.0, "recurrent_dropout": 0.0}  # masks are drawn where they are used
+    trainers = [begin(f"on-{device}", device, model=certain) for device in ("cpu", GPU)]
+    for trainer in trainers:
+        train(trainer)
+    here, there = (trainer.figures.best_valid_nats for trainer in trainers)
+    assert there == pytest.approx(here, abs=2e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+@every_cell
+def test_a_training_that_is_stopped_and_resumed_ends_bit_for_bit_alike(begin, tmp_path, cell, precision):
+    options = {"model": {"cell": cell}, "precision": precision}
+    whole, again, stopped = (begin(name, **options) for name in ("whole", "again", "stopped"))
+    train(whole)
+    train(again)
+    train(stopped, stop_at=11)
+    resumed = session.resume("stopped", None, None, folders(tmp_path), print)
+    train(resumed)
+    expected = tensors(whole)
+    for trainer in (again, resumed):
+        found = tensors(trainer)
+        assert found.keys() == expected.keys()
+        assert [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])] == []
+
+
+def test_streams_that_are_too_many_for_its_memory_are_read_in_parts_that_come_to_the_same(begin):
+    sizes = {"model": {"hidden_size": 512}, "optimization": {"batch_size": 64, "sequence_length": 128}, "steps": 4}
+    whole, divided = (begin(name, **sizes) for name in ("whole", "divided"))
+    train(whole)
+    torch.cuda.empty_cache()
+    allowed = torch.cuda.memory_reserved() + 150e6
+    torch.cuda.set_per_process_memory_fraction(allowed / torch.cuda.mem_get_info()[1])
+    try:
+        notices = [each.text for each in train(divided) if isinstance(each, Notice)]
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert any("which comes to the same" in notice for notice in notices)
+    theirs = tensors(divided)
+    for name, tensor in tensors(whole).items():
+        torch.testing.assert_close(tensor, theirs[name], atol=2e-3, rtol=1e-2)
+
+
+def test_a_network_beyond_its_memory_is_a_sentence(tmp_path):
+    (tmp_path / "corpus.txt").write_text(RHYME * 40, encoding="utf-8")
+    command = [sys.executable, "-m", "seqgen", "train", "--corpus", "corpus.txt", "--steps", "2", "--device", GPU]
+    done = subprocess.run([*command, "--hidden-size", "200000"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "GB: lower --hidden-size (it is 200000)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@every_cell
+def test_scores_and_samples_are_those_of_the_cpu(make_part, make_model, cell):
+    part = make_part(RHYME * 14, "short", RHYME)
+    model = make_model(100, cell=cell, num_layers=2)
+    expected = score(model, part, num_streams=4).nats_per_token
+    draws = {}
+    for device in ("cpu", GPU):
+        model.to(device)
+        for num_streams, length in ((1, 200), (64, 64)):
+            assert score(model, part, num_streams, length).nats_per_token == pytest.approx(expected, abs=1e-5)
+        never = Never(100, [])
+        stream = generate(model, [1, 2, 3], [5, 6], SamplingConfig(), never)
+        draws[device] = [next(stream) for _ in range(30)]
+    for mine, theirs in zip(draws["cpu"], draws[GPU], strict=True):
+        assert mine.ids.tolist() == theirs.ids.tolist()
+        torch.testing.assert_close(mine.nats, theirs.nats, atol=1e-4, rtol=1e-4)
+
+
+def test_bfloat16_is_chosen_where_it_is_multiplied():
+    expected = "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float32"
+    assert resolve_precision("auto", GPU) == expected
+
+
+def test_a_process_that_torchrun_starts_trains_on_it(tmp_path):
+    (tmp_path / "corpus.txt").write_text(RHYME * 40, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", "-m", "seqgen", "train"]
+    options = ["--corpus", "corpus.txt", "--steps", "5", "--hidden-size", "32", "--device", GPU, "--name", "r"]
+    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    checkpoint = Checkpoint.read(tmp_path / "checkpoints" / "r" / "last.safetensors")
+    assert checkpoint.figures["step"] == 5
+    assert checkpoint.config.machine.device == GPU
