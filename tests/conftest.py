@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +73,18 @@ def make_model() -> Callable[..., LanguageModel]:
 
 
 @pytest.fixture
-def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run `seqgen` in an empty folder and in this process, which saves 1.3 s of importing torch."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
+def quick_cli(tmp_path: Path) -> Cli:
+    """Run `seqgen` in an empty folder and in this process, see `quick_runner`."""
+    return quick_runner(tmp_path)
 
-    def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        done = CliRunner().invoke(app, arguments, input=stdin)
+
+def quick_runner(folder: Path) -> Cli:
+    """Run `seqgen` in a folder and in this process, which saves seconds of importing; a traceback fails the test."""
+
+    def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        with chdir(folder):
+            variables = {"COLUMNS": "120", **environment}
+            done = CliRunner().invoke(app, arguments, input=stdin, env=variables, catch_exceptions=False)
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
@@ -86,11 +92,13 @@ def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Run `seqgen` in an empty folder, as a user would."""
+    """Run `seqgen` in an empty folder, see `runner`."""
     return runner(tmp_path)
 
 
 def runner(folder: Path) -> Cli:
+    """Run `seqgen` in a folder, as a user would."""
+
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "seqgen", *arguments],
@@ -123,8 +131,7 @@ class TrainedRun:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     folder = tmp_path_factory.mktemp("trained")
     (folder / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
-    cli = runner(folder)
-    done = cli("train", "--corpus", "rhyme.txt", "--steps", "60", "--hidden-size", "48", "--batch-size", "8",
-               "--sequence-length", "32", "--learning-rate", "0.01")  # fmt: skip
+    done = runner(folder)("train", "--corpus", "rhyme.txt", "--steps", "60", "--hidden-size", "48", "--batch-size", "8",
+                          "--sequence-length", "32", "--learning-rate", "0.01")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return TrainedRun(folder, cli, done.stderr)
+    return TrainedRun(folder, quick_runner(folder), done.stderr)

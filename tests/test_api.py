@@ -6,6 +6,7 @@ import pytest
 
 import seqgen
 from seqgen.errors import CheckpointError, CorpusError, UsageError
+from tests.conftest import runner
 
 
 @pytest.fixture
@@ -14,7 +15,8 @@ def model(trained):
 
 
 def test_samples_are_those_of_the_command_line(trained, model):
-    done = trained.cli("sample", "--prime", "How ", "--seed", "3", "--length", "30", "--num-samples", "2", "--json")
+    options = ("--prime", "How ", "--seed", "3", "--length", "30", "--num-samples", "2", "--json")
+    done = runner(trained.folder)("sample", *options)
     expected = [json.loads(line)["text"] for line in done.stdout.splitlines()]
     assert model.sample("How ", seed=3, length=30, num_samples=2) == expected
 

@@ -106,7 +106,7 @@ def test_a_prime_of_broken_bytes_is_taken_too(trained):
 
 
 def test_a_narrow_encoding_of_the_output_ends_nothing(trained):
-    done = trained.cli("sample", "--prime", "漢", "--length", "3", PYTHONIOENCODING="ascii")
+    done = runner(trained.folder)("sample", "--prime", "漢", "--length", "3", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
 
 
@@ -154,25 +154,22 @@ def test_evaluating_the_tail_as_a_file_gives_the_figure_of_the_validation_part(t
     assert tail["nats_per_token"] == own["nats_per_token"]
 
 
-def test_evaluate_says_when_the_corpus_has_changed_or_gone(trained, tmp_path):
+def test_evaluate_says_when_the_corpus_has_changed_or_gone(trained, quick_cli, tmp_path):
     best = str(trained.files / "best.safetensors")
     (tmp_path / "rhyme.txt").write_text("something else")
     for message in ("has changed since this run", "is not there any more"):
-        done = subprocess.run(
-            [sys.executable, "-m", "seqgen", "evaluate", "--checkpoint", best],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = quick_cli("evaluate", "--checkpoint", best)
         assert done.returncode == 1
         assert message in sentence(done)
         assert "--corpus" in sentence(done)
         (tmp_path / "rhyme.txt").unlink(missing_ok=True)
 
 
-def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained, cli, tmp_path):
+def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained, quick_cli, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
     config = str(trained.files / "config.toml")
     assert tomllib.loads((trained.files / "config.toml").read_text())["hidden-size"] == 48
-    done = cli("train", "--config", config, "--epochs", "1", "--quiet")
+    done = quick_cli("train", "--config", config, "--epochs", "1", "--quiet")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     written = tomllib.loads((tmp_path / "checkpoints" / "rhyme" / "config.toml").read_text())
@@ -195,9 +192,9 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
         ("time = '1m'\nsteps = 3", "give one of --time and --steps"),
     ],
 )
-def test_a_config_file_that_is_wrong_is_refused_with_the_reason(cli, tmp_path, content, message):
+def test_a_config_file_that_is_wrong_is_refused_with_the_reason(quick_cli, tmp_path, content, message):
     (tmp_path / "c.toml").write_text(content)
-    done = cli("train", "--config", "c.toml", "--corpus", "x.txt")
+    done = quick_cli("train", "--config", "c.toml", "--corpus", "x.txt")
     assert done.returncode == 2
     assert message in sentence(done)
 
@@ -344,9 +341,9 @@ def test_a_prime_that_cannot_be_read_is_a_sentence(trained, tmp_path):
         assert f"the prime {tmp_path / name} {message}" in sentence(done)
 
 
-def test_what_does_not_fit_into_memory_is_a_sentence_too(cli, tmp_path):
+def test_what_does_not_fit_into_memory_is_a_sentence_too(quick_cli, tmp_path):
     (tmp_path / "good.txt").write_text(RHYME)
-    done = cli("train", "--corpus", "good.txt", "--hidden-size", "10000000", "--steps", "1")
+    done = quick_cli("train", "--corpus", "good.txt", "--hidden-size", "10000000", "--steps", "1")
     assert done.returncode == 1
     assert "GB of memory, and there are" in sentence(done)
     assert not (tmp_path / "checkpoints").exists()
@@ -413,30 +410,30 @@ def test_control_characters_are_made_visible_for_a_terminal():
     assert visible("a\tb\n\x1b[31mred\x07\x7f\x9b\r") == "a\tb\n␛[31mred␇␡\ufffd␍"
 
 
-def test_the_name_of_a_run_is_numbered_if_taken_and_protected_if_chosen(cli, tmp_path):
+def test_the_name_of_a_run_is_numbered_if_taken_and_protected_if_chosen(quick_cli, tmp_path):
     (tmp_path / "my poems.txt").write_text(RHYME)
     short = ["train", "--corpus", "my poems.txt", "--steps", "1", "--hidden-size", "16"]
     for _ in range(2):
-        assert cli(*short).returncode == 0
+        assert quick_cli(*short).returncode == 0
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["my-poems", "my-poems-2"]
-    refused = cli(*short, "--name", "my-poems")
+    refused = quick_cli(*short, "--name", "my-poems")
     assert refused.returncode == 2
     assert "there is a run 'my-poems' in checkpoints already" in sentence(refused)
-    assert cli(*short, "--name", "my-poems", "--overwrite").returncode == 0
+    assert quick_cli(*short, "--name", "my-poems", "--overwrite").returncode == 0
 
 
-def test_windows_newlines_are_told_once(cli, tmp_path):
+def test_windows_newlines_are_told_once(quick_cli, tmp_path):
     (tmp_path / "a.txt").write_bytes(RHYME.replace("\n", "\r\n").encode())
-    done = cli("train", "--corpus", "a.txt", "--steps", "1", "--hidden-size", "16")
+    done = quick_cli("train", "--corpus", "a.txt", "--steps", "1", "--hidden-size", "16")
     assert done.stderr.count("Windows or old Mac newlines read as \\n") == 1
 
 
-def test_a_damaged_state_is_refused_and_the_one_before_is_named(cli, tmp_path):
+def test_a_damaged_state_is_refused_and_the_one_before_is_named(quick_cli, tmp_path):
     (tmp_path / "a.txt").write_text(RHYME)
-    assert cli("train", "--corpus", "a.txt", "--steps", "2", "--hidden-size", "16").returncode == 0
+    assert quick_cli("train", "--corpus", "a.txt", "--steps", "2", "--hidden-size", "16").returncode == 0
     last = tmp_path / "checkpoints" / "a" / "last.safetensors"
     last.write_bytes(last.read_bytes()[:-3])
-    done = cli("train", "--resume", "a", "--steps", "4")
+    done = quick_cli("train", "--resume", "a", "--steps", "4")
     assert done.returncode == 1
     assert "last.safetensors" in sentence(done)
     assert "previous.safetensors" in sentence(done)
@@ -445,44 +442,44 @@ def test_a_damaged_state_is_refused_and_the_one_before_is_named(cli, tmp_path):
 SMALL = ["--hidden-size", "32", "--learning-rate", "0.01"]
 
 
-def test_a_packed_table_gives_whole_records_that_stop_by_themselves(cli, tmp_path):
+def test_a_packed_table_gives_whole_records_that_stop_by_themselves(quick_cli, tmp_path):
     words = [word.strip(",.!") for word in RHYME.split() * 3]
     rows = "".join(f"{i},{word} {word}\n" for i, word in enumerate(words))
     (tmp_path / "names.csv.gz").write_bytes(gzip.compress(f"number,name\n{rows}".encode()))
-    done = cli("train", "--corpus", "names.csv.gz", "--steps", "60", *SMALL)
+    done = quick_cli("train", "--corpus", "names.csv.gz", "--steps", "60", *SMALL)
     assert done.returncode == 0, done.stderr
     assert "the text is taken from the field 'name' (--field chooses; others are 'number')" in done.stderr
     assert "read 1 text, 66 documents" in done.stderr
-    texts = cli("sample", "--num-samples", "20", "--length", "40").stdout.split("---\n")
+    texts = quick_cli("sample", "--num-samples", "20", "--length", "40").stdout.split("---\n")
     assert len(texts) == 20
     assert all(text.count("\n") == 1 and text.endswith("\n") for text in texts)
     assert sum(len(text) < 40 for text in texts) > 10
-    figures = json.loads(cli("evaluate", "--json").stdout)
+    figures = json.loads(quick_cli("evaluate", "--json").stdout)
     assert figures["tokens"] > figures["characters"]  # the ends
 
 
-def test_what_came_through_a_pipe_is_kept_for_going_on(cli, tmp_path):
+def test_what_came_through_a_pipe_is_kept_for_going_on(quick_cli, tmp_path):
     options = ["--corpus", "-", "--level", "word", "--steps", "4", "--name", "piped", *SMALL]
-    done = cli("train", *options, stdin=RHYME * 20)
+    done = quick_cli("train", *options, stdin=RHYME * 20)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "checkpoints").iterdir()) == [tmp_path / "checkpoints" / "piped"]
-    again = cli("train", "--resume", "piped", "--steps", "6", stdin="")
+    again = quick_cli("train", "--resume", "piped", "--steps", "6", stdin="")
     assert "6 steps" in again.stderr, again.stderr
-    assert "-: there is nothing in it to learn from" in cli("evaluate", stdin="").stderr
+    assert "-: there is nothing in it to learn from" in quick_cli("evaluate", stdin="").stderr
     shutil.rmtree(tmp_path / "data")
-    gone = cli("train", "--resume", "piped", "--steps", "8", stdin="")
+    gone = quick_cli("train", "--resume", "piped", "--steps", "8", stdin="")
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
     assert "the corpus came from standard input, and what was kept of it in" in gone.stderr
 
 
-def test_verbose_names_what_was_passed_over(cli, tmp_path):
+def test_verbose_names_what_was_passed_over(quick_cli, tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text(RHYME * 20)
     (tmp_path / "texts" / "b.png").write_bytes(b"\0")
-    told = cli("train", "--corpus", "texts", "--steps", "2", "--level", "subword", "--verbose", *SMALL).stderr
+    told = quick_cli("train", "--corpus", "texts", "--steps", "2", "--level", "subword", "--verbose", *SMALL).stderr
     assert "skipped 1 binary file\n" in told
     assert "skipped binary file: texts/b.png\n" in told
-    told = cli(
+    told = quick_cli(
         "train", "--corpus", "texts", "--steps", "2", "--vocabulary-size", "300", "--level", "word", *SMALL
     ).stderr
     assert "skipped binary file: " not in told

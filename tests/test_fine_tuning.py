@@ -11,7 +11,7 @@ from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import UsageError
 from seqgen.music.write import rendered
 from seqgen.training.fine_tuning import inherited
-from tests.conftest import RHYME, runner
+from tests.conftest import RHYME, quick_runner
 from tests.scores import random_melody
 
 OTHER = "Baa, baa, black sheep,\nHave you any wool?\nYes sir, yes sir,\nThree bags full: ça!\n"
@@ -22,7 +22,7 @@ def tuned(trained, tmp_path_factory):
     """A run on another rhyme that begins with `rhyme`, and the folder and command line that it was made with."""
     folder = tmp_path_factory.mktemp("tuned")
     (folder / "sheep.txt").write_text(OTHER * 30, encoding="utf-8")
-    cli = runner(folder)
+    cli = quick_runner(folder)
     best = str(trained.files / "best.safetensors")
     done = cli("train", "--corpus", "sheep.txt", "--from", best, "--steps", "4", "--batch-size", "8")
     assert done.returncode == 0, done.stderr

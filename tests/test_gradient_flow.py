@@ -107,11 +107,11 @@ def test_inspect_lists_runs_and_compares_networks(trained, tmp_path):
     assert [row.split()[0] for row in rows if row[:1].isdigit()] == ["1", "2", "5", "10", "20"]
 
 
-def test_inspect_names_a_damaged_run_and_goes_on(cli, tmp_path):
+def test_inspect_names_a_damaged_run_and_goes_on(quick_cli, tmp_path):
     run = tmp_path / "checkpoints" / "torn"
     run.mkdir(parents=True)
     (run / "best.safetensors").write_bytes(b"no")
-    done = cli("inspect")
+    done = quick_cli("inspect")
     assert done.returncode == 0
     assert "torn" in done.stderr
     assert "damaged" in done.stderr
@@ -126,8 +126,8 @@ def test_inspect_names_a_damaged_run_and_goes_on(cli, tmp_path):
         (("--cell", "rnn", "--corpus", "poems.txt"), "--corpus is what a trained model looks back on"),
     ],
 )
-def test_inspect_refuses_with_a_sentence(cli, arguments, sentence):
-    done = cli("inspect", *arguments)
+def test_inspect_refuses_with_a_sentence(quick_cli, arguments, sentence):
+    done = quick_cli("inspect", *arguments)
     assert done.returncode != 0
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

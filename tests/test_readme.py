@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqgen.music.write import rendered
-from tests.conftest import RHYME, runner
+from tests.conftest import RHYME, quick_runner
 from tests.scores import random_melody
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
 def test_every_command_of_the_readme_runs(folder):
     assert len(commands()) >= 5
     for arguments in commands():
-        done = runner(folder)(*lessened(arguments))
+        done = quick_runner(folder)(*lessened(arguments))
         assert done.returncode == 0, (arguments, done.stderr)
 
 
@@ -55,10 +55,10 @@ def test_the_python_of_the_readme_runs(folder, monkeypatch, capsys):
     assert capsys.readouterr().out
 
 
-def test_every_option_has_its_place_in_the_table_of_options(cli):
+def test_every_option_has_its_place_in_the_table_of_options(quick_cli):
     table = README[README.index("| To ") :]
     for command in ("train", "sample", "evaluate", "inspect"):
-        for option in set(re.findall(r"--[a-z-]+", cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
+        for option in set(re.findall(r"--[a-z-]+", quick_cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
             assert f"`{option}" in table, (command, option)
 
 

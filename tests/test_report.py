@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from tests.conftest import RHYME, runner
+from tests.conftest import RHYME, quick_runner
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def poems(tmp_path_factory):
              for other in ("this", "that", "it", "what", "you", "I", "so", "how", "like", "world")]  # fmt: skip
     (folder / "poems.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "new.txt").write_text("world is a little star\nmy sky is a tiny one\n" * 20, encoding="utf-8")
-    cli = runner(folder)
+    cli = quick_runner(folder)
     done = cli("train", "--corpus", "poems.txt", "--document", "line", "--steps", "30", "--hidden-size", "32",
                "--batch-size", "8", "--learning-rate", "0.01")  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_words_are_measured_each_and_spelled_ones_count_once(tmp_path):
     verses = [f"the {animal} saw the {other} ." for animal in ("cat", "dog", "cow") for other in ("pig", "hen", "fox")]
     (tmp_path / "verses.txt").write_text("\n".join(verses * 9) + "\n", encoding="utf-8")
     (tmp_path / "new.txt").write_text("the zebra saw the cat .\nthe dog saw the unicorn .\n" * 9, encoding="utf-8")
-    cli = runner(tmp_path)
+    cli = quick_runner(tmp_path)
     options = ["--level", "word", "--steps", "2", "--hidden-size", "16", "--batch-size", "2"]
     assert cli("train", "--corpus", "verses.txt", *options).returncode == 0
     content = report(cli, "--corpus", "new.txt")
@@ -138,7 +138,7 @@ def test_without_what_was_kept_for_training_the_corpus_is_encoded_again_to_the_s
 
 def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
     (tmp_path / "tail.txt").write_text(RHYME * 3, encoding="utf-8")
-    cli, best = runner(tmp_path), str(trained.files / "best.safetensors")
+    cli, best = quick_runner(tmp_path), str(trained.files / "best.safetensors")
     done = cli("evaluate", "--checkpoint", best, "--corpus", "tail.txt", "--json")
     assert "ngram" not in json.loads(done.stdout)
     assert "what this run was trained on is gone or has changed: there are no baselines" in done.stderr
@@ -149,7 +149,7 @@ def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
 
 def test_a_run_that_learned_from_a_pipe_leaves_the_pipe_alone(tmp_path):
     (tmp_path / "tail.txt").write_text(RHYME * 3, encoding="utf-8")
-    cli = runner(tmp_path)
+    cli = quick_runner(tmp_path)
     options = ["--steps", "2", "--hidden-size", "8", "--batch-size", "2"]
     assert cli("train", "--corpus", "-", "--name", "piped", *options, stdin=RHYME * 20).returncode == 0
     done = cli("evaluate", "--corpus", "tail.txt", "--json", stdin=RHYME * 20)
