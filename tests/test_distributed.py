@@ -160,6 +160,46 @@ def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder):
         assert torch.equal(tensor, theirs.training[name]), name
 
 
+def driven(folder, script, *options):
+    """Run two processes of a script that trains, as `--processes 2` would; return what each printed."""
+    meeting = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29513"}
+    trainings = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, "train", *options],
+            cwd=folder,
+            env=os.environ | ONE_THREAD | meeting | {"RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]
+    printed = [training.communicate(timeout=120)[0] for training in trainings]
+    assert [training.returncode for training in trainings] == [0, 0]
+    return printed
+
+
+NARROW = """
+import os, torch
+from seqgen.__main__ import main
+from seqgen.training.learner import _Loss
+forward, most = _Loss.forward, 1 + 2 * int(os.environ["RANK"])
+def refuse_more(self, inputs, *others):
+    if inputs.shape[1] > most:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    print(inputs.shape[1])
+    return forward(self, inputs, *others)
+_Loss.forward = refuse_more
+main()
+"""
+
+
+def test_each_process_reads_in_as_many_parts_as_its_gpu_needs(folder, alone):
+    """GPUs are feigned that differ: of four streams one takes one at a time, the other two."""
+    printed = driven(folder, NARROW, *LINES, "--steps", "60", "--name", "narrow-gpus", *SMALL)
+    assert [set(widths.split()) for widths in printed] == [{"1"}, {"1", "2"}]
+    assert_close(alone, last(folder, "narrow-gpus"))
+
+
 SKEWED = """
 import os, sys, time
 clock, pace = time.perf_counter, 1 + 0.3 * int(os.environ["RANK"])
@@ -176,21 +216,8 @@ finally:
 
 
 def test_with_a_time_to_keep_all_do_the_same_whatever_their_clocks_say(folder):
-    options = ("train", "--corpus", "rhyme.txt", "--time", "4s", "--name", "timed", *SMALL)
-    meeting = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29513"}
-    trainings = [
-        subprocess.Popen(
-            [sys.executable, "-c", SKEWED, *options],
-            cwd=folder,
-            env=os.environ | ONE_THREAD | meeting | {"RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    first, second = (training.communicate(timeout=120)[0] for training in trainings)
+    first, second = driven(folder, SKEWED, "--corpus", "rhyme.txt", "--time", "4s", "--name", "timed", *SMALL)
     assert first == second
-    assert [training.returncode for training in trainings] == [0, 0]
 
 
 def test_more_processes_than_streams_cannot_resume_a_run(folder):

@@ -7,7 +7,7 @@ one says; what they count is added up. One process alone is the same with nobody
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -180,6 +180,10 @@ class World(Crew):
     def wrapped(self, module: nn.Module) -> nn.Module:
         """Return what computes the same, and the mean of all processes' gradients."""
         return module if self.size == 1 else nn.parallel.DistributedDataParallel(module, process_group=self.group)
+
+    def apart(self, module: nn.Module) -> AbstractContextManager[None]:
+        """Let what `wrapped` has returned keep the gradients of this process to itself for a while."""
+        return module.no_sync() if isinstance(module, nn.parallel.DistributedDataParallel) else nullcontext()
 
 
 ALONE = World()

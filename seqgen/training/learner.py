@@ -1,6 +1,7 @@
 """What learns: the weights, their average, the optimizer's moments and the state of every stream."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from seqgen.errors import CheckpointError
 from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.memory import shortage_told
 from seqgen.model.noise import Noise
 from seqgen.model.stack import detach, reset
 from seqgen.training.averaging import Average
@@ -76,7 +78,8 @@ class Learner:
         self._loss = world.wrapped(_Loss(model, PRECISIONS[config.machine.precision]))
         self._state = self._initial_state()
         if world.size > 1:
-            self._settle()
+            with shortage_told(config.model, config.optimization):
+                self._settle()
 
     @property
     def averaged(self) -> LanguageModel:
@@ -139,20 +142,27 @@ class Learner:
         Returns:
             The state that follows, the loss in nats of what was read here, and the norm of the gradient.
         """
-        while True:
-            try:
-                after, nats = self._derive(inputs, targets, state, noise, num_tokens)
-                break
-            except torch.OutOfMemoryError:
-                if self._world.size > 1 or self.num_passes >= inputs.shape[1]:
-                    raise
-            self._optimizer.zero_grad()
-            torch.cuda.empty_cache()
-            self.num_passes *= 2
+        # Several processes know in how many parts: here the others would wait for one that begins again.
+        derive = self._derive if self._world.size > 1 else self._fit
+        after, nats = derive(inputs, targets, state, noise, num_tokens)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return after, nats, norm
+
+    def _fit(
+        self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
+    ) -> tuple[list[State], Tensor]:
+        """Do what `_derive` does, the streams in more parts if a GPU has too little memory."""
+        while True:
+            try:
+                return self._derive(inputs, targets, state, noise, num_tokens)
+            except torch.OutOfMemoryError:
+                if self.num_passes >= inputs.shape[1]:
+                    raise
+            self._optimizer.zero_grad()
+            torch.cuda.empty_cache()
+            self.num_passes *= 2
 
     def _derive(
         self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
@@ -163,10 +173,11 @@ class Learner:
         for some_inputs, some_targets in passes:
             last = first + some_inputs.shape[1]
             before = [type(layer)(*(part[first:last] for part in layer)) for layer in state]
-            loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
             count = (some_targets != PADDING).sum()
-            # Of several processes' gradients the mean is taken, of which each is thus to be as many times as large.
-            (loss * (self._world.size * count / max(1, num_tokens))).backward()
+            with self._world.apart(self._loss) if last < inputs.shape[1] else nullcontext():
+                loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
+                # Of several processes' gradients the mean is taken, of which each is thus to be as many times as large.
+                (loss * (self._world.size * count / max(1, num_tokens))).backward()
             nats += loss.detach() * count
             states.append(after)
             first = last
@@ -174,13 +185,17 @@ class Learner:
         return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer], nats
 
     def _settle(self) -> None:
-        """Derive once for nothing: DistributedDataParallel orders what it adds up anew after it has seen that.
+        """Derive twice for nothing: to see what fits into memory, and because DistributedDataParallel learns from it.
 
-        Sums of three and more depend on their order, and a run that is resumed is to go on in that of one that is not.
+        After the first time it orders anew what it adds up. Sums of three and more depend on their order, and a run
+        that is resumed is to go on in that of one that is not.
         """
-        tokens = torch.zeros(1, self._state[0][0].shape[0], dtype=torch.int64, device=self.model.device)
         noise = self._noise(0, 0, self._options.batch_size)
-        self._derive(tokens, tokens, self._state, noise, tokens.numel())
+        shape = self._options.sequence_length, len(self._state[0][0])
+        tokens = torch.zeros(shape, dtype=torch.int64, device=self.model.device)
+        with self._world.apart(self._loss):
+            self._fit(tokens, tokens, self._state, noise, tokens.numel())
+        self._derive(tokens[:1], tokens[:1], self._state, noise, tokens.numel())
         self._optimizer.zero_grad()
 
     def _initial_state(self) -> list[State]:

@@ -154,7 +154,7 @@ class Trainer:
         self.timetable.begin()
         self._save_last()
         self.timetable.validation_steps = self._validation_steps()
-        batches = self.batches.from_step(self.figures.step)
+        batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
             if self._is_validation_due():  # first of all: a run that was stopped right here has it still to do
                 yield self._validate()
@@ -163,11 +163,11 @@ class Trainer:
             if self._is_interrupted:
                 self._save_last()
                 return
-            num_passes = self.learner.num_passes
             if not self._step(next(batches), is_interrupted):
                 yield self._roll_back()
                 batches = self.batches.from_step(self.figures.step)
             if self.learner.num_passes > num_passes:
+                num_passes = self.learner.num_passes
                 yield self._divided()
             if self.timetable.is_report_due(self.figures.step):
                 yield self._report(None)
