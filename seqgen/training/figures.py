@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self, get_args, get_type_hints
 
+from seqgen.config import LARGEST
 from seqgen.errors import CheckpointError
 
 if TYPE_CHECKING:
     from seqgen.training.learner import Learned
 
 NEVER = -1  # the step of a validation that is still to be done before the first step
-_MAX_COUNT = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Figures:
 
 def _check(value: Any, kinds: tuple[type, ...]) -> None:
     """Raise TypeError for what is not of these kinds, or counts what cannot be counted."""
-    if type(value) not in kinds or (int in kinds and value is not None and not NEVER <= value < _MAX_COUNT):
+    if type(value) not in kinds or (int in kinds and value is not None and not NEVER <= value <= LARGEST):
         raise TypeError
 
 
