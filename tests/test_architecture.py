@@ -17,6 +17,7 @@ LAYERS = [
     ["levels", "cells"],
     ["music"],
     ["config", "files", "kernels", "pictures"],
+    ["options"],
     ["registry", "errors", "process", "compiled"],
 ]
 HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]

@@ -4,16 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.config import (
-    BudgetConfig,
-    CorpusConfig,
-    ModelConfig,
-    OptimizationConfig,
-    SamplingConfig,
-    TrainConfig,
-    parse_time,
-)
+from seqgen.config import BudgetConfig, CorpusConfig, ModelConfig, OptimizationConfig, SamplingConfig, TrainConfig
 from seqgen.errors import UsageError
+from seqgen.options import parse_time
 
 
 @pytest.mark.parametrize(

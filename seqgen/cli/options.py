@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, Optional, get_type_hints
 
 import typer
 
-from seqgen.config import BUDGETS, Options, TrainConfig, field_name, flag
+from seqgen.config import BUDGETS, TrainConfig
 from seqgen.errors import UsageError
+from seqgen.options import Options, field_name, flag
 
 Command = Callable[..., None]
 

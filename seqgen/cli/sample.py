@@ -10,8 +10,9 @@ from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.music import sample_music, write_file, write_tunes
 from seqgen.cli.options import options_from
-from seqgen.config import SamplingConfig, flag
+from seqgen.config import SamplingConfig
 from seqgen.errors import CorpusError, UsageError
+from seqgen.options import flag
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint

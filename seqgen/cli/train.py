@@ -26,9 +26,9 @@ from seqgen.config import (
     OptimizationConfig,
     SamplingConfig,
     TrainConfig,
-    flag,
 )
 from seqgen.errors import UsageError
+from seqgen.options import flag
 from seqgen.process import load_torch
 from seqgen.training.launch import AUTO, INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path, PurePath
 
-from seqgen.config import CorpusConfig, parse_size
+from seqgen.config import CorpusConfig
 from seqgen.corpus import archives, builtin
 from seqgen.corpus.archives import Opener
 from seqgen.corpus.documents import Document
@@ -20,6 +20,7 @@ from seqgen.corpus.texts import TextFile, incremental_decoder, is_binary
 from seqgen.corpus.tunes import MusicFile
 from seqgen.errors import CorpusError
 from seqgen.music.read import MUSIC as SUFFIXES
+from seqgen.options import parse_size
 
 BUILTIN = "builtin:"
 STANDARD_INPUT = "-"

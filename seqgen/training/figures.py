@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self, get_args, get_type_hints
 
-from seqgen.config import LARGEST
 from seqgen.errors import CheckpointError
+from seqgen.options import LARGEST
 
 if TYPE_CHECKING:
     from seqgen.training.learner import Learned

@@ -5,8 +5,9 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import Options, TrainConfig, flag
+from seqgen.config import TrainConfig
 from seqgen.errors import UsageError
+from seqgen.options import Options, flag
 
 _VOCABULARY = ("ngram", "grid", "velocity", "transpose")  # options that the vocabulary or its use depends on
 

@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, Options, TrainConfig, parse_time
+from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
 from seqgen.corpus.batches import Batches
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import refuse_too_large, shortage_told
+from seqgen.options import Options, parse_time
 from seqgen.training.distributed import ALONE, World
 
 Group = TypeVar("Group", bound=Options)

@@ -16,9 +16,10 @@ from filelock import FileLock, Timeout
 
 from seqgen import files
 from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, unwritten
-from seqgen.config import LARGEST, TrainConfig
+from seqgen.config import TrainConfig
 from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
+from seqgen.options import LARGEST
 
 CONFIG, METRICS, CURVE = "config.toml", "metrics.jsonl", "curve.png"
 LOCK = "lock"

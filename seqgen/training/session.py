@@ -9,10 +9,11 @@ from pathlib import Path
 
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
-from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig, flag, parse_time
+from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
+from seqgen.options import flag, parse_time
 from seqgen.process import num_cores, use_threads
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.fastest import fastest

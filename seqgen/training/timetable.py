@@ -5,7 +5,8 @@ With `--time` the clock tells, else the step alone, so that two runs of one comm
 
 from dataclasses import dataclass
 
-from seqgen.config import BudgetConfig, parse_time
+from seqgen.config import BudgetConfig
+from seqgen.options import parse_time
 from seqgen.training.schedule import Budget, StepBudget, TimeBudget
 
 EXACT_SHARE = 0.03  # of the time at most, for scoring the best model exactly once the run is over

@@ -16,7 +16,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from seqgen.config import parse_time
+from seqgen.options import parse_time
 
 SOURCES = ["builtin:python-docs", "builtin:python-source", "builtin:folk-tunes", "builtin:bach-chorales"]
 TIMES = ["4s", "7s", "20s", "80s", "2m", "10m"]

@@ -1,0 +1,138 @@
+"""What an option is: a field with a help text and a rule for its values, in the words of the command line."""
+
+import keyword
+import math
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any, get_args, get_type_hints
+
+from seqgen.errors import UsageError
+
+LARGEST = 10**15  # of whole numbers: more than any run counts to, and room for sums and products of 64 bits
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The finite values a number may take; an open end is left out of it."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below and not (isinstance(value, float) and math.isinf(value))
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"{'above' if self.low_open else 'at least'} {self.low}"
+        return f"in {'(' if self.low_open else '['}{self.low}, {self.high}{')' if self.high_open else ']'}"
+
+
+def option(
+    help: str,  # noqa: A002  # as Typer and argparse call it
+    default: Any = None,
+    *,
+    metavar: str | None = None,
+    bound: Interval | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field that becomes a command-line option."""
+    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": choices, "chosen": False}
+    return field(default=default, metadata=metadata)
+
+
+def chosen(help: str, *, metavar: str | None = None, bound: Interval | None = None) -> Any:  # noqa: A002
+    """Declare a field that the recipe fills in when the user does not."""
+    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": (), "chosen": True}
+    return field(default=None, metadata=metadata)
+
+
+def flag(name: str) -> str:
+    """Return the option's spelling on the command line: `hidden_size` is `--hidden-size`, `from_` is `--from`."""
+    return "--" + name.rstrip("_").replace("_", "-")
+
+
+def field_name(option: str) -> str:
+    """Return the field of an option's name: `hidden-size` is `hidden_size`, `from` is `from_`."""
+    name = option.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+_TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((float, int), "a number"),
+    str: ((str,), "text"),
+}
+
+
+def _check_type(name: str, value: Any, annotated: Any) -> None:
+    """Refuse a value of another type: the command line has checked that, a file or a caller has not."""
+    accepted, words = next(_TYPES[kind] for kind in (annotated, *get_args(annotated)) if kind in _TYPES)
+    is_several = annotated == tuple[str, ...] and isinstance(value, tuple)
+    if not all(type(item) in accepted for item in (value if is_several else (value,))):
+        raise UsageError(f"{flag(name)} must be {words}, got {value!r}")
+
+
+_TIME = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?")
+
+
+def parse_time(text: str) -> float:
+    """Return the seconds that `80s`, `10m` or `1h30m` stands for.
+
+    Raises:
+        UsageError: it reads otherwise, or is zero.
+    """
+    match = _TIME.fullmatch(text.strip())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise UsageError(f"--time must read like 80s, 10m or 1h30m and be above zero, got {text!r}")
+    return total
+
+
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?([KMGT]?)B?", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `500MB` or `20GB` stands for.
+
+    Raises:
+        UsageError: it reads otherwise.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise UsageError(f"--unpack-limit must read like 500MB or 20GB, got {text!r}")
+    return int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the option groups: checks every field against its bound and choices.
+
+    The first word of a group's docstring is the title of its panel in the help.
+    """
+
+    def __post_init__(self) -> None:
+        types = get_type_hints(type(self))
+        for item in fields(self):
+            value = getattr(self, item.name)
+            bound, choices = item.metadata["bound"], item.metadata["choices"]
+            if value is None and (item.metadata["chosen"] or type(None) in get_args(types[item.name])):
+                continue
+            _check_type(item.name, value, types[item.name])
+            if bound is not None and value not in bound:
+                raise UsageError(f"{flag(item.name)} must be {bound}, got {value}")
+            if type(value) is int and value > LARGEST:
+                raise UsageError(f"{flag(item.name)} must be at most {LARGEST}, got {value}")
+            for each in value if isinstance(value, tuple) else (value,):
+                if choices and each not in choices:
+                    raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {each!r}")
+
+    def is_open(self, name: str) -> bool:
+        """Tell whether the recipe has still to choose this option."""
+        is_chosen = next(item.metadata["chosen"] for item in fields(self) if item.name == name)
+        return is_chosen and getattr(self, name) is None
