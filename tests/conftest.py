@@ -1,12 +1,14 @@
 """What many tests need: texts, small models and a run made once by the command line itself."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -82,9 +84,12 @@ def quick_runner(folder: Path) -> Cli:
     """Run `seqgen` in a folder and in this process, which saves seconds of importing; a traceback fails the test."""
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        with chdir(folder):
-            variables = {"COLUMNS": "120", **environment}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        variables = {"COLUMNS": "120", **environment}
+        with chdir(folder), patch.object(sys, "argv", ["seqgen", *arguments]):
             done = CliRunner().invoke(app, arguments, input=stdin, env=variables, catch_exceptions=False)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run

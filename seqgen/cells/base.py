@@ -187,13 +187,11 @@ def library_weights(
 
     cuDNN wants them one behind the other in one block of memory, all matrices before the biases.
     """
-    parts = [weights.input, weights.recurrent, bias, recurrent_bias]
-    if weights.projection is not None:
-        parts.insert(2, weights.projection)
+    matrices = [weight for weight in weights if weight is not None]
+    parts = [*matrices, bias, recurrent_bias]
     if inputs.is_cuda:
         block = torch.cat([part.flatten() for part in parts]).to(dtype)
         pieces = torch.split(block, [part.numel() for part in parts])
         parts = [piece.view_as(part) for piece, part in zip(pieces, parts, strict=True)]
-    if weights.projection is not None:
-        parts.append(parts.pop(2))
-    return [part.to(dtype) for part in parts]
+    projection, biases = parts[2:-2], parts[-2:]
+    return [part.to(dtype) for part in (*parts[:2], *biases, *projection)]

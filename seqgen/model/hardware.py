@@ -20,7 +20,8 @@ def resolve_device(name: str) -> str:
         raise UsageError(
             f"--device {name} is not available to this torch; take --device cpu, or install a torch for it"
         )
-    torch.backends.cudnn.allow_tf32 = False  # the products of 10 bits that cuDNN's recurrent kernels take by default
+    if name == "cuda":  # or products of 10 bits: cuDNN takes them by default, the others where the environment says so
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     return name
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,6 @@ from seqgen.errors import CheckpointError
 from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.memory import shortage_told
 from seqgen.model.noise import Noise
 from seqgen.model.stack import detach, reset
 from seqgen.training.averaging import Average
@@ -77,9 +77,6 @@ class Learner:
         self._average = Average(model)
         self._loss = world.wrapped(_Loss(model, PRECISIONS[config.machine.precision]))
         self._state = self._initial_state()
-        if world.size > 1:
-            with shortage_told(config.model, config.optimization):
-                self._settle()
 
     @property
     def averaged(self) -> LanguageModel:
@@ -92,6 +89,26 @@ class Learner:
             model.load_state_dict(dict(weights))
         self._optimizer = AdamW(self.model, self._options)
         self._state = self._initial_state()
+
+    def settle(self, batch: Batch) -> None:
+        """Derive twice for nothing, where several processes train.
+
+        First each by itself, to see in how many parts it must read: in a step the others would wait for one that begins
+        again. Then together, since DistributedDataParallel orders anew what it adds up once it has seen that: sums of
+        three and more depend on their order, and a run that is resumed is to go on in that of one that is not.
+
+        Args:
+            batch: tells what tokens there are; as many streams and steps are read as a batch may have.
+        """
+        if self._world.size == 1:
+            return
+        shape = self._options.sequence_length, -(-self._options.batch_size // self._world.size)
+        inputs, targets = (torch.from_numpy(np.resize(ids, shape)).to(self.model.device) for ids in batch[:2])
+        state, noise = self.model.initial_state(shape[1]), Noise(0, shape[1], device=self.model.device)
+        with self._world.apart(self._loss):
+            self._fit(inputs, targets, state, noise, targets.numel())
+        self._derive(inputs[:1], targets[:1], state, noise, targets.numel())
+        self._optimizer.zero_grad()
 
     def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> Learned:
         """Learn from a batch.
@@ -117,7 +134,7 @@ class Learner:
         if not batch.is_whole:
             self._state = state
         self._average.update(self.model, step + 1)
-        nats, norms = torch.stack(shown, 1).tolist()  # the one place where a GPU is waited for
+        nats, norms = torch.stack(shown, 1).tolist()  # a GPU is waited for here, and not for every number
         clipped = sum(norm > self._options.clip for norm in norms)
         return Learned(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
 
@@ -142,7 +159,7 @@ class Learner:
         Returns:
             The state that follows, the loss in nats of what was read here, and the norm of the gradient.
         """
-        # Several processes know in how many parts: here the others would wait for one that begins again.
+        # Several processes know in how many parts, see `settle`.
         derive = self._derive if self._world.size > 1 else self._fit
         after, nats = derive(inputs, targets, state, noise, num_tokens)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
@@ -183,20 +200,6 @@ class Learner:
             first = last
         by_layer = zip(*states, strict=True)
         return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer], nats
-
-    def _settle(self) -> None:
-        """Derive twice for nothing: to see what fits into memory, and because DistributedDataParallel learns from it.
-
-        After the first time it orders anew what it adds up. Sums of three and more depend on their order, and a run
-        that is resumed is to go on in that of one that is not.
-        """
-        noise = self._noise(0, 0, self._options.batch_size)
-        shape = self._options.sequence_length, len(self._state[0][0])
-        tokens = torch.zeros(shape, dtype=torch.int64, device=self.model.device)
-        with self._world.apart(self._loss):
-            self._fit(tokens, tokens, self._state, noise, tokens.numel())
-        self._derive(tokens[:1], tokens[:1], self._state, noise, tokens.numel())
-        self._optimizer.zero_grad()
 
     def _initial_state(self) -> list[State]:
         share = self._world.share(self._options.batch_size)

@@ -153,6 +153,8 @@ class Trainer:
         self._agree(is_interrupted)
         self.timetable.begin()
         self._save_last()
+        with shortage_told(self.config.model, self.config.optimization):
+            self.learner.settle(next(self.batches.from_step(self.figures.step)))
         self.timetable.validation_steps = self._validation_steps()
         batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
@@ -250,10 +252,11 @@ class Trainer:
         )
 
     def _divided(self) -> Notice:
+        num_streams = -(-self.config.optimization.batch_size // self.world.size)
+        at_once = -(-num_streams // self.learner.num_passes)
         return Notice(
-            f"the GPU has too little memory for {self.config.optimization.batch_size} streams of "
-            f"{self.config.optimization.sequence_length} tokens at once: they are read in {self.learner.num_passes} "
-            "parts, which comes to the same"
+            f"the GPU has too little memory for {num_streams} streams of {self.config.optimization.sequence_length} "
+            f"tokens at once: they are read {at_once} at a time, which comes to the same"
         )
 
     def _report(self, valid_nats: float | None) -> Report:

@@ -95,8 +95,12 @@ class Killer:
         self.count = 0
         self.moments: dict[str, int] = {}
 
-    def kill(self, training: "subprocess.Popen[bytes]", run: Path, longest: float) -> None:
-        """Send a signal at a random moment of at most so many seconds after the training has begun."""
+    def kill(self, training: "subprocess.Popen[bytes]", run: Path, longest: float) -> bool:
+        """Send a signal at a random moment of at most so many seconds after the training has begun, if it still runs.
+
+        Returns:
+            Whether it did.
+        """
         moment = self.random.choice(("any moment", "in a save", "in a validation"))
         self._wait_for(training, lambda: (run / "last.safetensors").exists())
         time.sleep(self.random.uniform(0, longest))
@@ -105,7 +109,7 @@ class Killer:
         elif moment == "in a validation":
             self._wait_for(training, lambda: any(run.glob(".best.*")))
         if training.poll() is not None:
-            return
+            return False
         number = self.random.choice(SIGNALS)
         training.send_signal(number)
         if number != signal.SIGKILL and self.random.random() < 0.5:
@@ -114,6 +118,7 @@ class Killer:
         self.count += number == signal.SIGKILL
         what = f"{signal.Signals(number).name} {moment}"
         self.moments[what] = self.moments.get(what, 0) + 1
+        return True
 
     def _wait_for(self, training: "subprocess.Popen[bytes]", is_there: Callable[[], bool]) -> None:
         begun = time.monotonic()
@@ -132,9 +137,8 @@ def run_level(folder: Path, level: str, options: list[str], kills: int, steps: i
         name, before = f"{level}-{number}", killer.count
         training = start(folder, *budget, "--name", name)
         while True:
-            if killer.count < kills:
-                killer.kill(training, runs / name, whole_seconds / 4)
-            finish(training, ENDS)
+            is_hit = killer.count < kills and killer.kill(training, runs / name, whole_seconds / 4)
+            finish(training, ENDS if is_hit else (0,))
             if training.returncode == 0:
                 break
             if (runs / name / "last.safetensors").exists():
