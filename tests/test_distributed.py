@@ -114,7 +114,8 @@ def test_auto_lets_those_train_that_were_fastest_when_tried(folder, alone):
 def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
     done(seqgen(folder, *LINES, "--steps", "30", "--name", "first", *SMALL, launcher=TORCHRUN))
     resumed = quick_runner(folder)("train", "--resume", "first", "--steps", "60")
-    assert resumed.returncode == 0
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Traceback" not in resumed.stderr
     assert "1 process instead of 2 from here on" in resumed.stderr
     assert last(folder, "first").figures["step"] == 60
 
@@ -237,7 +238,9 @@ def test_with_a_time_to_keep_all_do_the_same_whatever_their_clocks_say(folder):
 
 
 def test_more_processes_than_streams_cannot_resume_a_run(folder):
-    quick_runner(folder)("train", *LINES, "--steps", "5", "--name", "narrow", *SMALL, "--batch-size", "2")
+    narrow = quick_runner(folder)("train", *LINES, "--steps", "5", "--name", "narrow", *SMALL, "--batch-size", "2")
+    assert narrow.returncode == 0, narrow.stderr
+    assert "Traceback" not in narrow.stderr
     training = seqgen(folder, "--resume", "narrow", "--steps", "70", "--processes", "3")
     _, told = training.communicate(timeout=120)
     assert training.returncode == 2

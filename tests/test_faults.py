@@ -57,6 +57,7 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_its_last_state(small_disk, t
     full = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
     assert full.returncode == 1
     assert "could not be written: No space left on device; what was saved before stays" in full.stderr
+    assert "Traceback" not in full.stderr
     assert (small_disk / "r" / "last.safetensors").read_bytes() == before
     (small_disk / "ballast").unlink()
     again = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
@@ -75,6 +76,7 @@ def test_a_disk_that_has_become_read_only_is_a_sentence(small_disk, tmp_path):
         refused = train(tmp_path, *options, "--checkpoints-dir", "disk")
         assert refused.returncode == 1
         assert "cannot be written: Read-only file system; choose another --checkpoints-dir" in refused.stderr
+        assert "Traceback" not in refused.stderr
     assert {path.name: path.read_bytes() for path in (small_disk / "r").iterdir()} == before
 
 
@@ -83,6 +85,7 @@ def test_a_full_disk_ends_the_preparing_of_a_corpus_with_a_sentence_and_nothing_
     full = train(tmp_path, "--corpus", "long.txt", "--steps", "5", "--data-dir", "disk")
     assert full.returncode == 1
     assert "No space left on device; choose another --data-dir" in full.stderr
+    assert "Traceback" not in full.stderr
     assert not any(path.is_file() for path in small_disk.rglob("*"))
 
 

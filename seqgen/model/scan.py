@@ -24,8 +24,7 @@ def scan(
         The hidden states, shape (time, batch, output_size), and the state after the last step, in float32.
     """
     weights = weights or cell.weights
-    is_step = inputs.is_cuda and len(inputs) == 1  # for which cuDNN would lay out all weights anew
-    fused = None if is_step else cell.fused(inputs, state, weights, dtype)
+    fused = cell.fused(inputs, state, weights, dtype)
     if fused is not None:
         return fused
     if can_compile(cell, inputs, dtype):

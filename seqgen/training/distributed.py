@@ -139,6 +139,10 @@ class World(Crew):
         """Return which of so many streams are read here."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
+    def largest_share(self, count: int) -> int:
+        """Return how many of so many streams are read where most are."""
+        return -(-count // self.size)
+
     def agreed(self, *values: float) -> tuple[float, ...]:
         """Return the values of the first process."""
         return self.total(*(value if self.is_first else 0.0 for value in values))

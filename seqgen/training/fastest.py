@@ -43,7 +43,7 @@ def _seconds(config: TrainConfig, store: Store, world: World) -> float:
     options = config.optimization
     batches = Batches(store.train, options.batch_size, options.sequence_length, config.machine.seed)
     learner = Learner(initial_model(config, store).to(config.machine.device), config, world)
-    learner.settle(next(batches.from_step(0)))
+    learner.settle(batches.from_step(0))
     begun = 0.0
     for step, batch in enumerate(islice(batches.from_step(0), 2 * MAX_PARTS * _STEPS)):
         if step == MAX_PARTS * _STEPS:

@@ -1,6 +1,6 @@
 """What learns: the weights, their average, the optimizer's moments and the state of every stream."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -90,7 +90,7 @@ class Learner:
         self._optimizer = AdamW(self.model, self._options)
         self._state = self._initial_state()
 
-    def settle(self, batch: Batch) -> None:
+    def settle(self, batches: Iterator[Batch]) -> None:
         """Derive twice for nothing, where several processes train.
 
         First each by itself, to see in how many parts it must read: in a step the others would wait for one that begins
@@ -98,11 +98,12 @@ class Learner:
         three and more depend on their order, and a run that is resumed is to go on in that of one that is not.
 
         Args:
-            batch: tells what tokens there are; as many streams and steps are read as a batch may have.
+            batches: the first tells what tokens there are; as many streams and steps are read as one may have.
         """
         if self._world.size == 1:
             return
-        shape = self._options.sequence_length, -(-self._options.batch_size // self._world.size)
+        batch = next(batches)
+        shape = self._options.sequence_length, self._world.largest_share(self._options.batch_size)
         inputs, targets = (torch.from_numpy(np.resize(ids, shape)).to(self.model.device) for ids in batch[:2])
         state, noise = self.model.initial_state(shape[1]), Noise(0, shape[1], device=self.model.device)
         with self._world.apart(self._loss):

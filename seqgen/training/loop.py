@@ -154,7 +154,7 @@ class Trainer:
         self.timetable.begin()
         self._save_last()
         with shortage_told(self.config.model, self.config.optimization):
-            self.learner.settle(next(self.batches.from_step(self.figures.step)))
+            self.learner.settle(self.batches.from_step(self.figures.step))
         self.timetable.validation_steps = self._validation_steps()
         batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
@@ -252,7 +252,7 @@ class Trainer:
         )
 
     def _divided(self) -> Notice:
-        num_streams = -(-self.config.optimization.batch_size // self.world.size)
+        num_streams = self.world.largest_share(self.config.optimization.batch_size)
         at_once = -(-num_streams // self.learner.num_passes)
         return Notice(
             f"the GPU has too little memory for {num_streams} streams of {self.config.optimization.sequence_length} "
