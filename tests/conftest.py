@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -16,12 +17,22 @@ from hypothesis import settings
 from typer.testing import CliRunner
 
 from seqgen.cli.app import app
-from seqgen.config import CorpusConfig, ModelConfig
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelConfig,
+    OptimizationConfig,
+    TrainConfig,
+)
 from seqgen.corpus.documents import Passage
 from seqgen.corpus.part import Part, PartWriter
 from seqgen.corpus.split import Piece
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
+from seqgen.training import session
+from seqgen.training.loop import Trainer
 
 settings.register_profile("seqgen", deadline=None, max_examples=60)
 settings.load_profile("seqgen")
@@ -31,6 +42,9 @@ How I wonder what you are!
 Up above the world so high,
 Like a diamond in the sky.
 """
+
+SMALL_NETWORK = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
+FAST_LEARNING = {"learning_rate": 0.01, "batch_size": 4, "sequence_length": 16}
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -72,6 +86,42 @@ def make_model() -> Callable[..., LanguageModel]:
         return model.eval()
 
     return make
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> FoldersConfig:
+    return FoldersConfig(checkpoints_dir=str(tmp_path / "checkpoints"), data_dir=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def start(tmp_path: Path, folders: FoldersConfig) -> Callable[..., Trainer]:
+    """Begin a small run."""
+
+    def begin(
+        name: str = "run",
+        text: str = RHYME * 12,
+        *,
+        model: dict[str, Any] | None = None,
+        optimization: dict[str, Any] | None = None,
+        seed: int = 1,
+        precision: str = "auto",
+        device: str = "cpu",
+        **budget: Any,
+    ) -> Trainer:
+        path = tmp_path / "corpus.txt"
+        path.write_text(text, encoding="utf-8")
+        requested = TrainConfig(
+            corpus=CorpusConfig(corpus=(str(path),)),
+            model=ModelConfig(**(SMALL_NETWORK | (model or {}))),
+            optimization=OptimizationConfig(**(FAST_LEARNING | (optimization or {}))),
+            budget=BudgetConfig(**budget),
+            machine=MachineConfig(device=device, seed=seed, precision=precision),
+        )
+        trainer = session.start(requested, name, folders, print, overwrite=False)
+        assert trainer is not None
+        return trainer
+
+    return begin
 
 
 @pytest.fixture

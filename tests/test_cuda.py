@@ -7,16 +7,7 @@ import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import (
-    BudgetConfig,
-    CorpusConfig,
-    FoldersConfig,
-    MachineConfig,
-    ModelConfig,
-    OptimizationConfig,
-    SamplingConfig,
-    TrainConfig,
-)
+from seqgen.config import SamplingConfig
 from seqgen.evaluation.likelihood import score
 from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.scan import scan, step_by_step
@@ -24,7 +15,8 @@ from seqgen.sampling.generator import Never, generate
 from seqgen.training import session
 from seqgen.training.figures import Notice
 from tests.conftest import RHYME
-from tests.test_cells import NAMES, every_variant, make, random_state
+from tests.test_cells import NAMES, every_variant, make, random_state, run
+from tests.test_training import assert_bit_for_bit, tensors, train
 
 GPU = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
@@ -37,45 +29,23 @@ def chosen():
 
 
 @pytest.fixture
-def begin(tmp_path):
-    """Begin a small run."""
-    path = tmp_path / "corpus.txt"
-    path.write_text(RHYME * 40, encoding="utf-8")
+def begin(start):
+    """Begin a run of two layers on the GPU."""
 
     def begin(name, device=GPU, *, model=None, optimization=None, precision="float32", steps=30):
         sizes = {"num_layers": 2, "hidden_size": 64, "embedding_size": 32, "dropout": 0.2, "recurrent_dropout": 0.2}
         options = {"learning_rate": 0.005, "batch_size": 8, "sequence_length": 32}
-        requested = TrainConfig(
-            corpus=CorpusConfig(corpus=(str(path),)),
-            model=ModelConfig(**(sizes | (model or {}))),
-            optimization=OptimizationConfig(**(options | (optimization or {}))),
-            budget=BudgetConfig(steps=steps),
-            machine=MachineConfig(device=device, seed=1, precision=precision),
-        )
-        return session.start(requested, name, folders(tmp_path), print, overwrite=False)
+        return start(
+            name, RHYME * 40, device=device, precision=precision, steps=steps,
+            model=sizes | (model or {}), optimization=options | (optimization or {}),
+        )  # fmt: skip
 
     return begin
 
 
-def folders(folder):
-    return FoldersConfig(checkpoints_dir=str(folder / "checkpoints"), data_dir=str(folder / "data"))
-
-
-def train(trainer, stop_at=None):
-    return list(trainer.train(lambda: trainer.figures.step == stop_at))
-
-
-def tensors(trainer):
-    checkpoint = Checkpoint.read(trainer.run.folder / "last.safetensors")
-    return {**checkpoint.weights, **{f"training.{name}": tensor for name, tensor in checkpoint.training.items()}}
-
-
-def run(path, cell, inputs, state, dtype):
-    """Return outputs, last state and the gradients of all that goes in, on the CPU."""
-    outputs, last = path(cell, inputs, state, dtype)
-    total = outputs.float().square().sum() + sum(part.sin().sum() for part in last)
-    results = outputs.float(), *last, *torch.autograd.grad(total, [inputs, *state, *cell.parameters()])
-    return [result.detach().cpu() for result in results]
+def results(path, cell, inputs, state, dtype):
+    """Return what `run` does, on the CPU."""
+    return [result.detach().cpu() for result in run(path, cell, inputs, state, dtype)]
 
 
 def moved(tensor):
@@ -89,11 +59,11 @@ def test_every_cell_equals_its_equations(name, projection, time, batch, sizes, g
     cell = make(name, generator, projection=projection, sizes=sizes)
     inputs = torch.randn(time, batch, sizes[0], generator=generator, requires_grad=True)
     state = random_state(cell, batch, generator)
-    expected = run(step_by_step, cell, inputs, state, torch.float32)
+    expected = results(step_by_step, cell, inputs, state, torch.float32)
     cell.to(GPU)
     there = type(state)(*map(moved, state))
-    found = run(scan, cell, moved(inputs), there, torch.float32)
-    rounded = run(scan, cell, moved(inputs), there, torch.bfloat16)
+    found = results(scan, cell, moved(inputs), there, torch.float32)
+    rounded = results(scan, cell, moved(inputs), there, torch.bfloat16)
     for value, coarse, reference in zip(found, rounded, expected, strict=True):
         scale = max(1.0, reference.abs().max().item())
         torch.testing.assert_close(value, reference, rtol=1e-4, atol=3e-5 * scale)
@@ -112,19 +82,16 @@ def test_a_training_goes_as_on_the_cpu(begin, cell):
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 @every_cell
-def test_a_training_that_is_stopped_and_resumed_ends_bit_for_bit_alike(begin, tmp_path, cell, precision):
+def test_a_training_that_is_stopped_and_resumed_ends_bit_for_bit_alike(begin, folders, cell, precision):
     options = {"model": {"cell": cell}, "precision": precision}
     whole, again, stopped = (begin(name, **options) for name in ("whole", "again", "stopped"))
     train(whole)
     train(again)
     train(stopped, stop_at=11)
-    resumed = session.resume("stopped", None, None, folders(tmp_path), print)
+    resumed = session.resume("stopped", None, None, folders, print)
     train(resumed)
-    expected = tensors(whole)
     for trainer in (again, resumed):
-        found = tensors(trainer)
-        assert found.keys() == expected.keys()
-        assert [name for name, tensor in expected.items() if not torch.equal(tensor, found[name])] == []
+        assert_bit_for_bit(whole, trainer)
 
 
 def test_streams_that_are_too_many_for_its_memory_are_read_in_parts_that_come_to_the_same(begin):

@@ -15,10 +15,6 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import (
     BudgetConfig,
     CorpusConfig,
-    FoldersConfig,
-    MachineConfig,
-    ModelConfig,
-    OptimizationConfig,
     TrainConfig,
 )
 from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
@@ -33,33 +29,6 @@ from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TO
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
 from seqgen.training.timetable import VALIDATION_SHARE, Timetable
 from tests.conftest import RHYME
-
-SMALL = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
-FAST = {"learning_rate": 0.01, "batch_size": 4, "sequence_length": 16}
-
-
-@pytest.fixture
-def folders(tmp_path):
-    return FoldersConfig(checkpoints_dir=str(tmp_path / "checkpoints"), data_dir=str(tmp_path / "data"))
-
-
-@pytest.fixture
-def start(tmp_path, folders):
-    """Begin a small run."""
-
-    def begin(name="run", text=RHYME * 12, *, model=None, optimization=None, seed=1, precision="auto", **budget):
-        path = tmp_path / "corpus.txt"
-        path.write_text(text, encoding="utf-8")
-        requested = TrainConfig(
-            corpus=CorpusConfig(corpus=(str(path),)),
-            model=ModelConfig(**(SMALL | (model or {}))),
-            optimization=OptimizationConfig(**(FAST | (optimization or {}))),
-            budget=BudgetConfig(**budget),
-            machine=MachineConfig(device="cpu", seed=seed, precision=precision),
-        )
-        return session.start(requested, name, folders, print, overwrite=False)
-
-    return begin
 
 
 def train(trainer, stop_at=None):
