@@ -25,6 +25,7 @@ FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
 BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
 INITIAL_WEIGHTS = ("orthogonal", "small")
+READING = ("field", "encoding", "unpack_limit")  # of `CorpusConfig`: how a source is read, whatever is done with it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +167,16 @@ class BudgetConfig(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineConfig(Options):
-    """Machine: where and how exactly is computed."""
+class DeviceConfig(Options):
+    """Machine: where to compute."""
 
     device: str = option("Where to compute.", "auto", choices=("auto", "cpu", "cuda", "mps"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineConfig(DeviceConfig):
+    """Machine: where to compute, and how exactly."""
+
     precision: str = option(
         "Precision of the matrix products; auto is bfloat16 where the hardware has it.",
         "auto",
@@ -179,10 +186,16 @@ class MachineConfig(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoldersConfig(Options):
-    """Folders: where things are kept."""
+class RunsConfig(Options):
+    """Folders: where runs are kept."""
 
     checkpoints_dir: str = option("Where runs are kept.", "checkpoints", metavar="FOLDER")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldersConfig(RunsConfig):
+    """Folders: where runs and prepared corpora are kept."""
+
     data_dir: str = option("Where prepared corpora are kept.", "data", metavar="FOLDER")
 
     @property
@@ -249,6 +262,7 @@ class EvaluationConfig(Options):
     num_samples: int = option(
         "Draw so many samples and tell what they copy, and how music compares.", 0, metavar="N", bound=Interval(0)
     )
+    seed: int = option("Fixes these samples.", 1, metavar="N", bound=SEED)
     per_document: bool = option("Print a line of JSON for each document instead.", False)
     per_token: bool = option("Print a line of JSON for each token instead.", False)
 

@@ -39,6 +39,12 @@ def visible(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def set_quiet(is_quiet: bool) -> bool:  # as Typer calls it
+    """Let nothing but errors and results be shown, or everything again; returns the value, as Typer wants it."""
+    console.quiet = is_quiet or not is_speaker()
+    return is_quiet
+
+
 def note(text: str) -> None:
     """Tell the user something on standard error."""
     console.print(visible(text))

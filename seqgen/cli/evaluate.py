@@ -6,36 +6,52 @@ from typing import TYPE_CHECKING, Any
 
 from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
-from seqgen.cli.options import options_from
-from seqgen.config import EvaluationConfig
+from seqgen.cli.options import Overrides, QuietOption, options_from
+from seqgen.config import READING, CorpusConfig, DeviceConfig, EvaluationConfig, FoldersConfig
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
+    from seqgen.evaluation.held_out import HeldOut
     from seqgen.model.language_model import LanguageModel
 
 
-@options_from(evaluation=EvaluationConfig)
+@options_from(
+    evaluation=EvaluationConfig,
+    reading=Overrides(CorpusConfig, READING),
+    machine=DeviceConfig,
+    folders=FoldersConfig,
+)
 def evaluate(
     evaluation: EvaluationConfig,
+    reading: dict[str, Any],
+    machine: DeviceConfig,
+    folders: FoldersConfig,
     checkpoint: CheckpointOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
 ) -> None:
     """Measure how well a trained model predicts a text."""
-    source, loaded, model = load(checkpoint)
+    source, loaded, model = load(checkpoint, folders, machine)
+    from seqgen.evaluation.held_out import HeldOut
+
     display.note(str(source))
+    with display.waiting("reading", is_quiet=False):
+        held_out = HeldOut(loaded, evaluation.corpus, folders, reading)
     if evaluation.per_document or evaluation.per_token:
-        _list(loaded, model, evaluation)
+        _list(loaded, model, held_out, evaluation)
     else:
-        _report(loaded, model, evaluation, as_json=as_json)
+        _report(loaded, model, held_out, evaluation, as_json=as_json)
     if evaluation.corpus is None:
-        display.note("this part has helped to choose the checkpoint: --corpus scores text that the model has not seen")
+        display.note("this validation set selected the checkpoint: --corpus scores text that the model has not seen")
 
 
-def _report(checkpoint: "Checkpoint", model: "LanguageModel", config: EvaluationConfig, *, as_json: bool) -> None:
+def _report(
+    checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut", config: EvaluationConfig, *, as_json: bool
+) -> None:
     from seqgen.evaluation.report import evaluate as evaluate_checkpoint
 
-    with display.waiting("reading and scoring", is_quiet=False):
-        evaluation, notes = evaluate_checkpoint(checkpoint, model, config)
+    with display.waiting("scoring", is_quiet=False):
+        evaluation, notes = evaluate_checkpoint(checkpoint, model, held_out, config)
     for text in notes:
         display.note(text)
     if as_json:
@@ -44,11 +60,9 @@ def _report(checkpoint: "Checkpoint", model: "LanguageModel", config: Evaluation
         display.show_evaluation(evaluation)
 
 
-def _list(checkpoint: "Checkpoint", model: "LanguageModel", config: EvaluationConfig) -> None:
-    from seqgen.evaluation.held_out import HeldOut
+def _list(checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut", config: EvaluationConfig) -> None:
     from seqgen.evaluation.listing import by_document, by_token
 
-    held_out = HeldOut(checkpoint, config.corpus)
     for text in held_out.notes:
         display.note(text)
     lines: Iterable[dict[str, Any]] = (

@@ -9,8 +9,8 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.model import JsonOption, load
-from seqgen.cli.options import options_from
-from seqgen.config import FoldersConfig, InspectionConfig
+from seqgen.cli.options import Overrides, QuietOption, options_from
+from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.process import load_torch
 
@@ -21,9 +21,17 @@ STEPS_BACK = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # the rows of the table
 PICTURE = Path("gradient-flow.png")
 
 
-@options_from(inspection=InspectionConfig)
+@options_from(
+    inspection=InspectionConfig,
+    reading=Overrides(CorpusConfig, READING),
+    machine=DeviceConfig,
+    folders=FoldersConfig,
+)
 def inspect(
     inspection: InspectionConfig,
+    reading: dict[str, Any],
+    machine: DeviceConfig,
+    folders: FoldersConfig,
     checkpoint: Annotated[
         list[str] | None,
         typer.Option(help="A run's name, or a checkpoint file. May be given again.", metavar="NAME|FILE"),
@@ -34,6 +42,7 @@ def inspect(
     ] = None,
     output: Annotated[Path, typer.Option(help="Where to draw the gradient flow.", metavar="FILE.png")] = PICTURE,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
 ) -> None:
     """List the runs, or show a network's parameters and how far back its gradients reach.
 
@@ -44,7 +53,7 @@ def inspect(
         raise UsageError("--corpus is what a trained model looks back on: name one with --checkpoint")
     load_torch()
     if not checkpoint and not inspection.cell:
-        _list_runs(as_json=as_json)
+        _list_runs(Path(folders.checkpoints_dir), as_json=as_json)
         return
     from seqgen.evaluation.gradient_flow import GradientFlow, draw
     from seqgen.evaluation.held_out import HeldOut
@@ -52,8 +61,8 @@ def inspect(
     flows = []
     with display.waiting("following gradients", is_quiet=False):
         for name in checkpoint or []:
-            source, loaded, model = load(name)
-            held_out = HeldOut(loaded, corpus)
+            source, loaded, model = load(name, folders, machine)
+            held_out = HeldOut(loaded, corpus, folders, reading)
             with held_out.encoded() as part:
                 flows.append(GradientFlow.of_run(name, model, part, inspection.length))
             for text in (str(source), *held_out.notes):
@@ -79,11 +88,10 @@ def _show(flows: "list[GradientFlow]") -> None:
     display.show_table(["steps back", *(flow.name for flow in flows)], rows)
 
 
-def _list_runs(*, as_json: bool) -> None:
+def _list_runs(folder: Path, *, as_json: bool) -> None:
     """Print a line for each run, the newest first."""
     from seqgen.checkpoint import list_runs, model_file
 
-    folder = Path(FoldersConfig().checkpoints_dir)
     runs = sorted(list_runs(folder), key=lambda run: model_file(run).stat().st_mtime, reverse=True)
     if not runs:
         display.note(f"there is no run in {folder}; make one: seqgen train --corpus FILE")

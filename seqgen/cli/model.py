@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqgen.config import FoldersConfig
+from seqgen.config import DeviceConfig, RunsConfig
 from seqgen.process import load_torch
 
 if TYPE_CHECKING:
@@ -19,12 +19,20 @@ CheckpointOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def load(checkpoint: str | None) -> "tuple[Path, Checkpoint, LanguageModel]":
-    """Return the file that is meant, its content and its model."""
+def load(
+    checkpoint: str | None, folders: RunsConfig, machine: DeviceConfig
+) -> "tuple[Path, Checkpoint, LanguageModel]":
+    """Return the file that is meant, its content and its model.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+        UsageError: the device is not available.
+    """
     load_torch()
     from seqgen.checkpoint import Checkpoint, find
     from seqgen.model.hardware import resolve_device
 
-    path = find(checkpoint, Path(FoldersConfig().checkpoints_dir))
+    device = resolve_device(machine.device)
+    path = find(checkpoint, Path(folders.checkpoints_dir))
     loaded = Checkpoint.read(path)
-    return path, loaded, loaded.model(resolve_device("auto"))
+    return path, loaded, loaded.model(device)

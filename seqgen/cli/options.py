@@ -6,31 +6,48 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Optional, get_args, get_type_hints
 
 import typer
 
+from seqgen.cli import display
 from seqgen.config import BUDGETS, TrainConfig
 from seqgen.errors import UsageError
 from seqgen.options import Options, field_name, flag
 
 Command = Callable[..., None]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.", callback=display.set_quiet)]
 
 
-def options_from(**configs: type[Options]) -> Callable[[Command], Command]:
+class Overrides(NamedTuple):
+    """Some options of a group that replace those of a run; a command gets the values that are given, by name."""
+
+    config: type[Options]
+    names: tuple[str, ...]
+
+
+def options_from(**configs: type[Options] | Overrides) -> Callable[[Command], Command]:
     """Replace a command's config parameters, given by name and class, by the options of their fields."""
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
         own = [parameter for parameter in signature.parameters.values() if parameter.name not in configs]
         kept = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        added = [option for config in configs.values() for option in _options(config)]
+        added = [
+            option
+            for config in configs.values()
+            for option in (_overriding(config) if isinstance(config, Overrides) else _options(config))
+        ]
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
             if "context" in given and (budgets := given_options(given["context"]) & set(BUDGETS)):
                 given |= dict.fromkeys(set(BUDGETS) - budgets)  # one given here wins over another in --config
             for name, config in configs.items():
+                if isinstance(config, Overrides):
+                    values = {key: given.pop(key) for key in config.names}
+                    given[name] = {key: value for key, value in values.items() if value is not None}
+                    continue
                 values = {item.name: given.pop(item.name) for item in fields(config)}
                 given[name] = config(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
             command(**given)
@@ -61,6 +78,14 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
             default=list(item.default) if isinstance(item.default, tuple) else item.default,
             annotation=Annotated[_type(item, types[item.name]), option],
         )
+
+
+def _overriding(overrides: Overrides) -> Iterator[inspect.Parameter]:
+    for parameter in _options(overrides.config):
+        if parameter.name in overrides.names:
+            annotated, option = get_args(parameter.annotation)
+            option.show_default = "as in the run"
+            yield parameter.replace(default=None, annotation=Annotated[annotated | None, option])
 
 
 def _type(item: Field[Any], annotated: Any) -> Any:

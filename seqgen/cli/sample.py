@@ -9,8 +9,8 @@ import typer
 from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.music import sample_music, write_file, write_tunes
-from seqgen.cli.options import options_from
-from seqgen.config import SamplingConfig
+from seqgen.cli.options import QuietOption, options_from
+from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
 from seqgen.errors import CorpusError, UsageError
 from seqgen.options import flag
 
@@ -24,19 +24,22 @@ SEPARATOR = "---\n"
 MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # into which tunes that are written as text are converted
 
 
-@options_from(sampling=SamplingConfig)
+@options_from(sampling=SamplingConfig, machine=DeviceConfig, folders=RunsConfig)
 def sample(
     sampling: SamplingConfig,
+    machine: DeviceConfig,
+    folders: RunsConfig,
     checkpoint: CheckpointOption = None,
     output: Annotated[list[Path] | None, typer.Option(help="Write to this file instead.", metavar="FILE")] = None,
     omit_prime: Annotated[bool, typer.Option("--omit-prime", help="Leave the prime out of the samples.")] = False,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
 ) -> None:
     """Write new text or music with a trained model."""
     outputs = output or []
     for path in outputs:
         _refuse_no_file(path)
-    source, loaded, model = load(checkpoint)
+    source, loaded, model = load(checkpoint, folders, machine)
     from seqgen.levels.base import TextLevel
     from seqgen.levels.note import NoteLevel
 

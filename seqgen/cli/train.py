@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqgen.cli import display
-from seqgen.cli.options import defaults_from_file, given_options, options_from
+from seqgen.cli.options import QuietOption, defaults_from_file, given_options, options_from
 from seqgen.cli.reporting import reporting
 from seqgen.config import (
     BUDGETS,
@@ -88,7 +88,7 @@ def train(
             show_default="1",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Tell nothing but errors.")] = False,
+    quiet: QuietOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell more.")] = False,
 ) -> None:
     """Train a model on a corpus, or go on training one."""

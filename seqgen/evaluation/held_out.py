@@ -1,12 +1,14 @@
 """The text that a model is measured on, and what the model has learned from."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
@@ -15,7 +17,8 @@ from seqgen.corpus.plan import Plan, Texts
 from seqgen.corpus.sources import STANDARD_INPUT
 from seqgen.corpus.split import VALID, Piece
 from seqgen.corpus.store import Store
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, UsageError
+from seqgen.options import flag
 
 SELECTED = "validation, used to select the checkpoint"
 
@@ -26,6 +29,8 @@ class HeldOut:
     Args:
         checkpoint: of the model, whose level encodes it.
         corpus: the SOURCE; None for the run's own validation part.
+        folders: where what was prepared for the run is kept.
+        reading: how the SOURCE is read, by option of `READING`; what is not in it is as in the run.
 
     Attributes:
         name: a path, or `SELECTED`.
@@ -35,14 +40,23 @@ class HeldOut:
         CorpusError: the corpus cannot be read, or is no longer the one that was trained on.
     """
 
-    def __init__(self, checkpoint: Checkpoint, corpus: str | None) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        corpus: str | None,
+        folders: FoldersConfig,
+        reading: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        if corpus is None and reading:
+            raise UsageError(f"{flag(next(iter(reading)))} is for the text of --corpus: name one")
         self._checkpoint = checkpoint
+        self._folders = folders
         self._other: Texts | None = None
         if corpus is None:
             self.name, self.notes = SELECTED, self._own.summary
         else:
-            config = replace(checkpoint.config.corpus, corpus=(corpus,), valid=None)
-            self._other = Texts.read([corpus], config, FoldersConfig().parsed)
+            config = replace(checkpoint.config.corpus, corpus=(corpus,), valid=None, **reading)
+            self._other = Texts.read([corpus], config, self._folders.parsed)
             self.name, self.notes = corpus, self._other.reading.summary
 
     @property
@@ -68,7 +82,7 @@ class HeldOut:
         """
         pieces = self.of_run(wanted)
         with suppress(CorpusError):
-            store = Store.kept(Path(FoldersConfig().data_dir), self._own.fingerprint)
+            store = Store.kept(Path(self._folders.data_dir), self._own.fingerprint)
             if store.level.to_json() == self._checkpoint.level.to_json():
                 return nullcontext(getattr(store, wanted))
         return encoded(self._checkpoint.level, pieces)
@@ -110,7 +124,7 @@ class HeldOut:
             raise CorpusError(f"the corpus of this run came from standard input; {self._remedy}")
         try:
             began_from_run = self._checkpoint.requested.model.from_ is not None
-            plan = Plan.of(config, FoldersConfig().parsed, self._checkpoint.level if began_from_run else None)
+            plan = Plan.of(config, self._folders.parsed, self._checkpoint.level if began_from_run else None)
         except CorpusError as error:
             raise CorpusError(f"the corpus of this run is not there any more ({error}); {self._remedy}") from error
         if plan.fingerprint != fingerprint:

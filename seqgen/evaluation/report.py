@@ -44,7 +44,6 @@ _PER: Mapping[str, tuple[str, Callable[[float], float | None]]] = {
     "notes": ("nats_per_note", float),
     "quarters": ("nats_per_quarter", float),
 }
-_SEED = 1  # of the first sample
 
 
 @dataclass(frozen=True)
@@ -140,18 +139,20 @@ class Evaluation:
         return f"{self.loss.score.nats_per_token:.4f} nats per token{aside}"
 
 
-def evaluate(checkpoint: Checkpoint, model: LanguageModel, config: EvaluationConfig) -> tuple[Evaluation, list[str]]:
+def evaluate(
+    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, config: EvaluationConfig
+) -> tuple[Evaluation, list[str]]:
     """Return the evaluation of a checkpoint's model on a corpus, or on its own validation part, and notes for the user.
 
     Args:
         checkpoint: of the model.
         model: the model.
-        config: the corpus, and what is asked for.
+        held_out: the text to measure it on.
+        config: what is asked for.
 
     Raises:
         CorpusError: the corpus cannot be read, is too short, or is no longer the one that was trained on.
     """
-    held_out = HeldOut(checkpoint, config.corpus)
     notes = list(held_out.notes)
     if config.dynamic or config.num_samples or (config.cache and not held_out.is_validation):
         held_out.of_run(TRAIN)  # refused before the work, not after
@@ -173,7 +174,7 @@ def evaluate(checkpoint: Checkpoint, model: LanguageModel, config: EvaluationCon
             notes.append(f"compressors were given the first {MAX_BYTES:,} bytes of the text alone")
         evaluation = replace(evaluation, adapted=dict(_adapted(model, config, held_out, part)))
     if config.num_samples:
-        evaluation = replace(evaluation, samples=_samples(checkpoint, model, held_out, config.num_samples))
+        evaluation = replace(evaluation, samples=_samples(checkpoint, model, held_out, config))
     return evaluation, notes
 
 
@@ -194,12 +195,12 @@ def _adapted(
 
 
 def _samples(
-    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, num_samples: int
+    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, config: EvaluationConfig
 ) -> MusicReport | TextReport | None:
     """Return what samples are like beside held-out text or music."""
     level, train, others = checkpoint.level, held_out.of_run(TRAIN), held_out.pieces()
     if isinstance(level, NoteLevel):
-        return report_on_music(checkpoint, model, level, train, others, num_samples, _SEED)
+        return report_on_music(checkpoint, model, level, train, others, config.num_samples, config.seed)
     if isinstance(level, TextLevel):
-        return report_on_texts(checkpoint, model, level, train, others, num_samples, _SEED)
+        return report_on_texts(checkpoint, model, level, train, others, config.num_samples, config.seed)
     return None
