@@ -21,7 +21,7 @@ from seqgen.config import InspectionConfig, ModelConfig
 from seqgen.corpus.part import Part
 from seqgen.errors import CorpusError
 from seqgen.model.language_model import LanguageModel
-from seqgen.pictures import plain_texts
+from seqgen.pictures import any_font, literal
 
 NUM_STREAMS = 32  # whose norms are averaged
 _VOCABULARY, _EMBEDDING = 100, 64  # of untrained networks
@@ -103,7 +103,7 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     return [part.norm(dim=1).mean().item() for part in by_state][::-1]
 
 
-@plain_texts()
+@any_font()
 def draw(flows: list[GradientFlow], path: Path) -> None:
     """Draw the norms, one line a network, as a PNG file."""
     from matplotlib.figure import Figure
@@ -111,7 +111,7 @@ def draw(flows: list[GradientFlow], path: Path) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for flow in flows:
-        axes.plot(range(1, len(flow.norms) + 1), flow.norms, label=flow.name)
+        axes.plot(range(1, len(flow.norms) + 1), flow.norms, label=literal(flow.name))
     axes.set(xlabel="steps back", ylabel="norm of the gradient", yscale="log", title="Gradient flow")
     axes.grid(alpha=0.3)
     axes.legend()

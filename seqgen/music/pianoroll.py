@@ -9,7 +9,7 @@ from seqgen.music.engraving import beat_quarters
 from seqgen.music.instruments import drum_of, names_of
 from seqgen.music.score import Score, Track
 from seqgen.music.theory import name_of
-from seqgen.pictures import plain_texts
+from seqgen.pictures import any_font, literal
 
 _DOTS = 120  # an inch
 _BARS_A_SYSTEM = 32
@@ -51,7 +51,7 @@ class _Paper:
         return pitches | {rise: drum_of(drum).name for drum, rise in self._drums.items()}
 
 
-@plain_texts()
+@any_font()
 def draw(score: Score, num_prime_steps: int = 0) -> bytes:
     """Return a PNG: one colour a track, numbered bars, names of pitches, drums as marks below them.
 
@@ -147,7 +147,7 @@ def _draw_legend(figure: Any, tracks: Sequence[Track], *, has_prime: bool) -> No
     from matplotlib.patches import Patch
 
     entries = [
-        Patch(color=colour, label=name)
+        Patch(color=colour, label=literal(name))
         for track, name, colour in zip(tracks, names_of(tracks), cycle(_COLOURS), strict=False)
         if track.notes
     ]
