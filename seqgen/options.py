@@ -77,36 +77,40 @@ def _check_type(name: str, value: Any, annotated: Any) -> None:
         raise UsageError(f"{flag(name)} must be {words}, got {value!r}")
 
 
-_TIME = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?")
+_NUMBER = r"(\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})"
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_TIME = re.compile("".join(rf"(?:{_NUMBER}{unit})?" for unit in _SECONDS))
 
 
 def parse_time(text: str) -> float:
-    """Return the seconds that `80s`, `10m` or `1h30m` stands for.
+    """Return the seconds that `80s`, `1.5m`, `1h30m` or `1d` stands for.
 
     Raises:
-        UsageError: it reads otherwise, or is zero.
+        UsageError: it is no such time, or zero.
     """
     match = _TIME.fullmatch(text.strip())
-    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
-    total = 3600 * hours + 60 * minutes + seconds
+    parts = match.groups() if match else ()
+    total = sum(float(part or 0) * seconds for part, seconds in zip(parts, _SECONDS.values(), strict=False))
     if not total:
-        raise UsageError(f"--time must read like 80s, 10m or 1h30m and be above zero, got {text!r}")
+        raise UsageError(f"--time must be above 0 with a unit (d, h, m or s), such as 80s, 1.5h or 1h30m, got {text!r}")
     return total
 
 
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?([KMGT]?)B?", re.IGNORECASE)
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_SIZE = re.compile(rf"{_NUMBER} ?([{''.join(_BYTES)}]?)b?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that `500MB` or `20GB` stands for.
+    """Return the bytes that `500MB`, `1.5GB` or `2000000` stands for.
 
     Raises:
-        UsageError: it reads otherwise.
+        UsageError: it is no such size, or zero.
     """
     match = _SIZE.fullmatch(text.strip())
-    if not match:
-        raise UsageError(f"--unpack-limit must read like 500MB or 20GB, got {text!r}")
-    return int(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
+    size = int(float(match[1]) * _BYTES[match[2].lower()]) if match else 0
+    if not size:
+        raise UsageError(f"--unpack-limit must be above 0, in bytes or with a unit (kB, MB, GB or TB), got {text!r}")
+    return size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,20 +6,50 @@ from hypothesis import strategies as st
 
 from seqgen.config import BudgetConfig, CorpusConfig, ModelConfig, OptimizationConfig, SamplingConfig, TrainConfig
 from seqgen.errors import UsageError
-from seqgen.options import parse_time
+from seqgen.options import parse_size, parse_time
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("80s", 80), ("10m", 600), ("1h30m", 5400), ("1h2m3.5s", 3723.5), (" 2h ", 7200)]
+    ("text", "seconds"),
+    [
+        ("80s", 80),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("1h2m3.5s", 3723.5),
+        (" 2h ", 7200),
+        ("1.5m", 90),
+        (".5h", 1800),
+        ("1d", 86400),
+        ("1d12h", 129600),
+        ("0.25d", 21600),
+    ],
 )
-def test_times_read_as_hours_minutes_and_seconds(text, seconds):
+def test_times_read_as_days_hours_minutes_and_seconds(text, seconds):
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "80", "10 m", "-5s", "0s", "0h0m", "1m1h", "ten", "5d", "nan", "1e3s"])
+@pytest.mark.parametrize(
+    "text", ["", "80", "10 min", "-5s", "0s", "0h0m", "1m1h", "ten", "5w", "nan", "1e3s", "1..5m", "5.s", "1,5m"]
+)
 def test_other_times_are_refused(text):
-    with pytest.raises(UsageError, match=f"--time must read like 80s, 10m or 1h30m and be above zero, got '{text}'"):
+    with pytest.raises(UsageError, match="--time must be above 0 with a unit .* such as 80s, 1.5h or 1h30m") as refused:
         parse_time(text)
+    assert str(refused.value).endswith(f"got {text!r}")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("500MB", 5 * 10**8), ("1.5GB", 15 * 10**8), ("20 gb", 2 * 10**10), ("3k", 3000), ("2000000", 2 * 10**6)],
+)
+def test_sizes_read_as_bytes_or_multiples_of_thousands(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "0GB", "0.1", "-5GB", "5 gigs", "1,5GB", "1e9", "MB", "5GiB"])
+def test_other_sizes_are_refused(text):
+    with pytest.raises(UsageError, match="--unpack-limit must be above 0, in bytes or with a unit") as refused:
+        parse_size(text)
+    assert str(refused.value).endswith(f"got {text!r}")
 
 
 @pytest.mark.parametrize(
@@ -43,9 +73,9 @@ def test_other_times_are_refused(text):
         (lambda: OptimizationConfig(sequence_length=10**20), "--sequence-length must be at most 10{15}, got 10{20}"),
         (lambda: BudgetConfig(patience=None), "--patience must be a whole number, got None"),
         (lambda: BudgetConfig(time="1m", steps=3), "give one of --time and --steps, not 2"),
-        (lambda: BudgetConfig(time="soon"), "--time must read like"),
-        (lambda: BudgetConfig(time="9" * 400 + "s"), "--time must read like"),
-        (lambda: CorpusConfig(unpack_limit="9" * 400), "--unpack-limit must read like"),
+        (lambda: BudgetConfig(time="soon"), "--time must be above 0"),
+        (lambda: BudgetConfig(time="9" * 400 + "s"), "--time must be above 0"),
+        (lambda: CorpusConfig(unpack_limit="9" * 400), "--unpack-limit must be above 0"),
         (
             lambda: TrainConfig(corpus=CorpusConfig(corpus=("\udcff.txt",))),
             "--corpus must be text that can be written in",
