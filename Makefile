@@ -1,42 +1,45 @@
-# `make demo` and `make test` need Python 3.11 or newer and nothing else; the rest works in what they set up.
+# `make demo` and `make test` need only Python 3.11 or newer; they create the environment that the other targets use.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench bench-learning bench-recipe kills fuzz audit clean
+.PHONY: help demo test check bench bench-learning bench-recipe kills fuzz audit clean
 
-demo: $(INSTALLED)  ## train a minute on Python's own documentation, and one on Bach's chorales; write some of each
+help:  ## list the targets (default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED)  ## train on two built-in corpora for a minute each, and sample
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
 	$(BIN)/seqgen sample --checkpoint demo --prime "The import statement" --length 600 --temperature 0.7
 	$(BIN)/seqgen train --corpus builtin:bach-chorales --time 60s --name chorales --overwrite
 	$(BIN)/seqgen sample --checkpoint chorales --output chorale.mid --output chorale.musicxml --output chorale.png
 
-test: $(INSTALLED)  ## all checks and tests
+test: $(INSTALLED)  ## create the environment, then run all checks and tests
 	$(MAKE) check
 
-check:
+check:  ## run all checks and tests in the existing environment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # threads that wait for others would stand still
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile  # one thread per process: waiting threads would block the other process
 
-bench: $(INSTALLED)  ## measure speed as ratios: tests/benchmarks/
+bench: $(INSTALLED)  ## measure speed against references (up to two hours)
 	$(BIN)/python -m tests.benchmarks
 
-bench-learning: $(INSTALLED)  ## measure and draw the loss that all defaults reach in a time; CORPUS=FILE for your own text
+bench-learning: $(INSTALLED)  ## plot loss against training time (CORPUS=FILE: your text)
 	$(BIN)/python -m tests.benchmarks.learning $(CORPUS)
 
-bench-recipe: $(INSTALLED)  ## measure what other choices than the defaults would give, on six corpora
+bench-recipe: $(INSTALLED)  ## compare alternatives to the defaults on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
 
-kills: $(INSTALLED)  ## kill trainings of every level a hundred times, and compare them with ones that never were
+kills: $(INSTALLED)  ## kill and resume runs a hundred times, compare the results
 	$(BIN)/python -m tests.faults.kills
 
-fuzz: $(INSTALLED)  ## give every reader damaged files, ten minutes each
+fuzz: $(INSTALLED)  ## give damaged files to every reader, ten minutes each
 	$(BIN)/python -m tests.faults.fuzz
 
-audit: $(INSTALLED)  ## list the licences of all dependencies, and look for known faults in their pinned versions
+audit: $(INSTALLED)  ## check all dependencies: licences, known vulnerabilities
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/pip install --quiet pip-audit pip-licenses
 	$(VENV)/audit/bin/pip-licenses --python $(BIN)/python --from mixed --order license --partial-match --fail-on GPL
