@@ -70,6 +70,35 @@ def test_dropout_keeps_one_mask_over_time_and_the_mean():
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.15, 0.22, 0.3, 0.37, 0.45, 0.5, 0.6, 0.75, 0.9])
+def test_dropout_keeps_the_mean_in_bfloat16_forward_and_backward(rate, generator):
+    values = (1 + torch.rand(20, 50, 200, generator=generator)).bfloat16().requires_grad_()
+    gradient = (1 + torch.rand(values.shape, generator=generator)).bfloat16()
+    dropped = drop(values, rate, Noise(1, 50))
+    dropped.backward(gradient)
+    kept = dropped != 0
+    for scaled, plain in ((dropped, values), (values.grad, gradient)):
+        ratio = scaled[kept].double().mean() / plain[kept].double().mean()
+        assert ratio.item() == pytest.approx(1 / (1 - rate), rel=2e-4)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.22, 0.37, 0.6])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_of_embeddings_and_recurrent_weights_keeps_the_mean(make_model, monkeypatch, rate, dtype):
+    model = make_model(11, embedding_size=32, embedding_dropout=rate, recurrent_dropout=rate)
+    seen = []
+    monkeypatch.setattr(
+        "seqgen.model.stack.scan",
+        lambda cell, inputs, state, dtype, weights: (seen.extend((inputs, weights.recurrent)), (inputs, state))[1],
+    )
+    tokens = torch.arange(11)[:, None].expand(11, 3)
+    model.hidden(tokens, model.initial_state(3), dtype, Noise(1, 3))
+    plain = (F.embedding(tokens, model.embedding), model.stack.cells[0].recurrent_weight)
+    for dropped, whole in zip(seen, plain, strict=True):
+        factors = (dropped / whole)[whole != 0]
+        assert factors[factors != 0].mean().item() == pytest.approx(1 / (1 - rate), rel=1e-6)
+
+
 def test_streams_read_apart_get_the_masks_that_they_would_get_together():
     together, apart = Noise(7, 6), [Noise(7, 6), Noise(7, 6, 2), Noise(7, 6).from_stream(5)]
     for _ in range(2):  # the second mask, too

@@ -23,9 +23,8 @@ class Noise:
         self._generator = torch.Generator(device).manual_seed(seed)
 
     def weight_mask(self, shape: torch.Size, rate: float) -> Tensor:
-        """Return a mask of weights: 0 for the share `rate`, and for the rest more than 1 by as much as that takes."""
-        mask = torch.empty(shape, device=self._generator.device)
-        return mask.bernoulli_(1 - rate, generator=self._generator) / (1 - rate)
+        """Return a mask of weights: 0 for the share `rate`, and 1 for the rest."""
+        return torch.empty(shape, device=self._generator.device).bernoulli_(1 - rate, generator=self._generator)
 
     def stream_mask(self, num_streams: int, num_features: int, rate: float) -> Tensor:
         """Return the mask of as many streams from the first one on, shape (num_streams, num_features)."""
