@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig
+from seqgen.config import MachineConfig, ModelConfig
 from seqgen.errors import TrainingError
 from seqgen.model import memory
 from seqgen.model.language_model import LanguageModel
 
 MACHINE = MachineConfig(device="cpu", precision="float32")
-OPTIMIZATION = OptimizationConfig(batch_size=16, sequence_length=32)
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 3}, {"cell": "gru"}, {"projection_size": 16}, {"cell": "rnn"}])
@@ -23,7 +22,7 @@ def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(option
         logits, _ = model(ids, model.initial_state(16))
         torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
     weights = sum(parameter.nbytes for parameter in model.parameters())
-    activations = memory.training_bytes(config, OPTIMIZATION, MACHINE, 50) - 5 * weights
+    activations = memory.training_bytes(config, 16 * 32, MACHINE, 50) - 5 * weights
     assert activations > 0
     if config.cell == "lstm" and config.projection_size is None:  # oneDNN's LSTM shows what it keeps
         assert activations <= 2 * sum(kept)
@@ -32,7 +31,20 @@ def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(option
 def test_sizes_that_cannot_fit_are_refused_before_they_are_allocated():
     config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
     with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(it is 1000000\)"):
-        memory.refuse_too_large(config, OPTIMIZATION, MACHINE, 100)
+        memory.refuse_too_large(config, 16, 32, MACHINE, 100)
+
+
+def test_a_batch_that_a_gpu_reads_in_parts_is_not_refused(monkeypatch):
+    config = ModelConfig(num_layers=1, hidden_size=64, embedding_size=64, dropout=0.0)
+    one_stream = memory.training_bytes(config, 128, MACHINE, 100)
+    monkeypatch.setattr(memory, "total_memory", lambda _: one_stream)
+    gpu = MachineConfig(device="cuda", precision="float32")
+    memory.refuse_too_large(config, 10**6, 128, gpu, 100)
+    memory.refuse_too_large(config, 1, 128, MACHINE, 100)
+    with pytest.raises(TrainingError, match=r"--batch-size \(2 streams here\), or --sequence-length \(128\)"):
+        memory.refuse_too_large(config, 2, 128, MACHINE, 100)
+    with pytest.raises(TrainingError, match=r"--num-layers \(1\), or --sequence-length \(129\)"):
+        memory.refuse_too_large(config, 10**6, 129, gpu, 100)
 
 
 def test_a_limit_of_the_control_group_counts(tmp_path, monkeypatch):

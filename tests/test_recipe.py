@@ -191,3 +191,12 @@ def test_a_cutoff_above_the_vocabulary_is_refused(store):
     assert resolved(store, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
     with pytest.raises(UsageError, match="--softmax-cutoff must be below the 48 tokens of the vocabulary, got 50"):
         resolved(store, model=ModelConfig(softmax_cutoff=50))
+
+
+def test_a_machine_needs_memory_for_the_streams_that_it_reads(store, monkeypatch):
+    seen = []
+    monkeypatch.setattr(recipe, "refuse_too_large", lambda model, num_streams, *_: seen.append(num_streams))
+    for world in (ALONE, replace(ALONE, size=4, local=replace(ALONE, size=2)), replace(ALONE, size=3)):
+        monkeypatch.setattr(type(world), "told", lambda self, content: content())
+        resolve(TrainConfig(budget=BudgetConfig(steps=1), optimization=OptimizationConfig(batch_size=32)), store, world)
+    assert seen == [32, 16, 11]

@@ -18,34 +18,49 @@ _NUMBERS_PER_WEIGHT = 5  # the weight, its gradient, two moments and its average
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def training_bytes(
-    model: ModelConfig, optimization: OptimizationConfig, machine: MachineConfig, vocabulary_size: int
-) -> int:
-    """Return what training needs at least: the weights and all about them, and what the backward pass looks up."""
+def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, vocabulary_size: int) -> int:
+    """Return a lower bound of what training needs: for the parameters, and for the activations of the backward pass.
+
+    Args:
+        model: the resolved sizes.
+        num_tokens: how many are read at once.
+        machine: device and precision.
+        vocabulary_size: how many token ids there are.
+    """
     with torch.device("meta"):  # shapes alone
         network = LanguageModel(replace(model, dropout=0.0), vocabulary_size)
     stored = PRECISIONS[machine.precision].itemsize
-    places = optimization.batch_size * optimization.sequence_length
     by_layer = [len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in network.stack.cells]
     is_in_place = is_compiled(vocabulary_size, torch.device(machine.device))
     logits = (model.softmax_cutoff or vocabulary_size) * (stored if is_in_place else 2 * 4)  # and their gradient
-    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + places * (sum(by_layer) + logits)
+    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + num_tokens * (sum(by_layer) + logits)
 
 
 def refuse_too_large(
-    model: ModelConfig, optimization: OptimizationConfig, machine: MachineConfig, vocabulary_size: int
+    model: ModelConfig, num_streams: int, sequence_length: int, machine: MachineConfig, vocabulary_size: int
 ) -> None:
     """Refuse sizes that cannot fit.
+
+    Args:
+        model: the resolved sizes.
+        num_streams: the streams of a batch that this machine reads. A GPU with too little memory for all of them reads
+            them in parts, down to one at a time; other devices read them at once.
+        sequence_length: how many tokens of each.
+        machine: device and precision.
+        vocabulary_size: how many token ids there are.
 
     Raises:
         ShortageError: training needs more memory than the machine, or its GPU, has in all.
     """
-    needed, there = training_bytes(model, optimization, machine, vocabulary_size), total_memory(machine.device)
+    is_divided = machine.device == "cuda"
+    num_tokens = sequence_length * (1 if is_divided else num_streams)
+    needed, there = training_bytes(model, num_tokens, machine, vocabulary_size), total_memory(machine.device)
     if there is not None and needed > there:
+        streams = "" if is_divided else f"--batch-size ({num_streams} streams here), "
         raise ShortageError(
             f"training this network takes at least {needed / 1e9:,.1f} GB of memory, and there are {there / 1e9:,.1f} "
-            f"GB: lower --hidden-size (it is {model.hidden_size}), --num-layers ({model.num_layers}), --batch-size "
-            f"({optimization.batch_size}) or --sequence-length ({optimization.sequence_length})"
+            f"GB: lower --hidden-size (it is {model.hidden_size}), --num-layers ({model.num_layers}), {streams}or "
+            f"--sequence-length ({sequence_length})"
         )
 
 

@@ -131,13 +131,14 @@ def _sized(config: TrainConfig, batches: Batches, store: Store, world: World) ->
 
     The largest is taken that can do enough steps; without `--time` the clock is not asked.
     """
-    steps = float(config.budget.num_steps(batches.steps_per_epoch))
+    steps, options = float(config.budget.num_steps(batches.steps_per_epoch)), config.optimization
+    num_streams = world.local.size * world.largest_share(options.batch_size)
     for size in SIZES:
         model = _with_size(config.model, size, store.level.vocabulary_size)
-        refuse_too_large(model, config.optimization, config.machine, store.level.vocabulary_size)
+        refuse_too_large(model, num_streams, options.sequence_length, config.machine, store.level.vocabulary_size)
         if config.budget.time is not None:
             seconds = parse_time(config.budget.time)
-            with shortage_told(model, config.optimization):
+            with shortage_told(model, options):
                 steps = seconds / _step_seconds(model, batches, config.machine, store, world)
         is_given = config.model.num_layers is not None and config.model.hidden_size is not None
         if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
