@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/installed
 help:  ## list the targets (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED)  ## train on two built-in corpora for a minute each, and sample
+demo: $(INSTALLED)  ## train on two corpora for one minute each, and sample
 	$(BIN)/seqgen train --corpus builtin:python-docs --time 60s --name demo --overwrite
 	$(BIN)/seqgen sample --checkpoint demo --prime "The import statement" --length 600 --temperature 0.7
 	$(BIN)/seqgen train --corpus builtin:bach-chorales --time 60s --name chorales --overwrite
@@ -33,7 +33,7 @@ bench-learning: $(INSTALLED)  ## plot loss against training time (CORPUS=FILE: y
 bench-recipe: $(INSTALLED)  ## compare alternatives to the defaults on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
 
-kills: $(INSTALLED)  ## kill and resume runs a hundred times, compare the results
+kills: $(INSTALLED)  ## kill and resume runs a hundred times; compare results
 	$(BIN)/python -m tests.faults.kills
 
 fuzz: $(INSTALLED)  ## give damaged files to every reader, ten minutes each
