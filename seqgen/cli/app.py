@@ -8,20 +8,19 @@ from typing import Annotated
 import typer
 
 from seqgen import __version__, process
+from seqgen.cli.command import Command, Group
 from seqgen.cli.evaluate import evaluate
 from seqgen.cli.inspect import inspect
-from seqgen.cli.reporting import reporting
 from seqgen.cli.sample import sample
 from seqgen.cli.train import train
 
 app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
+    cls=Group,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (train, sample, evaluate, inspect):
-    app.command()(reporting()(command))
+    app.command(cls=Command)(command)
 
 
 def run() -> None:

@@ -4,13 +4,15 @@ import functools
 import inspect
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Optional, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 
 from seqgen.cli import display
+from seqgen.cli.help import CHOSEN
 from seqgen.config import BUDGETS, TrainConfig
 from seqgen.errors import UsageError
 from seqgen.options import Options, field_name, flag
@@ -45,11 +47,12 @@ def options_from(**configs: type[Options] | Overrides) -> Callable[[Command], Co
                 given |= dict.fromkeys(set(BUDGETS) - budgets)  # one given here wins over another in --config
             for name, config in configs.items():
                 if isinstance(config, Overrides):
-                    values = {key: given.pop(key) for key in config.names}
+                    values = _values(config.config, {key: given.pop(key) for key in config.names})
                     given[name] = {key: value for key, value in values.items() if value is not None}
-                    continue
-                values = {item.name: given.pop(item.name) for item in fields(config)}
-                given[name] = config(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+                else:
+                    given[name] = config(
+                        **_values(config, {item.name: given.pop(item.name) for item in fields(config)})
+                    )
             command(**given)
 
         vars(run)["__signature__"] = signature.replace(parameters=added + kept)
@@ -67,16 +70,16 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
             spelling = [f"{flag(item.name)}/--no-{flag(item.name)[2:]}"]
         option = typer.Option(
             *spelling,
-            help=item.metadata["help"],
-            metavar=item.metadata["metavar"],
+            help=_help(item),
+            metavar=item.metadata["metavar"] or "NAME",
             rich_help_panel=title,
-            show_default="chosen to fit" if item.metadata["chosen"] else item.default not in (None, "", (), False),
+            show_default=CHOSEN if item.metadata["chosen"] else item.default not in (None, "", (), False),
         )
         yield inspect.Parameter(
             item.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=list(item.default) if isinstance(item.default, tuple) else item.default,
-            annotation=Annotated[_type(item, types[item.name]), option],
+            annotation=Annotated[_type(types[item.name]), option],
         )
 
 
@@ -88,13 +91,33 @@ def _overriding(overrides: Overrides) -> Iterator[inspect.Parameter]:
             yield parameter.replace(default=None, annotation=Annotated[annotated | None, option])
 
 
-def _type(item: Field[Any], annotated: Any) -> Any:
-    """Return the field's type as Typer knows it."""
-    if annotated == tuple[str, ...]:
-        return list[str]
-    if item.metadata["choices"]:
-        return Literal[item.metadata["choices"]]
-    return Optional[annotated] if item.metadata["chosen"] else annotated  # noqa: UP045  # made at run time
+def _help(item: Field[Any]) -> str:
+    """Return the help of an option, with all choices."""
+    help_, choices = item.metadata["help"], item.metadata["choices"]
+    return f"{help_} One of: {', '.join(choices)}." if choices else str(help_)
+
+
+def _type(annotated: Any) -> Any:
+    """Return a field's type as Typer knows it: whatever has a value is text, which `Options` has the rules for."""
+    if annotated is bool:
+        return bool | None
+    return list[str] if annotated == tuple[str, ...] else str | None
+
+
+def _values(config: type[Options], given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the texts of the command line stand for; one that is no number stays as it is, to be refused."""
+    types = get_type_hints(config)
+    return {name: _value(types[name], value) for name, value in given.items()}
+
+
+def _value(annotated: Any, given: Any) -> Any:
+    if isinstance(given, list):
+        return tuple(given)
+    for kind in (int, float):
+        if kind in (annotated, *get_args(annotated)) and isinstance(given, str):
+            with suppress(ValueError):
+                return kind(given)
+    return given
 
 
 def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None:

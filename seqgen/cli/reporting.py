@@ -21,6 +21,9 @@ def reporting() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
+    except typer.TyperException as error:  # of the command line itself
+        display.error(error.format_message())
+        raise typer.Exit(error.exit_code) from error
     except SeqgenError as error:
         display.error(str(error), is_everyones=not isinstance(error, ShortageError))
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error

@@ -15,7 +15,6 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.options import QuietOption, defaults_from_file, given_options, options_from
-from seqgen.cli.reporting import reporting
 from seqgen.config import (
     BUDGETS,
     BudgetConfig,
@@ -77,7 +76,7 @@ def train(
             help="Take options from this TOML file; the command line wins.",
             metavar="FILE.toml",
             is_eager=True,
-            callback=reporting()(defaults_from_file),
+            callback=defaults_from_file,
         ),
     ] = None,
     processes: Annotated[

@@ -1,0 +1,107 @@
+"""Help, completion, and mistakes on the command line."""
+
+import re
+from dataclasses import fields
+
+import pytest
+import typer
+from typer.core import TyperGroup, TyperOption
+from typer.testing import CliRunner
+
+from seqgen import config, registry
+from seqgen.cli.app import app
+from seqgen.options import Options, flag
+
+PROGRAM = typer.main.get_command(app)
+COMMANDS = ["train", "sample", "evaluate", "inspect"]
+HELPS = [[], *([name] for name in COMMANDS)]
+
+
+def help_of(arguments, width):
+    done = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": str(width)})
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def words_of(shown):
+    return {word.strip(",.;:[]()") for word in shown.split()}
+
+
+def options_of(arguments):
+    assert isinstance(PROGRAM, TyperGroup)
+    command = PROGRAM.commands[arguments[0]] if arguments else PROGRAM
+    return [param for param in command.params if isinstance(param, TyperOption)]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("arguments", HELPS, ids=lambda names: names[0] if names else "seqgen")
+def test_no_word_of_a_help_is_cut_or_broken(arguments, width):
+    shown = help_of(arguments, width)
+    assert max(map(len, shown.splitlines())) <= width
+    words = words_of(shown)
+    for option in options_of(arguments):
+        assert {*option.opts, *option.secondary_opts} <= words, option.name
+        assert option.is_flag or option.metavar in words, option.name
+        assert option.help in re.sub(r"\s+", " ", shown), option.name
+    for leak in ("…", "misplaced", "<", "VALUE", "False", "None", "chosen to fit"):
+        assert leak not in shown, leak
+
+
+def test_every_choice_is_in_the_help():
+    shown = "".join(help_of([name], 80) for name in COMMANDS)
+    words = words_of(shown)
+    groups = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, Options)]
+    for item in (item for group in groups for item in fields(group)):
+        assert flag(item.name) in words
+        assert set(item.metadata["choices"]) <= words
+    assert {*registry.names("cells"), *registry.names("levels")} <= words
+
+
+def test_what_a_first_time_user_needs_comes_first():
+    sections = re.findall(r"^(\w+):$", help_of(["train"], 80), re.MULTILINE)
+    assert sections[:3] == ["Corpus", "Budget", "General"]
+    assert sections.index("Model") < sections.index("Optimization") < sections.index("Folders")
+    assert help_of(["sample"], 80).index("--prime") < help_of(["sample"], 80).index("--checkpoint")
+
+
+def test_a_program_without_arguments_shows_its_help():
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 0
+    assert "Commands:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "--checkpoint", "a", "--checkpoint=b"], "--checkpoint takes one value, got 'a' and 'b'"),
+        (["train", "--steps", "3", "--corpus", "x", "--steps", "3"], "--steps takes one value, got '3' and '3'"),
+        (["train", "--config", "a.toml", "--config", "b.toml"], "--config takes one value, got 'a.toml' and 'b.toml'"),
+        (["train", "--seed", "1", "--seed", "2", "--seed", "3"], "--seed takes one value, got '1' and '2' and '3'"),
+        (["train", "--residual", "--no-residual"], "--residual and --no-residual contradict each other: give one"),
+        (["evaluate", "--corpus", "a", "--corpus", "b"], "--corpus takes one value, got 'a' and 'b'"),
+        (["inspect", "--output", "a.png", "--output", "b.png"], "--output takes one value, got 'a.png' and 'b.png'"),
+        (["train", "--hiden-size", "3"], "No such option: --hiden-size (Possible options: "),
+        (["sample", "--temprature", "1"], "(Possible options: --temperature"),
+        (["--verson"], "(Possible options: --version)"),
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["train", "--steps", "many"], "--steps must be a whole number, got 'many'"),
+        (["train", "--steps", "1e3"], "--steps must be a whole number, got '1e3'"),
+        (["train", "--dropout", "0,5"], "--dropout must be a number, got '0,5'"),
+        (["train", "--cell", "lstn"], "--cell must be one of coupled-lstm"),
+        (["inspect", "--cell", "lstm", "--cell", "gur"], "got 'gur'"),
+        (["evaluate", "--unpack-limit", "1 GB", "--field", "a", "--field", "b"], "--field takes one value"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_sentence(arguments, message):
+    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "40"})
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_flags_may_be_repeated_and_several_sources_given(tmp_path, quick_cli):
+    done = quick_cli("train", "--corpus", "a.txt", "--corpus", "b.txt", "--quiet", "--quiet")
+    assert done.returncode == 1
+    assert "there is no file or folder 'a.txt'" in done.stderr
