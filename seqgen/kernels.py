@@ -8,10 +8,7 @@ Where matrix products are in bfloat16, so is what is stored between the passes: 
 held as the upper half of a float32, in 16-bit integers. All arithmetic is in float32.
 """
 
-import functools
-import platform
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,87 +16,58 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqgen.compiled import compile_now
-
-# All that makes arithmetic fast, but for what would let NaN and infinity pass unnoticed.
-_FAST_MATH = {"reassoc", "nsz", "arcp", "contract", "afn"}
-
-streams = range  # in compiled kernels the loop that is divided among the threads
+from seqgen.compiled import Function, by_type, compiled
 
 
-def kernel(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a kernel of a function: it is compiled when it is first called, since numba takes 60 MB and 0.2 s."""
-
-    @functools.wraps(function)
-    def run(*arguments: Any) -> None:
-        _compiled(function)(*arguments)
-
-    return run
+def kernel(function: Function) -> Function:
+    """Make a kernel of a function."""
+    return compiled(is_parallel=True, is_fast=True)(function)
 
 
-@functools.cache
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    function.__globals__["streams"] = _numba().prange
-    options: dict[str, Any] = {"parallel": _has_threads(), "fastmath": _FAST_MATH, "nogil": True}
-    return compile_now(function, error_model="numpy", **options)
+@by_type
+def widened(value: Any) -> Callable[[Any], Any]:
+    """Return what returns a stored number as float32."""
+    return _from_upper_half if value.bitwidth == 16 else _as_it_is
 
 
-def _has_threads() -> bool:
-    """Tell whether numba has OpenMP; not on macOS, where two OpenMP libraries in one process end it."""
-    return platform.system() == "Linux" and find_spec("numba.np.ufunc.omppool") is not None
+@by_type
+def narrowed(value: Any, like: Any) -> Callable[[Any, Any], Any]:
+    """Return what returns a float32 as it is stored where `like` is stored, rounded to the nearest (ties to even)."""
+    return _upper_half_of if like.bitwidth == 16 else _first
 
 
-@functools.cache
-def _numba() -> Any:
-    """Return numba, which knows from then on what the functions below are in kernels."""
-    import numba
-    from numba.extending import overload, register_jitable
-
-    for function in (thirds, fourths, _upper_half, exp, sigmoid, tanh):
-        register_jitable(fastmath=_FAST_MATH, error_model="numpy")(function)
-
-    @overload(widened, inline="always", strict=False)
-    def _widened(value: Any) -> Any:
-        if value == numba.types.uint16:
-            return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
-        return lambda value: value
-
-    @overload(narrowed, inline="always", strict=False)
-    def _narrowed(value: Any, like: Any) -> Any:
-        if like == numba.types.uint16:
-            return lambda value, like: _upper_half(value)
-        return lambda value, like: value
-
-    return numba
+def _from_upper_half(value: Any) -> Any:
+    return np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
 
 
-def widened(value: Any) -> Any:
-    """Return a stored number as float32."""
-    raise NotImplementedError
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
-def narrowed(value: Any, like: Any) -> Any:
-    """Return a float32 as a number to be stored where `like` is stored, rounded to the nearest (ties to even)."""
-    raise NotImplementedError
+def _upper_half_of(value: Any, like: Any) -> Any:
+    bits = np.float32(value).view(np.uint32)
+    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
 
 
+def _first(value: Any, like: Any) -> Any:
+    return value
+
+
+@compiled(is_fast=True)
 def thirds(row: Any) -> Any:
     """Return the three parts of a row."""
     size = row.size // 3
     return row[:size], row[size : 2 * size], row[2 * size :]
 
 
+@compiled(is_fast=True)
 def fourths(row: Any) -> Any:
     """Return the four parts of a row."""
     size = row.size // 4
     return row[:size], row[size : 2 * size], row[2 * size : 3 * size], row[3 * size :]
 
 
-def _upper_half(value: Any) -> Any:
-    bits = np.float32(value).view(np.uint32)
-    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
-
-
+@compiled(is_fast=True)
 def exp(x: Any) -> Any:
     """Return e^x in float32: 2^n from the exponent's bits times a polynomial (Moshier's Cephes library, `expf`)."""
     x = np.float32(-87) if x < np.float32(-87) else x  # in this order, NaN stays NaN
@@ -116,11 +84,13 @@ def exp(x: Any) -> Any:
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
+@compiled(is_fast=True)
 def sigmoid(x: Any) -> Any:
     """Return the logistic function."""
     return np.float32(1) / (np.float32(1) + exp(-x))
 
 
+@compiled(is_fast=True)
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent."""
     return np.float32(2) / (np.float32(1) + exp(np.float32(-2) * x)) - np.float32(1)

@@ -13,8 +13,8 @@ from torch import nn
 from seqgen import kernels, registry
 from seqgen.cells import cell_class
 from seqgen.cells.lstm import FORGET_BIAS
+from seqgen.compiled import parallel_range
 from seqgen.errors import UsageError
-from seqgen.kernels import streams
 from seqgen.model import compiled_scan as compiled_scan_module
 from seqgen.model.compiled_scan import can_compile, compiled_scan, packed
 from seqgen.model.scan import scan, step_by_step
@@ -258,7 +258,7 @@ def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
         return real(**options)
 
     def double(row):
-        for place in streams(len(row)):
+        for place in parallel_range(len(row)):
             row[place] *= 2
 
     real = numba.njit

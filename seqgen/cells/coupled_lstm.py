@@ -8,12 +8,13 @@ from torch import Tensor
 
 from seqgen.cells.base import Cell, Kernels, Recurrent
 from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
-from seqgen.kernels import kernel, narrowed, sigmoid, streams, tanh, thirds, widened
+from seqgen.compiled import parallel_range
+from seqgen.kernels import kernel, narrowed, sigmoid, tanh, thirds, widened
 
 
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_i, x_g, x_o = thirds(gates[step, b])
         u_i, u_g, u_o = thirds(product[b])
         b_i, b_g, b_o = thirds(vectors)
@@ -32,7 +33,7 @@ def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hid
 def _backward(
     step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_i, x_g, x_o = thirds(gates[step, b])
         before, after, above, back, carry = memory[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
         for j in range(before.size):

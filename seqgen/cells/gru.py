@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
-from seqgen.kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
+from seqgen.compiled import parallel_range
+from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
 
 
 class GRUState(NamedTuple):
@@ -19,7 +20,7 @@ class GRUState(NamedTuple):
 # Four slots: what comes in to candidate, reset and update, and what comes back to reset, update and candidate.
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_n, x_r, x_z, inner = fourths(gates[step, b])
         u_r, u_z, u_n = thirds(product[b])
         b_n, b_r, b_z, b_inner = fourths(vectors)
@@ -39,7 +40,7 @@ def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hid
 def _backward(
     step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_n, x_r, x_z, inner = fourths(gates[step, b])
         before, above, back, carry = memory[step, b], d_output[b], product[b], d_memory[b]
         for j in range(before.size):

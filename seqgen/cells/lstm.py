@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
-from seqgen.kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, widened
+from seqgen.compiled import parallel_range
+from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, widened
 
 FORGET_BIAS = 1.0  # remember by default (Jozefowicz, Zaremba & Sutskever, An empirical exploration, 2015)
 
@@ -21,7 +22,7 @@ class LSTMState(NamedTuple):
 
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_i, x_f, x_g, x_o = fourths(gates[step, b])
         u_i, u_f, u_g, u_o = fourths(product[b])
         b_i, b_f, b_g, b_o = fourths(vectors)
@@ -42,7 +43,7 @@ def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hid
 def _backward(
     step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_i, x_f, x_g, x_o = fourths(gates[step, b])
         before, after, above, back, carry = memory[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
         for j in range(before.size):

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import Kernels, Recurrent
 from seqgen.cells.lstm import LSTM, LSTMState
-from seqgen.kernels import fourths, kernel, narrowed, sigmoid, streams, tanh, thirds, widened
+from seqgen.compiled import parallel_range
+from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
 
 
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_i, x_f, x_g, x_o = fourths(gates[step, b])
         u_i, u_f, u_g, u_o = fourths(product[b])
         before, after, h = memory[step, b], memory[step + 1, b], hidden[step + 1, b]
@@ -35,7 +36,7 @@ def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hid
 def _backward(
     step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x_i, x_f, x_g, x_o = fourths(gates[step, b])
         before, after, above, back, carry = memory[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
         p_i, p_f, p_o = thirds(vectors[4 * before.size :])

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from seqgen.cells.base import Kernels, Recurrent, Weights, library_weights
 from seqgen.cells.rnn import RNN, RNNState
-from seqgen.kernels import kernel, narrowed, streams, widened
+from seqgen.compiled import parallel_range
+from seqgen.kernels import kernel, narrowed, widened
 
 
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x, back, h = gates[step, b], product[b], hidden[step + 1, b]
         after = memory[step + 1, b]
         for j in range(h.size):
@@ -26,7 +27,7 @@ def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hid
 def _backward(
     step: int, gates: Any, vectors: Any, memory: Any, d_output: Any, product: Any, d_memory: Any, d_others: Any
 ) -> None:
-    for b in streams(gates.shape[1]):
+    for b in parallel_range(gates.shape[1]):
         x, h, above, back, carry = gates[step, b], memory[step + 1, b], d_output[b], product[b], d_memory[b]
         for j in range(h.size):
             d_h = widened(above[j]) + widened(back[j]) + carry[j]

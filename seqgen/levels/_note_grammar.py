@@ -121,7 +121,7 @@ class Given(NamedTuple):
     until: Array
 
 
-@compiled
+@compiled()
 def follow(
     barred: NDArray[np.float32],
     forbidden: Row,
@@ -167,7 +167,7 @@ def follow(
             barred[i, token] = 0 if may_come else -np.inf
 
 
-@compiled
+@compiled()
 def _take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Take a token."""
     state = streams.states[i]
@@ -186,7 +186,7 @@ def _take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None
     _take_given(state, given)
 
 
-@compiled
+@compiled()
 def _take_bar_line(token: int, streams: Streams, i: int) -> None:
     """Take the end of a bar, with which the next begins or bars come again."""
     state = streams.states[i]
@@ -205,7 +205,7 @@ def _take_bar_line(token: int, streams: Streams, i: int) -> None:
     state[PLACE] = AFTER_BAR
 
 
-@compiled
+@compiled()
 def _take_again(number: int, streams: Streams, i: int) -> None:
     """Take how far back the bars are that come again, or how many."""
     state = streams.states[i]
@@ -222,7 +222,7 @@ def _take_again(number: int, streams: Streams, i: int) -> None:
     state[PLACE] = AFTER_AGAIN
 
 
-@compiled
+@compiled()
 def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
     """Take an end, a signature or the mark of a pickup."""
     state = streams.states[i]
@@ -243,7 +243,7 @@ def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
         state[PLACE] = AFTER_BAR_METRE if state[NUM_BARS] > 0 else AFTER_TRACK
 
 
-@compiled
+@compiled()
 def _take_track(token: int, state: Array, tracks: Array) -> None:
     """Take a part of a track's description."""
     if FAMILY <= token < MEMBER:
@@ -259,7 +259,7 @@ def _take_track(token: int, state: Array, tracks: Array) -> None:
     state[PLACE] = AFTER_TRACK
 
 
-@compiled
+@compiled()
 def _take_position(steps: int, state: Array, highest: int) -> None:
     """Take a position, or the numerator of a metre."""
     if state[PLACE] == AFTER_METRE:
@@ -272,13 +272,13 @@ def _take_position(steps: int, state: Array, highest: int) -> None:
     state[PLACE] = AFTER_POSITION
 
 
-@compiled
+@compiled()
 def _is_added(state: Array, highest: int) -> bool:
     """Tell whether another position would be added to the last one."""
     return bool(state[PLACE] == AFTER_POSITION and state[STEP] == state[FAR] + highest)
 
 
-@compiled
+@compiled()
 def _take_content(token: int, streams: Streams, i: int) -> None:
     """Take what a voice says, or the choice of the voice."""
     state = streams.states[i]
@@ -313,7 +313,7 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
         state[PLACE] = AFTER_NOTE
 
 
-@compiled
+@compiled()
 def _take_given(state: Array, given: Given) -> None:
     """Count what has come of the given contents."""
     if state[GIVEN] == len(given.contents) or state[PLACE] in (AFTER_VOICE, AFTER_POSITION, AFTER_PICKUP, AFTER_TRACK):
@@ -334,7 +334,7 @@ def _take_given(state: Array, given: Given) -> None:
         state[IS_WHOLE] = 1
 
 
-@compiled
+@compiled()
 def _allow(row: Row, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Mark the tokens that may come next in a stream; after END, only END."""
     state = streams.states[i]
@@ -355,7 +355,7 @@ def _allow(row: Row, grid: int, streams: Streams, i: int, given: Given) -> None:
         _allow_frame(row, grid, streams, i, given)
 
 
-@compiled
+@compiled()
 def _allow_again(row: Row, grid: int, streams: Streams, i: int) -> None:
     """Allow what comes after REPEAT and its numbers."""
     state = streams.states[i]
@@ -370,7 +370,7 @@ def _allow_again(row: Row, grid: int, streams: Streams, i: int) -> None:
         row[END] = state[NUM_NOTES] > 0
 
 
-@compiled
+@compiled()
 def _allow_header(row: Row, state: Array, grid: int) -> None:
     """Allow what comes before the first bar, and the numbers of a metre anywhere."""
     place = state[PLACE]
@@ -393,7 +393,7 @@ def _allow_header(row: Row, state: Array, grid: int) -> None:
         row[FAMILY:MEMBER] = has_room
 
 
-@compiled
+@compiled()
 def _allow_slice(row: Row, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Allow more in the slice: another note of the chord, and what the voices below say."""
     state = streams.states[i]
@@ -411,7 +411,7 @@ def _allow_slice(row: Row, grid: int, streams: Streams, i: int, given: Given) ->
         row[VOICE + voice] = voice == due or (is_free and can_speak)
 
 
-@compiled
+@compiled()
 def _voice_due(state: Array, given: Given) -> int:
     """Return the voice whose given content must come in this slice, or `MAX_VOICES`."""
     if state[GIVEN] < len(given.contents) and given.contents[state[GIVEN], 0] == state[BAR_START] + state[STEP]:
@@ -419,7 +419,7 @@ def _voice_due(state: Array, given: Given) -> int:
     return MAX_VOICES
 
 
-@compiled
+@compiled()
 def _has_pitch(streams: Streams, i: int, voice: int, below: int) -> bool:
     """Tell whether a voice can begin a pitch below another, that its track has not begun in this slice."""
     state, track = streams.states[i], abs(streams.tracks[i, voice]) - 1
@@ -429,7 +429,7 @@ def _has_pitch(streams: Streams, i: int, voice: int, below: int) -> bool:
     return False
 
 
-@compiled
+@compiled()
 def _allow_content(row: Row, voice: int, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Allow what a voice may say, or the rest of what it is saying."""
     state = streams.states[i]
@@ -452,7 +452,7 @@ def _allow_content(row: Row, voice: int, grid: int, streams: Streams, i: int, gi
         row[HOLD] = is_dense and not must_move
 
 
-@compiled
+@compiled()
 def _allow_pitches(row: Row, streams: Streams, i: int, voice: int, below: int) -> bool:
     """Allow the pitches below another that the voice's track has not begun in this slice; tell if there are any."""
     state, track = streams.states[i], streams.tracks[i, voice]
@@ -465,13 +465,13 @@ def _allow_pitches(row: Row, streams: Streams, i: int, voice: int, below: int) -
     return has_pitch
 
 
-@compiled
+@compiled()
 def _num_sources(state: Array, grid: int) -> int:
     """Return how many bars back there are bars, and tokens for the distance."""
     return int(min(state[NUM_BARS], MAX_REACH, BAR_QUARTERS * grid))
 
 
-@compiled
+@compiled()
 def _can_repeat(grid: int, streams: Streams, i: int) -> bool:
     """Tell whether there are bars that could come again after the one that is under way."""
     state = streams.states[i]
@@ -483,7 +483,7 @@ def _can_repeat(grid: int, streams: Streams, i: int) -> bool:
     return False
 
 
-@compiled
+@compiled()
 def _allow_frame(row: Row, grid: int, streams: Streams, i: int, given: Given) -> None:
     """Allow what ends the slice: positions, bar lines, the end; and what may follow a bar line."""
     state, highest = streams.states[i], BAR_QUARTERS * grid
@@ -506,7 +506,7 @@ def _allow_frame(row: Row, grid: int, streams: Streams, i: int, given: Given) ->
         _allow_positions(row, state, highest, given)
 
 
-@compiled
+@compiled()
 def _allow_positions(row: Row, state: Array, highest: int, given: Given) -> None:
     """Allow later steps of the bar, but none behind a given content."""
     is_added = _is_added(state, highest)

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqgen.compiled import HAS_COMPILER
-from seqgen.kernels import as_array, exp, kernel, narrowed, streams, widened
+from seqgen.compiled import HAS_COMPILER, parallel_range
+from seqgen.kernels import as_array, exp, kernel, narrowed, widened
 from seqgen.levels.base import PADDING
 
 SMALL = 512  # tokens in a vocabulary that gains nothing
@@ -96,7 +96,7 @@ def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
 
 @kernel
 def _derive(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None:
-    for row in streams(targets.size):
+    for row in parallel_range(targets.size):
         x, target = logits[row], targets[row]
         # The highest of each lane, which vector instructions find side by side, as they do not the highest of all.
         lanes = np.full(_LANES, np.float32(-np.inf))

@@ -1,0 +1,119 @@
+"""Machine code on the disk is taken only as long as nothing that it was compiled from has changed."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqgen.compiled import announced, by_type, compiled, content_key
+
+CALLER = """
+from seqgen.compiled import compiled
+from {package}.callee import OFFSET, Pair, scaled, of_type
+
+@compiled({options})
+def measured(value):
+    pair = Pair(value, OFFSET)
+    return of_type(scaled(pair.first)) + pair.second
+"""
+CALLEE = {
+    "constant": "OFFSET = 1",
+    "fields": "class Pair(NamedTuple):\n    first: float\n    second: float",
+    "factor": "FACTOR = 10.0",
+    "function": "def scaled(value):\n    return FACTOR * value",
+    "implementation": "def _same(value):\n    return value",
+}
+CHANGES = {
+    "constant": ("OFFSET = 5", 35.0),
+    "fields": ("class Pair(NamedTuple):\n    second: float\n    first: float", 13.0),
+    "factor": ("FACTOR = 20.0", 61.0),
+    "function": ("def scaled(value):\n    return FACTOR * value * 3", 91.0),
+    "implementation": ("def _same(value):\n    return -value", -29.0),
+}
+
+
+@pytest.fixture
+def write_package(tmp_path, monkeypatch):
+    """Write a package whose compiled function uses all kinds of things of another file, and import it anew."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    name = f"package_{tmp_path.name}"
+    folder = tmp_path / name
+    folder.mkdir()
+
+    def write(options="", **changes):
+        parts = CALLEE | changes
+        header = "from typing import NamedTuple\nfrom seqgen.compiled import by_type, compiled\n"
+        by_type_function = "@by_type\ndef of_type(value):\n    return _same"
+        source = [header, *list(parts.values())[:3], "@compiled()", *list(parts.values())[3:], by_type_function]
+        (folder / "callee.py").write_text("\n".join(source))
+        (folder / "caller.py").write_text(CALLER.format(package=name, options=options))
+        for module in [module for module in sys.modules if module.startswith(name)]:
+            del sys.modules[module]
+        importlib.invalidate_caches()
+        return importlib.import_module(f"{name}.caller").measured
+
+    yield write
+    for module in [module for module in sys.modules if module.startswith(name)]:
+        del sys.modules[module]
+
+
+def num_hits(function):
+    return sum(function.linked.stats.cache_hits.values())
+
+
+def test_machine_code_is_taken_from_the_disk_until_something_that_it_uses_changes(write_package):
+    compilations = []
+    with announced(lambda: compilations.append("begun")):
+        assert write_package()(3.0) == 31.0
+    assert compilations == ["begun"]  # once, however many functions there are
+    again = write_package()
+    with announced(lambda: pytest.fail("compiled again")):
+        assert again(3.0) == 31.0
+    assert num_hits(again) == 1
+    for name, (source, expected) in CHANGES.items():
+        changed = write_package(**{name: source})
+        assert changed(3.0) == expected, name
+        assert num_hits(changed) == 0, name
+
+
+def test_machine_code_is_not_taken_under_other_options(write_package):
+    assert write_package()(3.0) == 31.0
+    fast = write_package("is_fast=True")
+    assert fast(3.0) == 31.0
+    assert num_hits(fast) == 0
+
+
+def test_everything_that_seqgen_compiles_has_a_key():
+    kinds = (type(compiled()(int)), type(by_type(lambda value: int)))
+    folder = Path(__file__).parent.parent / "seqgen"
+    names = [".".join(path.relative_to(folder.parent).with_suffix("").parts) for path in folder.rglob("*.py")]
+    found = []
+    for name in sorted(name for name in names if not name.endswith("__main__")):
+        found += [value for value in vars(importlib.import_module(name)).values() if isinstance(value, kinds)]
+    keys = {content_key(value) for value in found}
+    assert len(keys) == len({id(value) for value in found}) > 40
+
+
+def test_what_can_change_unnoticed_is_refused():
+    @compiled()
+    def first(row):
+        return TABLE[0] + row
+
+    with pytest.raises(TypeError, match=r"may not refer to \[1, 2\]"):
+        first(3)
+
+
+def test_a_function_by_type_is_for_compiled_functions_alone():
+    with pytest.raises(NotImplementedError, match="chosen can only be called in compiled functions"):
+        chosen(np.float32(1))
+
+
+TABLE = [1, 2]
+
+
+@by_type
+def chosen(value):
+    return np.abs
