@@ -73,21 +73,20 @@ class _Compiled:
         """The function as numba compiles it, kept on disk where there is a place for it."""
         if not HAS_COMPILER:
             return self.function
-        import numba
-
+        numba = _numba()
         options: dict[str, Any] = {
             "error_model": "numpy",
             "nogil": self.is_parallel,
-            "parallel": self.is_parallel and _has_threads(),
+            "parallel": self.is_parallel and numba.config.NUMBA_NUM_THREADS > 1 and _has_openmp(),
             "fastmath": set(FAST_MATH) if self.is_fast else False,
         }
-        function = _link(self.function, is_parallel=self.is_parallel)
+        function = _link(self.function, is_parallel=options["parallel"])
         # Numba keeps machine code under a hash of the variables from enclosing functions, too: the key becomes one.
         code = function.__code__
         keyed = FunctionType(
             code.replace(co_freevars=(*code.co_freevars, "content_key")),
             function.__globals__,
-            closure=(*(function.__closure__ or ()), CellType(content_key(self))),
+            closure=(*(function.__closure__ or ()), CellType(content_key((self, options["parallel"])))),
         )
         keyed.__qualname__ = self.function.__qualname__
         try:
@@ -182,33 +181,49 @@ def _content(value: Any) -> tuple[str, tuple[Any, ...]]:
             return f"{value.__module__}.{value.__qualname__} {getattr(value, '_fields', '')}", ()
         case ModuleType() if not value.__name__.startswith("seqgen"):
             return value.__name__, ()  # of numpy; numba takes no machine code of another version of itself
-        case int() | float() | complex() | str() | bytes() | frozenset() | None:
+        case frozenset():
+            return "frozenset", tuple(sorted(value, key=repr))
+        case int() | float() | complex() | str() | bytes() | None:
             return repr(value), ()
     raise TypeError(f"a compiled function may not refer to {value!r}, since changes of it would go unnoticed")
 
 
-def _has_threads() -> bool:
+def _has_openmp() -> bool:
     """Tell whether numba has OpenMP; not on macOS, where two OpenMP libraries in one process end it."""
     return platform.system() == "Linux" and find_spec("numba.np.ufunc.omppool") is not None
 
 
+_announcers: list[Callable[[], None]] = []
+
+
 @contextmanager
 def announced(announce: Callable[[], None]) -> Iterator[None]:
-    """Call a function when the first compilation within begins; machine code from the disk is none."""
-    if not HAS_COMPILER:
+    """Call a function when the first compilation within the context begins; machine code from the disk is none.
+
+    Of contexts within each other the innermost calls its function, and the others do not.
+    """
+    _announcers.append(announce)
+    try:
         yield
-        return
+    finally:
+        if announce in _announcers:
+            _announcers.remove(announce)
+
+
+@functools.cache
+def _numba() -> Any:
+    """Return numba, which announces from now on what it compiles."""
+    import numba
     from numba.core import event
 
-    class Announcer(event.Listener):
-        is_due = True
-
+    class Listener(event.Listener):  # type: ignore[misc, unused-ignore]  # numba has no types
         def on_start(self, _: Any) -> None:
-            if self.is_due:
-                self.is_due = False
+            if _announcers:
+                announce = _announcers[-1]
+                _announcers.clear()
                 announce()
 
         def on_end(self, _: Any) -> None: ...
 
-    with event.install_listener("numba:compile", Announcer()):
-        yield
+    event.register("numba:compile", Listener())  # type: ignore[no-untyped-call, unused-ignore]
+    return numba

@@ -1,8 +1,10 @@
 """What every cell promises; a new cell is found by its file."""
 
 import math
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -266,6 +268,18 @@ def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
     row = np.ones(3)
     kernels.kernel(double)(row)
     assert row.tolist() == [2, 2, 2]
+
+
+def test_kernels_divided_among_threads_compute_the_same():
+    """Compiled for one thread, as in the other tests, they have no parallel code: here two threads run these tests."""
+    cells = f"{__file__}::test_every_path_equals_the_equations_in_outputs_states_and_gradients"
+    chosen = [f"{cells}[{time}-{batch}-peephole-lstm-{PROJECTED}]" for time, batch in ((1, 1), (9, 3))]
+    chosen.append(f"{Path(__file__).with_name('test_softmax.py')}::test_loss_and_gradients_are_those_of_torch")
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", *chosen]
+    threads = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
+    done = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_a_kernel_does_not_load_its_compiler_before_it_is_called():

@@ -206,6 +206,11 @@ def _gradient(report: "Report") -> str:
     return f"norm {report.gradient_norm:.2f}, clipped in {report.clipped_share:.0%} of the steps"
 
 
+def is_live(*, is_quiet: bool) -> bool:
+    """Return whether a training is shown as a panel, with samples, instead of as lines."""
+    return console.is_terminal and not console.is_dumb_terminal and not is_quiet
+
+
 class TrainingDisplay:
     """What a training looks like while it goes on; use it as a context manager.
 
@@ -217,7 +222,7 @@ class TrainingDisplay:
 
     def __init__(self, trainer: "Trainer", *, is_quiet: bool, is_verbose: bool) -> None:
         self.trainer = trainer
-        self.is_live = console.is_terminal and not console.is_dumb_terminal and not is_quiet
+        self.is_live = is_live(is_quiet=is_quiet)
         self._is_quiet = is_quiet
         self._is_verbose = is_verbose
         self._sample = self._gradient = ""

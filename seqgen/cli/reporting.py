@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import typer
 
 from seqgen.cli import display
+from seqgen.compiled import announced
 from seqgen.errors import SeqgenError, ShortageError, UsageError, is_out_of_memory
 from seqgen.training.launch import INTERRUPTED
 
@@ -19,7 +20,8 @@ def reporting() -> Iterator[None]:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # what is half done is cleared away as after Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with announced(lambda: display.note("compiling kernels (once per installation)")):
+            yield
         sys.stdout.flush()
     except typer.TyperException as error:  # of the command line itself
         display.error(error.format_message())

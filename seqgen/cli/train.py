@@ -15,6 +15,7 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.options import QuietOption, defaults_from_file, given_options, options_from
+from seqgen.compiled import announced
 from seqgen.config import (
     BUDGETS,
     BudgetConfig,
@@ -23,7 +24,6 @@ from seqgen.config import (
     MachineConfig,
     ModelConfig,
     OptimizationConfig,
-    SamplingConfig,
     TrainConfig,
 )
 from seqgen.errors import UsageError
@@ -32,11 +32,9 @@ from seqgen.process import load_torch
 from seqgen.training.launch import AUTO, INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
 
 if TYPE_CHECKING:
-    from seqgen.levels.base import TextLevel
-    from seqgen.levels.note import NoteLevel
     from seqgen.training.loop import Trainer
 
-SAMPLE_BARS = 4
+COMPILING = "compiling kernels: once per installation, before the time of training starts"
 WITH_RESUME = {
     "resume",
     "device",
@@ -108,16 +106,19 @@ def train(
     requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
     with World.join(is_open=processes == AUTO) as world:
         quiet = quiet or not world.is_first
-        with display.waiting("reading the corpus", is_quiet=quiet):
+        is_sampled = display.is_live(is_quiet=quiet)
+        with display.waiting("reading the corpus", is_quiet=quiet), announced(lambda: say(COMPILING)):
             larger = budget if resume is not None and given & set(BUDGETS) else None
             if resume is None and world.is_restarted:
                 resume = session.begun_before(folders, world)
             if resume is None:
                 own = given | set(context.default_map or ())
-                trainer = session.start(requested, name, folders, say, overwrite=overwrite, given=own, world=world)
+                trainer = session.start(
+                    requested, name, folders, say, overwrite=overwrite, given=own, world=world, is_sampled=is_sampled
+                )
             else:
                 device = machine.device if "device" in given else None
-                trainer = session.resume(resume, larger, device, folders, say, world)
+                trainer = session.resume(resume, larger, device, folders, say, world, is_sampled=is_sampled)
         if trainer is None:  # here
             if resume is not None:
                 say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
@@ -159,7 +160,7 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
                     has_warned = True
                     display.note(_warning(trainer))
                 if shown.is_live and report.valid_nats is not None:
-                    shown.show_sample(_short_sample(trainer))
+                    shown.show_sample(_preview(trainer))
         if not trainer.figures.is_finished and not quiet:
             display.note(
                 f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume "
@@ -224,40 +225,19 @@ def _elsewhere(folders: FoldersConfig) -> str:
     return "".join(f" {flag(name)} {shlex.quote(folder)}" for name, folder in moved.items())
 
 
-def _short_sample(trainer: "Trainer") -> str:
-    """Return a few lines, or a few bars, from the model as it is now; its random numbers are its own."""
-    from seqgen.levels.base import TextLevel
-    from seqgen.levels.note import NoteLevel
+def _preview(trainer: "Trainer") -> str:
+    """Return a few lines or bars from the model as it is now; its random numbers are its own."""
+    from seqgen.sampling.preview import preview
 
-    level = trainer.store.level
-    shown = ""
-    if isinstance(level, TextLevel):
-        shown = _short_text(trainer, level)
-    elif isinstance(level, NoteLevel):
-        shown = _short_music(trainer, level)
-    return shown
-
-
-def _short_text(trainer: "Trainer", level: "TextLevel") -> str:
-    from seqgen.sampling.sampler import Sample, sample
-
-    step = trainer.figures.step
-    num_samples = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
-    samples = [Sample(step + index) for index in range(num_samples)]
-    texts = [""] * num_samples
-    for index, text in sample(trainer.averaged, level, "", SamplingConfig(length=200), samples, trainer.unseen):
-        texts[index] += text
-    return "\n".join(texts)
-
-
-def _short_music(trainer: "Trainer", level: "NoteLevel") -> str:
-    from seqgen.music.textroll import text
-    from seqgen.sampling.composer import compose
-    from seqgen.sampling.sampler import Sample
-
-    config, samples = SamplingConfig(bars=SAMPLE_BARS, length=500), [Sample(trainer.figures.step)]
-    (score,) = compose(trainer.averaged, level, None, config, samples, trainer.unseen)
-    return text(score, display.PANEL_WIDTH - 8)
+    num_documents = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
+    return preview(
+        trainer.averaged,
+        trainer.store.level,
+        trainer.figures.step,
+        trainer.unseen,
+        num_documents,
+        display.PANEL_WIDTH - 8,
+    )
 
 
 @contextmanager

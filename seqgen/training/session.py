@@ -15,6 +15,7 @@ from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.options import flag, parse_time
 from seqgen.process import num_cores, use_threads
+from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
@@ -35,6 +36,7 @@ def start(
     overwrite: bool,
     given: Collection[str] = (),
     world: World = ALONE,
+    is_sampled: bool = False,
 ) -> Trainer | None:
     """Return a trainer before its first step, or None if other processes train faster without this one.
 
@@ -46,6 +48,7 @@ def start(
         overwrite: whether a run of this name may be replaced.
         given: the options that are the user's own word, though they may be what they are by default.
         world: the processes that train together.
+        is_sampled: whether samples are shown while it trains.
 
     Raises:
         SeqgenError: an option, the corpus or a folder is not as it must be; nothing is left behind.
@@ -61,9 +64,10 @@ def start(
         requested = inherited(requested, parent, given)
     store = prepare(requested.corpus, parent, folders, say, world)
     _tell_of_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, say)
-    started = time.perf_counter()
     if world.is_open:  # before any kernel has run: threads that it has once had stay in its way
         use_threads(num_cores() // world.size)
+    compile_kernels(requested.model, store.level, requested.machine, is_sampled=is_sampled)
+    started = time.perf_counter()
     config, reasons = resolve(requested, store, world)
     if config.budget.time is not None:
         _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
@@ -93,6 +97,8 @@ def resume(
     folders: FoldersConfig,
     say: Say,
     world: World = ALONE,
+    *,
+    is_sampled: bool = False,
 ) -> Trainer | None:
     """Return a trainer that goes on exactly where the run was stopped.
 
@@ -105,6 +111,7 @@ def resume(
         folders: where runs and prepared corpora are kept.
         say: takes sentences for the user.
         world: the processes that train together; they need not be as many as before.
+        is_sampled: whether samples are shown while it trains.
 
     Raises:
         SeqgenError: there is no such run, its state is damaged, the budget is not larger, or the corpus has changed.
@@ -129,6 +136,7 @@ def resume(
         say(reason)
     if not world.is_member:
         return None
+    compile_kernels(config.model, store.level, config.machine, is_sampled=is_sampled)
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
     if world.is_first:
         run.write_config(config)

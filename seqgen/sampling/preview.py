@@ -1,0 +1,36 @@
+"""A few lines or bars that show, while a model trains, what it writes by now."""
+
+from seqgen.config import SamplingConfig
+from seqgen.levels.base import Level, TextLevel
+from seqgen.levels.note import NoteLevel
+from seqgen.model.language_model import LanguageModel
+from seqgen.music.textroll import text as as_text
+from seqgen.sampling.composer import compose
+from seqgen.sampling.sampler import Sample, sample
+
+_TEXT = SamplingConfig(length=200)
+_MUSIC = SamplingConfig(bars=4, length=500)
+
+
+def preview(
+    model: LanguageModel, level: Level, seed: int, unseen: list[int], num_documents: int = 1, width: int = 80
+) -> str:
+    """Return a short sample.
+
+    Args:
+        model: the language model.
+        level: its vocabulary.
+        seed: of the first document; the others have those that follow.
+        unseen: ids that are never drawn.
+        num_documents: documents of text, each of which begins a line.
+        width: characters in a line of music.
+    """
+    if isinstance(level, NoteLevel):
+        (score,) = compose(model, level, None, _MUSIC, [Sample(seed)], unseen)
+        return as_text(score, width)
+    assert isinstance(level, TextLevel)  # noqa: S101  # there are no other levels
+    samples = [Sample(seed + index) for index in range(num_documents)]
+    texts = [""] * num_documents
+    for index, text in sample(model, level, "", _TEXT, samples, unseen):
+        texts[index] += text
+    return "\n".join(texts)
