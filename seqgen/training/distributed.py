@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.distributed_c10d import _set_pg_timeout
+from torch.distributed.rendezvous import rendezvous
 
 from seqgen.config import MachineConfig
 from seqgen.corpus.crew import ALONE as ONE_PROCESS
@@ -22,6 +23,7 @@ from seqgen.corpus.crew import Crew
 from seqgen.errors import LossError, UsageError
 from seqgen.model.hardware import num_devices
 from seqgen.training.launch import is_one_of_many, is_restarted
+from seqgen.training.meeting import meet
 
 _MEETING = timedelta(minutes=10)  # in which all must come
 # That the others may take after that, to prepare a corpus, or to train with fewer; one that dies is noticed at once.
@@ -59,26 +61,33 @@ class World(Crew):
         if not is_one_of_many():
             yield ALONE
             return
+        with _loss_told():
+            try:
+                with _mortal():
+                    world = cls._met(is_open=is_open)
+                yield world
+                world.wait()  # a connection that one closes while another still uses it ends that one's process
+            finally:
+                if dist.is_initialized():
+                    dist.destroy_process_group()
+
+    @classmethod
+    def _met(cls, *, is_open: bool) -> "World":
+        """Return the processes, once they have found each other."""
         local_rank, local_size = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         backend = "gloo"
         if torch.cuda.is_available():
             torch.cuda.set_device(local_rank % torch.cuda.device_count())
             backend = "cpu:gloo,cuda:nccl"
-        with _loss_told():
-            with _mortal():
-                dist.init_process_group(backend, timeout=_MEETING)
-                _set_pg_timeout(_PATIENCE)
-            try:
-                rank = dist.get_rank()
-                neighbours = range(rank - local_rank, rank - local_rank + local_size)
-                local = cls(local_rank, local_size, group=_group(neighbours))
-                world = cls(rank, dist.get_world_size(), local, is_open=is_open)
-                (restarted,) = world.total(float(is_restarted()))  # torchrun tells only the machine where it was
-                world = replace(world, is_restarted=restarted > 0)
-                yield world
-                world.wait()  # a connection that one closes while another still uses it ends that one's process
-            finally:
-                dist.destroy_process_group()
+        shared, rank, size = next(rendezvous("env://", timeout=_MEETING))
+        own = meet(shared, rank, size, _MEETING)
+        dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_MEETING)
+        _set_pg_timeout(_PATIENCE)
+        neighbours = range(rank - local_rank, rank - local_rank + local_size)
+        local = cls(local_rank, local_size, group=_group(neighbours))
+        world = cls(rank, size, local, is_open=is_open)
+        (restarted,) = world.total(float(is_restarted()))  # torchrun tells only the machine where it was
+        return replace(world, is_restarted=restarted > 0)
 
     @property
     def is_member(self) -> bool:
@@ -215,7 +224,7 @@ def _loss_told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
+        if not isinstance(error, dist.DistError) and not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
             raise
         raise LossError(
             "another process of this training has ended or cannot be reached; what was saved last stays: go on from "
