@@ -105,3 +105,63 @@ def test_flags_may_be_repeated_and_several_sources_given(tmp_path, quick_cli):
     done = quick_cli("train", "--corpus", "a.txt", "--corpus", "b.txt", "--quiet", "--quiet")
     assert done.returncode == 1
     assert "there is no file or folder 'a.txt'" in done.stderr
+
+
+@pytest.fixture
+def complete(tmp_path, monkeypatch):
+    """Ask for completion as each shell does, in a folder with a run `rhyme` and one `moved/other`."""
+    monkeypatch.chdir(tmp_path)
+    for run in ("checkpoints/rhyme", "checkpoints/poems", "moved/other"):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "best.safetensors").touch()
+    (tmp_path / "checkpoints" / "no-run").mkdir()
+
+    def ask(shell, *words):
+        line = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
+        line |= {"_TYPER_COMPLETE_ARGS": " ".join(words), "_TYPER_COMPLETE_WORD_TO_COMPLETE": words[-1]}
+        line |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_SEQGEN_COMPLETE": f"complete_{shell}"}
+        done = CliRunner().invoke(app, [], env=line, prog_name="seqgen")
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return ask
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_each_shell_is_offered_commands_options_runs_and_choices(complete, shell):
+    assert {"train", "sample", "evaluate", "inspect"} <= set(re.findall(r"\w+", complete(shell, "seqgen", "")))
+    assert "--hidden-size" in complete(shell, "seqgen", "train", "--hid")
+    assert "rhyme" in complete(shell, "seqgen", "train", "--resume", "r")
+    assert "original-gru" in complete(shell, "seqgen", "train", "--cell", "o")
+
+
+def test_runs_sources_and_choices_are_completed(complete):
+    def offered(*words):
+        return complete("bash", "seqgen", *words).split()
+
+    assert offered("sample", "--checkpoint", "") == ["poems", "rhyme"]
+    assert offered("sample", "--checkpoints-dir", "moved", "--checkpoint", "") == ["other"]
+    assert offered("inspect", "--checkpoint", "rhyme", "--checkpoint", "p") == ["poems"]
+    assert offered("train", "--from", "r") == ["rhyme"]
+    assert offered("train", "--corpus", "builtin:py") == ["builtin:python-docs", "builtin:python-source"]
+    assert offered("evaluate", "--corpus", "builtin:f") == ["builtin:folk-tunes"]
+    assert offered("train", "--transpose", "") == ["on", "off", "key"]
+    assert offered("train", "--corpus", "poems.t") == []  # so that the shell offers files
+    assert {"--residual", "--resume"} == set(offered("train", "--res"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_the_completion_script_of_each_shell_can_be_shown(shell, monkeypatch):
+    monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, shell))
+    shown = CliRunner().invoke(app, ["--show-completion"], prog_name="seqgen")
+    assert shown.exit_code == 0
+    assert "_SEQGEN_COMPLETE" in shown.stdout
+
+
+def test_completion_is_installed_for_the_shell_in_use(monkeypatch, tmp_path):
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    done = CliRunner().invoke(app, ["--install-completion"], prog_name="seqgen")
+    assert done.exit_code == 0
+    assert "seqgen.sh" in (tmp_path / ".bashrc").read_text(encoding="utf-8")
+    assert "complete_bash" in (tmp_path / ".bash_completions" / "seqgen.sh").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqgen.cli import display
+from seqgen.cli.completion import run_names, sources
 from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
@@ -34,11 +35,20 @@ def inspect(
     folders: FoldersConfig,
     checkpoint: Annotated[
         list[str] | None,
-        typer.Option(help="A run's name, or a checkpoint file. May be given again.", metavar="NAME|FILE"),
+        typer.Option(
+            help="A run's name, or a checkpoint file. May be given again.",
+            metavar="NAME|FILE",
+            autocompletion=run_names,
+        ),
     ] = None,
     corpus: Annotated[
         str | None,
-        typer.Option(help="Text to look back on.", metavar="SOURCE", show_default="the run's own validation part"),
+        typer.Option(
+            help="Text to look back on.",
+            metavar="SOURCE",
+            show_default="the run's own validation part",
+            autocompletion=sources,
+        ),
     ] = None,
     output: Annotated[Path, typer.Option(help="Where to draw the gradient flow.", metavar="FILE.png")] = PICTURE,
     as_json: JsonOption = False,

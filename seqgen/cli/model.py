@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seqgen.cli.completion import run_names
 from seqgen.config import DeviceConfig, RunsConfig
 from seqgen.process import load_torch
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 CheckpointOption = Annotated[
     str | None,
-    typer.Option(help="A run's name, or a checkpoint file.", metavar="NAME|FILE", show_default="the newest run"),
+    typer.Option(
+        help="A run's name, or a checkpoint file.",
+        metavar="NAME|FILE",
+        show_default="the newest run",
+        autocompletion=run_names,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 import typer
 
 from seqgen.cli import display
+from seqgen.cli.completion import choices, run_names, sources
 from seqgen.cli.help import CHOSEN
 from seqgen.config import BUDGETS, TrainConfig
 from seqgen.errors import UsageError
@@ -73,6 +74,7 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
             help=_help(item),
             metavar=item.metadata["metavar"] or "NAME",
             rich_help_panel=title,
+            autocompletion=_completion(item),
             show_default=CHOSEN if item.metadata["chosen"] else item.default not in (None, "", (), False),
         )
         yield inspect.Parameter(
@@ -93,8 +95,15 @@ def _overriding(overrides: Overrides) -> Iterator[inspect.Parameter]:
 
 def _help(item: Field[Any]) -> str:
     """Return the help of an option, with all choices."""
-    help_, choices = item.metadata["help"], item.metadata["choices"]
-    return f"{help_} One of: {', '.join(choices)}." if choices else str(help_)
+    help_, names = item.metadata["help"], item.metadata["choices"]
+    return f"{help_} One of: {', '.join(names)}." if names else str(help_)
+
+
+def _completion(item: Field[Any]) -> Callable[..., list[str]] | None:
+    """Return what offers values of an option."""
+    if item.metadata["choices"]:
+        return choices(item.metadata["choices"])
+    return {"SOURCE": sources, "NAME|FILE": run_names}.get(item.metadata["metavar"])
 
 
 def _type(annotated: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqgen.cli import display
+from seqgen.cli.completion import run_names
 from seqgen.cli.options import QuietOption, defaults_from_file, given_options, options_from
 from seqgen.compiled import announced
 from seqgen.config import (
@@ -67,7 +68,9 @@ def train(
         str | None, typer.Option(help="The run's name.", metavar="NAME", show_default="from the corpus")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
-    resume: Annotated[str | None, typer.Option(help="Go on with the run of this name.", metavar="NAME")] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with the run of this name.", metavar="NAME", autocompletion=run_names)
+    ] = None,
     config: Annotated[  # noqa: ARG001  # its callback has done the work
         Path | None,
         typer.Option(
