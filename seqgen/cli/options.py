@@ -103,7 +103,8 @@ def _completion(item: Field[Any]) -> Callable[..., list[str]] | None:
     """Return what offers values of an option."""
     if item.metadata["choices"]:
         return choices(item.metadata["choices"])
-    return {"SOURCE": sources, "NAME|FILE": run_names}.get(item.metadata["metavar"])
+    offers: dict[str | None, Callable[..., list[str]]] = {"SOURCE": sources, "NAME|FILE": run_names}
+    return offers.get(item.metadata["metavar"])
 
 
 def _type(annotated: Any) -> Any:
