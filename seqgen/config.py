@@ -61,7 +61,14 @@ class CorpusConfig(Options):
         "The field of JSON lines, or the column of CSV, that holds the text.",
         metavar="NAME",
     )
-    encoding: str = option("The text encoding of the corpus' files.", "utf-8", metavar="NAME")
+    encoding: str = option(
+        "Text encoding of files without a byte-order mark, such as utf-8, cp1252 or utf-16-le.", "utf-8", metavar="NAME"
+    )
+    encoding_errors: str = option(
+        "Invalid bytes: strict rejects the file, replace reads them as U+FFFD and reports how many.",
+        "strict",
+        choices=("strict", "replace"),
+    )
     unpack_limit: str = option("The most that a compressed file or an archive may unpack to.", "50GB", metavar="SIZE")
 
     def __post_init__(self) -> None:

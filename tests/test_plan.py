@@ -62,7 +62,7 @@ def test_a_bad_file_among_many_is_passed_over_and_told(tmp_path):
     assert found.summary == [
         "read 1 text, 14 characters",
         "skipped 1 empty file",
-        "skipped 1 file in another encoding than utf-8",
+        "skipped 1 file in cp1252, not utf-8 (see --encoding)",
         "skipped 1 file without a field of text",
     ]
     assert any("latin.txt" in line and "byte offset 3" in line for line in found.details)

@@ -35,14 +35,14 @@ def test_a_file_is_one_text(tmp_path):
 
 
 def test_a_folder_is_read_recursively_in_order_without_hidden_and_binary_files(tmp_path):
-    make(tmp_path, {"b.txt": b"b", "sub/a.txt": b"a", ".hidden": b"h", ".git/x": b"x", "p.png": b"\x89\0"})
+    make(tmp_path, {"b.txt": b"b", "sub/a.txt": b"a", ".hidden": b"h", ".git/x": b"x", "p.bin": b"\x89\0"})
     reading = Reading()
     assert [text.name for text in find(tmp_path, reading=reading)] == [
         str(tmp_path / "b.txt"),
         str(tmp_path / "sub" / "a.txt"),
     ]
     assert reading.skipped == ["2 hidden files", "1 binary file"]
-    assert f"skipped binary file: {tmp_path / 'p.png'}" in reading.details
+    assert f"skipped binary file: {tmp_path / 'p.bin'} is not utf-8 text but a binary file" in reading.details[-1]
 
 
 def test_several_sources_are_read_in_the_order_given(tmp_path):
@@ -99,7 +99,7 @@ def test_archives_in_a_folder_are_read_in_place_and_broken_ones_are_passed_over(
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
 def test_an_encoding_that_is_none_of_text_is_refused(tmp_path, encoding):
     make(tmp_path, {"a.txt": b"abc"})
-    with pytest.raises(UsageError, match=f"--encoding {encoding} is unknown"):
+    with pytest.raises(UsageError, match=f"--encoding {encoding} is not a known text encoding"):
         find(tmp_path / "a.txt", encoding=encoding)
 
 

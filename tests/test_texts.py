@@ -1,28 +1,34 @@
 """Files of text, chunk by chunk."""
 
-import io
 import os
+import random
 
 import pytest
 
 from seqgen.corpus import texts
-from seqgen.corpus.reading import UnfitError
+from seqgen.corpus.reading import Reading, UnfitError
 from seqgen.corpus.texts import TextFile
-from seqgen.errors import UsageError
 
 
 @pytest.fixture
 def text_file(tmp_path):
-    def make(content, encoding="utf-8"):
+    def make(content, encoding="utf-8", errors="strict", name="a.txt"):
         path = tmp_path / "a.txt"
         path.write_bytes(content)
-        return TextFile("a.txt", lambda: path.open("rb"), encoding)
+        return TextFile(name, lambda: path.open("rb"), encoding, errors)
 
     return make
 
 
 def read(text):
+    text.check()
     return "".join(text.chunks())
+
+
+def said(text):
+    reading = Reading()
+    text.report(reading)
+    return reading.summary
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 1000])
@@ -30,13 +36,13 @@ def test_characters_and_newlines_may_lie_across_chunks(text_file, monkeypatch, c
     monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
     text = text_file("\ufeffé\r\n漢\r🦊\n".encode())
     assert read(text) == "é\n漢\n🦊\n"
-    assert text.newlines_changed
+    assert said(text) == ["a.txt: Windows or old Mac newlines read as \\n"]
 
 
 def test_plain_newlines_are_not_reported(text_file):
     text = text_file(b"a\nb\n")
     assert read(text) == "a\nb\n"
-    assert not text.newlines_changed
+    assert said(text) == []
 
 
 def test_the_survey_counts_characters_and_depends_on_the_text_alone(text_file):
@@ -46,20 +52,97 @@ def test_the_survey_counts_characters_and_depends_on_the_text_alone(text_file):
     assert text_file("nè\n".encode()).survey != survey
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
+every_chunking = pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
+
+
+@every_chunking
 @pytest.mark.parametrize(
-    ("content", "offset"), [(b"caf\xe9 au lait", 3), (b"ab\xe2\x82", 2), (b"abcdef\xff", 6), (b"\xef\xbb\xbfab\xff", 5)]
+    ("content", "encoding", "where"),
+    [
+        (b"caf\xe9 au lait", "utf-8", "line 1, byte offset 3"),
+        (b"ab\xe2\x82", "utf-8", "line 1, byte offset 2"),
+        (b"ab\r\ncd\r\nef\xff", "utf-8", "line 3, byte offset 10"),
+        (b"\xef\xbb\xbfa\n\xff", "utf-8", "line 2, byte offset 5"),
+        (b"ab\n\xed\xa0\x80", "utf-8", "line 2, byte offset 3"),  # a lone surrogate
+        ("ab\ncd\n".encode("utf-16") + b"\x00\xdce\x00", "utf-16-le", "line 3, byte offset 14"),
+        ("ab\ncd".encode("utf-16-be") + b"\x00", "utf-16-be", "line 2, byte offset 10"),
+        ("日\n本\n".encode("shift_jis") + b"\xff", "shift_jis", "line 3, byte offset 6"),
+        (b"a\n\x81b", "cp1252", "line 2, byte offset 2"),
+    ],
 )
-def test_text_of_another_encoding_is_refused_with_its_byte_offset(text_file, monkeypatch, chunk_bytes, content, offset):
+def test_invalid_bytes_are_refused_with_line_and_byte_offset(
+    text_file, monkeypatch, chunk_bytes, content, encoding, where
+):
     monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
-    with pytest.raises(UnfitError, match=rf"a.txt is not utf-8 text \(byte offset {offset}\).*--encoding"):
+    with pytest.raises(UnfitError, match=rf"a.txt is not {encoding} text \({where}\).*--encoding"):
+        read(text_file(content, encoding))
+
+
+@pytest.mark.parametrize(
+    ("written", "named", "suggestion"),
+    [
+        ("cp1252", "utf-8", "cp1252"),
+        ("utf-16-le", "utf-8", "utf-16-le"),
+        ("utf-16-be", "utf-8", "utf-16-be"),
+        ("utf-32-be", "utf-8", "utf-32-be"),
+        ("utf-8", "utf-16", "utf-8"),
+        ("utf-8", "ascii", "utf-8"),
+        ("utf-8", "cp932", "utf-8"),
+    ],
+)
+def test_the_encoding_that_fits_is_named(text_file, written, named, suggestion):
+    text = text_file("“Hello”, it’s €5 – said the cat\n".encode(written) * 100, named)
+    with pytest.raises(UnfitError, match=f"it looks like {suggestion}, so try --encoding {suggestion}$") as caught:
+        read(text)
+    assert f"file in {suggestion}, not " in caught.value.kind
+    assert "latin" not in str(caught.value)
+    assert "“Hello”" in read(text_file("“Hello”, it’s €5\n".encode(written) * 100, suggestion))
+
+
+def test_text_in_seven_bits_that_is_not_ascii_is_not_learned_as_ascii(text_file):
+    content = "吾輩は猫である。名前はまだ無い。\n".encode("iso2022_jp")
+    with pytest.raises(UnfitError, match="so try --encoding iso2022_jp$"):
         read(text_file(content))
+    assert read(text_file(content, "iso2022_jp")) == "吾輩は猫である。名前はまだ無い。\n"
+    assert read(text_file(b"\x1b[1mbold\x1b(B\x1b[m of a terminal\n"))
 
 
-@pytest.mark.parametrize("encoding", ["utf-9", "base64", "utf-8\0", ""])
-def test_an_encoding_that_there_is_not_is_refused(encoding):
-    with pytest.raises(UsageError, match="is unknown; utf-8, utf-16"):
-        texts.incremental_decoder(encoding)
+def test_a_few_faults_in_utf_8_are_left_to_the_user_to_replace(text_file):
+    content = "Die Straße führt über die Brücke.\n".encode() * 40 + b"\xff\n"
+    with pytest.raises(
+        UnfitError, match=r"\(line 41, byte offset 1,520\), though most of it is: --encoding-errors replace"
+    ):
+        read(text_file(content))
+    text = text_file(content, errors="replace")
+    assert read(text).endswith("Brücke.\n\ufffd\n")
+    assert said(text) == ["1 invalid byte in utf-8 text read as U+FFFD"]
+
+
+def test_bytes_without_a_known_encoding_are_refused_with_both_remedies(text_file):
+    with pytest.raises(UnfitError, match="name its encoding with --encoding; --encoding-errors replace reads"):
+        read(text_file(random.Random(1).randbytes(4000).replace(b"\0", b"")))
+
+
+@every_chunking
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-32-be"])
+def test_a_nul_is_refused_at_its_place_wherever_it_is(text_file, monkeypatch, chunk_bytes, encoding):
+    monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(texts, "_HEAD_BYTES", 64)
+    lines = [f"line {number} of a text\n" for number in range(20)]
+    for before in (2, 19):  # in the first bytes of the file, and beyond them
+        begin = "".join(lines[:before])
+        content = f"{begin}a\0{''.join(lines[before:])}".encode(encoding)
+        place = rf"line {before + 1}, byte offset {len(f'{begin}a'.encode(encoding)):,},"
+        with pytest.raises(UnfitError, match=f"a.txt has a NUL character at {place} .*remove it first"):
+            read(text_file(content, encoding))
+
+
+def test_a_binary_file_is_called_one(text_file):
+    with pytest.raises(
+        UnfitError, match=r"not utf-8 text but a binary file \(NUL at line 1, byte offset 0\)"
+    ) as caught:
+        read(text_file(bytes(range(256)) * 10))
+    assert caught.value.kind == "binary file"
 
 
 def test_another_encoding_can_be_named(text_file):
@@ -67,23 +150,49 @@ def test_another_encoding_can_be_named(text_file):
     assert read(text_file("café\r\n".encode("utf-16"), "utf-16")) == "café\n"
 
 
-def test_the_mark_of_utf_16_is_enough(text_file):
-    assert read(text_file("café\r\n".encode("utf-16"))) == "café\n"
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("named", ["UTF8", "cp1252"])
+def test_a_byte_order_mark_is_enough(text_file, encoding, named):
+    assert read(text_file("café\r\n".encode(encoding), named)) == "café\n"
 
 
-def test_a_tar_archive_is_refused_with_the_remedy(tmp_path):
-    text = TextFile("poems.tar.gz", lambda: io.BufferedReader(io.BytesIO(b"poems\0\0")))
-    with pytest.raises(UnfitError, match="is a tar archive: unpack it, or make it a .zip"):
-        read(text)
+def test_control_characters_of_latin_1_are_reported(text_file):
+    text = text_file("it’s\n".encode("cp1252"), "latin-1")
+    assert read(text) == "it\x92s\n"
+    assert said(text) == ["a.txt: has control characters (U+0080 to U+009F) if read as iso8859-1; it may be cp1252"]
 
 
-def test_an_encoding_may_be_spelled_in_many_ways(text_file):
-    assert read(text_file("café".encode("utf-16"), "UTF8")) == "café"
+def test_utf_8_that_is_read_as_something_else_is_reported(text_file):
+    text = text_file("café\n".encode(), "cp1252")
+    assert read(text) == "cafÃ©\n"
+    assert said(text) == ["a.txt: valid UTF-8, but read as cp1252 as --encoding says"]
+    for content in (b"caf\xe9\n", b"coffee\n"):
+        assert read(text := text_file(content, "cp1252"))
+        assert said(text) == []
 
 
-def test_a_zero_character_is_refused_with_a_hint(text_file):
-    with pytest.raises(UnfitError, match="zero character.*--encoding utf-16"):
-        read(text_file("abc".encode("utf-16-le")))
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"<!DOCTYPE html>\n<html><body>Hello</body></html>", "a.txt"),
+        (b"\xef\xbb\xbf<!-- saved --><HTML lang='en'>", "page"),
+        (b"<?xml version='1.0'?><poem/>", "a.fb2"),
+        (b"Hello <b>world</b>", "a.html"),
+        (b"Hello <b>world</b>", "a.htm.gz"),
+    ],
+)
+def test_text_with_tags_is_learned_and_reported(text_file, content, name):
+    text = text_file(content, name=name)
+    assert "<" in read(text)
+    (note,) = said(text)
+    assert note.startswith(f"{name}: HTML or XML is learned with its tags; to learn the text alone, extract it first")
+
+
+@pytest.mark.parametrize("content", [b"<p align=center>\n# A README\n", b"a < b", b"if x<y and y>z: pass"])
+def test_text_that_has_a_few_tags_is_not_reported(text_file, content):
+    text = text_file(content, name="a.md")
+    read(text)
+    assert said(text) == []
 
 
 @pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.corpus.reading import Reading, UnfitError, unreadable
 
 Opener = Callable[[], io.BufferedReader]
 
@@ -129,7 +129,7 @@ def _suffix(name: str) -> str:
 
 def _broken(name: str, error: Exception) -> UnfitError:
     if isinstance(error, OSError) and error.errno:
-        return UnfitError("unreadable file", f"{name} cannot be read: {error.strerror}")
+        return unreadable(name, error)
     return UnfitError(
         "broken archive",
         f"{name} is damaged, or not what its suffix says: {str(error) or 'it asks for too much memory'}",

@@ -109,8 +109,8 @@ class Texts:
         documents = f", {counted(self.tally.documents, unit)}" if self.has_passages else ""
         self.reading.say(f"read {counted(len(self.texts), 'text')}{documents}, {counted(self.tally.size, 'character')}")
         for text in self.texts:
-            if isinstance(text, TextFile) and text.newlines_changed:
-                self.reading.say("Windows or old Mac newlines read as \\n", text.name)
+            if isinstance(text, TextFile):
+                text.report(self.reading)
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,7 @@ class Plan:
         config = self.config
         settings: list[Any] = [config.level, config.vocabulary_size, config.ngram, config.document, config.field]
         settings.append(config.encoding)
+        settings += [config.encoding_errors] if config.encoding_errors != "strict" else []  # as before it existed
         if self.corpus.is_music:
             settings += [config.grid, config.velocity, config.transpose == "key"]
         split = [self.split.threshold, self.split.valid_fraction] if self.split else None

@@ -23,6 +23,11 @@ class UnfitError(CorpusError):
         self.kind = kind
 
 
+def unreadable(name: str, error: OSError) -> UnfitError:
+    """Return the error for a file that the system does not let be read."""
+    return UnfitError(f"unreadable file ({error.strerror})", f"{name} cannot be read: {error.strerror}")
+
+
 @dataclass
 class _Seen:
     count: int = 0
@@ -99,5 +104,5 @@ class Reading:
 
 def counted(count: int, kind: str) -> str:
     """Return "1 binary file", "2 binary files", "3 lines without a JSON object"."""
-    noun, *rest = re.split(rf"(?= (?:{_BEHIND_A_NOUN})\b)", kind, maxsplit=1)
+    noun, *rest = re.split(rf"(?= (?:{_BEHIND_A_NOUN})\b| \()", kind, maxsplit=1)
     return f"{count:,} {noun}{'' if count == 1 else 's'}{''.join(rest)}"

@@ -1,7 +1,6 @@
 """SOURCE -> texts: what a user may name as a corpus, and which files of a folder are meant."""
 
 import glob
-import os
 import re
 import shutil
 import sys
@@ -15,8 +14,10 @@ from seqgen.config import CorpusConfig
 from seqgen.corpus import archives, builtin
 from seqgen.corpus.archives import Opener
 from seqgen.corpus.documents import Document
+from seqgen.corpus.encodings import canonical
+from seqgen.corpus.folders import files_among, files_below, special
 from seqgen.corpus.reading import Reading, UnfitError, counted
-from seqgen.corpus.texts import TextFile, incremental_decoder, is_binary
+from seqgen.corpus.texts import TextFile
 from seqgen.corpus.tunes import MusicFile
 from seqgen.errors import CorpusError
 from seqgen.music.read import MUSIC as SUFFIXES
@@ -25,7 +26,6 @@ from seqgen.options import parse_size
 BUILTIN = "builtin:"
 STANDARD_INPUT = "-"
 NOTE = "note"  # the level of music
-_OUR_OWN = {"best.safetensors", "last.safetensors", "train.offsets"}  # tell a run's folder and a prepared corpus
 
 _MUSIC = SUFFIXES - {".xml"}
 _COMMENT = re.compile(rb"(?s)<!--.*?-->")
@@ -48,7 +48,7 @@ def find_texts(
     Raises:
         CorpusError: a source is missing, or names nothing that can be learned from, or both text and music.
     """
-    incremental_decoder(config.encoding)
+    canonical(config.encoding)
     texts: list[Document] = []
     for source in sources:
         found = _sorted_out(source, _find(source, config, reading), config, reading, cache)
@@ -85,24 +85,36 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
         raise CorpusError(f"the name {source!r} holds a character that cannot be shown: rename it")
     path = Path(source)
     if is_stream(source):
-        return [TextFile("standard input" if source == STANDARD_INPUT else source, _Copy(source), config.encoding)]
+        return [
+            TextFile(
+                "standard input" if source == STANDARD_INPUT else source,
+                _Copy(source),
+                config.encoding,
+                config.encoding_errors,
+            )
+        ]
     limit = parse_size(config.unpack_limit)
     is_alone = bool(source) and path.is_file() and path.suffix.lower() != archives.ZIP
     return [
-        TextFile(name, archives.unpacked(name, open_packed, limit), config.encoding, is_alone=is_alone)
+        TextFile(
+            name,
+            archives.unpacked(name, open_packed, limit),
+            config.encoding,
+            config.encoding_errors,
+            is_alone=is_alone,
+        )
         for file in _files(source, reading)
         for name, open_packed in _openers(file, limit, reading, is_alone=file == path)
     ]
 
 
-def _files(source: str, reading: Reading) -> Iterator[Path]:
-    """Yield the files that a path or a pattern means."""
+def _files(source: str, reading: Reading) -> list[Path]:
+    """Return the files that a path or a pattern means."""
     path = Path(source)
     if source and path.exists():
-        if not path.is_dir() and not path.is_file():
-            raise CorpusError(f"{source} is a device, which is not read: name a file or a folder, or pipe it to -")
-        yield from _files_below(path, reading) if path.is_dir() else [path]
-        return
+        if kind := special(path):
+            raise CorpusError(f"{source} is a {kind}, which is not read: name a file or a folder, or pipe it to -")
+        return files_below(path, reading) if path.is_dir() else [path]
     pattern = _ANY_FOLDERS.sub("**/", source)
     matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
     if not matches:
@@ -110,33 +122,9 @@ def _files(source: str, reading: Reading) -> Iterator[Path]:
         raise CorpusError(
             f"{what} {source!r}; built-in corpora are {' and '.join(BUILTIN + name for name in builtin.NAMES)}"
         )
-    for match in map(Path, matches):
-        if match.is_file():
-            yield match
-        elif match.is_dir() and "**" not in source:
-            yield from _files_below(match, reading)
-
-
-def _files_below(folder: Path, reading: Reading) -> Iterator[Path]:
-    """Yield the files below a folder, sorted, without hidden ones and what seqgen keeps itself."""
-
-    def refuse(error: OSError) -> None:
-        raise CorpusError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
-
-    files = []
-    for root, subfolders, names in os.walk(folder, onerror=refuse):
-        for name in (*subfolders, *names):
-            if name.startswith("."):
-                reading.skip("hidden file", str(Path(root, name)))
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        for name in subfolders:
-            if Path(root, name).is_symlink():  # may lead in a circle
-                reading.skip("linked folder", str(Path(root, name)))
-        if _OUR_OWN.intersection(names):
-            reading.skip("file of seqgen itself", root, len(names))
-            continue
-        files += [Path(root, name) for name in names if not name.startswith(".")]
-    yield from sorted(path for path in files if path.is_file())
+    files = files_among([Path(match) for match in matches], reading)
+    folders = [] if "**" in source else [Path(match) for match in matches if Path(match).is_dir()]
+    return sorted([*files, *(file for folder in folders for file in files_below(folder, reading))])
 
 
 def _openers(path: Path, limit: int, reading: Reading, *, is_alone: bool) -> Iterator[tuple[str, Opener]]:
@@ -186,10 +174,10 @@ def _sorted_out(
                 music.append(MusicFile(text.name, text.open_bytes, config.grid, cache, is_alone=text.is_alone))
             elif config.level == NOTE and not text.is_alone:
                 reading.skip("file without music", text.name)
-            elif text.is_alone or not _is_binary(text):
-                texts.append(text)
             else:
-                reading.skip("binary file", text.name)
+                if isinstance(text, TextFile):
+                    text.check()
+                texts.append(text)
         except UnfitError as error:
             reading.pass_over(error, is_alone=text.is_alone)
     if config.level == NOTE and texts:
@@ -197,10 +185,6 @@ def _sorted_out(
     if music and texts:
         raise _mixed(source, len(music), len(texts))
     return music or texts
-
-
-def _is_binary(text: Document) -> bool:
-    return isinstance(text, TextFile) and is_binary(text.head(), text.encoding)
 
 
 def _is_music(text: TextFile) -> bool:

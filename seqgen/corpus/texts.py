@@ -1,25 +1,22 @@
 """Files of text: bytes, packed or not, decoded in chunks so that their size does not matter."""
 
-import codecs
 import hashlib
-import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from io import BufferedReader
-from pathlib import PurePath
 
-from seqgen.corpus.archives import Opener
+from seqgen.corpus.archives import Opener, without_packing
 from seqgen.corpus.documents import Document, Survey
-from seqgen.corpus.reading import UnfitError
-from seqgen.errors import UsageError
-from seqgen.levels.base import normalise_text
+from seqgen.corpus.encodings import ISO_2022, Decoder, canonical, effective, suggested, width
+from seqgen.corpus.formats import is_markup, recognized
+from seqgen.corpus.reading import Reading, UnfitError, unreadable
 
 CHUNK_BYTES = 1 << 19  # fits the cache with its ids beside it
 _HEAD_BYTES = 8192  # in which a binary file shows a zero, as git has it
-_BYTE_ORDER_MARK = "\ufeff"
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SAMPLE_BYTES = 4096  # that suggest an encoding
+_MIN_BYTES = 16  # without a zero, that are UTF-8 by no accident
 
 
 class TextFile(Document):
@@ -28,19 +25,27 @@ class TextFile(Document):
     Args:
         name: what errors and reports call it; its suffix tells the format.
         open_bytes: opens it anew, unpacked.
-        encoding: of the text; what begins with the mark of UTF-16 is that.
+        encoding: of the text; the byte-order mark of a file comes first.
+        errors: strict, or replace to read invalid bytes as U+FFFD.
         is_alone: whether the user named this very file.
-
-    Attributes:
-        newlines_changed: whether the last reading met other newlines than line feeds.
     """
 
-    def __init__(self, name: str, open_bytes: Opener, encoding: str = "utf-8", *, is_alone: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_bytes: Opener,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        *,
+        is_alone: bool = True,
+    ) -> None:
         self.name = name
         self.is_alone = is_alone
-        self.encoding = codecs.lookup(encoding).name
-        self.newlines_changed = False
         self.open_bytes = open_bytes
+        self._encoding = canonical(encoding)
+        self._errors = errors
+        self._decoder: Decoder | None = None  # of the last reading
+        self._is_markup = False
 
     @contextmanager
     def _opened(self) -> Iterator[BufferedReader]:
@@ -53,12 +58,29 @@ class TextFile(Document):
             with self.open_bytes() as file:
                 yield file
         except OSError as error:
-            raise UnfitError("unreadable file", f"{self.name} cannot be read: {error.strerror}") from error
+            raise unreadable(self.name, error) from error
 
     def head(self) -> bytes:
         """Return the first bytes."""
         with self._opened() as file:
             return file.read(_HEAD_BYTES)
+
+    def check(self) -> None:
+        """Refuse a file whose first bytes show that it is not text in its encoding.
+
+        Raises:
+            UnfitError: they do; the sentence says what the file is instead, as far as that is known.
+        """
+        head = self.head()
+        name = without_packing(self.name)
+        if found := recognized(head, name):
+            raise UnfitError(found.kind, f"{self.name} is not plain text but a {found.kind}: {found.remedy}")
+        encoding = effective(self._encoding, head)
+        if (place := _find_nul(head, encoding)) >= 0:
+            raise self._with_nul(encoding, place)
+        if _is_meant_otherwise(head, encoding):
+            raise self._invalid(encoding, 0)
+        self._is_markup = is_markup(Decoder(encoding, "replace").feed(head), name)
 
     @cached_property
     def survey(self) -> Survey:
@@ -74,52 +96,107 @@ class TextFile(Document):
         """Yield the decoded text.
 
         Raises:
-            UnfitError: the file cannot be read, or is not text in this encoding.
+            UnfitError: the file cannot be read, or is not text in its encoding.
         """
         with self._opened() as file:
-            encoding = self._encoding_of(file)
-            decoder = incremental_decoder(encoding)
-            newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
-            has_zeros = _has_zeros(encoding)
-            consumed, waiting, is_begun = 0, 0, False
+            encoding = effective(self._encoding, file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
+            decoder = Decoder(encoding, self._errors)
+            begin = 0  # offset of the first byte that the decoder has not turned into text
             try:
                 for data in _blocks(file):
-                    waiting = len(decoder.getstate()[0])
-                    text = newlines.decode(data)
-                    if not has_zeros:
-                        self._refuse_zero(data, consumed)
-                    if encoding != "utf-8":
-                        text = normalise_text(text)  # strict UTF-8 has no lone surrogates
-                    yield text if is_begun else text.removeprefix(_BYTE_ORDER_MARK)
-                    is_begun = is_begun or bool(text)
-                    consumed += len(data)
-                waiting = len(decoder.getstate()[0])
-                yield newlines.decode(b"", final=True)
-            except UnicodeError as error:
-                offset = consumed - waiting + getattr(error, "start", 0)
-                raise UnfitError(
-                    f"file in another encoding than {encoding}",
-                    f"{self.name} is not {encoding} text (byte offset {offset}): convert it, or name what it is to "
-                    "seqgen train, as in --encoding latin-1",
-                ) from error
-            self.newlines_changed = newlines.newlines not in (None, "\n")
+                    pending = decoder.pending
+                    text = decoder.feed(data)
+                    if "\0" in text:
+                        raise self._with_nul(encoding, begin + _find_nul(pending + data, encoding))
+                    yield text
+                    begin += len(pending) + len(data) - len(decoder.pending)
+                yield decoder.feed(b"", is_last=True)
+            except UnicodeDecodeError as error:
+                raise self._invalid(encoding, begin + error.start) from error
+            self._decoder = decoder
 
-    def _encoding_of(self, file: BufferedReader) -> str:
-        """Return the encoding asked for, or the one that the file's first bytes name."""
-        is_marked = file.peek(2).startswith(_UTF_16_MARKS)
-        return "utf-16" if self.encoding == "utf-8" and is_marked else self.encoding
-
-    def _refuse_zero(self, data: bytes, consumed: int) -> None:
-        """Refuse what tells a binary file, or another encoding."""
-        if b"\0" not in data:
+    def report(self, reading: Reading) -> None:
+        """Say what a user should know about the text that was read."""
+        if self._is_markup:
+            reading.say(
+                "HTML or XML is learned with its tags; to learn the text alone, extract it first, as with pandoc "
+                "--to plain FILE --output FILE.txt",
+                self.name,
+            )
+        if self._decoder is None:
             return
-        if {".tar", ".tgz"}.intersection(PurePath(self.name).suffixes):
-            raise UnfitError("tar archive", f"{self.name} is a tar archive: unpack it, or make it a .zip")
-        raise UnfitError(
-            "binary file",
-            f"{self.name} is not {self.encoding} text (a zero character after byte offset {consumed}): it is a "
-            "binary file, or text to be read with --encoding utf-16",
+        encoding = self._decoder.encoding
+        if self._decoder.newlines_changed:
+            reading.say("Windows or old Mac newlines read as \\n", self.name)
+        if self._decoder.num_replaced:
+            reading.notice(f"invalid byte in {encoding} text read as U+FFFD", self._decoder.num_replaced)
+        if self._decoder.is_utf_8:
+            reading.say(f"valid UTF-8, but read as {encoding} as --encoding says", self.name)
+        elif self._decoder.has_controls and encoding.startswith("iso8859"):
+            reading.say(f"has control characters (U+0080 to U+009F) if read as {encoding}; it may be cp1252", self.name)
+
+    def _with_nul(self, encoding: str, offset: int) -> UnfitError:
+        """Return the error for a NUL character, which a binary file has, or text in another encoding."""
+        where, sample = self._place(offset, encoding)
+        is_plain = width(encoding) == 1
+        other = suggested(sample) if is_plain else encoding
+        if other is None:
+            return UnfitError("binary file", f"{self.name} is not {encoding} text but a binary file (NUL at {where})")
+        if "\0" not in sample.decode(other, "ignore"):
+            return self._invalid(encoding, offset)
+        remedy = ", as with tr -d '\\000' < FILE > FILE.txt" if is_plain else ""
+        return UnfitError(
+            "file with a NUL character",
+            f"{self.name} has a NUL character at {where}, which is not text: remove it first{remedy}",
         )
+
+    def _invalid(self, encoding: str, offset: int) -> UnfitError:
+        """Return the error for bytes that are invalid in the encoding, or meant in another one."""
+        where, sample = self._place(offset, encoding)
+        refusal = f"{self.name} is not {encoding} text ({where})"
+        replacing = "--encoding-errors replace reads invalid bytes as U+FFFD"
+        other = suggested(sample)
+        if other == encoding:
+            kind, remedy = (
+                f"file with invalid {encoding} (see --encoding-errors)",
+                f", though most of it is: {replacing}",
+            )
+        elif other:
+            kind = f"file in {other}, not {encoding} (see --encoding)"
+            remedy = f": it looks like {other}, so try --encoding {other}"
+        else:
+            kind = f"file in another encoding than {encoding}"
+            remedy = f": name its encoding with --encoding; {replacing}"
+        return UnfitError(kind, refusal + remedy)
+
+    def _place(self, offset: int, encoding: str) -> tuple[str, bytes]:
+        """Return a place in the file in words, and the bytes around it."""
+        decoder, line, left, before = Decoder(encoding, "replace"), 1, offset, b""
+        with self._opened() as file:
+            while left and (data := file.read(min(left, CHUNK_BYTES))):
+                left -= len(data)
+                line += decoder.feed(data, is_last=not left).count("\n")
+                before = (before + data)[-2 * _SAMPLE_BYTES :]
+            begin = max(0, offset - _SAMPLE_BYTES) // 4 * 4  # not inside a character of UTF-16 or UTF-32
+            sample = before[len(before) - offset + begin :] + file.read(_SAMPLE_BYTES)
+        return f"line {line:,}, byte offset {offset:,}", sample
+
+
+def _is_meant_otherwise(head: bytes, encoding: str) -> bool:
+    """Tell whether bytes that are valid in an encoding are in fact text in another one."""
+    if width(encoding) > 1:  # almost any bytes are valid
+        return b"\0" not in head and len(head) >= _MIN_BYTES and suggested(head) == "utf-8"
+    is_stateful = encoding.startswith("iso2022")
+    return ISO_2022 in head and not is_stateful and (suggested(head) or "").startswith("iso2022")
+
+
+def _find_nul(data: bytes, encoding: str) -> int:
+    """Return where the first NUL character begins, or -1."""
+    size = width(encoding)
+    place = data.find(bytes(size))
+    while place % size and place >= 0:
+        place = data.find(bytes(size), place + 1)
+    return place
 
 
 def _blocks(file: BufferedReader) -> Iterator[bytes]:
@@ -133,28 +210,3 @@ def _blocks(file: BufferedReader) -> Iterator[bytes]:
             following = reader.submit(file.read, CHUNK_BYTES)
             yield data
             data = following.result()
-
-
-def is_binary(head: bytes, encoding: str) -> bool:
-    """Tell whether the first bytes of a file are no text: a zero is in them that the encoding does not need."""
-    return b"\0" in head and not (_has_zeros(encoding) or head.startswith(_UTF_16_MARKS))
-
-
-def _has_zeros(encoding: str) -> bool:
-    """Tell whether zeros are ordinary in this encoding, as in UTF-16."""
-    return b"\0" in " ".encode(encoding)
-
-
-def incremental_decoder(encoding: str) -> codecs.IncrementalDecoder:
-    """Return a strict decoder.
-
-    Raises:
-        UsageError: there is no such text encoding.
-    """
-    try:
-        " ".encode(encoding)  # refuses codecs that are none of text, as base64
-    except (LookupError, ValueError) as error:
-        raise UsageError(
-            f"--encoding {encoding} is unknown; utf-8, utf-16, latin-1 and cp1252 are common ones"
-        ) from error
-    return codecs.getincrementaldecoder(encoding)()

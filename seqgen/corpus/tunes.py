@@ -12,7 +12,7 @@ from typing import Any
 from seqgen import files
 from seqgen.corpus.archives import Opener, without_packing
 from seqgen.corpus.documents import Document, Survey
-from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.corpus.reading import Reading, UnfitError, unreadable
 from seqgen.errors import MusicError
 from seqgen.levels.base import Content
 from seqgen.music.families import families, lines
@@ -151,7 +151,7 @@ class MusicFile(Document):
             with self._open() as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise UnfitError("unreadable file", f"{self.name} cannot be read: {error.strerror}") from error
+            raise unreadable(self.name, error) from error
         if len(data) > MAX_BYTES:
             raise UnfitError(
                 "file too large", f"{self.name} has over {MAX_BYTES:,} bytes: too large for a file of music"
