@@ -1,10 +1,13 @@
 """SOURCE -> texts."""
 
+import contextlib
+import errno
 import io
 import os
+import socket
 import sys
 import zipfile
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -108,16 +111,85 @@ def test_a_folder_of_another_encoding_is_read(tmp_path):
     assert read(tmp_path, encoding="utf-16-le") == {str(tmp_path / "a.txt"): "café"}
 
 
-def test_what_seqgen_keeps_in_a_folder_is_no_corpus(tmp_path):
-    run = {f"checkpoints/run/{name}": b"not text" for name in ("last.safetensors", "metrics.jsonl", "config.toml")}
-    make(tmp_path, {"a.txt": b"text", **run})
-    assert read(tmp_path) == {str(tmp_path / "a.txt"): "text"}
-
-
-def test_links_in_a_circle_end_nothing(tmp_path):
-    make(tmp_path, {"a.txt": b"text"})
+@pytest.mark.skipif(os.name == "nt", reason="needs links, pipes and sockets")
+def test_what_is_no_file_in_a_folder_is_counted_with_what_it_is(tmp_path):
+    make(tmp_path, {"a.txt": b"text", "sub/b.txt": b"more"})
     (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
-    assert read(tmp_path) == {str(tmp_path / "a.txt"): "text"}
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nothing")
+    for one, other in (("x", "y"), ("y", "x")):
+        (tmp_path / one).symlink_to(tmp_path / other)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to(os.devnull)
+    with socket.socket(socket.AF_UNIX) as server:
+        with contextlib.chdir(tmp_path):  # the path of a socket must be short
+            server.bind("socket")
+        expected = ["3 dangling links", "1 device", "1 pipe", "1 socket"]
+        for source in (tmp_path, tmp_path / "**" / "*", tmp_path / "*"):
+            assert [PurePath(name).name for name in read(source)] == ["a.txt", "b.txt"]
+        assert sorted(read_skipped(tmp_path)) == sorted([*expected, "1 linked folder"])
+        assert set(expected) <= set(read_skipped(tmp_path / "**" / "*"))
+        with pytest.raises(CorpusError, match="socket is a socket, which is not read"):
+            find(tmp_path / "socket")
+    with pytest.raises(CorpusError, match="gone.txt is a link to .*nothing, which is not there"):
+        find(tmp_path / "gone.txt")
+
+
+def read_skipped(source):
+    reading = Reading()
+    find(source, reading=reading)
+    return reading.skipped
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_not_utf_8_are_read(tmp_path):
+    name = os.fsdecode(b"caf\xe9.txt")
+    make(tmp_path, {name: b"text"})
+    assert read(tmp_path) == {str(tmp_path / name): "text"}
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Let a function of the system fail for a name, whoever runs the tests."""
+
+    def forbid(place, function, name, number):
+        before = getattr(place, function)
+
+        def guarded(path, *arguments, **options):
+            if PurePath(path).name == name:
+                raise OSError(number, os.strerror(number), str(path))
+            return before(path, *arguments, **options)
+
+        monkeypatch.setattr(place, function, guarded)
+
+    return forbid
+
+
+def test_what_cannot_be_read_in_a_folder_is_counted_with_the_reason(tmp_path, forbid):
+    make(tmp_path, {"a.txt": b"text", "b.txt": b"b", "c.txt": b"c", "d.txt.gz": b"d", "lost+found/e.txt": b"e"})
+    forbid(os, "scandir", "lost+found", errno.EACCES)
+    forbid(Path, "stat", "b.txt", errno.EACCES)
+    forbid(Path, "open", "c.txt", errno.EIO)
+    forbid(Path, "open", "d.txt.gz", errno.EACCES)
+    assert list(read(tmp_path).values()) == ["text"]
+    assert read_skipped(tmp_path) == [
+        "1 unreadable folder (Permission denied)",
+        "2 unreadable files (Permission denied)",
+        "1 unreadable file (Input/output error)",
+    ]
+
+
+def test_a_folder_that_cannot_be_read_itself_is_refused(tmp_path, forbid):
+    make(tmp_path, {"sub/a.txt": b"abc"})
+    forbid(os, "scandir", "sub", errno.EACCES)
+    with pytest.raises(CorpusError, match="sub cannot be read: Permission denied"):
+        find(tmp_path / "sub")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a.txt/b.txt"])
+def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
+    make(tmp_path, {"a.txt": b"text"})
+    with pytest.raises(CorpusError, match="there is no file or folder|n cannot be read: "):
+        find(tmp_path / name)
 
 
 def test_what_is_not_there_is_refused_with_what_is(tmp_path):
@@ -177,14 +249,6 @@ def test_the_note_level_refuses_what_is_no_music(tmp_path):
 def test_xml_that_is_no_music_is_text(tmp_path):
     make(tmp_path, {"a.xml": b'<?xml version="1.0"?><!-- <score-partwise> --><recipes/>'})
     assert len(read(tmp_path / "a.xml")) == 1
-
-
-@pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
-def test_an_unreadable_folder_is_refused(tmp_path):
-    make(tmp_path, {"sub/a.txt": b"abc"})
-    (tmp_path / "sub").chmod(0)
-    with pytest.raises(CorpusError, match="sub cannot be read: Permission denied"):
-        find(tmp_path)
 
 
 def test_the_built_in_corpora_are_there():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seqgen import files
 from seqgen.cli import display
 from seqgen.config import SamplingConfig
+from seqgen.corpus.provenance import record_sample
 from seqgen.corpus.reading import counted
 from seqgen.errors import MusicError, SeqgenError, UsageError
 
@@ -66,7 +67,7 @@ def sample_music(
             return
     for path in outputs or [Path(f"{source.resolve().parent.name}-{samples[0].seed}.mid")]:
         for score, place in zip(scores, numbered(path, len(scores)), strict=True):
-            write_score(score, place, end)
+            write_score(score, place, source, end)
             display.note(f"written to {place}: {described(score)}")
             if not (outputs or as_json):
                 display.write_result(f"{place}\n")
@@ -80,21 +81,22 @@ def numbered(path: Path, count: int) -> list[Path]:
     return [path] if count == 1 else [path.with_stem(f"{path.stem}-{n:0{width}}") for n in range(1, count + 1)]
 
 
-def write_score(score: "Score", path: Path, prime_end: int = 0) -> None:
+def write_score(score: "Score", path: Path, source: Path, prime_end: int = 0) -> None:
     """Write a score in the format that the file's suffix tells.
 
     Args:
         score: the music.
         path: replaced atomically.
+        source: the checkpoint's file.
         prime_end: up to this step it is the prime.
     """
     from seqgen.music.write import rendered
 
-    write_file(path, rendered(score, path.suffix.lower(), prime_end))
+    write_file(path, rendered(score, path.suffix.lower(), prime_end), source)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Replace a file atomically.
+def write_file(path: Path, content: bytes, source: Path) -> None:
+    """Replace a file atomically, and record in the checkpoint's run that it is a sample, which is no corpus.
 
     Raises:
         SeqgenError: it cannot be written.
@@ -103,6 +105,7 @@ def write_file(path: Path, content: bytes) -> None:
         files.replace(path, content)
     except OSError as error:
         raise SeqgenError(f"{path} cannot be written: {error.strerror}") from error
+    record_sample(path, content, source.resolve().parent)
 
 
 def described(score: "Score") -> str:
@@ -113,7 +116,7 @@ def described(score: "Score") -> str:
     return f"{parts}{bars}, {counted(score.num_notes, 'note')}"
 
 
-def write_tunes(texts: Sequence[str], path: Path) -> None:
+def write_tunes(texts: Sequence[str], path: Path, source: Path) -> None:
     """Write the tunes in ABC that a model of text has written, each to its own file; say how many can be read.
 
     Raises:
@@ -130,7 +133,7 @@ def write_tunes(texts: Sequence[str], path: Path) -> None:
             "others do not; --output FILE.txt keeps the text",
         )
     for tune, place in zip(tunes, numbered(path, len(tunes)), strict=True):
-        write_score(tune.score, place)
+        write_score(tune.score, place, source)
         display.note(f"written to {place}: {described(tune.score)}")
     display.note(f"{len(tunes)} of {len(found)} tunes could be read")
 

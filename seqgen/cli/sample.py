@@ -87,9 +87,9 @@ def _sample_text(
     result = _as_json(samples, texts, prime) if as_json else SEPARATOR.join(t + _missing_newline(t) for t in texts)
     for path in outputs:
         if path.suffix.lower() in MUSIC_SUFFIXES:
-            write_tunes(texts, path)
+            write_tunes(texts, path, source)
         else:
-            write_file(path, result.encode())
+            write_file(path, result.encode(), source)
             display.note(f"written to {path}")
     if not outputs:
         display.write_result(result)

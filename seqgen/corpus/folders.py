@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def files_below(folder: Path, reading: Reading) -> list[Path]:
     return list(_readable(sorted(files), Samples(runs), reading))
 
 
-def files_among(matches: Collection[Path], reading: Reading) -> list[Path]:
-    """Return the files among the matches of a pattern that seqgen did not write itself, in order.
+def files_among(matches: Iterable[Path], reading: Reading) -> list[Path]:
+    """Return the files among the matches of a pattern that seqgen did not write itself.
 
     Args:
         matches: files, folders and whatever else has such a name.
@@ -61,29 +62,41 @@ def files_among(matches: Collection[Path], reading: Reading) -> list[Path]:
     def own_files_of(folder: Path) -> dict[str, str]:
         return own_files(folder, {path.name for path in folder.iterdir()})
 
-    files = []
-    for path in matches:
-        if kind := own_files_of(path.parent).get(path.name):
-            reading.skip(kind, str(path))
-        elif not path.is_dir():
-            files.append(path)
-    return list(_readable(files, Samples({path.parent for path in matches}), reading))
+    files = [path for path in matches if not path.is_dir()]
+    own = {path: kind for path in files if (kind := own_files_of(path.parent).get(path.name))}
+    for path, kind in own.items():
+        reading.skip(kind, str(path))
+    runs = {path.parent for path in own}
+    return list(_readable((path for path in files if path not in own), Samples(runs), reading))
 
 
-def special(path: Path) -> str | None:
-    """Return what a path is that is neither a file nor a folder, or None.
+def distinct(paths: Iterable[Path], reading: Reading) -> list[Path]:
+    """Return the paths, sorted, without those found again through a link to a folder, which may be a circle."""
+    resolved = cache(Path.resolve)
+    found: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda path: len(path.parts)):
+        if found.setdefault(resolved(path.parent) / path.name, path) is not path:
+            reading.skip("file found again through a linked folder", str(path))
+    return sorted(found.values())
 
-    Raises:
-        OSError: it is not there, or cannot be looked at.
-    """
-    return _SPECIAL.get(stat.S_IFMT(path.stat().st_mode))
+
+def mode_of(path: Path) -> int:
+    """Return what a path is and who may read it, as `stat` has it; 0 where there is nothing that can be looked at."""
+    with suppress(OSError, ValueError):
+        return path.stat().st_mode
+    return 0
+
+
+def special(mode: int) -> str | None:
+    """Return what it is that is neither a file nor a folder, or None."""
+    return _SPECIAL.get(stat.S_IFMT(mode))
 
 
 def _readable(files: Iterable[Path], samples: Samples, reading: Reading) -> Iterator[Path]:
     """Yield the regular files that are not samples of seqgen."""
     for path in files:
         try:
-            kind = special(path)
+            kind = special(path.stat().st_mode)
         except OSError as error:
             is_dangling = error.errno in (errno.ENOENT, errno.ELOOP) and path.is_symlink()
             kind = "dangling link" if is_dangling else unreadable(str(path), error).kind

@@ -94,6 +94,6 @@ def _recorded(path: Path) -> Iterator[tuple[int, str]]:
         return
     with suppress(OSError), path.open("rb") as file:
         while line := file.readline(_HEAD_BYTES):
-            with suppress(ValueError, TypeError, LookupError, RecursionError):
+            with suppress(ValueError, TypeError, LookupError, OverflowError, RecursionError):
                 entry = json.loads(line)
                 yield int(entry["bytes"]), str(entry["sha256"])

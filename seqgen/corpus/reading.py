@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from seqgen.errors import CorpusError
 
 _NAMED = 20  # of one kind, in the details
-_BEHIND_A_NOUN = "with|without|of|in|that|moved|left|short|shorter|shortened|lengthened|inside|beyond|off|cut|on|timed"
+_BEHIND_A_NOUN = (
+    "with|without|of|in|that|moved|left|short|shorter|shortened|lengthened|inside|beyond|off|cut|on|timed|found"
+)
 
 
 class UnfitError(CorpusError):

@@ -1,8 +1,10 @@
 """SOURCE -> texts: what a user may name as a corpus, and which files of a folder are meant."""
 
+import errno
 import glob
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import weakref
@@ -15,7 +17,7 @@ from seqgen.corpus import archives, builtin
 from seqgen.corpus.archives import Opener
 from seqgen.corpus.documents import Document
 from seqgen.corpus.encodings import canonical
-from seqgen.corpus.folders import files_among, files_below, special
+from seqgen.corpus.folders import distinct, files_among, files_below, mode_of, special
 from seqgen.corpus.reading import Reading, UnfitError, counted
 from seqgen.corpus.texts import TextFile
 from seqgen.corpus.tunes import MusicFile
@@ -63,7 +65,7 @@ def find_texts(
 
 def is_stream(source: str) -> bool:
     """Tell whether a source can be read only once, and by one process."""
-    return source == STANDARD_INPUT or Path(source).is_fifo()
+    return source == STANDARD_INPUT or stat.S_ISFIFO(mode_of(Path(source)))
 
 
 def _wanted(config: CorpusConfig) -> str:
@@ -94,7 +96,7 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
             )
         ]
     limit = parse_size(config.unpack_limit)
-    is_alone = bool(source) and path.is_file() and path.suffix.lower() != archives.ZIP
+    is_alone = stat.S_ISREG(mode_of(path)) and path.suffix.lower() != archives.ZIP
     return [
         TextFile(
             name,
@@ -111,20 +113,34 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
 def _files(source: str, reading: Reading) -> list[Path]:
     """Return the files that a path or a pattern means."""
     path = Path(source)
-    if source and path.exists():
-        if kind := special(path):
+    if source and (mode := mode_of(path)):
+        if kind := special(mode):
             raise CorpusError(f"{source} is a {kind}, which is not read: name a file or a folder, or pipe it to -")
-        return files_below(path, reading) if path.is_dir() else [path]
+        return files_below(path, reading) if stat.S_ISDIR(mode) else [path]
     pattern = _ANY_FOLDERS.sub("**/", source)
-    matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
+    matches = glob.glob(pattern, recursive=True) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
     if not matches:
-        what = "nothing matches" if glob.has_magic(source) else "there is no file or folder"
-        raise CorpusError(
-            f"{what} {source!r}; built-in corpora are {' and '.join(BUILTIN + name for name in builtin.NAMES)}"
-        )
-    files = files_among([Path(match) for match in matches], reading)
-    folders = [] if "**" in source else [Path(match) for match in matches if Path(match).is_dir()]
-    return sorted([*files, *(file for folder in folders for file in files_below(folder, reading))])
+        raise _missing(source)
+    paths = distinct(map(Path, matches), reading)
+    folders = [] if "**" in source else [path for path in paths if path.is_dir()]
+    below = [file for folder in folders for file in files_below(folder, reading)]
+    return distinct([*files_among(paths, reading), *below], reading)
+
+
+def _missing(source: str) -> CorpusError:
+    """Return the error for a source that names nothing."""
+    path = Path(source)
+    try:
+        if path.is_symlink():
+            return CorpusError(f"{source} is a link to {path.readlink()}, which is not there")
+        path.stat()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            return CorpusError(f"{source} cannot be read: {error.strerror}")
+    what = "nothing matches" if glob.has_magic(source) else "there is no file or folder"
+    return CorpusError(
+        f"{what} {source!r}; built-in corpora are {' and '.join(BUILTIN + name for name in builtin.NAMES)}"
+    )
 
 
 def _openers(path: Path, limit: int, reading: Reading, *, is_alone: bool) -> Iterator[tuple[str, Opener]]:

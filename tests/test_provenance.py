@@ -1,0 +1,127 @@
+"""What seqgen itself wrote is no corpus, wherever it lies; the files that it really writes are the oracle."""
+
+import os
+import shutil
+
+import pytest
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus.provenance import SAMPLES, record_sample
+from seqgen.corpus.reading import Reading
+from seqgen.corpus.sources import find_texts
+from seqgen.corpus.tunes import MusicFile
+
+
+def found(*sources, **options):
+    reading = Reading()
+    texts = find_texts(map(str, sources), CorpusConfig(**options), reading)
+    return sorted(os.path.basename(text.name) for text in texts), reading.skipped  # noqa: PTH119
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+    """A copy of all that a user has after a training, with folders of other names."""
+    folder = tmp_path / "project"
+    shutil.copytree(trained.folder, folder)
+    (folder / "checkpoints").rename(folder / "runs")
+    (folder / "data").rename(folder / "cache")
+    return folder
+
+
+def num_files(folder):
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def test_a_folder_leaves_out_runs_and_prepared_corpora_whatever_they_are_called(project):
+    num_run, num_data = num_files(project / "runs"), num_files(project / "cache")
+    expected = [f"{num_run} files of seqgen's own runs", f"{num_data} files of seqgen's own data"]
+    for source in (project, project.parent, f"{project}/**/*", f"{project}/*"):
+        names, skipped = found(source)
+        assert names == ["rhyme.txt"]
+        assert sorted(skipped) == sorted(expected)
+
+
+def test_a_run_that_has_no_checkpoint_yet_is_left_out_too(project):
+    for path in (project / "runs").rglob("*.safetensors"):
+        path.unlink()
+    assert found(project)[0] == ["rhyme.txt"]
+
+
+def test_the_users_own_files_beside_those_of_seqgen_are_read(project):
+    run = project / "runs" / "rhyme"
+    (run / "notes.txt").write_text("my notes")
+    shutil.copy(run / "best.safetensors", project)
+    shutil.copy(run / "config.toml", project)
+    names, skipped = found(project)
+    assert names == ["notes.txt", "rhyme.txt"]
+    assert skipped[0] == f"{num_files(run) + 1} files of seqgen's own runs"
+
+
+def test_files_that_are_only_called_like_those_of_seqgen_are_read(tmp_path):
+    for name in ("config.toml", "metrics.jsonl", "store.json", "train.ids", f"{'0' * 32}.json"):
+        (tmp_path / name).write_text('[{"name": "a user"}]')
+    assert found(tmp_path, level="character")[0] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_parsed_music_is_left_out(tmp_path):
+    tune, broken = tmp_path / 'a "tune".abc', tmp_path / "broken.abc"
+    tune.write_text('X:1\nT:Say "ah"\nK:C\nCDEF|GABc|\n')
+    broken.write_text("X:1\nK:C\n")
+    for path in (tune, broken):
+        MusicFile(path.name, lambda path=path: path.open("rb"), 12, tmp_path / "data" / "parsed").keep()
+    kept = list((tmp_path / "data" / "parsed").iterdir())
+    assert len(kept) == 2
+    (tmp_path / "elsewhere").mkdir()
+    for path in kept:
+        shutil.copy(path, tmp_path / "elsewhere")
+    names, skipped = found(tmp_path, level="character")
+    assert names == [tune.name, broken.name]
+    assert skipped == ["4 files of seqgen's own data"]
+
+
+def test_a_file_that_is_named_itself_is_read(project):
+    assert found(project / "runs" / "rhyme" / "config.toml")[0] == ["config.toml"]
+
+
+def test_samples_are_left_out_also_when_they_were_moved(project, trained):
+    cli = trained.cli
+    sample = project / "sample.txt"
+    done = cli("sample", "--checkpoint", str(project / "runs" / "rhyme" / "best.safetensors"), "--length", "20",
+               "--output", str(sample), "--output", str(project / "second.txt"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert found(project)[0] == ["rhyme.txt"]
+    assert "2 samples that seqgen wrote" in found(project)[1]
+    sample.rename(project / "poem.txt")
+    assert found(project)[0] == ["rhyme.txt"]
+    with (project / "poem.txt").open("a") as file:
+        file.write("and a line of my own")
+    assert found(project)[0] == ["poem.txt", "rhyme.txt"]
+
+
+def test_nothing_is_recorded_outside_a_run(tmp_path):
+    record_sample(tmp_path / "sample.txt", b"sample", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
+def test_a_record_that_leads_elsewhere_is_not_written(project, tmp_path):
+    run, other = project / "runs" / "rhyme", tmp_path / "other"
+    other.write_text("precious")
+    (run / SAMPLES).symlink_to(other)
+    record_sample(tmp_path / "sample.txt", b"sample", run)
+    assert other.read_text() == "precious"
+    (run / SAMPLES).unlink()
+    os.mkfifo(run / SAMPLES)
+    record_sample(tmp_path / "sample.txt", b"sample", run)  # does not wait for a reader
+    assert found(project)[0] == ["rhyme.txt"]
+
+
+def test_a_damaged_record_is_passed_over(project):
+    run = project / "runs" / "rhyme"
+    (project / "sample.txt").write_bytes(b"a sample")
+    record_sample(project / "sample.txt", b"a sample", run)
+    record = (run / SAMPLES).read_bytes()
+    (run / SAMPLES).write_bytes(b'{"bytes": "many"}\n[1]\n\xff\n{"bytes": 1e999, "sha256": ""}\n{}\n' + record)
+    names, skipped = found(project)
+    assert names == ["rhyme.txt"]
+    assert "1 sample that seqgen wrote" in skipped
