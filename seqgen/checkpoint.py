@@ -7,8 +7,9 @@ optimizer moments and hidden state. Its header's metadata has one key, `seqgen`,
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -166,10 +167,25 @@ def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
             return path
         if path.is_dir() and model_file(path).is_file():
             return model_file(path)
-    names = ", ".join(sorted(run.name for run in list_runs(checkpoints_dir))) or "none"
+    names = sorted(run.name for run in list_runs(checkpoints_dir))
     raise CheckpointError(
-        f"there is no checkpoint {checkpoint!r}: no such file, and the runs in {checkpoints_dir} are: {names}"
+        f"there is no checkpoint {checkpoint!r}: no such file, and the runs in {checkpoints_dir} are: "
+        f"{', '.join(names) or 'none'}{nearest(checkpoint, names)}"
     )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the question whether the run with the most similar name was meant; nothing if none is similar.
+
+    Args:
+        name: what was given, a path perhaps.
+        names: the runs that there are.
+    """
+    parts = Path(name).parts
+    given = parts[-2] if len(parts) > 1 and parts[-1].endswith(".safetensors") else Path(name).name
+    spelled = {each.casefold(): each for each in names}
+    similar = get_close_matches(given.casefold(), spelled, n=1)
+    return f"; did you mean {spelled[similar[0]]}?" if similar else ""
 
 
 def list_runs(checkpoints_dir: Path) -> list[Path]:

@@ -36,6 +36,22 @@ def replace(path: Path, content: bytes | bytearray) -> None:
     flush_folder(path.parent)
 
 
+def append(path: Path, content: bytes) -> None:
+    """Add the content to the end of a file; where that fails, the file is as before.
+
+    Raises:
+        OSError: the file cannot be written, or the disk is full.
+    """
+    with path.open("ab", buffering=0) as file:
+        before, written = file.tell(), 0
+        try:
+            while written < len(content):
+                written += file.write(content[written:])
+        except OSError:
+            file.truncate(before)
+            raise
+
+
 def remove_unfinished(path: Path) -> None:
     """Delete what `replace` had begun to put in a file's place when it was killed; no other process may be at it."""
     for left in path.parent.glob(f".{path.name}.*"):

@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from seqgen.cli.reporting import reporting
-from tests.conftest import RHYME, runner
+from tests.conftest import RHYME, quick_runner, runner
 
 
 def sentence(done):
@@ -492,3 +492,39 @@ def test_verbose_names_what_was_passed_over(quick_cli, tmp_path):
 
 def test_the_version_is_printed(cli):
     assert cli("--version").stdout == "seqgen 0.1.0\n"
+
+
+def test_a_run_is_found_by_its_name_its_folder_and_its_file(trained, tmp_path):
+    files = trained.files
+    for name in ("rhyme", "checkpoints/rhyme", "checkpoints/rhyme/", f"{files}", f"{files}/last.safetensors"):
+        done = trained.cli("train", "--resume", name)
+        assert done.returncode == 0, done.stderr
+        assert "is finished" in done.stderr
+        sampled = trained.cli("sample", "--checkpoint", name, "--length", "3", "--seed", "1")
+        assert sampled.returncode == 0, sampled.stderr
+    quick = quick_runner(tmp_path)
+    (tmp_path / "more.txt").write_text(RHYME * 9, encoding="utf-8")
+    for index, name in enumerate((f"{files}", f"{files}/", f"{files}/last.safetensors")):
+        done = quick("train", "--corpus", "more.txt", "--from", name, "--steps", "1", "--name", f"r{index}")
+        assert done.returncode == 0, done.stderr
+    done = quick("train", "--resume", f"{files}/best.safetensors")
+    assert "--resume takes a run, whose state is in last.safetensors, not" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--resume", "rhime"],
+        ["train", "--resume", "checkpoints/Rhymes/"],
+        ["train", "--corpus", "rhyme.txt", "--from", "ryhme"],
+        ["sample", "--checkpoint", "checkpoints/rhym/best.safetensors"],
+        ["evaluate", "--checkpoint", "RHYME2"],
+        ["inspect", "--checkpoint", "ryme"],
+    ],
+)
+def test_a_mistyped_name_of_a_run_suggests_the_nearest_one(trained, arguments):
+    done = trained.cli(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("did you mean rhyme?")
+    far = trained.cli(*arguments[:-1], "zzz")
+    assert "did you mean" not in far.stderr

@@ -280,7 +280,7 @@ def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
     saved = last(folder, name)
     assert saved.figures["step"] > 0
     assert any(part.startswith("weights.") for part in saved.training)
-    Run.existing(folder / "checkpoints", name).release()  # its lock is free
+    Run.existing(folder / "checkpoints", name, print).release()  # its lock is free
 
 
 def test_processes_that_hang_end_with_the_third_signal(folder):

@@ -1,5 +1,6 @@
 """What may befall a run from outside; the table of all is in `tests/README.md`."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,15 +10,18 @@ from contextlib import suppress
 import pytest
 from filelock import FileLock
 
+from seqgen import files
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, TrainConfig
 from seqgen.corpus import store
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
-from seqgen.errors import CheckpointError, UsageError
+from seqgen.errors import UsageError
 from seqgen.training.run import Run
 from tests.conftest import RHYME, quick_runner
 from tests.faults import kills
+
+SMALL = ("--hidden-size", "16", "--embedding-size", "8", "--batch-size", "4", "--num-layers", "1")
 
 
 @pytest.fixture
@@ -49,30 +53,29 @@ def test_runs_that_are_killed_and_resumed_end_bit_for_bit_alike(tmp_path):
 
 def test_a_full_disk_ends_a_run_with_a_sentence_and_its_last_state(small_disk, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
-    small = ("--hidden-size", "16", "--embedding-size", "8", "--batch-size", "4", "--num-layers", "1")
-    begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *small)
+    begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *SMALL)
     assert begun.returncode == 0, begun.stderr
-    before = (small_disk / "r" / "last.safetensors").read_bytes()
+    best = (small_disk / "r" / "best.safetensors").read_bytes()
     fill(small_disk)
     full = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
     assert full.returncode == 1
     assert "could not be written: No space left on device; what was saved before stays" in full.stderr
     assert "Traceback" not in full.stderr
-    assert (small_disk / "r" / "last.safetensors").read_bytes() == before
+    assert (small_disk / "r" / "best.safetensors").read_bytes() == best
+    assert Checkpoint.read(small_disk / "r" / "last.safetensors").config.budget.steps == 50  # over previous
     (small_disk / "ballast").unlink()
-    again = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
+    again = train(tmp_path, "--resume", "r", "--checkpoints-dir", "disk")
     assert again.returncode == 0, again.stderr
     assert Checkpoint.read(small_disk / "r" / "last.safetensors").figures["step"] == 50
 
 
 def test_a_disk_that_has_become_read_only_is_a_sentence(small_disk, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
-    small = ("--hidden-size", "16", "--embedding-size", "8", "--batch-size", "4", "--num-layers", "1")
-    begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *small)
+    begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *SMALL)
     assert begun.returncode == 0, begun.stderr
     before = {path.name: path.read_bytes() for path in (small_disk / "r").iterdir()}
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    for options in (("--resume", "r", "--steps", "50"), ("--corpus", "rhyme.txt", "--steps", "5", *small)):
+    for options in (("--resume", "r", "--steps", "50"), ("--corpus", "rhyme.txt", "--steps", "5", *SMALL)):
         refused = train(tmp_path, *options, "--checkpoints-dir", "disk")
         assert refused.returncode == 1
         assert "cannot be written: Read-only file system; choose another --checkpoints-dir" in refused.stderr
@@ -92,25 +95,66 @@ def test_a_full_disk_ends_the_preparing_of_a_corpus_with_a_sentence_and_nothing_
 @pytest.mark.parametrize(
     ("action", "argument"), [("log", {"step": 1}), ("rewind_log", 3), ("write_config", TrainConfig())]
 )
-def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, action, argument):
-    run = Run(tmp_path / "gone")
-    with pytest.raises(CheckpointError, match="could not be written: No such file or directory; what was saved before"):
+def test_a_file_that_training_can_do_without_is_reported_once_if_it_cannot_be_written(tmp_path, action, argument):
+    said = []
+    run = Run(tmp_path / "gone", said.append)
+    for _ in range(2):
         getattr(run, action)(argument)
+    (sentence,) = said
+    assert "could not be written: No such file or directory; the run goes on without it" in sentence
+
+
+@pytest.mark.parametrize(
+    ("function", "file"), [("replace", "curve.png"), ("append", "metrics.jsonl"), ("replace", "config.toml")]
+)
+def test_a_run_comes_to_its_conclusion_whichever_secondary_file_cannot_be_written(
+    tmp_path, monkeypatch, function, file
+):
+    """The disk is full for this file alone."""
+    write = getattr(files, function)
+
+    def write_unless_full(path, content):
+        if path.name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, content)
+
+    monkeypatch.setattr(files, function, write_unless_full)
+    (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
+    done = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "12", *SMALL)
+    assert done.returncode == 0, done.stderr
+    output = " ".join(done.stderr.split())
+    assert output.count(f"{file} could not be written: No space left on device; the run goes on without it") == 1
+    assert "12 steps in" in output
+    assert "saved as" in output
+    assert not (tmp_path / "checkpoints" / "rhyme" / file).exists()
+
+
+def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part_of_itself(small_disk):
+    log = small_disk / "log"
+    files.append(log, b"first\n")
+    fill(small_disk)
+    before = log.read_bytes()
+    with pytest.raises(OSError, match="No space left"):
+        files.append(log, bytes(200_000))
+    assert log.read_bytes() == before
+    (small_disk / "ballast").unlink()
+    files.append(log, b"second\n")
+    assert log.read_bytes() == b"first\nsecond\n"
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
-    first = Run.create(tmp_path, "r", ["a.txt"], overwrite=False)
+    first = Run.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
     with pytest.raises(UsageError, match="the run 'r' is being trained by another process: wait for it"):
-        Run.create(tmp_path, "r", ["a.txt"], overwrite=True)
+        Run.create(tmp_path, "r", ["a.txt"], print, overwrite=True)
     (tmp_path / "r" / "last.safetensors").write_bytes(b"")
     with pytest.raises(UsageError, match="is being trained by another process"):
-        Run.existing(tmp_path, "r")
+        Run.existing(tmp_path, "r", print)
     first.release()
-    Run.existing(tmp_path, "r").release()
+    Run.existing(tmp_path, "r", print).release()
 
 
 def test_two_that_choose_a_name_at_once_get_different_ones(tmp_path):
-    runs = [Run.create(tmp_path, None, ["a.txt"], overwrite=False) for _ in range(3)]
+    runs = [Run.create(tmp_path, None, ["a.txt"], print, overwrite=False) for _ in range(3)]
     assert [run.name for run in runs] == ["a", "a-2", "a-3"]
 
 
@@ -157,11 +201,11 @@ def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):
             ".building-alive-2.lock",
             plan.fingerprint,
         }
-    run = Run.create(tmp_path, "r", ["a.txt"], overwrite=False)
+    run = Run.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
     run.release()
     for file in ("last.safetensors", ".last.safetensors.x1y2", ".metrics.jsonl.z3"):
         (run.folder / file).touch()
-    Run.existing(tmp_path, "r").release()
+    Run.existing(tmp_path, "r", print).release()
     assert {path.name for path in run.folder.iterdir()} == {"last.safetensors", "lock"}
 
 

@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from seqgen.training.distributed import World
 from seqgen.training.figures import Notice
 from seqgen.training.learner import Learned
 from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TOKENS
+from seqgen.training.run import Run
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
 from seqgen.training.timetable import VALIDATION_SHARE, Timetable
 from tests.conftest import RHYME
@@ -211,6 +212,66 @@ def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
     assert resumed.figures.step < 17
     train(resumed)
     assert_bit_for_bit(whole, resumed)
+
+
+class Kill(BaseException):
+    """Ends a process where SIGKILL would."""
+
+
+def train_and_kill_after_the_best_model_of(step, trainer, monkeypatch):
+    """End training between the two saves that follow a validation."""
+
+    def save_last(run, checkpoint):
+        if checkpoint.figures["best_step"] == step:
+            raise Kill
+        write(run, checkpoint)
+
+    write = Run.save_last
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save_last", save_last)
+        with pytest.raises(Kill):
+            train(trainer)
+
+
+def test_a_kill_between_two_saves_never_costs_the_best_model_though_the_clock_validates_elsewhere(
+    start, folders, monkeypatch
+):
+    losses = {5: 3.0, 10: 1.0, 12: 2.0, 17: 0.5}  # by step; a resumed run validates at others
+    running = start(time="1h")
+    monkeypatch.setattr(
+        "seqgen.training.loop.estimate", lambda *_: Score(100 * losses.get(running.figures.step, 9.0), 100)
+    )
+    monkeypatch.setattr(Timetable, "is_validation_due", lambda _, step: step in (5, 10))
+    train_and_kill_after_the_best_model_of(10, running, monkeypatch)
+    best = running.run.best.read_bytes()
+    assert Checkpoint.read(running.run.best).figures["step"] == 10
+    assert running.run.read_last().figures["step"] == 5
+
+    running = session.resume("run", None, None, folders, print)
+    monkeypatch.setattr(Timetable, "is_validation_due", lambda _, step: step in (12, 17))
+    train(running, stop_at=13)
+    assert running.run.best.read_bytes() == best
+    assert (running.figures.best_step, running.figures.best_valid_nats) == (10, 1.0)
+    assert running.figures.validations_since_best == 1
+
+    running = session.resume("run", None, None, folders, print)
+    train(running, stop_at=18)
+    assert Checkpoint.read(running.run.best).figures["step"] == 17
+
+
+def test_a_run_killed_between_two_saves_ends_bit_for_bit_like_one_that_was_not(start, folders, monkeypatch):
+    monkeypatch.setattr(Timetable, "validation_interval", 10)
+    whole = start("whole", steps=40)
+    train(whole)
+    killed = start("killed", steps=40)
+    train_and_kill_after_the_best_model_of(40, killed, monkeypatch)
+    assert killed.run.read_last().figures["step"] < 40
+    resumed = session.resume("killed", None, None, folders, print)
+    train(resumed)
+    for file in ("last.safetensors", "best.safetensors"):
+        assert_bit_for_bit(whole, resumed, file)
+    mine, theirs = ({**asdict(trainer.figures), "seconds": 0, "launch": ""} for trainer in (whole, resumed))
+    assert mine == theirs
 
 
 @pytest.mark.parametrize("stop_at", [0, 7])

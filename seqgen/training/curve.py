@@ -10,10 +10,9 @@ from seqgen.training.run import CURVE, Run
 
 def draw_curve(run: Run) -> None:
     """Draw `curve.png` from the run's log; nothing where the log has nothing to draw."""
-    records = run.read_log()
-    if not records:
-        return
-    files.replace(run.folder / CURVE, _drawn(records, run.name))
+    with run.dispensable(CURVE) as path:
+        if records := run.read_log():
+            files.replace(path, _drawn(records, run.name))
 
 
 @any_font()

@@ -64,6 +64,41 @@ class Figures:
     processes: int = 1
     launch: str = ""  # of these processes, so that they find their run when they are started again
 
+    def found(self, best: Self | None) -> None:
+        """Take over what is known of the best model on the disk, which may be newer than these figures.
+
+        A process that was killed between saving it and saving the state of training leaves it so.
+
+        Args:
+            best: the figures kept with that model; None if there is none any more.
+        """
+        if best is None or best.best_valid_nats is None:
+            self.best_valid_nats = None  # the next validation writes one again
+        elif self.best_valid_nats is None or best.best_valid_nats < self.best_valid_nats:
+            self.best_valid_nats, self.best_step = best.best_valid_nats, best.best_step
+            self.train_nats_of_best, self.validations_since_best = best.train_nats_of_best, 0
+            self.validation_tokens = self.validation_tokens or best.validation_tokens
+
+    def validated(self, valid_nats: float, train_nats: float | None) -> bool:
+        """Take note of a validation at this step.
+
+        Args:
+            valid_nats: the loss.
+            train_nats: the training loss since the validation before, if there was a step.
+
+        Returns:
+            Whether the model is the best so far; it is so again where a resumed run comes back to the best step.
+        """
+        self.valid_nats, self.validated_step = valid_nats, self.step
+        if self.best_valid_nats is None or valid_nats < self.best_valid_nats or self.step == self.best_step:
+            self.best_valid_nats, self.best_step, self.train_nats_of_best = valid_nats, self.step, train_nats
+            self.validations_since_best = 0
+            return True
+        self.validations_since_best += 1
+        if self.train_nats_of_best is None:  # the best is what the run began with
+            self.train_nats_of_best = train_nats
+        return False
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return what a checkpoint holds.

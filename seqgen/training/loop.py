@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor
 
-from seqgen.checkpoint import Checkpoint
+from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import TrainConfig
 from seqgen.corpus.batches import Batch, Batches
 from seqgen.corpus.store import Store
@@ -95,13 +95,18 @@ class Trainer:
         """Go on where `last.safetensors` was written: step, optimizer, hidden state and log."""
         self.figures = replace(self._of_these_processes(Figures.from_json(checkpoint.figures)), is_finished=False)
         self.unseen = checkpoint.unseen
-        (has_best,) = self.world.agreed(float(self.run.best.is_file()))
-        if not has_best:  # deleted: the next validation writes one again
-            self.figures.best_valid_nats = None
+        best = self._read_best()
+        self.figures.found(Figures.from_json(best.figures) if best else None)
         self._started -= self.figures.seconds
         self.learner.restore(checkpoint.weights, checkpoint.training)
         if self.world.is_first:
             self.run.rewind_log(self.figures.step)
+
+    def _read_best(self) -> Checkpoint | None:
+        """Return the best model that the first process has saved, or None if there is none."""
+        path = self.run.best
+        data = self.world.told(lambda: read_bytes(path) if path.is_file() else b"")
+        return Checkpoint.of(data, path) if data else None
 
     def _of_these_processes(self, figures: Figures) -> Figures:
         return replace(figures, processes=self.world.size, launch=launch_name())
@@ -222,15 +227,14 @@ class Trainer:
 
         Both depend on nothing that the clock has decided, so that runs of one command stay alike.
         """
-        exploded, (has_best,) = self.figures, self.world.agreed(float(self.run.best.is_file()))
-        if exploded.roll_backs == MAX_ROLL_BACKS or not (has_best or self.config.model.from_ is None):
+        exploded, best = self.figures, self._read_best()
+        if exploded.roll_backs == MAX_ROLL_BACKS or not (best or self.config.model.from_ is None):
             raise TrainingError(
                 f"training has diverged at step {exploded.step:,}, {exploded.roll_backs} times rolled back already: "
                 f"what was saved last is kept in {self.run.folder}; try a --learning-rate below "
                 f"{self.learning_rate:g}, to which it had fallen, or a --clip below {self.config.optimization.clip:g}"
             )
-        if has_best:
-            best = Checkpoint.of(self.world.told(lambda: self.run.best.read_bytes()), self.run.best)
+        if best:
             self.figures = Figures.from_json(best.figures)
             self.learner.begin_from(best.weights)
         else:
@@ -247,7 +251,7 @@ class Trainer:
         self._save_last()
         return Notice(
             f"the loss has exploded at step {exploded.step:,}: back to "
-            f"{f'the best model, of step {self.figures.step:,}' if has_best else 'the beginning'}, and on from there "
+            f"{f'the best model, of step {self.figures.step:,}' if best else 'the beginning'}, and on from there "
             f"at {SLOWER:g} of the learning rate"
         )
 
@@ -318,26 +322,17 @@ class Trainer:
         self._agree()
         begun = self.timetable.now
         valid_nats = self._estimate(self._validation_tokens).nats_per_token
-        figures, train_nats = self.figures, self._unvalidated.train_nats
+        train_nats = self._unvalidated.train_nats
         self._unvalidated = Recent()
-        figures.valid_nats, figures.validated_step = valid_nats, figures.step
+        is_best = self.figures.validated(valid_nats, train_nats)
         report = self._report(valid_nats)
-        if figures.best_valid_nats is None or valid_nats < figures.best_valid_nats:
-            figures.best_valid_nats, figures.best_step, figures.validations_since_best = (
-                valid_nats,
-                figures.step,
-                0,
-            )
-            figures.train_nats_of_best = train_nats
+        if is_best:
             if self.world.is_first:
                 self.run.save_best(self._checkpoint({}))
         else:
-            figures.validations_since_best += 1
-            if figures.train_nats_of_best is None:  # the best is what the run began with
-                figures.train_nats_of_best = train_nats
-            before = figures.train_nats_of_best
+            before = self.figures.train_nats_of_best
             has_learned = before is not None and train_nats is not None and train_nats < before
-            self.is_overfitting = has_learned and figures.validations_since_best >= OVERFITTING_VALIDATIONS
+            self.is_overfitting = has_learned and self.figures.validations_since_best >= OVERFITTING_VALIDATIONS
         self._agree()
         self.timetable.validated(begun)
         self._save_last()

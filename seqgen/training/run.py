@@ -4,9 +4,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,7 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from seqgen import files
-from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, unwritten
+from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, nearest, unwritten
 from seqgen.config import TrainConfig
 from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
@@ -32,11 +32,14 @@ class Run:
 
     Attributes:
         folder: where its files are.
+        say: takes sentences for the user.
         lock: held while this process trains it, and let go of however the process ends; None where another one does.
     """
 
     folder: Path
+    say: Callable[[str], None]
     lock: FileLock | None = None
+    _unwritten: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -49,13 +52,22 @@ class Run:
         return self.folder / BEST
 
     @classmethod
-    def create(cls, checkpoints_dir: Path, name: str | None, sources: Iterable[str], *, overwrite: bool) -> Self:
+    def create(
+        cls,
+        checkpoints_dir: Path,
+        name: str | None,
+        sources: Iterable[str],
+        say: Callable[[str], None],
+        *,
+        overwrite: bool,
+    ) -> Self:
         """Make the folder of a new run.
 
         Args:
             checkpoints_dir: where runs are kept.
             name: the run's name; None makes one from the sources, numbered if taken.
             sources: what it learns from.
+            say: takes sentences for the user.
             overwrite: whether an existing run of this name is deleted.
 
         Raises:
@@ -72,7 +84,7 @@ class Run:
                 folder = _numbered(checkpoints_dir / _name_from(sources))
         except OSError as error:
             raise _unwritable(checkpoints_dir, error) from error
-        run = cls._held(folder)
+        run = cls._held(folder, say)
         try:
             for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE):
                 (folder / file).unlink(missing_ok=True)
@@ -81,26 +93,39 @@ class Run:
         return run
 
     @classmethod
-    def existing(cls, checkpoints_dir: Path, name: str) -> Self:
-        """Return the run of this name.
+    def existing(cls, checkpoints_dir: Path, name: str, say: Callable[[str], None]) -> Self:
+        """Return the run that `--resume NAME|FOLDER` means.
+
+        Args:
+            checkpoints_dir: where runs are kept.
+            name: the run's name there, its folder, or its `last.safetensors`.
+            say: takes sentences for the user.
 
         Raises:
             CheckpointError: there is none to resume.
         """
-        folder = checkpoints_dir / check_name(name, "--resume")
-        if not (folder / LAST).is_file() and (folder / PREVIOUS).is_file():
-            raise CheckpointError(
-                f"{folder / LAST} is gone; to go on from the state before it, copy {folder / PREVIOUS} to its place"
-            )
-        if not (folder / LAST).is_file():
-            resumable = sorted(path.parent.name for path in checkpoints_dir.glob(f"*/{LAST}"))
-            raise CheckpointError(
-                f"there is no run {name!r} to resume in {checkpoints_dir}; there is {', '.join(resumable) or 'none'}"
-            )
-        return cls._held(folder)
+        for path in (checkpoints_dir / name, Path(name)):
+            folder = path.parent if path.name == LAST else path
+            if (folder / LAST).is_file():
+                return cls._held(folder if folder.name.strip(".") else folder.resolve(), say)
+            if (folder / PREVIOUS).is_file():
+                raise CheckpointError(
+                    f"{folder / LAST} is missing; to go on from the state before it, copy {folder / PREVIOUS} to its "
+                    "place"
+                )
+            if path.is_file():
+                raise CheckpointError(
+                    f"--resume takes a run, whose state is in {LAST}, not {path}; to begin a new run with the weights "
+                    f"of this file, use --from {path}"
+                )
+        resumable = sorted(path.parent.name for path in checkpoints_dir.glob(f"*/{LAST}"))
+        raise CheckpointError(
+            f"there is no run {name!r} to resume in {checkpoints_dir}; there is {', '.join(resumable) or 'none'}"
+            f"{nearest(name, resumable)}"
+        )
 
     @classmethod
-    def _held(cls, folder: Path) -> Self:
+    def _held(cls, folder: Path, say: Callable[[str], None]) -> Self:
         """Return the run that this process alone trains from now on.
 
         Raises:
@@ -110,7 +135,7 @@ class Run:
             path = folder / file
             if path.is_symlink() or (path.exists() and not path.is_file()):
                 raise CheckpointError(f"{path} is a link or no regular file, which a run does not write to: remove it")
-        run = cls(folder, _locked(folder))
+        run = cls(folder, say, _locked(folder))
         for file in (BEST, LAST, CONFIG, METRICS):
             files.remove_unfinished(folder / file)
         return run
@@ -131,7 +156,7 @@ class Run:
             CheckpointError: it cannot be written; the newest state is still there.
         """
         last, previous = self.folder / LAST, self.folder / PREVIOUS
-        with self._told(last):
+        try:
             if last.is_file():
                 with suppress(FileNotFoundError):
                     previous.unlink()
@@ -139,25 +164,34 @@ class Run:
                     os.link(last, previous)
                 except OSError:  # a file system without hard links
                     shutil.copyfile(last, previous)
+        except OSError as error:
+            raise unwritten(last, error) from error
         checkpoint.write(last)
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Replace the best model."""
         checkpoint.write(self.best)
 
+    @contextmanager
+    def dispensable(self, file: str) -> Iterator[Path]:
+        """Lend the path of a file that training can do without; if it cannot be written, the user learns so once."""
+        path = self.folder / file
+        try:
+            yield path
+        except OSError as error:
+            if file not in self._unwritten:
+                self._unwritten.add(file)
+                self.say(f"{path} could not be written: {error.strerror}; the run goes on without it")
+
     def write_config(self, config: TrainConfig) -> None:
         """Write every option as resolved, so that `--config` can take it."""
-        with self._told(self.folder / CONFIG):
-            files.replace(self.folder / CONFIG, tomli_w.dumps(config.to_flat()).encode())
+        with self.dispensable(CONFIG) as path:
+            files.replace(path, tomli_w.dumps(config.to_flat()).encode())
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append a line to the log.
-
-        Raises:
-            CheckpointError: it cannot be written; a resume drops what is torn.
-        """
-        with self._told(self.folder / METRICS), (self.folder / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        """Append a line to the log."""
+        with self.dispensable(METRICS) as path:
+            files.append(path, f"{json.dumps(record)}\n".encode())
 
     def read_log(self) -> list[dict[str, Any]]:
         """Return the log's records; what is none, as a line torn by a crash, is left out."""
@@ -170,17 +204,9 @@ class Run:
 
     def rewind_log(self, step: int) -> None:
         """Drop what was logged after this step, and a torn last line."""
-        kept = [record for record in self.read_log() if record["step"] <= step]
-        with self._told(self.folder / METRICS):
-            files.replace(self.folder / METRICS, "".join(json.dumps(record) + "\n" for record in kept).encode())
-
-    @contextmanager
-    def _told(self, path: Path) -> Iterator[None]:
-        """Turn what keeps a file from being written into a sentence."""
-        try:
-            yield
-        except OSError as error:
-            raise unwritten(path, error) from error
+        with self.dispensable(METRICS) as path:
+            kept = [record for record in self.read_log() if record["step"] <= step]
+            files.replace(path, "".join(f"{json.dumps(record)}\n" for record in kept).encode())
 
 
 def _is_report(record: Any) -> bool:

@@ -1,6 +1,7 @@
 """How a run begins: anew from options, or again from where it was stopped."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -78,9 +79,7 @@ def start(
         say(reason)
     if not world.is_member:
         return None
-    run = _told(
-        lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, overwrite=overwrite), checkpoints_dir, world
-    )
+    run = _told(lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, say, overwrite=overwrite), world, say)
     if world.is_first:
         run.write_config(config)
     model = initial_model(config, store).to(config.machine.device)
@@ -117,7 +116,7 @@ def resume(
         SeqgenError: there is no such run, its state is damaged, the budget is not larger, or the corpus has changed.
     """
     checkpoints_dir = Path(folders.checkpoints_dir)
-    run = _told(lambda: Run.existing(checkpoints_dir, name), checkpoints_dir, world)
+    run = _told(lambda: Run.existing(checkpoints_dir, name, say), world, say)
     checkpoint = _read(lambda: run.folder / LAST, world)
     before = Figures.from_json(checkpoint.figures)
     _check_state(checkpoint, run.folder / LAST)
@@ -130,7 +129,7 @@ def resume(
     world.check_alike(machine)
     world.check_streams(checkpoint.config.optimization.batch_size)
     config = replace(checkpoint.config, machine=machine)
-    store = prepare_again(checkpoint, name, folders, say, world)
+    store = prepare_again(checkpoint, run.name, folders, say, world)
     if world.is_open:
         world, reason = fastest(config, store, world)
         say(reason)
@@ -170,12 +169,11 @@ def _read(find_file: Callable[[], Path], world: World) -> Checkpoint:
     return Checkpoint.of(world.told(lambda: read_bytes(path)), path)
 
 
-def _told(make: Callable[[], Run], checkpoints_dir: Path, world: World) -> Run:
+def _told(make: Callable[[], Run], world: World, say: Say) -> Run:
     """Return the run that the first process makes or finds, and that it alone writes to."""
     run = make() if world.is_first else None
-    name = run.name if run else ""
-    name = world.told(name.encode).decode()
-    return run or Run(checkpoints_dir / name)
+    folder = world.told(lambda: os.fsencode(run.folder if run else ""))
+    return run or Run(Path(os.fsdecode(folder)), say)
 
 
 def _tell_of_vocabulary(wanted: int | None, size: int, say: Say) -> None:
