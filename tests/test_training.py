@@ -160,6 +160,7 @@ def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
     told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     for _ in range(5):
+        trainer.figures.step += 1
         trainer._unvalidated.count(Learned(next(train_nats), 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
@@ -173,6 +174,7 @@ def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(sta
     trainer._validate()
     told = []
     for nats in train_nats:
+        trainer.figures.step += 1
         trainer._unvalidated.count(Learned(nats, 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
