@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqgen.cli import display
+from seqgen.cli import display, panel
 from seqgen.cli.completion import run_names
 from seqgen.cli.options import QuietOption, defaults_from_file, given_options, options_from
 from seqgen.compiled import announced
@@ -27,6 +27,7 @@ from seqgen.config import (
     OptimizationConfig,
     TrainConfig,
 )
+from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
 from seqgen.options import flag
 from seqgen.process import load_torch
@@ -109,7 +110,7 @@ def train(
     requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
     with World.join(is_open=processes == AUTO) as world:
         quiet = quiet or not world.is_first
-        is_sampled = display.is_live(is_quiet=quiet)
+        is_sampled = panel.is_live(is_quiet=quiet)
         with display.waiting("reading the corpus", is_quiet=quiet), announced(lambda: say(COMPILING)):
             larger = budget if resume is not None and given & set(BUDGETS) else None
             if resume is None and world.is_restarted:
@@ -153,7 +154,7 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
 
     has_warned = False
     with _interruption() as is_interrupted:
-        with display.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
+        with panel.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
             for report in trainer.train(is_interrupted):
                 if isinstance(report, Notice):
                     shown.tell(report.text)
@@ -165,10 +166,8 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
                 if shown.is_live and report.valid_nats is not None:
                     shown.show_sample(_preview(trainer))
         if not trainer.figures.is_finished and not quiet:
-            display.note(
-                f"interrupted and saved at step {trainer.figures.step:,}; go on with: seqgen train --resume "
-                f"{trainer.run.name}{_elsewhere(folders)}"
-            )
+            display.note(f"interrupted and saved at step {trainer.figures.step:,}")
+            display.propose("resume with", f"seqgen train --resume {trainer.run.name}{_elsewhere(folders)}")
         if trainer.world.is_first:
             draw_curve(trainer.run)
     if not trainer.figures.is_finished:
@@ -179,30 +178,34 @@ def _warning(trainer: "Trainer") -> str:
     """Return what to say when the model begins to overfit."""
     model = trainer.config.model
     return (
-        f"the model begins to learn the training text by heart: its loss there still falls, on the validation part it "
-        f"was best at step {trainer.figures.best_step:,}. That model is kept; more text, a --dropout above "
-        f"{model.dropout:g} or a --hidden-size below {model.hidden_size} may do better"
+        f"the model is starting to overfit: the training loss still falls, but the validation loss was lowest at step "
+        f"{trainer.figures.best_step:,}. That model is kept; more text, a --dropout above {model.dropout:g} or a "
+        f"--hidden-size below {model.hidden_size:,} may give a better one"
     )
 
 
 def _conclude(trainer: "Trainer") -> None:
     """Say how good the best model is, where it is, and what to do next."""
     from seqgen.levels.base import TextLevel
+    from seqgen.training.run import CURVE
 
     figures, patience = trainer.figures, trainer.config.budget.patience
     if figures.validations_since_best >= patience:
-        display.note(f"stopped early: the validation loss has not fallen for {patience} validations (--patience)")
+        display.note(f"stopped early: no better validation loss in {counted(patience, 'validation')} (--patience)")
     with display.waiting("scoring the best model", is_quiet=False):
         loss = _best_loss(trainer)
     display.note(
-        f"{figures.step:,} steps in {display.duration(figures.seconds)}; the best model, of step "
-        f"{figures.best_step:,}, has a validation loss of {loss}"
+        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; the best model (step "
+        f"{figures.best_step:,}) has a validation loss of {loss}"
     )
     folder = trainer.run.folder
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
     try_out = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
-    display.note(f"saved as {trainer.run.best}; now try: seqgen sample --checkpoint {name} {try_out}")
+    curve = folder / CURVE
+    drawn = f"; loss curve: {curve}" if curve.is_file() else ""
+    display.note(f"saved as {trainer.run.best}{drawn}")
+    display.propose("now try", f"seqgen sample --checkpoint {name} {try_out}")
 
 
 def _best_loss(trainer: "Trainer") -> str:
@@ -232,14 +235,14 @@ def _preview(trainer: "Trainer") -> str:
     """Return a few lines or bars from the model as it is now; its random numbers are its own."""
     from seqgen.sampling.preview import preview
 
-    num_documents = display.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
+    num_documents = panel.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
     return preview(
         trainer.averaged,
         trainer.store.level,
         trainer.figures.step,
         trainer.unseen,
         num_documents,
-        display.PANEL_WIDTH - 8,
+        panel.PANEL_WIDTH - 8,
     )
 
 

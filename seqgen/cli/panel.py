@@ -1,0 +1,162 @@
+"""A training as the user sees it: a live panel on a terminal, plain lines elsewhere."""
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from seqgen.cli.display import console, duration, note, visible
+
+if TYPE_CHECKING:
+    from seqgen.corpus.part import Part
+    from seqgen.training.figures import Report
+    from seqgen.training.loop import Trainer
+
+PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
+SAMPLE_LINES = 6
+PANEL_WIDTH = 100  # and never so wide that the ^C of an interruption would break its last line
+
+
+def loss(nats: float, part: "Part") -> str:
+    """Return a loss in nats per token, and as users know it of the part it was measured on."""
+    if "characters" in part.extent:
+        bits = nats / math.log(2) * part.num_targets / part.extent["characters"]
+        return f"{nats:.4f} nats ({bits:.3f} bits per character)"
+    return f"{nats:.4f} nats ({nats * part.num_targets / part.extent['notes']:.3f} per note)"
+
+
+def described(trainer: "Trainer") -> str:
+    """Return one line on what is trained with what."""
+    config, model = trainer.config, trainer.config.model
+    budget = config.budget
+    length = budget.time or (f"{budget.epochs} epochs" if budget.epochs else f"{budget.steps} steps")
+    recurrent = f"recurrent dropout {model.recurrent_dropout:g}, " if model.recurrent_dropout else ""
+    return (
+        f"{model.cell} {model.num_layers}x{model.hidden_size}, {trainer.model.num_parameters:,} parameters, "
+        f"{trainer.store.level.vocabulary_size} {trainer.store.level.name} tokens, batch "
+        f"{config.optimization.batch_size} x {config.optimization.sequence_length}, dropout {model.dropout:g}, "
+        f"{recurrent}learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on "
+        f"{config.machine.device}, for {length}"
+    )
+
+
+def _gradient(report: "Report") -> str:
+    """Return what is to be told of the gradient."""
+    if report.gradient_norm is None or report.clipped_share is None:
+        return ""
+    return f"norm {report.gradient_norm:.2f}, clipped in {report.clipped_share:.0%} of the steps"
+
+
+def is_live(*, is_quiet: bool) -> bool:
+    """Return whether a training is shown as a panel, with samples, instead of as lines."""
+    return console.is_terminal and not console.is_dumb_terminal and not is_quiet
+
+
+class TrainingDisplay:
+    """What a training looks like while it goes on; use it as a context manager.
+
+    Args:
+        trainer: the training to show.
+        is_quiet: show nothing.
+        is_verbose: where there is no live panel, a line for every report.
+    """
+
+    def __init__(self, trainer: "Trainer", *, is_quiet: bool, is_verbose: bool) -> None:
+        self.trainer = trainer
+        self.is_live = is_live(is_quiet=is_quiet)
+        self._is_quiet = is_quiet
+        self._is_verbose = is_verbose
+        self._sample = self._gradient = ""
+        self._speed = self._train_nats = 0.0
+        self._shown_at = -math.inf
+        self._report: Report | None = None
+        self._live = Live(console=console, auto_refresh=False)
+
+    def __enter__(self) -> "TrainingDisplay":
+        if not self._is_quiet:
+            note(f"{self.trainer.run.name}: {described(self.trainer)}")
+        if self.is_live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._report is not None:  # stays, with all of the last sample: now it may be higher than the terminal
+            self._live.update(self._panel(self._report, SAMPLE_LINES))
+        self._live.stop()
+
+    def show_sample(self, text: str) -> None:
+        """Take a new sample of the model into the panel."""
+        self._sample = visible(text.strip())
+        if self._report is not None:
+            self._refresh(self._report)
+
+    def tell(self, text: str) -> None:
+        """Tell a sentence, above the panel if there is one."""
+        if not self._is_quiet:
+            note(text)
+
+    def show(self, report: "Report") -> None:
+        """Show the newest figures."""
+        if self.is_live:
+            self._report = report
+            self._refresh(report)
+            return
+        is_late = time.perf_counter() - self._shown_at >= PLAIN_SECONDS
+        if (is_late or self._is_verbose or report.valid_nats is not None) and not self._is_quiet:
+            self._shown_at = time.perf_counter()
+            note(self._line(report))
+
+    def _line(self, report: "Report") -> str:
+        store = self.trainer.store
+        parts = [
+            f"step {report.step:,}",
+            f"epoch {report.epoch:.2f}",
+            report.train_nats is not None and f"train {loss(report.train_nats, store.train)}",
+            report.valid_nats is not None and f"valid {loss(report.valid_nats, store.valid)}",
+            report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
+            self._is_verbose and f"gradient {_gradient(report)}",
+            f"{duration(self.trainer.timetable.seconds_left(report.step))} left",
+        ]
+        return "  ".join(part for part in parts if part)
+
+    def _refresh(self, report: "Report") -> None:
+        """Show the panel with as much of the sample as the terminal is high for, or a single line on a very low one.
+
+        What is higher than the terminal would scroll, and could not be erased.
+        """
+        for num_lines in range(SAMPLE_LINES, -1, -1):
+            panel = self._panel(report, num_lines)
+            if len(console.render_lines(panel)) < console.height:
+                self._live.update(panel, refresh=True)
+                return
+        left = duration(self.trainer.timetable.seconds_left(report.step))
+        line = f"{self.trainer.progress:.0%}  {left} left  step {report.step:,}  train {self._train_nats:.4f} nats"
+        self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def _panel(self, report: "Report", num_sample_lines: int) -> Panel:
+        if report.tokens_per_second is not None and report.train_nats is not None:
+            self._speed, self._train_nats = report.tokens_per_second, report.train_nats
+        figures, store = self.trainer.figures, self.trainer.store
+        head = Table.grid(expand=True)
+        head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress))
+        head.add_row(
+            f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
+            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.timetable.seconds_left(report.step))} left"
+        )
+        losses = Table.grid(padding=(0, 2))
+        losses.add_row("train", loss(self._train_nats, store.train))
+        self._gradient = _gradient(report) or self._gradient
+        if figures.valid_nats is not None and figures.best_valid_nats is not None:
+            losses.add_row("valid", loss(figures.valid_nats, store.valid))
+            losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
+        losses.add_row("gradient", self._gradient)
+        lines = self._sample.splitlines()[:num_sample_lines]
+        sample = [Text("a sample:", style="dim"), Text("\n".join(lines))] if lines else []
+        title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
+        return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)

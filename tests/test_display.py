@@ -1,0 +1,128 @@
+"""What is shown on terminals of any size, and in pipes."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from seqgen.cli import display, panel
+from seqgen.training.figures import Report
+
+SENTENCE = "poems: lstm 2x512, 3,251,513 parameters, 121 character tokens, batch 32 x 128, learning rate 0.0019"
+HEADS = ["", "nats per token", "perplexity", "bits per character", "bits per byte"]
+ROWS = [["the model", "1.1019", "2,010,103,927.1234", "1.5899", "1.5853"], ["xz", "", "", "1.7063", "1.7014"]]
+
+
+def terminal(width, height=24):
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=height, highlight=False, markup=False,
+        legacy_windows=False,
+    )  # fmt: skip
+
+
+def shown_on(console):
+    """Return what was printed, without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_sentence_breaks_between_words_on_a_terminal(monkeypatch, width):
+    for name in ("console", "_errors"):
+        monkeypatch.setattr(display, name, terminal(width))
+    display.note(SENTENCE)
+    display.error(SENTENCE)
+    for console in (display.console, display._errors):
+        lines = shown_on(console).splitlines()
+        assert max(map(len, lines)) <= width
+        assert " ".join(lines).split()[-len(SENTENCE.split()) :] == SENTENCE.split()
+
+
+def test_elsewhere_a_sentence_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    display.note(SENTENCE)
+    display.error(SENTENCE)
+    assert capsys.readouterr().err == f"{SENTENCE}\nError: {SENTENCE}\n"
+
+
+def test_a_command_stays_in_one_line_that_can_be_copied(monkeypatch):
+    command = "seqgen sample --checkpoint a-long-name --length 300"
+    for width, expected in (
+        (80, f"now try: {command}\n"),
+        (52, f"now try:\n{command}\n"),
+        (30, f"now try:\n{command}\n"),
+    ):
+        monkeypatch.setattr(display, "console", terminal(width))
+        display.propose("now try", command)
+        assert shown_on(display.console) == expected
+
+
+def test_a_table_in_a_pipe_is_never_cut_or_wrapped(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    display.show_table(HEADS, ROWS)
+    assert capsys.readouterr().out.splitlines() == [
+        "           nats per token          perplexity  bits per character  bits per byte",
+        "the model          1.1019  2,010,103,927.1234              1.5899         1.5853",
+        "xz                                                         1.7063         1.7014",
+    ]
+
+
+def test_a_table_that_is_too_wide_for_a_terminal_is_shown_row_by_row(monkeypatch):
+    out = terminal(60)
+    monkeypatch.setattr(display, "_results", lambda: out)
+    display.show_table(HEADS, ROWS)
+    assert shown_on(out).splitlines() == [
+        "the model",
+        "  nats per token: 1.1019",
+        "  perplexity: 2,010,103,927.1234",
+        "  bits per character: 1.5899",
+        "  bits per byte: 1.5853",
+        "xz",
+        "  bits per character: 1.7063",
+        "  bits per byte: 1.7014",
+    ]
+    out = terminal(80)
+    monkeypatch.setattr(display, "_results", lambda: out)
+    display.show_table(HEADS, ROWS)
+    assert len(shown_on(out).splitlines()) == 3
+
+
+def test_wide_characters_keep_the_columns_of_a_table_straight(capsys):
+    display.show_table(["run", "steps"], [["詩", "7"], ["poems", "12"]])
+    assert capsys.readouterr().out == "run    steps\n詩         7\npoems     12\n"
+
+
+@pytest.fixture(scope="module")
+def report():
+    return Report(
+        step=1234, epoch=12.3, tokens=10**6, seconds=60.0, train_nats=1.2345, valid_nats=1.3456, learning_rate=0.001,
+        gradient_norm=0.5, clipped_share=0.25, tokens_per_second=123_456.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 12), (40, 10), (80, 6), (30, 3)])
+def test_the_panel_is_lower_than_the_terminal_until_it_stays_with_the_whole_sample(
+    monkeypatch, start, report, width, height
+):
+    """What is higher scrolls, and cannot be erased any more."""
+    trainer = start(steps=2)
+    trainer.figures.valid_nats = trainer.figures.best_valid_nats = 1.3456
+    trainer.figures.best_step = 1234
+    console = terminal(width, height)
+    for module in (panel, display):
+        monkeypatch.setattr(module, "console", console)
+    frames = []
+    with panel.TrainingDisplay(trainer, is_quiet=False, is_verbose=False) as shown:
+        for sample in ("", "\n".join(f"line {number}" for number in range(9)), "long words " * 40):
+            shown.show(report)
+            shown.show_sample(sample)
+            frames.append(console.render_lines(shown._live.renderable, pad=False))
+        shown.show_sample("\n".join(f"line {number}" for number in range(9)))
+    assert all(len(frame) < height for frame in frames)
+    assert all(sum(segment.cell_length for segment in line) <= width for frame in frames for line in frame)
+    last = shown_on(console)[-2000:]
+    assert "line 5" in last
+    assert "line 6" not in last
+    assert "1,234" in last
+    for word in ("tokens/s", "character)", "gradient"):
+        assert word in last
