@@ -25,7 +25,12 @@ FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
 BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
 INITIAL_WEIGHTS = ("orthogonal", "small")
-READING = ("field", "encoding", "unpack_limit")  # of `CorpusConfig`: how a source is read, whatever is done with it
+READING = (
+    "field",
+    "encoding",
+    "encoding_errors",
+    "unpack_limit",
+)  # of `CorpusConfig`: how a source is read, whatever is done with it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -199,6 +199,13 @@ def test_a_config_file_that_is_wrong_is_refused_with_the_reason(quick_cli, tmp_p
     assert message in sentence(done)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])  # as Windows writes them
+def test_a_config_file_may_begin_with_a_byte_order_mark(quick_cli, tmp_path, encoding):
+    (tmp_path / "c.toml").write_text("hidden-size = 0", encoding=encoding)
+    done = quick_cli("train", "--config", "c.toml", "--corpus", "x.txt")
+    assert "--config c.toml: --hidden-size must be in [1, 10000000], got 0" in sentence(done)
+
+
 INTERRUPTIBLE = ["train", "--corpus", "rhyme.txt", "--epochs", "2", "--hidden-size", "64", "--batch-size", "8",
                  "--sequence-length", "16"]  # fmt: skip
 TWO_THREADS = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}  # whatever the tests run on

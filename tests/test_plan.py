@@ -127,3 +127,15 @@ def test_another_field_of_a_table_is_another_corpus(tmp_path):
     (tmp_path / "a.csv").write_text("first,last\n" + "Ada,Lovelace\nAlan,Turing\n" * 20)
     prints = {plan(tmp_path / "a.csv", field=field).fingerprint for field in ("first", "last")}
     assert len(prints) == 2
+
+
+def test_invalid_bytes_that_are_replaced_are_reported_and_another_corpus(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"some caf\xe9s and some more text\n" * 20)
+    found = plan(tmp_path / "a.txt", encoding_errors="replace")
+    assert "20 invalid bytes in utf-8 text read as U+FFFD" in found.summary
+    store = Store.prepare(found, tmp_path / "data")
+    assert store.level.decode(store.train.ids[1:15]) == "some caf\ufffds and"
+    assert plan(tmp_path / "a.txt", encoding="cp1252").fingerprint != found.fingerprint
+    (tmp_path / "a.txt").write_bytes(b"some coffees and some more text\n" * 20)
+    prints = {plan(tmp_path / "a.txt", encoding_errors=errors).fingerprint for errors in ("strict", "replace")}
+    assert len(prints) == 2

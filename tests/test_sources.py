@@ -62,6 +62,13 @@ def test_a_pattern_names_what_matches(tmp_path):
         find(tmp_path / "*.csv")
 
 
+def test_files_of_a_pattern_are_read_in_the_order_of_their_names(tmp_path):
+    make(tmp_path, {"a/b.txt": b"b", "a.txt": b"a"})
+    assert list(read(tmp_path / "*").values()) == ["b", "a"]
+    assert list(read(tmp_path / "**" / "*").values()) == ["a", "b"]
+    assert list(read(tmp_path).values()) == ["b", "a"]
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
     make(tmp_path, {"a[1].txt": b"one"})
     assert list(read(tmp_path / "a[1].txt").values()) == ["one"]

@@ -138,8 +138,10 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
     """
     if path is None:
         return None
+    from seqgen.corpus.encodings import decoded
+
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(decoded(path.read_bytes()))
         TrainConfig.from_flat(values)
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read: {error.strerror}") from error

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -70,14 +70,15 @@ def files_among(matches: Iterable[Path], reading: Reading) -> list[Path]:
     return list(_readable((path for path in files if path not in own), Samples(runs), reading))
 
 
-def distinct(paths: Iterable[Path], reading: Reading) -> list[Path]:
-    """Return the paths, sorted, without those found again through a link to a folder, which may be a circle."""
+def distinct(paths: Sequence[Path], reading: Reading) -> list[Path]:
+    """Return the paths without those found again through a link to a folder, which may be a circle."""
     resolved = cache(Path.resolve)
-    found: dict[Path, Path] = {}
+    places = {path: resolved(path.parent) / path.name for path in paths}
+    shortest: dict[Path, Path] = {}
     for path in sorted(paths, key=lambda path: len(path.parts)):
-        if found.setdefault(resolved(path.parent) / path.name, path) is not path:
+        if shortest.setdefault(places[path], path) is not path:
             reading.skip("file found again through a linked folder", str(path))
-    return sorted(found.values())
+    return [path for path in paths if shortest[places[path]] is path]
 
 
 def mode_of(path: Path) -> int:

@@ -86,12 +86,10 @@ _BEGINNINGS = [
         (rb"\x04\x22\x4d\x18", LZ4),
         (rb"7z\xbc\xaf\x27\x1c", SEVEN_ZIP),
         (rb"Rar!\x1a\x07", RAR),
-        (rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a.{2}|BM.{4}\0{4}|II\*\0|MM\0\*|8BPS\0|RIFF.{4}WEBP", IMAGE),
-        (rb"\0\0.{2}ftyp(hei[cfx]|mif1|msf1|avif)|\0\0\0\x0cJXL ", IMAGE),
-        (
-            rb"RIFF.{4}WAVE|fLaC\0|OggS\0|ID3[\x02-\x04]\0|\xff[\xf1-\xf3\xf9-\xfb]|FORM.{4}AIF[FC]|\0\0.{2}ftypM4[AB]",
-            AUDIO,
-        ),
+        (rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a.[\0-\x1f].[\0-\x1f]|II\*\0|MM\0\*|8BPS\0", IMAGE),
+        (rb"BM.{4}\0{4}|RIFF.{4}WEBP|\0\0.{2}ftyp(hei[cfx]|mif1|msf1|avif)|\0\0\0\x0cJXL ", IMAGE),
+        (rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]|fLaC\0|OggS\0|\0\0.{2}ftypM4[AB]", AUDIO),
+        (rb"ID3[\x02-\x04]\0|\xff[\xf1-\xf3\xf9-\xfb]", AUDIO),
         (rb"\0\0.{2}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI |\0\0\x01[\xb3\xba]", VIDEO),
         (rb"MThd\0", MIDI),
     )

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
+from functools import partial
 from io import BufferedReader
 from pathlib import Path, PurePath
 
@@ -86,25 +87,13 @@ def _find(source: str, config: CorpusConfig, reading: Reading) -> list[Document]
     if not source.isprintable():
         raise CorpusError(f"the name {source!r} holds a character that cannot be shown: rename it")
     path = Path(source)
+    text_file = partial(TextFile, encoding=config.encoding, errors=config.encoding_errors)
     if is_stream(source):
-        return [
-            TextFile(
-                "standard input" if source == STANDARD_INPUT else source,
-                _Copy(source),
-                config.encoding,
-                config.encoding_errors,
-            )
-        ]
+        return [text_file("standard input" if source == STANDARD_INPUT else source, _Copy(source))]
     limit = parse_size(config.unpack_limit)
     is_alone = stat.S_ISREG(mode_of(path)) and path.suffix.lower() != archives.ZIP
     return [
-        TextFile(
-            name,
-            archives.unpacked(name, open_packed, limit),
-            config.encoding,
-            config.encoding_errors,
-            is_alone=is_alone,
-        )
+        text_file(name, archives.unpacked(name, open_packed, limit), is_alone=is_alone)
         for file in _files(source, reading)
         for name, open_packed in _openers(file, limit, reading, is_alone=file == path)
     ]
@@ -121,10 +110,15 @@ def _files(source: str, reading: Reading) -> list[Path]:
     matches = glob.glob(pattern, recursive=True) if glob.has_magic(source) else []  # noqa: PTH207  # absolute, too
     if not matches:
         raise _missing(source)
-    paths = distinct(map(Path, matches), reading)
-    folders = [] if "**" in source else [path for path in paths if path.is_dir()]
-    below = [file for folder in folders for file in files_below(folder, reading)]
-    return distinct([*files_among(paths, reading), *below], reading)
+    paths = distinct(list(map(Path, sorted(matches))), reading)
+    files = set(files_among(paths, reading))
+    found = []
+    for path in paths:
+        if path in files:
+            found.append(path)
+        elif path.is_dir() and "**" not in source:
+            found += files_below(path, reading)
+    return distinct(found, reading)
 
 
 def _missing(source: str) -> CorpusError:

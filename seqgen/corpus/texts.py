@@ -74,7 +74,7 @@ class TextFile(Document):
         head = self.head()
         name = without_packing(self.name)
         if found := recognized(head, name):
-            raise UnfitError(found.kind, f"{self.name} is not plain text but a {found.kind}: {found.remedy}")
+            raise UnfitError(found.kind, f"{self.name} is not plain text ({found.kind}): {found.remedy}")
         encoding = effective(self._encoding, head)
         if (place := _find_nul(head, encoding)) >= 0:
             raise self._with_nul(encoding, place)
