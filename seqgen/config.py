@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from seqgen import registry
 from seqgen.errors import UsageError
-from seqgen.options import Interval, Options, chosen, field_name, flag, option, parse_size, parse_time
+from seqgen.options import Interval, Options, chosen, field_name, flag, option, parse_delimiter, parse_size, parse_time
 
 COUNT = Interval(1)
 UNITS = Interval(1, 10_000_000)
@@ -25,12 +25,8 @@ FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
 BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
 INITIAL_WEIGHTS = ("orthogonal", "small")
-READING = (
-    "field",
-    "encoding",
-    "encoding_errors",
-    "unpack_limit",
-)  # of `CorpusConfig`: how a source is read, whatever is done with it
+# Of `CorpusConfig`: how a source is read, whatever is done with it.
+READING = ("field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +59,19 @@ class CorpusConfig(Options):
         choices=("file", "line", "paragraph"),
     )
     field: str | None = option(
-        "The field of JSON lines, or the column of CSV, that holds the text.",
+        "What holds the text of a table (.csv, .tsv) or of JSON records (.json, .jsonl): a column's name, its number "
+        "if there is no header, or outer.inner for a nested field. Default: the one with the most text.",
         metavar="NAME",
+    )
+    header: str | None = option(
+        "Whether the first row of a table names its columns. Default: decided from the first rows.",
+        choices=("yes", "no"),
+    )
+    delimiter: str | None = option(
+        "What separates the columns of a table: a character, or comma, semicolon, tab, pipe, space or none. Default: "
+        "decided from the first rows. Standard input is a table if this, --header or --field is given, and holds JSON "
+        "records if it begins with a JSON object.",
+        metavar="CHARACTER",
     )
     encoding: str = option(
         "Text encoding of files without a byte-order mark, such as utf-8, cp1252 or utf-16-le.", "utf-8", metavar="NAME"
@@ -79,6 +86,8 @@ class CorpusConfig(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         parse_size(self.unpack_limit)
+        if self.delimiter is not None:
+            parse_delimiter(self.delimiter)
         if self.ngram > 1 and self.level not in ("auto", "character"):
             raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
         if self.level == "note" and self.document != "file":

@@ -113,6 +113,24 @@ def parse_size(text: str) -> int:
     return size
 
 
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " ", "none": None}
+
+
+def parse_delimiter(text: str) -> str | None:
+    """Return the character that `tab` or `;` stands for; None for `none`.
+
+    Raises:
+        UsageError: it is neither a character that can separate columns nor the name of one.
+    """
+    delimiter = _DELIMITERS.get(text.lower(), text)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise UsageError(
+            "--delimiter must be one character other than a quote, or comma, semicolon, tab, pipe, space or none, "
+            f"got {text!r}"
+        )
+    return delimiter
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Base of the option groups: checks every field against its bound and choices.

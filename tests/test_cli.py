@@ -305,8 +305,8 @@ def test_resuming_what_is_finished_changes_nothing(trained):
             "--unpack-limit must be above 0, in bytes or with a",
         ),
         (["train", "--corpus", "broken.gz"], 1, "broken.gz is damaged, or not what its suffix says"),
-        (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no field 'x'; --field may be 'id', 'title'"),
-        (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read"),
+        (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no column 'x'; --field may be id, title"),
+        (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read: row 1 (line 1)"),
         (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level note reads"),
         (["train", "--corpus", "-"], 1, "-: there is nothing in it to learn from"),
         (["sample", "--output", "empty"], 2, "--output must be a file, and empty is a folder"),
@@ -459,7 +459,7 @@ def test_a_packed_table_gives_whole_records_that_stop_by_themselves(quick_cli, t
     (tmp_path / "names.csv.gz").write_bytes(gzip.compress(f"number,name\n{rows}".encode()))
     done = quick_cli("train", "--corpus", "names.csv.gz", "--steps", "60", *SMALL)
     assert done.returncode == 0, done.stderr
-    assert "the text is taken from the field 'name' (--field chooses; others are 'number')" in done.stderr
+    assert "names.csv.gz: header, columns number, name, comma-separated; text from name" in done.stderr
     assert "read 1 text, 66 documents" in done.stderr
     texts = quick_cli("sample", "--num-samples", "20", "--length", "40").stdout.split("---\n")
     assert len(texts) == 20

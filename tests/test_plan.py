@@ -112,7 +112,7 @@ def test_what_is_said_of_many_files_is_said_once(tmp_path):
     for i in range(3):
         (tmp_path / f"{i}.jsonl").write_text('{"text": "some words", "id": 1}\n')
     summary = plan(tmp_path, document="line").summary
-    assert f"{tmp_path / '0.jsonl'} and 2 more: the text is taken from the field 'text'" in summary[0]
+    assert f"{tmp_path / '0.jsonl'} and 2 more: JSON lines, fields text, id; text from text" in summary[0]
 
 
 def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, names):
@@ -123,10 +123,10 @@ def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, names):
     assert not list((tmp_path / "data" / "prepared").iterdir())
 
 
-def test_another_field_of_a_table_is_another_corpus(tmp_path):
+def test_a_table_that_is_read_otherwise_is_another_corpus(tmp_path):
     (tmp_path / "a.csv").write_text("first,last\n" + "Ada,Lovelace\nAlan,Turing\n" * 20)
-    prints = {plan(tmp_path / "a.csv", field=field).fingerprint for field in ("first", "last")}
-    assert len(prints) == 2
+    ways = [{"field": "first"}, {"field": "last"}, {"header": "no"}, {"delimiter": "none"}, {}]
+    assert len({plan(tmp_path / "a.csv", **way).fingerprint for way in ways}) == len(ways)
 
 
 def test_invalid_bytes_that_are_replaced_are_reported_and_another_corpus(tmp_path):
@@ -139,3 +139,42 @@ def test_invalid_bytes_that_are_replaced_are_reported_and_another_corpus(tmp_pat
     (tmp_path / "a.txt").write_bytes(b"some coffees and some more text\n" * 20)
     prints = {plan(tmp_path / "a.txt", encoding_errors=errors).fingerprint for errors in ("strict", "replace")}
     assert len(prints) == 2
+
+
+def test_options_for_tables_are_said_to_have_no_effect_on_text(names):
+    assert (
+        "--field has no effect: no file is a table (.csv, .tsv) or JSON (.json, .jsonl)"
+        in plan(names, field="x").summary
+    )
+    assert not any("no effect" in line for line in plan(names).summary)
+
+
+def test_tables_with_different_columns_are_one_corpus(tmp_path):
+    (tmp_path / "a.csv").write_text("id,review\n" + "".join(f"{i},a review {i}\n" for i in range(20)))
+    (tmp_path / "b.tsv").write_text("".join(f"a sentence {i}\t{i}\n" for i in range(20)))
+    (tmp_path / "c.json").write_text(json.dumps([{"data": {"body": f"a body {i}"}} for i in range(20)]))
+    found = plan(tmp_path)
+    expected = [f"a {kind} {i}" for kind in ("review", "sentence", "body") for i in range(20)]
+    assert sorted(texts(found, TRAIN) + texts(found, VALID)) == sorted(expected)
+    assert [line.rpartition("; text from ")[2] for line in found.summary[:3]] == ["review", "column 1", "data.body"]
+
+
+def test_a_prepared_corpus_that_an_earlier_version_read_otherwise_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text\n" + "".join(f"{i},some words {i}\n" for i in range(20)))
+    found = plan(tmp_path / "a.csv")
+    store = Store.prepare(found, tmp_path / "data")
+    assert Store.prepare(found, tmp_path / "data").fingerprint == store.fingerprint
+    kept = tmp_path / "data" / "prepared" / found.fingerprint / "store.json"
+    content = json.loads(kept.read_text())
+    content["train"]["characters"] += 100
+    kept.write_text(json.dumps(content))
+    with pytest.raises(CorpusError, match=f"{kept.parent} was prepared by a version of seqgen that read this corpus"):
+        Store.prepare(found, tmp_path / "data")
+
+
+def test_the_fingerprint_of_a_table_is_that_of_earlier_versions(tmp_path):
+    """Their runs are resumed."""
+    (tmp_path / "a.csv").write_text("name,year\n" + "".join(f"Name {i},{1900 + i}\n" for i in range(20)))
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps({"text": f"Name {i}"}) + "\n" for i in range(20)))
+    prints = [plan(tmp_path / name).fingerprint for name in ("a.csv", "b.jsonl")]
+    assert prints == ["8c721ee2aff94b3d", "0bafddc3a85e0eee"]

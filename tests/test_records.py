@@ -1,20 +1,43 @@
-"""JSON lines and tables; the writers of the standard library are the oracle."""
+"""Tables and JSON records; the writers of the standard library are the oracle."""
 
 import csv
 import io
 import json
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus.documents import Passage
+from seqgen.config import CorpusConfig
+from seqgen.corpus import tables
+from seqgen.corpus.documents import Document, Passage
 from seqgen.corpus.reading import Reading, UnfitError
-from seqgen.corpus.records import has_records, records
+from seqgen.corpus.records import RecordFile, with_records
+
+WORDS = ["the", "cat", "dog", "bird", "sat", "ran", "sang", "on", "under", "near", "old", "red", "small", "big", "mat"]
 
 
-def read(name, text, wanted=None, reading=None):
-    return [record.text for record in records(Passage(name, text), wanted, reading or Reading())]
+def sentence(seed, length=9):
+    return " ".join(random.Random(seed).choices(WORDS, k=length))
+
+
+TEXTS = [sentence(seed) for seed in range(60)]
+
+
+def open_records(name, text, reading=None, **options):
+    return with_records(Passage(name, text), CorpusConfig(**options), reading or Reading())
+
+
+def read(name, text, reading=None, **options):
+    reading = reading or Reading()
+    return [record.text for record in open_records(name, text, reading, **options).records(reading)]
+
+
+def said(name, text, **options):
+    reading = Reading()
+    open_records(name, text, reading, **options)
+    return reading.summary
 
 
 def table(rows, **options):
@@ -23,87 +46,232 @@ def table(rows, **options):
     return file.getvalue()
 
 
-def test_plain_text_has_no_records():
-    assert records(Passage("a.txt", "{}"), None, Reading()) is None
-    assert not has_records(Passage("a.txt", ""))
-    assert all(has_records(Passage(name, "")) for name in ("a.csv", "a.JSONL.gz", "a.zip/b.tsv", "x.ndjson"))
+def lines(*values):
+    return "".join(json.dumps(value) + "\n" for value in values)
 
 
-any_cell = st.text(st.sampled_from('ab,;"\n\t é'), min_size=1).filter(lambda cell: cell.strip("\n\r"))
+@pytest.mark.parametrize("name", ["a.txt", "a.py", "a.json5", "standard input"])
+def test_plain_text_has_no_records(name):
+    for text in ("{}", "[1] A footnote\n", '"Hello," she said.\n', "id,text\n1,some words\n"):
+        assert not isinstance(open_records(name, text), RecordFile)
 
 
-@given(cells=st.lists(any_cell, min_size=1), delimiter=st.sampled_from(",;\t|"))
-def test_every_cell_of_a_table_comes_back(cells, delimiter):
-    text = table([["number", "text", "other"], *([i, cell, "x"] for i, cell in enumerate(cells))], delimiter=delimiter)
-    assert read("a.csv", text, "text") == cells
+@pytest.mark.parametrize("name", ["a.csv", "a.JSONL.gz", "a.zip/b.tsv", "x.ndjson", "x.Json"])
+def test_the_suffix_tells_a_file_of_records(name):
+    text = lines({"text": "one"}, {"text": "two"}) if "j" in name.lower() else "text\none\ntwo\n"
+    assert read(name, text) == ["one", "two"]
 
 
-@given(texts=st.lists(st.text(min_size=1).filter(lambda t: "\r" not in t), min_size=1))
-def test_every_text_of_json_lines_comes_back(texts):
-    assert read("a.jsonl", "".join(json.dumps({"id": 1, "text": t}) + "\n" for t in texts), "text") == texts
+any_cell = st.text(st.sampled_from('ab,;"\n\t é\\'), min_size=1).filter(lambda cell: cell.strip("\n\r"))
+quotings = st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
 
 
-def test_bare_strings_are_texts():
-    assert read("a.jsonl", '"one"\n"two"\n') == ["one", "two"]
+@given(cells=st.lists(any_cell, min_size=1), delimiter=st.sampled_from(",;\t|"), quoting=quotings)
+def test_every_cell_of_a_table_comes_back(cells, delimiter, quoting):
+    rows = [["number", "text", "other"], *([i, cell, "x"] for i, cell in enumerate(cells))]
+    assert read("a.csv", table(rows, delimiter=delimiter, quoting=quoting), field="text") == cells
+
+
+@given(
+    texts=st.lists(st.text(min_size=1).filter(lambda t: "\r" not in t), min_size=2), indent=st.sampled_from([None, 2])
+)
+def test_every_text_of_json_comes_back(texts, indent):
+    objects = [{"id": 1, "more": {"text": text}} for text in texts]
+    written = [lines(*objects), json.dumps(objects, indent=indent), "\n".join(json.dumps(o, indent=2) for o in objects)]
+    for text in written:
+        for name in ("a.json", "a.jsonl"):
+            assert read(name, text, field="more.text") == [json.loads(json.dumps(t)) for t in texts]
+
+
+@pytest.mark.parametrize("text", ['"one"\n"two"\n', '["one","two"]', '[\n  "one",\n  "two"\n]\n', '["one",\n\n"two",]'])
+def test_bare_strings_are_texts(text):
+    assert read("a.jsonl", text) == read("a.json", text) == ["one", "two"]
 
 
 @pytest.mark.parametrize(
-    ("columns", "chosen"),
+    "columns",
     [
-        ({"name": "Ada", "year": "1815"}, "name"),
-        ({"id": "7", "date": "2020-01-01", "text": "some words"}, "text"),
-        ({"key": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "title": "A title", "body": "The body"}, "title"),
+        {"title": "A title", "body": "The long body"},
+        {"lang": "en", "review": "some words"},
+        {"id": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "url": "https://example.org/one/long/link", "text": "words"},
+        {"date": "Mon Apr 06 22:19:45 PDT 2009", "tweet": "we all are here again"},
+        {"text": "all of it", "price": "12,345.00"},
     ],
 )
-def test_the_first_field_that_looks_like_text_is_taken_and_said_aloud(columns, chosen):
-    for name, text in (
-        ("a.csv", table([columns, columns.values(), columns.values()])),
-        ("a.jsonl", (json.dumps(columns) + "\n") * 2),
-    ):
-        reading = Reading()
-        assert read(name, text, reading=reading) == [columns[chosen]] * 2
-        assert f"the text is taken from the field {chosen!r}" in reading.summary[0]
+def test_the_field_with_the_most_text_is_taken(columns):
+    longest = max(columns, key=lambda name: (columns[name].replace(" ", "").isalpha(), len(columns[name])))
+    rows = [columns, *[list(columns.values())] * 3]
+    assert read("a.csv", table(rows)) == [columns[longest]] * 3
+    assert read("a.jsonl", lines(columns, columns)) == [columns[longest]] * 2
 
 
-def test_a_single_column_is_taken_without_a_word():
-    reading = Reading()
-    assert read("a.csv", "name\nAda\nAlan\n", reading=reading) == ["Ada", "Alan"]
-    assert not reading.summary
+def test_equal_texts_count_once():
+    rows = [["a constant text that is long", f"{word} {word}"] for word in WORDS]
+    assert read("a.csv", table([["notice", "words"], *rows])) == [words for _, words in rows]
 
 
-def test_a_table_whose_first_row_has_a_number_has_no_names():
+NO_HEADER = {
+    "sentences": "FIRST zebra quartz\n" + "\n".join(TEXTS),
+    "sentences in quotes": table([[text] for text in TEXTS], quoting=csv.QUOTE_ALL),
+    "sentences after blank lines": "\n \n" + "\n".join(TEXTS),
+    "sentences with commas": "I ate pie, ice cream, and cookies\n"
+    + "\n".join(", ".join(sentence(seed + i, 3) for i in range(1 + seed % 4)) for seed in range(60)),
+    "names": "emma\nolivia\nava\nisabella\nsophia\n",
+    "common words": "time\nperson\nyear\nway\nday\nthing\n",
+    "a single sentence": "Hello, who are you?\n",
+    "sentences and numbers": table([[text, place] for place, text in enumerate(TEXTS)]),
+    "tweets": table(
+        [
+            ["0", 1467810369 + i, f"Mon Apr 06 22:19:{i} PDT 2009", "NO_QUERY", "me", text]
+            for i, text in enumerate(TEXTS)
+        ],
+        quoting=csv.QUOTE_ALL,
+    ),
+    "pairs": table([[sentence(i, 4), sentence(i + 99, 4)] for i in range(20)], delimiter="\t"),
+}
+
+
+@pytest.mark.parametrize("text", NO_HEADER.values(), ids=NO_HEADER)
+def test_no_row_of_a_table_without_a_header_is_lost(text):
+    assert len(read("a.csv", text)) == len([line for line in text.splitlines() if line.strip()])
+    assert "a.csv: no header" in said("a.csv", text)[0]
+
+
+HEADERS = {
+    "a number": ("comment,2020,2021", "{text},{number},7"),
+    "no number": ("review,NaN,Infinity", "{text},{number},0.5"),
+    "an empty name": (",text,label", "{number},{text},good"),
+    "commas in quotes": ('id;"title, long, name, here";text', "{number};T{number};{text}"),
+    "one column": ("poem", "{text}"),
+    "names": ("Name", "{word}"),
+    "a category": ("lang,sentiment,zzz", "en,positive,{text}"),
+    "all in quotes": ('"id","Review text"', '"{number}","{text}, and more"'),
+    "upper case": ("ID|TWEET", "{number}|{text}"),
+    "unknown names": ("foo_bar,bazQux", "{number},{text}"),
+    "languages": ("english\tgerman", "{text}\t{text}"),
+}
+
+
+@pytest.mark.parametrize(("header", "row"), HEADERS.values(), ids=HEADERS)
+def test_a_header_is_not_learned(header, row):
+    rows = [row.format(text=text, number=i, word=text.split()[0]) for i, text in enumerate(TEXTS)]
+    found = read("a.csv", "\n".join([header, *rows]))
+    assert len(found) == 60
+    assert all(text.replace(", and more", "") in (TEXTS[i], TEXTS[i].split()[0]) for i, text in enumerate(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        (
+            "names.csv",
+            "lang,sentiment,review\n" + "".join(f"en,good,{text}\n" for text in TEXTS),
+            "header, columns lang, sentiment, review, comma-separated; text from review",
+        ),
+        ("a.csv", NO_HEADER["pairs"], "no header, 2 columns, tab-separated; text from column"),
+        ("a.csv", "text\n" + "\n".join(TEXTS), "header, column text; text from text"),
+        ("a.tsv", 'id\ttext\n1\t"Hi" he said\n', "tab-separated, quotes as ordinary characters; text from text"),
+        (
+            "a.json",
+            json.dumps([{"id": 1, "data": {"text": "a b"}}]),
+            "JSON array, fields id, data.text; text from data.text",
+        ),
+        ("a.csv", 'id,"a, b","\x1b[31m"\n1,some words,2\n', "header, columns id, 'a, b', '\\x1b[31m', comma-separated"),
+    ],
+)
+def test_how_a_file_is_read_is_reported_in_one_line(name, text, sentence):
+    (line,) = said(name, text)
+    assert line.startswith(f"{name}: ")
+    assert sentence in line
+
+
+def test_the_user_decides_on_header_and_delimiter():
+    assert read("a.csv", "name\nAda\n", header="no") == ["name", "Ada"]
+    assert read("a.csv", "Ada\nAlan\n", header="yes") == ["Alan"]
+    assert read("a.csv", "Doe, John\nRoe, Jane\n", delimiter="none") == ["Doe, John", "Roe, Jane"]
+    for delimiter in (";", "semicolon"):
+        assert read("a.csv", "1;a b, c\n2;d e, f\n", delimiter=delimiter) == ["a b, c", "d e, f"]
+    assert read("standard input", "1~some words\n2~more words\n", delimiter="~") == ["some words", "more words"]
+
+
+def test_columns_have_numbers_too():
     text = "Mary,F,7065\nAnna,F,2604\n"
     assert read("a.csv", text) == ["Mary", "Anna"]
-    assert read("a.csv", text, "2") == ["F", "F"]
+    assert read("a.csv", text, field="2") == ["F", "F"]
+    assert read("a.csv", "comment,2,3\nsome words,x,y\nmore words,v,w\n", field="2") == ["x", "v"]
+    assert read("a.csv", "id,text\n1,one\n", field="2") == ["one"]
+    assert read("a.tsv", "cat\tKatze\ndog\tHund\n", field="2") == ["Katze", "Hund"]
+    with pytest.raises(UnfitError, match="a.csv has no column '4'; --field may be 1, 2, 3"):
+        read("a.csv", text, field="4")
+
+
+def test_names_that_come_again_are_told_apart():
+    text = "text,text,id\na b,long words,1\nc d,more words,2\n"
+    assert read("a.csv", text) == read("a.csv", text, field="text (column 2)") == ["long words", "more words"]
+    assert read("a.csv", text, field="text") == ["a b", "c d"]
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "id,title\n1,A\n"), ("a.jsonl", '{"id": 1, "title": "A"}\n')])
 def test_a_field_that_is_not_there_is_refused_with_those_that_are(name, text):
-    with pytest.raises(UnfitError, match=f"{name} has no field 'txet'; --field may be 'id', 'title'"):
-        read(name, text, "txet")
+    with pytest.raises(UnfitError, match=f"{name} has no (column|field) 'txet'; --field may be id, title"):
+        read(name, text, field="txet")
+
+
+def test_a_field_of_a_few_records_is_found():
+    text = lines(*[{"a": "words"}] * 500, {"a": "words", "b": "rare"})
+    assert read("a.jsonl", text, field="b") == ["rare"]
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "1,2\n3,4\n"), ("a.jsonl", '{"n": 1}\n')])
 def test_where_nothing_looks_like_text_a_field_is_asked_for(name, text):
-    with pytest.raises(UnfitError, match=f"{name} has no field that looks like text; name one with --field: '"):
+    with pytest.raises(UnfitError, match=f"{name} has no (column|field) that looks like text; name one with --field: "):
         read(name, text)
 
 
-def test_malformed_lines_are_passed_over_with_file_and_line():
+def test_a_field_inside_another_is_reached():
+    record = {"id": 1, "data": {"text": "inner"}, "turns": [{"text": "first"}, {"text": "second"}], "a.b": "literal"}
+    for field, text in (("data.text", "inner"), ("turns.2.text", "second"), ("a.b", "literal")):
+        assert read("a.jsonl", lines(record), field=field) == [text]
+
+
+def test_the_first_record_that_cannot_be_used_is_named_with_its_reason():
     reading = Reading()
-    text = '{"text": "one"}\n{"text": \n[1]\n\n' + "[" * 100_000 + '\n{"text": "two"}\n{"text": 5}\n{"text": ""}\n'
-    assert read("a.jsonl", text, reading=reading) == ["one", "two"]
+    text = '{"text": "one"}\n{"text": \n7\n\n' + "[" * 100_000 + '\n{"text": "two"}\n{"text": 5}\n{}\n{"text": ""}\n'
+    assert read("a.jsonl", text, reading) == ["one", "two"]
     assert reading.skipped == [
-        "3 lines without a JSON object",
-        "1 record without text in 'text'",
+        "4 malformed records, the first is a.jsonl, row 2 (line 2): it is not JSON (Expecting value)",
+        "1 record without text in 'text', the first is a.jsonl, row 6 (line 7): it is a number",
         "1 empty record",
     ]
-    assert "skipped line without a JSON object: a.jsonl, line 2" in reading.details
+    assert "skipped malformed record: a.jsonl, row 3 (line 3): it is not a JSON object" in reading.details
 
 
-@pytest.mark.parametrize(("name", "text"), [("a.jsonl", "{\n}\n"), ("a.csv", ""), ("a.csv", "name\n")])
-def test_a_file_without_any_record_is_refused(name, text):
-    with pytest.raises(UnfitError, match=f"{name} holds no record that can be read"):
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(None, "it is null"), (True, "it is true or false"), (["a"], "it is an array"), ({"b": "c"}, "it is an object")],
+)
+def test_what_is_no_text_is_named(value, reason):
+    reading = Reading()
+    assert read("a.jsonl", lines({"text": "some words"}, {"text": value}, {"x": 1}), reading, field="text") == [
+        "some words"
+    ]
+    assert reading.skipped == [f"2 records without text in 'text', the first is a.jsonl, row 2 (line 2): {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("a.jsonl", "{\n[]\n", r"row 1 \(line 1\): it is not JSON \(Expecting property name"),
+        ("a.jsonl", "hello\nworld\n", r"row 1 \(line 1\): it is not JSON"),
+        ("a.jsonl", "{\n}\n", r"row 1 \(line 1\): it is empty"),
+        ("a.csv", "", "it is empty"),
+        ("a.csv", "\n\n", "it is empty"),
+        ("a.csv", "id,text\n", "it has no row below its header"),
+        ("a.csv", 'id,text\n1,"a b\n', r"row 1 \(line 2\): a quote in it is not closed"),
+    ],
+)
+def test_a_file_without_any_record_is_refused_with_the_reason(name, text, reason):
+    with pytest.raises(UnfitError, match=f"{name} holds no record that can be read: {reason}"):
         read(name, text)
 
 
@@ -115,19 +283,161 @@ def test_a_list_that_nobody_has_quoted_keeps_its_commas():
     assert read("a.csv", "text\nHello, world, how are you\n") == ["Hello, world, how are you"]
 
 
-def test_a_row_with_too_many_cells_is_passed_over_and_told():
+@pytest.mark.parametrize("delimiter", ",;\t|")
+@pytest.mark.parametrize("quoted", ["none", "some", "all"])
+@pytest.mark.parametrize("place", [0, 3, 59])
+def test_a_quote_that_is_not_closed_costs_its_own_row_alone(delimiter, quoted, place):
+    def cell(i):
+        text = f'"{sentence(i, 4)}{delimiter} {sentence(i + 9, 3)}"'
+        return text if quoted == "all" or (quoted == "some" and i % 3 == 0) else TEXTS[i]
+
+    cells = [cell(i) for i in range(60)]
+    cells[place] = '"' + TEXTS[place]
+    text = f"id{delimiter}text\n" + "".join(f"{i}{delimiter}{each}\n" for i, each in enumerate(cells))
     reading = Reading()
-    assert read("a.csv", "id,text\n1,one\n2,two, or so\n3,three\n", reading=reading) == ["one", "three"]
-    assert reading.skipped == ["1 row with too many cells"]
+    found = read("a.csv", text, reading)
+    if delimiter == "\t" and quoted == "none":  # there it is a character
+        assert found == cells
+        return
+    assert found == [each.strip('"') for i, each in enumerate(cells) if i != place]
+    (skipped,) = reading.skipped
+    assert f"1 malformed record, the first is a.csv, row {place + 1} (line {place + 2}): a quote in it is" in skipped
+
+
+def test_a_row_with_too_many_cells_is_passed_over_and_named():
+    reading = Reading()
+    assert read("a.csv", "id,text\n1,one\n2,two, or so\n3,three,\n", reading) == ["one", "three"]
+    assert reading.skipped == ["1 malformed record, the first is a.csv, row 2 (line 3): it has 3 cells for 2 columns"]
+
+
+def test_a_row_with_too_few_cells_is_named():
+    reading = Reading()
+    assert read("a.csv", "id,text\n1,one\n2\n3,three\n,\n", reading) == ["one", "three"]
+    assert reading.skipped == [
+        "1 record without text in 'text', the first is a.csv, row 2 (line 3): it has no 'text'",
+        "1 empty record",
+    ]
 
 
 def test_what_excel_puts_in_front_and_blank_lines_there_are_no_header():
     assert read("a.csv", "\n\nsep=;\nid;text\n1;one, two\n") == ["one, two"]
 
 
-def test_a_stray_quote_in_a_table_of_tabs_is_a_character():
-    assert read("a.tsv", 'id\ttext\n1\t"Hello he said\n2\tnext\n') == ['"Hello he said', "next"]
+def test_quotes_in_a_table_of_tabs_are_read_as_they_were_written():
+    texts = [f'She said "{sentence(i, 3)}",\nand {sentence(i + 99)}.' for i in range(40)]
+    assert read("a.tsv", table([["id", "text"], *enumerate(texts)], delimiter="\t")) == texts
+    assert read("a.tsv", table([["id", "text"], *enumerate(TEXTS)], delimiter="\t", quoting=csv.QUOTE_ALL)) == TEXTS
+    for mark in ('"{}', '{}"', '"{}"', '"{}" he said', 'he "{}"'):
+        texts = [mark.format(text) if i % 5 == 0 else text for i, text in enumerate(TEXTS)]
+        assert read("a.tsv", "id\ttext\n" + "".join(f"{i}\t{text}\n" for i, text in enumerate(texts))) == texts
 
 
-def test_a_field_named_text_comes_before_others():
-    assert read("a.jsonl", '{"label": "positive", "text": "A long review"}\n') == ["A long review"]
+def test_quotes_are_read_in_the_style_of_the_table():
+    quoted = [f'he said "{sentence(i, 3)}", and went' for i in range(40)]
+    escaped = "".join('{},"{}"\n'.format(i, text.replace('"', '\\"')) for i, text in enumerate(quoted))
+    spaced = "".join(f'{i}, "{sentence(i, 3)}, then"\n' for i in range(40))
+    beginning = [f'"{sentence(i, 2)}" is what he said' if i % 4 == 0 else TEXTS[i] for i in range(40)]
+    assert read("a.csv", "id,text\n" + escaped) == quoted
+    assert read("a.csv", "id, text\n" + spaced) == [f"{sentence(i, 3)}, then" for i in range(40)]
+    assert read("a.csv", "text\n" + "\n".join(beginning)) == beginning
+
+
+def test_half_of_the_rows_may_be_malformed():
+    text = "id,text\n" + "".join(f"{i},{text}{', or so' * (i % 2)}\n" for i, text in enumerate(TEXTS))
+    assert read("a.csv", text) == TEXTS[::2]
+
+
+class Chunks(Document):
+    """A text of a name in chunks, which may be endless."""
+
+    def __init__(self, name, chunks):
+        self.name = name
+        self._chunks = chunks
+
+    def chunks(self):
+        return iter(self._chunks)
+
+    survey = None
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+def test_records_do_not_depend_on_how_the_file_comes(size):
+    files = {
+        "a.csv": table([["id", "text"], *([i, f'"{text}",\nor so'] for i, text in enumerate(TEXTS))]),
+        "a.json": json.dumps([{"id": 1.5e3, "text": text} for text in TEXTS], indent=2),
+        "a.jsonl": "[" + ", ".join(json.dumps([i, text]) for i, text in enumerate(TEXTS)) + "]",
+    }
+    for name, text in files.items():
+        document = Chunks(name, [text[i : i + size] for i in range(0, len(text), size)])
+        found = with_records(document, CorpusConfig(), Reading()).records(Reading())
+        assert [(record.text, record.row) for record in found] == [
+            (record.text, record.row) for record in open_records(name, text).records(Reading())
+        ]
+        assert len(list(open_records(name, text).records(Reading()))) == 60
+
+
+def test_the_beginning_of_a_long_table_is_enough(monkeypatch):
+    """Rows longer than what is looked at, and a quote that is not closed in front of much text."""
+    monkeypatch.setattr(tables, "_SAMPLED", 2000)
+    books = [["A", "some words\n" * 400], ["B", "more text\n" * 300]]
+    assert read("a.csv", table([["title", "text"], *books])) == [text for _, text in books]
+    texts = [sentence(i) for i in range(200)]
+    assert read("a.csv", 'id,text\n1,"hello\n' + "".join(f"{i},{text}\n" for i, text in enumerate(texts))) == texts
+
+
+def test_an_array_that_breaks_off_gives_what_comes_before():
+    reading = Reading()
+    text = json.dumps([{"text": text} for text in TEXTS], indent=1)
+    assert read("a.json", text[: text.index(TEXTS[9]) + 4], reading) == TEXTS[:9]
+    assert (
+        "row 10 (line 29): it is not JSON (Unterminated string starting at); nothing after it can be read"
+        in reading.skipped[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{\n  "name": "seqgen",\n  "version": "one"\n}\n', "a single JSON object"),
+        ('{"name": "seqgen"}', "a single JSON object"),
+        ("[1, 2, 3]", r"no JSON records (row 1 (line 1): it is not a JSON object)"),
+        (
+            '[{"a" 1}]',
+            "no JSON records (row 1 (line 1): it is not JSON (Expecting ':' delimiter); nothing after it can be read)",
+        ),
+        ('{\n // comment\n "a": "b"\n}\n', "no JSON records (row 1 (line 1): it is not JSON (Expecting property name"),
+        ('[{"a": 1}, {"a": 2}]', "JSON without text"),
+    ],
+)
+def test_json_that_holds_no_records_is_read_as_text_and_reported(text, reason):
+    reading = Reading()
+    assert not isinstance(open_records("a.json", text, reading), RecordFile)
+    assert reading.summary[0].startswith(f"a.json: {reason}")
+    assert reading.summary[0].endswith(", read as plain text")
+
+
+def test_a_single_json_object_gives_the_field_that_is_asked_for():
+    assert read("a.json", '{\n  "title": "one",\n  "body": "two"\n}\n', field="body") == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (lines({"text": "one"}, {"text": "two"}), {}),
+        (json.dumps([{"text": "one"}, {"text": "two"}], indent=2), {}),
+        (lines({"text": "one"}, {"text": "two"}), {"field": "text"}),
+        ("id,text\n1,one\n2,two\n", {"field": "text"}),
+        ("one\ntwo\n", {"header": "no"}),
+        ("1\tone\n2\ttwo\n", {"delimiter": "tab"}),
+    ],
+)
+def test_records_come_from_standard_input(text, options):
+    assert read("standard input", text, **options) == ["one", "two"]
+
+
+def test_records_know_their_row():
+    text = "id,text\n1,a b\n\n2,\n3,c d\n"
+    assert [(record.text, record.row) for record in open_records("a.csv", text).records(Reading())] == [
+        ("a b", 1),
+        ("c d", 3),
+    ]

@@ -1,5 +1,6 @@
 """What `seqgen evaluate` tells beside the loss: baselines, ways to adapt, copies, and lists."""
 
+import csv
 import json
 import math
 
@@ -74,6 +75,26 @@ def test_documents_and_tokens_are_listed_with_what_they_cost(poems):
     assert len(text) == whole["characters"] - len(documents)  # the newline is the end
     assert "is a little star" in text
     assert {token["document"] for token in tokens} == {document["document"] for document in documents}
+
+
+def test_documents_of_a_table_are_listed_with_their_rows(trained, tmp_path):
+    rows = [
+        (number, text) for number, text in enumerate(["one star", "", "two stars, or more\nup above", "a sky"], start=1)
+    ]
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("stars", "text"), *rows])
+    (tmp_path / "b.jsonl").write_text('{"text": "a diamond"}\n\n{"text": 3}\n{"text": "in the sky"}\n')
+    corpus = ("evaluate", "--corpus", str(tmp_path))
+    whole = [json.loads(line) for line in trained.cli(*corpus, "--per-document").stdout.splitlines()]
+    places = {(document["document"].rpartition("/")[2], document["row"]): document["characters"] for document in whole}
+    texts = {("a.csv", number): text for number, text in rows if text}
+    texts |= {("b.jsonl", 1): "a diamond", ("b.jsonl", 3): "in the sky"}
+    assert places == {place: len(text) for place, text in texts.items()}
+    tokens = [json.loads(line) for line in trained.cli(*corpus, "--per-token", "--field", "text").stdout.splitlines()]
+    joined = dict.fromkeys(texts, "")
+    for token in tokens:
+        joined[token["document"].rpartition("/")[2], token["row"]] += token["text"]
+    assert joined == texts
 
 
 def test_samples_are_looked_for_in_training(trained):

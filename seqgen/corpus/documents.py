@@ -39,11 +39,13 @@ class Document(ABC):
         name: what errors and reports call it.
         ending: the text that its end token stands for.
         is_alone: whether a fault in it is an error; one of many files is passed over.
+        row: the number of the row of a table, or of the record, that it is in.
     """
 
     name: str
     ending: str = ""
     is_alone: bool = True
+    row: int | None = None
 
     @abstractmethod
     def chunks(self) -> Iterator[Content]:
@@ -58,10 +60,11 @@ class Document(ABC):
 class Passage(Document):
     """A text in memory."""
 
-    def __init__(self, name: str, text: str, ending: str = "") -> None:
+    def __init__(self, name: str, text: str, ending: str = "", row: int | None = None) -> None:
         self.name = name
         self.text = text
         self.ending = ending
+        self.row = row
 
     @property
     def survey(self) -> Survey:
@@ -88,7 +91,7 @@ def cut(document: Document, unit: str, reading: Reading) -> Iterator[Document]:
         yield document
         return
     passages = _lines(document, reading) if unit == "line" else _paragraphs(document)
-    yield from (Passage(document.name, text, ending) for text, ending in passages)
+    yield from (Passage(document.name, text, ending, document.row) for text, ending in passages)
 
 
 def _lines(document: Document, reading: Reading) -> Iterator[tuple[str, str]]:

@@ -13,13 +13,14 @@ from seqgen.config import CorpusConfig
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document, cut
 from seqgen.corpus.reading import Reading, UnfitError, counted
-from seqgen.corpus.records import has_records, records, suffix_of
+from seqgen.corpus.records import RecordFile, suffix_of, with_records
 from seqgen.corpus.sources import find_texts
 from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Piece, Split, Tally
 from seqgen.corpus.texts import TextFile
 from seqgen.corpus.tunes import MusicFile, relate
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, Level
+from seqgen.options import flag
 
 _VERSION = 4  # of the way from texts to ids
 
@@ -58,13 +59,14 @@ class Texts:
         found = _fit(find_texts(sources, config, reading, cache), reading)
         relate(piece for text in found if isinstance(text, MusicFile) for piece in text.pieces)
         texts = []
-        for text in found:
+        for file in found:
             try:
+                text = file if isinstance(file, MusicFile) else with_records(file, config, reading)
                 for document in _documents(text, config, reading):
                     tally.add(document)
                 texts.append(text)
             except UnfitError as error:
-                reading.pass_over(error, is_alone=text.is_alone)
+                reading.pass_over(error, is_alone=file.is_alone)
         if not tally.size:
             raise CorpusError(f"{', '.join(sources)}: there is nothing in it to learn from{reading.skipped_aside}")
         read = cls(sources, tuple(texts), config, reading, tally)
@@ -91,7 +93,12 @@ class Texts:
     @property
     def has_passages(self) -> bool:
         """Whether documents are lines, paragraphs or records, not whole texts."""
-        return self.config.document != "file" or any(has_records(text) for text in self.texts)
+        return self.config.document != "file" or self.has_records
+
+    @property
+    def has_records(self) -> bool:
+        """Whether there are tables or JSON records."""
+        return any(isinstance(text, RecordFile) for text in self.texts)
 
     @property
     def content(self) -> list[list[str]]:
@@ -109,8 +116,12 @@ class Texts:
         documents = f", {counted(self.tally.documents, unit)}" if self.has_passages else ""
         self.reading.say(f"read {counted(len(self.texts), 'text')}{documents}, {counted(self.tally.size, 'character')}")
         for text in self.texts:
-            if isinstance(text, TextFile):
-                text.report(self.reading)
+            file = text.file if isinstance(text, RecordFile) else text
+            if isinstance(file, TextFile):
+                file.report(self.reading)
+        ways = [name for name in ("field", "header", "delimiter") if getattr(self.config, name) is not None]
+        if ways and not self.has_records:
+            self.reading.say(f"{flag(ways[0])} has no effect: no file is a table (.csv, .tsv) or JSON (.json, .jsonl)")
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,9 @@ class Plan:
         config = self.config
         settings: list[Any] = [config.level, config.vocabulary_size, config.ngram, config.document, config.field]
         settings.append(config.encoding)
-        settings += [config.encoding_errors] if config.encoding_errors != "strict" else []  # as before it existed
+        # Options that are left alone do not change what it was before they existed.
+        settings += [config.encoding_errors] if config.encoding_errors != "strict" else []
+        settings += [config.header, config.delimiter] if (config.header, config.delimiter) != (None, None) else []
         if self.corpus.is_music:
             settings += [config.grid, config.velocity, config.transpose == "key"]
         split = [self.split.threshold, self.split.valid_fraction] if self.split else None
@@ -183,6 +196,11 @@ class Plan:
     def size(self) -> int:
         """How many characters or bars all documents have."""
         return self.corpus.tally.size + (self.valid.tally.size if self.valid else 0)
+
+    @property
+    def num_documents(self) -> int:
+        """How many documents there are."""
+        return self.corpus.tally.documents + (self.valid.tally.documents if self.valid else 0)
 
     @property
     def summary(self) -> list[str]:
@@ -261,6 +279,5 @@ def _documents(text: Document, config: CorpusConfig, reading: Reading) -> Iterat
     if isinstance(text, MusicFile):
         yield from text.pieces
         return
-    found = records(text, config.field, reading)
-    for whole in [text] if found is None else found:
+    for whole in text.records(reading) if isinstance(text, RecordFile) else [text]:
         yield from cut(whole, config.document, reading)

@@ -34,6 +34,7 @@ def unreadable(name: str, error: OSError) -> UnfitError:
 class _Seen:
     count: int = 0
     examples: list[str] = field(default_factory=list)
+    first: str = ""
 
     def add(self, example: str, count: int = 1) -> None:
         self.count += count
@@ -57,15 +58,17 @@ class Reading:
         """Count what was changed on reading; the kind in the singular, as "note moved to the grid"."""
         self._noticed[kind] += count
 
-    def skip(self, kind: str, example: str, count: int = 1) -> None:
+    def skip(self, kind: str, example: str, count: int = 1, reason: str = "") -> None:
         """Count what is passed over.
 
         Args:
             kind: what it is, in the singular.
-            example: which one, and why where the kind does not tell.
+            example: which one.
             count: how many there are.
+            reason: why, if the kind does not say it; the summary then names the first example.
         """
-        self._skipped.setdefault(kind, _Seen()).add(example, count)
+        example = f"{example}: {reason}" if reason else example
+        self._skipped.setdefault(kind, _Seen(first=example if reason else "")).add(example, count)
 
     def pass_over(self, error: UnfitError, *, is_alone: bool) -> None:
         """Count what cannot be used, or raise the error again where it is all that the user named."""
@@ -81,7 +84,10 @@ class Reading:
     @property
     def skipped(self) -> list[str]:
         """What was passed over, one phrase for each kind."""
-        return [counted(skipped.count, kind) for kind, skipped in self._skipped.items()]
+        return [
+            counted(skipped.count, kind) + (f", the first is {skipped.first}" if skipped.first else "")
+            for kind, skipped in self._skipped.items()
+        ]
 
     @property
     def summary(self) -> list[str]:

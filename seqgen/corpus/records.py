@@ -1,49 +1,110 @@
-"""Records: the texts in the lines of JSON (.jsonl) and in the rows of a table (.csv, .tsv)."""
+"""Records: the texts in the rows of a table (.csv, .tsv) and in JSON (.json, .jsonl, .ndjson)."""
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, dropwhile, islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import PurePath
-from typing import Any, Literal, Self
+from typing import NamedTuple
 
+from seqgen.config import CorpusConfig
 from seqgen.corpus.archives import without_packing
-from seqgen.corpus.documents import MAX_CHARACTERS, Document, Passage, lines_of
+from seqgen.corpus.documents import Document, Passage, Survey
+from seqgen.corpus.json_records import JsonRecords
 from seqgen.corpus.reading import Reading, UnfitError
-from seqgen.levels.base import normalise_text
+from seqgen.corpus.rows import Row, field_names, field_with_most_text
+from seqgen.corpus.table_sample import NUM_SAMPLED
+from seqgen.corpus.tables import Table
+from seqgen.levels.base import Content, normalise_text
 
-_LOOKED_AT = 100  # records that tell which field is text
-_MAX_LOOKED_AT = 1_000_000  # characters in them
-_MAX_FIELDS = 1_000
-_MAX_LISTED = 20  # of them
+_TABLES = (".csv", ".tsv")
+_JSON_LINES = (".jsonl", ".ndjson")
+_JSON = ".json"  # holds records, or anything else
+_MAX_SAMPLED = 1_000_000  # characters in the rows that tell which field is text
+_MAX_OBJECT = 1 << 22  # characters of a single object that may be a record
+_MAX_LISTED = 20  # fields
 _MAX_NAME = 100  # characters of each that are shown
-_MAX_LETTERS = 10_000  # of each text
-_MIN_LETTERS = 0.5  # of the characters in a field of text; dates, numbers and keys have fewer
-
-csv.field_size_limit(MAX_CHARACTERS)
-
-Record = dict[str, Any]
-Reader = Callable[[Document, Reading], Iterator[Record]]
 
 
-def has_records(text: Document) -> bool:
-    """Tell whether a file is one of records, by its suffix."""
-    return suffix_of(text) in _READERS
-
-
-def records(document: Document, wanted: str | None, reading: Reading) -> Iterator[Document] | None:
-    """Return the records of a file as documents, or None where it is plain text.
+class RecordFile(Document):
+    """A file of records, each of which has a text.
 
     Args:
-        document: the file; its suffix tells the format.
-        wanted: the field that holds the text; None takes the only or the first that looks like text.
-        reading: told which field was taken, and what was passed over.
+        file: the file.
+        source: reads its rows.
+        field: of a row, which holds the text.
+
+    Attributes:
+        file: the file.
+        source: reads its rows, with all their fields.
+        field: of a row, which holds the text.
+    """
+
+    def __init__(self, file: Document, source: Table | JsonRecords, field: str) -> None:
+        self.file = file
+        self.name = file.name
+        self.is_alone = file.is_alone
+        self.source = source
+        self.field = field
+
+    @property
+    def survey(self) -> Survey:
+        """What one reading of the file tells."""
+        return self.file.survey
+
+    def chunks(self) -> Iterator[Content]:
+        """Yield the file as it is written."""
+        return self.file.chunks()
+
+    def records(self, reading: Reading) -> Iterator[Passage]:
+        """Yield the texts; what has none is told to `reading`."""
+        for row in self.source.rows():
+            if row.fault:
+                reading.skip("malformed record", self._place(row), reason=row.fault)
+                continue
+            try:
+                text = row.text(self.field)
+            except LookupError as error:
+                reading.skip(f"record without text in {self.field!r}", self._place(row), reason=error.args[0])
+                continue
+            if text:
+                yield Passage(self.name, normalise_text(text), row=row.number)
+            else:
+                reading.skip("empty record", self._place(row))
+
+    def _place(self, row: Row) -> str:
+        return f"{self.name}, {row.place}"
+
+
+def with_records(document: Document, config: CorpusConfig, reading: Reading) -> Document:
+    """Return a file as one of records if it is one, or else as it is.
+
+    The suffix decides. A source without one, such as standard input, holds records if it begins with JSON objects, or
+    if `--field`, `--header` or `--delimiter` is given.
+
+    Args:
+        document: the file.
+        config: which field holds the text, and what else the user knows.
+        reading: told how the file is read.
 
     Raises:
-        UnfitError: there is no such field, or no record at all.
+        UnfitError: there is no record, or no such field, or none that looks like text.
     """
-    read = _READERS.get(suffix_of(document))
-    return None if read is None else _texts(document, read(document, reading), wanted, reading)
+    suffix = suffix_of(document)
+    is_unnamed = not suffix and document.is_alone
+    is_table = config.header is not None or config.delimiter is not None
+    if suffix in _TABLES or (is_unnamed and is_table):
+        return _table(document, config, reading, suffix)
+    if suffix in _JSON_LINES:
+        return _json(JsonRecords.of(document), config, reading)
+    if suffix == _JSON or is_unnamed:
+        source = JsonRecords.of(document)
+        reason = _why_no_records(source, config, suffix)
+        if reason is None:
+            return _json(source, config, reading)
+        if is_unnamed and config.field is not None:
+            return _table(document, config, reading, suffix)
+        if suffix == _JSON:
+            reading.say(f"{reason}, read as plain text", document.name)
+    return document
 
 
 def suffix_of(document: Document) -> str:
@@ -51,154 +112,117 @@ def suffix_of(document: Document) -> str:
     return PurePath(without_packing(document.name)).suffix.lower()
 
 
-def _texts(document: Document, found: Iterator[Record], wanted: str | None, reading: Reading) -> Iterator[Document]:
-    first = _beginning(found)
-    if not first:
-        raise UnfitError("file without a record", f"{document.name} holds no record that can be read")
-    field = _text_field(document, first, wanted, reading)
-    for record in chain(first, found):
-        text = record.get(field)
-        if not isinstance(text, str):
-            reading.skip(f"record without text in {field!r}", document.name)
-        elif text:
-            yield Passage(document.name, normalise_text(text))
-        else:
-            reading.skip("empty record", document.name)
+def _table(document: Document, config: CorpusConfig, reading: Reading, suffix: str) -> RecordFile:
+    table = Table.of(document, config, suffix)
+    names = table.columns
+    rows = _beginning(table.rows()).readable(
+        document, "it has no row below its header" if table.has_header else "it is empty"
+    )
+    name = config.field
+    if name is not None and name not in names:
+        if not (name.isdecimal() and 0 < int(name) <= len(names)):
+            raise _no_field(document, name, names, "column")
+        name = names[int(name) - 1]
+    name = name or _most_text(document, rows, names, "column")
+    plural = "s" if len(names) > 1 else ""
+    if table.has_header:
+        layout, source = f"header, column{plural} {_listed(names)}", _shown(name)
+    else:
+        layout, source = f"no header, {len(names)} column{plural}", f"column {name}"
+    layout = ", ".join(filter(None, (layout, table.dialect.description)))
+    reading.say(f"{layout}; text from {source}", document.name)
+    return RecordFile(document, table, name)
 
 
-def _beginning(found: Iterator[Record]) -> list[Record]:
-    """Take the records that tell which field is text: fewer if they are long."""
-    first: list[Record] = []
-    size = 0
-    for record in islice(found, _LOOKED_AT):
-        first.append(record)
-        size += sum(len(value) for value in record.values() if isinstance(value, str))
-        if size > _MAX_LOOKED_AT:
-            break
-    return first
+def _json(source: JsonRecords, config: CorpusConfig, reading: Reading) -> RecordFile:
+    document = source.document
+    rows = _beginning(source.rows()).readable(document, "it is empty")
+    names = field_names(rows)
+    name = config.field
+    if name is None:
+        name = _most_text(document, rows, names, "field")
+    elif not any(row.has(name) for row in chain(rows, source.rows())):
+        raise _no_field(document, name, names, "field")
+    plural = "s" if len(names) > 1 else ""
+    reading.say(f"{source.description}, field{plural} {_listed(names)}; text from {_shown(name)}", document.name)
+    return RecordFile(document, source, name)
 
 
-def _text_field(document: Document, records: list[Record], wanted: str | None, reading: Reading) -> str:
-    names = list(islice(dict.fromkeys(chain.from_iterable(records)), _MAX_FIELDS))
-    if wanted is not None:
-        if not any(wanted in record for record in records):
-            raise UnfitError(
-                "file without the field",
-                f"{document.name} has no field {wanted!r}; --field may be {_listed(names)}",
-            )
-        return wanted
-    by_name = sorted(names, key=lambda name: name != "text")
-    field = next((name for name in by_name if _is_text(record.get(name) for record in records)), None)
-    if field is None:
-        raise UnfitError(
-            "file without a field of text",
-            f"{document.name} has no field that looks like text; name one with --field: {_listed(names)}",
-        )
-    if len(names) > 1:
-        others = _listed([name for name in names if name != field])
-        reading.say(f"the text is taken from the field {field!r} (--field chooses; others are {others})", document.name)
-    return field
+def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> str | None:
+    """Return why a file that may be anything does not hold JSON records; None if it does."""
+    if not suffix and not source.has_objects:
+        return "it does not begin with a JSON object"
+    beginning = _beginning(source.rows(_MAX_OBJECT))
+    if not beginning.rows or beginning.rows[0].number > 2:
+        return f"no JSON records ({beginning.reason or 'it is empty'})"
+    if config.field is None and len(beginning.rows) == 1 and not source.is_array:
+        return "a single JSON object"
+    if config.field is None and field_with_most_text(beginning.rows) is None:
+        return "JSON without text"
+    return None
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(repr(name[:_MAX_NAME]) for name in names[:_MAX_LISTED]) + more
+class _Beginning(NamedTuple):
+    """The first rows of a file that can be read.
 
-
-def _is_text(values: Iterable[Any]) -> bool:
-    """Tell whether most of what the values hold are letters and spaces."""
-    text = "".join(value[:_MAX_LETTERS] for value in values if isinstance(value, str))
-    return sum(c.isalpha() or c.isspace() for c in text) > _MIN_LETTERS * len(text)
-
-
-def _json_lines(document: Document, reading: Reading) -> Iterator[Record]:
-    """Yield an object a line; a bare string is an object with the one field `text`."""
-    for number, line in enumerate(lines_of(document), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
-        if isinstance(value, str):
-            value = {"text": value}
-        if isinstance(value, dict):
-            yield value
-        else:
-            reading.skip("line without a JSON object", f"{document.name}, line {number}")
-
-
-def _table(delimiters: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Reader:
-    """Return a reader of tables whose columns are separated by one of these characters.
-
-    The first row names the columns, unless a number is in it: then they are named 1, 2, 3 and so on.
+    Attributes:
+        rows: these.
+        reason: where the first malformed row before them is, and why it cannot be read; empty without any.
     """
 
-    def read(document: Document, reading: Reading) -> Iterator[Record]:
-        lines = dropwhile(lambda line: not line.strip(), lines_of(document))
-        first = next(lines, "")
-        if first.lower().startswith("sep="):  # as Excel writes it
-            first = next(lines, "")
-        delimiter = max(delimiters, key=first.count)
-        counted = _Lines(chain([first], lines))
-        reader = csv.reader(counted, delimiter=delimiter, quoting=quoting)
-        rows = _rows(reader, counted, document, reading)
-        head = next(rows, [])
-        has_names = not any(_is_number(cell) for cell in head)
-        names = [cell.strip() for cell in head] if has_names else [str(place) for place in range(1, len(head) + 1)]
-        for row in rows if has_names else chain([head], rows):
-            if len(names) == 1:
-                yield {names[0]: delimiter.join(row)}  # a list of texts that nobody has quoted
-            elif len(row) <= len(names):
-                yield dict(zip(names, row, strict=False))
-            else:
-                reading.skip("row with too many cells", f"{document.name}, line {reader.line_num}")
+    rows: Sequence[Row]
+    reason: str
 
-    return read
+    def readable(self, document: Document, otherwise: str) -> Sequence[Row]:
+        """Return the rows.
+
+        Raises:
+            UnfitError: there are none, for this reason or otherwise.
+        """
+        if not self.rows:
+            reason = self.reason or otherwise
+            raise UnfitError("file without a record", f"{document.name} holds no record that can be read: {reason}")
+        return self.rows
 
 
-class _Lines:
-    """Lines for a reader of tables, which asks for as many as a row goes on for."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self.size = 0  # characters of a row so far
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines) + "\n"
-        self.size += len(line)
-        if self.size > MAX_CHARACTERS:
-            raise csv.Error(f"it has more than {MAX_CHARACTERS:,} characters")
-        return line
+def _beginning(rows: Iterable[Row]) -> _Beginning:
+    """Return enough rows to tell which field is text; fewer if they are long."""
+    first: list[Row] = []
+    size, reason = 0, ""
+    for row in rows:
+        if row.fault:
+            reason = reason or f"{row.place}: {row.fault}"
+            continue
+        first.append(row)
+        size += row.size
+        if len(first) == NUM_SAMPLED or (size > _MAX_SAMPLED and len(first) > 1):
+            break
+    return _Beginning(first, reason)
 
 
-def _rows(reader: Any, lines: _Lines, document: Document, reading: Reading) -> Iterator[list[str]]:
-    """Yield the rows that hold something; one that is malformed is passed over."""
-    while True:
-        lines.size = 0
-        try:
-            if row := next(reader):
-                yield row
-        except StopIteration:
-            return
-        except csv.Error as error:
-            reading.skip("malformed row", f"{document.name}, line {reader.line_num}: {error}")
+def _most_text(document: Document, rows: Sequence[Row], names: Sequence[str], kind: str) -> str:
+    name = field_with_most_text(rows)
+    if name is None:
+        raise UnfitError(
+            "file without a field of text",
+            f"{document.name} has no {kind} that looks like text; name one with --field: {_listed(names)}",
+        )
+    return name
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _no_field(document: Document, name: str, names: Sequence[str], kind: str) -> UnfitError:
+    return UnfitError(
+        "file without the field",
+        f"{document.name} has no {kind} {name!r}; --field may be {_listed(names)}",
+    )
 
 
-_READERS = {
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
-    ".csv": _table(",;\t|"),
-    ".tsv": _table("\t", csv.QUOTE_NONE),
-}
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(map(_shown, names[:_MAX_LISTED])) + more
+
+
+def _shown(name: str) -> str:
+    """Return a name as it is where it is plain, or else in quotes."""
+    name = name[:_MAX_NAME]
+    return name if name.isprintable() and name and not set(name) & set(",;'\"") and name == name.strip() else repr(name)

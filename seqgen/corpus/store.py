@@ -62,11 +62,22 @@ class Store:
         try:
             if not crew.told(lambda: b"there" if cls.is_whole(folder) else b""):
                 _build(plan, folder, crew)
-            return cls.open(folder)
+            store = cls.open(folder)
         except OSError as error:
             raise CorpusError(
                 f"the prepared corpus cannot be kept in {folder}: {error.strerror}; choose another --data-dir"
             ) from error
+        if not store._is_as_large_as(plan):
+            raise CorpusError(
+                f"{folder} was prepared by a version of seqgen that read this corpus otherwise: delete it, and start a "
+                "new run"
+            )
+        return store
+
+    def _is_as_large_as(self, plan: Plan) -> bool:
+        """Tell whether it has the characters of a plan's documents, and two newlines at most behind each."""
+        characters = [part.extent["characters"] for part in (self.train, self.valid) if "characters" in part.extent]
+        return not characters or 0 <= sum(characters) - plan.size <= 2 * plan.num_documents
 
     @classmethod
     def is_whole(cls, folder: Path) -> bool:

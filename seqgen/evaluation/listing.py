@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.documents import Document
 from seqgen.corpus.part import Part
 from seqgen.corpus.split import Piece
 from seqgen.evaluation.held_out import HeldOut
@@ -15,12 +16,12 @@ from seqgen.model.language_model import LanguageModel
 
 
 def by_document(model: LanguageModel, held_out: HeldOut) -> Iterator[dict[str, Any]]:
-    """Yield name, number, tokens and nats of each document, and how much it is in the units of its level."""
+    """Yield where each document is from, its number, tokens and nats, and how much it is in the units of its level."""
     with held_out.encoded() as part:
         for number, (piece, _, nats) in enumerate(_documents(model, held_out, part), start=1):
             total = float(nats.sum(dtype=np.float64))
             yield {
-                "document": piece.document.name,
+                **_origin(piece.document),
                 "number": number,
                 "tokens": len(nats),
                 "nats": total,
@@ -30,12 +31,17 @@ def by_document(model: LanguageModel, held_out: HeldOut) -> Iterator[dict[str, A
 
 
 def by_token(model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut) -> Iterator[dict[str, Any]]:
-    """Yield name and number of the document, place, id, nats and text of each token."""
+    """Yield where the document of each token is from and its number, and the token's place, id, nats and text."""
     with held_out.encoded() as part:
         for number, (piece, ids, nats) in enumerate(_documents(model, held_out, part), start=1):
-            texts, name = checkpoint.level.spelled(ids), piece.document.name
+            texts, origin = checkpoint.level.spelled(ids), _origin(piece.document)
             for place, (token, text, cost) in enumerate(zip(ids, texts, nats.tolist(), strict=True)):
-                yield {"document": name, "number": number, "place": place, "id": token, "text": text, "nats": cost}
+                yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
+
+
+def _origin(document: Document) -> dict[str, Any]:
+    """Return the file of a document and, for a record, its row in it (from 1; the header does not count)."""
+    return {"document": document.name} if document.row is None else {"document": document.name, "row": document.row}
 
 
 def _documents(

@@ -1,0 +1,187 @@
+"""JSON records: an object per line, objects one after the other, or an array of objects; also plain strings."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Self
+
+from seqgen.corpus.documents import MAX_CHARACTERS, Document, lines_of
+from seqgen.corpus.rows import Row
+
+_LINES, _ARRAY, _OBJECTS = "JSON lines", "JSON array", "JSON objects"  # ways to write records
+_UNFINISHED = 16  # characters at the end of a text in which a fault may be that it is cut there
+_OBJECT = re.compile(r"\[?\s*\{\s*\"")
+_SPACE = re.compile(r"\s*")
+_SPACE_OR_COMMA = re.compile(r"[\s,]*")
+_DECODER = json.JSONDecoder(strict=False)  # raw tabs in strings do no harm
+
+
+@dataclass(frozen=True)
+class JsonRecords:
+    """A file of JSON records.
+
+    Attributes:
+        document: the file.
+        description: how they are written.
+        has_objects: whether the first is an object.
+    """
+
+    document: Document
+    description: str
+    has_objects: bool
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        """Decide from the first lines how the records are written."""
+        head = next((chunk for chunk in document.chunks() if chunk.strip()), "").lstrip()
+        lines = list(islice((line for line in head.splitlines() if line.strip()), 2))
+        first, second = (*map(_loaded, lines), None, None)[:2]
+        if head.startswith("["):
+            description = _LINES if isinstance(first, list) and len(lines) == 2 else _ARRAY
+        else:
+            is_one_line = len(lines) < 2 or first is not None or isinstance(second, dict)
+            description = _LINES if is_one_line or not _begins_with_value(head) else _OBJECTS
+        return cls(document, description, _OBJECT.match(head) is not None)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the records are the elements of an array."""
+        return self.description == _ARRAY
+
+    def rows(self, max_size: int = MAX_CHARACTERS) -> Iterator[Row]:
+        """Yield the records.
+
+        Args:
+            max_size: the most characters of a record that is not a line.
+        """
+        if self.description == _LINES:
+            lines = ((number, line) for number, line in enumerate(lines_of(self.document), 1) if line.strip())
+            for number, (line, text) in enumerate(lines, start=1):
+                try:
+                    yield _row(number, line, _DECODER.decode(text))
+                except (ValueError, RecursionError) as error:
+                    yield Row(number, line, fault=_fault(error))
+            return
+        window = _Window(self.document.chunks(), max_size)
+        number = 0
+        try:
+            for number, (line, value) in enumerate(window.values(is_array=self.is_array), start=1):
+                yield _row(number, line, value)
+        except (ValueError, RecursionError) as error:
+            yield Row(number + 1, window.line, fault=f"{_fault(error)}; nothing after it can be read")
+
+
+def _loaded(line: str) -> Any:
+    """Return the value of a line, or None where it has none."""
+    try:
+        return _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _begins_with_value(head: str) -> bool:
+    """Tell whether a text begins with a JSON value, whose end may be missing."""
+    try:
+        _DECODER.raw_decode(head)
+    except json.JSONDecodeError as error:
+        return _is_cut(error)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_cut(error: json.JSONDecodeError) -> bool:
+    """Tell whether the end of the text explains why it is not JSON."""
+    return error.msg.startswith("Unterminated string") or error.pos > len(error.doc) - _UNFINISHED
+
+
+def _row(number: int, line: int, value: Any) -> Row:
+    """Return the row of a JSON value: the fields of a string are `text`, those of an array its places from 1."""
+    if isinstance(value, str):
+        value = {"text": value}
+    elif isinstance(value, list):
+        value = {str(place): element for place, element in enumerate(value, start=1)}
+    if not isinstance(value, dict):
+        return Row(number, line, fault="it is not a JSON object")
+    return Row(number, line, value, fault="" if value else "it is empty")
+
+
+def _fault(error: Exception) -> str:
+    reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number is too long or it is nested too deeply"
+    return f"it is not JSON ({reason})"
+
+
+class _Window:
+    """The part of a JSON text in memory, which moves over the whole of it.
+
+    Args:
+        chunks: of the text.
+        max_size: the most characters that a value may have.
+
+    Attributes:
+        line: which has been reached, from 1.
+    """
+
+    def __init__(self, chunks: Iterable[str], max_size: int) -> None:
+        self._chunks = iter(chunks)
+        self._max_size = max_size
+        self._text = ""
+        self._place = 0
+        self.line = 1
+
+    def values(self, *, is_array: bool) -> Iterator[tuple[int, Any]]:
+        """Yield line and value of each element of an array, or of each value of several.
+
+        Raises:
+            ValueError: the text is not JSON.
+            RecursionError: a value is nested too deeply.
+        """
+        if is_array and self._next() == "[":
+            self._place += 1
+        while char := self._next(_SPACE_OR_COMMA if is_array else _SPACE):
+            if is_array and char == "]":
+                self._place += 1
+                if self._next():
+                    raise json.JSONDecodeError("Extra data", self._text, self._place)
+                return
+            yield self.line, self._value()
+        if is_array:
+            raise json.JSONDecodeError("The array is not closed", self._text, self._place)
+
+    def _next(self, skipped: re.Pattern[str] = _SPACE) -> str:
+        """Move to the next character that is not skipped, and return it; empty at the end."""
+        while True:
+            match = skipped.match(self._text, self._place)
+            self._move(match.end() if match else self._place)
+            if self._place < len(self._text) or not self._grow(1):
+                return self._text[self._place : self._place + 1]
+
+    def _move(self, place: int) -> None:
+        self.line += self._text.count("\n", self._place, place)
+        self._place = place
+
+    def _grow(self, size: int) -> bool:
+        """Let go of what is behind, and read so many more characters; tell whether there are any."""
+        parts = [self._text[self._place :]]
+        while size > 0 and (chunk := next(self._chunks, None)) is not None:
+            parts.append(chunk)
+            size -= len(chunk)
+        self._text, self._place = "".join(parts), 0
+        return len(parts) > 1
+
+    def _value(self) -> Any:
+        """Return the next value, with as much of the text as it takes."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._place)
+            except json.JSONDecodeError as error:
+                size = len(self._text) - self._place
+                if size > self._max_size or not _is_cut(error) or not self._grow(size):
+                    raise
+                continue
+            if end == len(self._text) and isinstance(value, int | float) and self._grow(1):
+                continue  # the number may go on
+            self._move(end)
+            return value

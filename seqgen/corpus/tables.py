@@ -1,0 +1,102 @@
+"""Tables: rows of cells, as in .csv and .tsv, with or without a header."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus.dialect import Cells, Dialect, rows_of
+from seqgen.corpus.documents import Document, lines_of
+from seqgen.corpus.header import has_header
+from seqgen.corpus.rows import Row
+from seqgen.corpus.table_sample import NUM_SAMPLED, Sample
+from seqgen.options import parse_delimiter
+
+_SAMPLED = 1 << 18  # characters that show how a table is written
+_DELIMITERS = ",;\t|"
+_EXCEL = "sep="  # then the delimiter, in a first line that Excel writes
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file whose rows have cells.
+
+    Attributes:
+        document: the file.
+        dialect: how the rows are written.
+        columns: the names of the columns, each different; "1", "2" and so on where there is no header.
+        has_header: whether the first row names the columns.
+        num_skipped: lines before the first row.
+    """
+
+    document: Document
+    dialect: Dialect
+    columns: tuple[str, ...]
+    has_header: bool
+    num_skipped: int
+
+    @classmethod
+    def of(cls, document: Document, config: CorpusConfig, suffix: str) -> Self:
+        """Decide from the first rows how a table is to be read.
+
+        Args:
+            document: the file.
+            config: what the user knows about it: header, delimiter and column.
+            suffix: of the file: in a .tsv tabs separate the cells.
+        """
+        lines = list(_first(document, _SAMPLED))
+        is_cut = sum(map(len, lines)) >= _SAMPLED
+        num_skipped = next((place for place, line in enumerate(lines) if line.strip()), len(lines))
+        delimiters, is_certain = ("\t", True) if suffix == ".tsv" else (_DELIMITERS, False)
+        if lines[num_skipped:] and lines[num_skipped].lower().startswith(_EXCEL):
+            delimiters, is_certain = lines[num_skipped][len(_EXCEL) :][:1] or delimiters, True
+            num_skipped += 1
+        if config.delimiter is not None:
+            delimiters, is_certain = parse_delimiter(config.delimiter) or "", True
+        sample = Sample(lines[num_skipped:], is_cut)
+        dialect = sample.dialect(delimiters, config.field, is_certain=is_certain)
+        rows = [row.cells for row in islice(sample.rows(dialect), NUM_SAMPLED) if row.cells]
+        is_named = has_header(rows, config.field) if config.header is None else config.header == "yes"
+        return cls(document, dialect, _columns(rows, has_names=is_named), is_named, num_skipped)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows, without the header."""
+        lines = islice(lines_of(self.document), self.num_skipped, None)
+        number, is_header_next = 0, self.has_header
+        for row in rows_of(lines, self.dialect):
+            if is_header_next and not row.fault:
+                is_header_next = False
+            else:
+                number += 1
+                yield self._row(number, row)
+
+    def _row(self, number: int, row: Cells) -> Row:
+        line, width, fault = self.num_skipped + row.line, len(self.columns), row.fault
+        if len(row.cells) > width and any(row.cells[width:]):
+            fault = f"it has {len(row.cells)} cells for {width} columns"
+        return Row(number, line, dict(zip(self.columns, row.cells, strict=False)), fault)
+
+
+def _first(document: Document, size: int) -> Iterator[str]:
+    """Yield the first lines of a document until they have so many characters."""
+    for line in lines_of(document):
+        yield line
+        size -= len(line)
+        if size <= 0:
+            return
+
+
+def _columns(rows: Sequence[Sequence[str]], *, has_names: bool) -> tuple[str, ...]:
+    """Return a name for each column; a name that comes again gets the number of its column."""
+    if not rows:
+        return ()
+    if not has_names:
+        ((width, _),) = Counter(map(len, rows)).most_common(1)
+        return tuple(str(number) for number in range(1, width + 1))
+    names: dict[str, None] = {}
+    for number, cell in enumerate(rows[0], start=1):
+        name = cell.strip() or str(number)
+        names[name if name not in names else f"{name} (column {number})"] = None
+    return tuple(names)
