@@ -120,6 +120,8 @@ def test_the_panel_is_lower_than_the_terminal_until_it_stays_with_the_whole_samp
         shown.show_sample("\n".join(f"line {number}" for number in range(9)))
     assert all(len(frame) < height for frame in frames)
     assert all(sum(segment.cell_length for segment in line) <= width for frame in frames for line in frame)
+    written = console.file.getvalue()
+    assert written.rindex("\x1b[2K") < written.rindex("line 5")  # nothing is erased at the end
     last = shown_on(console)[-2000:]
     assert "line 5" in last
     assert "line 6" not in last
