@@ -120,8 +120,8 @@ def test_a_reason_is_given_for_what_was_chosen_alone(store):
     budget = BudgetConfig(steps=1234)
     told = [resolve(TrainConfig(machine=MachineConfig(device="cpu"), model=ModelConfig(**given), budget=budget), store)
             for given in ({"hidden_size": 8}, {"hidden_size": 8, "dropout": 0.3})]  # fmt: skip
-    assert all("8 units for 1,234 steps" in reasons[0] for _, reasons in told)
-    assert [f"dropout {config.model.dropout:g} since" in reasons[0] for config, reasons in told] == [True, False]
+    assert all("8 units, 1,234 steps" in reasons[0] for _, reasons in told)
+    assert [f", dropout {config.model.dropout:g} (" in reasons[0] for config, reasons in told] == [True, False]
 
 
 def test_what_begins_with_a_good_model_learns_more_gently(store):

@@ -443,7 +443,7 @@ def test_a_run_that_explodes_goes_back_to_its_best_model_and_on_more_slowly(star
     told = train(trainer)
     (notice,) = (each for each in told if isinstance(each, Notice))
     assert notice.text == (
-        "the loss has exploded at step 25: back to the best model, of step 20, and on from there at 0.25 of the "
+        "training diverged at step 25; rolled back to the best model (step 20) and continuing at 0.25 times the "
         "learning rate"
     )
     assert trainer.figures.step == 30
@@ -475,7 +475,7 @@ def test_a_run_that_explodes_stopped_and_resumed_ends_bit_for_bit_alike(start, f
 
 def test_a_run_that_explodes_again_and_again_stops_with_its_last_good_state(start):
     trainer = start(steps=50, optimization={"learning_rate": 1e30})
-    with pytest.raises(TrainingError, match="diverged at step .*, 4 times rolled back .*try a --learning-rate below"):
+    with pytest.raises(TrainingError, match="diverged at step .*, after 4 rollbacks: .*try a --learning-rate below"):
         train(trainer)
     assert all(math.isfinite(tensor.sum()) for tensor in tensors(trainer).values())
 
@@ -506,7 +506,7 @@ def test_streams_that_are_too_many_for_a_gpu_are_read_in_parts_that_come_to_the_
     monkeypatch.setattr(divided.learner, "_loss", refuse_more_than_one)
     train(whole)
     (notice,) = (each.text for each in train(divided) if isinstance(each, Notice))
-    assert "4 streams of 16 tokens at once: they are read 1 at a time, which comes to the same" in notice
+    assert "4 streams of 16 tokens at once: reading 1 at a time, with the same result" in notice
     mine, theirs = tensors(whole), tensors(divided)
     for name, tensor in mine.items():
         torch.testing.assert_close(tensor, theirs[name], atol=1e-4, rtol=1e-3)

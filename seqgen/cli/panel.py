@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqgen.cli.display import console, duration, note, visible
+from seqgen.corpus.reading import counted
 
 if TYPE_CHECKING:
     from seqgen.corpus.part import Part
@@ -35,12 +36,12 @@ def described(trainer: "Trainer") -> str:
     """Return one line on what is trained with what."""
     config, model = trainer.config, trainer.config.model
     budget = config.budget
-    length = budget.time or (f"{budget.epochs} epochs" if budget.epochs else f"{budget.steps} steps")
+    length = budget.time or (counted(budget.epochs, "epoch") if budget.epochs else counted(budget.steps or 0, "step"))
     recurrent = f"recurrent dropout {model.recurrent_dropout:g}, " if model.recurrent_dropout else ""
     return (
-        f"{model.cell} {model.num_layers}x{model.hidden_size}, {trainer.model.num_parameters:,} parameters, "
-        f"{trainer.store.level.vocabulary_size} {trainer.store.level.name} tokens, batch "
-        f"{config.optimization.batch_size} x {config.optimization.sequence_length}, dropout {model.dropout:g}, "
+        f"{model.cell} {model.num_layers}x{model.hidden_size}, {counted(trainer.model.num_parameters, 'parameter')}, "
+        f"{counted(trainer.store.level.vocabulary_size, f'{trainer.store.level.name} token')}, batch "
+        f"{config.optimization.batch_size:,} x {config.optimization.sequence_length:,}, dropout {model.dropout:g}, "
         f"{recurrent}learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on "
         f"{config.machine.device}, for {length}"
     )

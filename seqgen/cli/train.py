@@ -125,7 +125,7 @@ def train(
                 trainer = session.resume(resume, larger, device, folders, say, world, is_sampled=is_sampled)
         if trainer is None:  # here
             if resume is not None:
-                say(f"{resume} is finished; to train it longer, resume it with a larger budget, as --time or --epochs")
+                say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
             return
         _train(trainer, folders, quiet=quiet, verbose=verbose)
     if not quiet:
@@ -136,14 +136,14 @@ def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, mi
     """Refuse what does not go together."""
     if misplaced:
         raise UsageError(
-            f"{misplaced[0]!r} stands by itself: every source needs its own --corpus, and a pattern needs quotes, as "
-            "in --corpus 'poems/*.txt'"
+            f"{misplaced[0]!r} is not an option: every source needs its own --corpus, and a pattern needs quotes, such "
+            "as --corpus 'poems/*.txt'"
         )
     if resume is None and not corpus.corpus:
-        raise UsageError("name what to learn from with --corpus, as in --corpus FILE or --corpus builtin:python-docs")
+        raise UsageError("a corpus is required: give --corpus FILE, or try --corpus builtin:python-docs")
     if unfit := sorted(given - WITH_RESUME) if resume else []:
         raise UsageError(
-            f"--resume takes all options from the run; {', '.join(map(flag, unfit))} cannot be given with it"
+            f"--resume takes all options from the run: {', '.join(map(flag, unfit))} cannot be given with it"
         )
 
 
@@ -220,7 +220,9 @@ def _best_loss(trainer: "Trainer") -> str:
         with suppress(TimeoutError):
             return Evaluation.of(best, valid, "validation", deadline).summary
     share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
-    return f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate is exact"
+    return (
+        f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate gives the exact one"
+    )
 
 
 def _elsewhere(folders: FoldersConfig) -> str:

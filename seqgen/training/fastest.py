@@ -29,9 +29,9 @@ def fastest(config: TrainConfig, store: Store, world: World) -> tuple[World, str
         (seconds[count],) = world.agreed(own)
     best = min(seconds, key=seconds.__getitem__)
     use_threads(num_cores() // best)
-    times = ", ".join(f"{1000 * seconds[count]:.0f} ms with {count}" for count in seconds)
+    others = ", ".join(f"with {count}: {1000 * seconds[count]:.0f} ms" for count in seconds if count != best)
     processes = "1 process" if best == 1 else f"{best} processes"
-    return worlds[best], f"{processes} train: a step takes {times}"
+    return worlds[best], f"using {processes} ({1000 * seconds[best]:.0f} ms per step{f'; {others}' if others else ''})"
 
 
 def _counts(most: int) -> list[int]:

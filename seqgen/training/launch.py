@@ -121,12 +121,11 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None], *, 
             return status
         if restarts < MAX_RESTARTS:
             say(
-                f"a process was killed: all {count} go on from what was saved last (restart {restarts + 1} of "
+                f"a process was killed: all {count} continue from the last saved state (restart {restarts + 1} of "
                 f"{MAX_RESTARTS})"
             )
     raise LossError(
-        f"a process was killed for the {MAX_RESTARTS + 1}th time; what was saved last stays: go on from there with "
-        "--resume"
+        f"a process was killed for the {MAX_RESTARTS + 1}th time; the last saved state is kept: continue with --resume"
     )
 
 

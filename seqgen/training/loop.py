@@ -11,6 +11,7 @@ from torch import Tensor
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import TrainConfig
 from seqgen.corpus.batches import Batch, Batches
+from seqgen.corpus.reading import counted
 from seqgen.corpus.store import Store
 from seqgen.errors import TrainingError
 from seqgen.evaluation.likelihood import Score, estimate
@@ -230,9 +231,9 @@ class Trainer:
         exploded, best = self.figures, self._read_best()
         if exploded.roll_backs == MAX_ROLL_BACKS or not (best or self.config.model.from_ is None):
             raise TrainingError(
-                f"training has diverged at step {exploded.step:,}, {exploded.roll_backs} times rolled back already: "
-                f"what was saved last is kept in {self.run.folder}; try a --learning-rate below "
-                f"{self.learning_rate:g}, to which it had fallen, or a --clip below {self.config.optimization.clip:g}"
+                f"training diverged at step {exploded.step:,}, after {counted(exploded.roll_backs, 'rollback')}: the "
+                f"last saved state is kept in {self.run.folder}; try a --learning-rate below {self.learning_rate:g}, the "
+                f"current one, or a --clip below {self.config.optimization.clip:g}"
             )
         if best:
             self.figures = Figures.from_json(best.figures)
@@ -250,17 +251,18 @@ class Trainer:
             self.run.rewind_log(self.figures.step)
         self._save_last()
         return Notice(
-            f"the loss has exploded at step {exploded.step:,}: back to "
-            f"{f'the best model, of step {self.figures.step:,}' if best else 'the beginning'}, and on from there "
-            f"at {SLOWER:g} of the learning rate"
+            f"training diverged at step {exploded.step:,}; rolled back to "
+            f"{f'the best model (step {self.figures.step:,})' if best else 'the initial weights'} and "
+            f"continuing at {SLOWER:g} times the learning rate"
         )
 
     def _divided(self) -> Notice:
         num_streams = self.world.largest_share(self.config.optimization.batch_size)
         at_once = -(-num_streams // self.learner.num_passes)
         return Notice(
-            f"the GPU has too little memory for {num_streams} streams of {self.config.optimization.sequence_length} "
-            f"tokens at once: they are read {at_once} at a time, which comes to the same"
+            f"the GPU has too little memory for {num_streams:,} streams of "
+            f"{self.config.optimization.sequence_length:,} tokens at once: reading {at_once:,} at a time, with the "
+            "same result"
         )
 
     def _report(self, valid_nats: float | None) -> Report:

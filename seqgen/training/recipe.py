@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
 from seqgen.corpus.batches import Batches
+from seqgen.corpus.reading import counted
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
@@ -101,7 +102,7 @@ def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple
     if model.softmax_cutoff >= store.level.vocabulary_size:
         raise UsageError(
             f"--softmax-cutoff must be below the {store.level.vocabulary_size:,} tokens of the vocabulary, got "
-            f"{model.softmax_cutoff}"
+            f"{model.softmax_cutoff:,}"
         )
     config = replace(requested, model=model, optimization=optimization, budget=budget, machine=machine)
     model, steps = _sized(config, batches, store, world)
@@ -116,11 +117,12 @@ def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple
     model = _filled(model, embedding_dropout=_embedding_dropout(model))
     if optimization.is_open("learning_rate"):
         optimization = replace(optimization, learning_rate=_learning_rate(model, batches.steps_per_epoch))
-    count = f"{steps:,.0f}" if budget.time is None else f"about {round(steps, -1 - int(steps > 999)):,.0f}"
-    chosen = f"dropout {model.dropout:g} since " if requested.model.is_open("dropout") else ""
+    about = "" if budget.time is None else "about "
+    count = counted(round(steps) if budget.time is None else max(1, int(round(steps, -1 - int(steps > 999)))), "step")
+    chosen = f", dropout {model.dropout:g}" if requested.model.is_open("dropout") else ""
     reasons.append(
-        f"{model.num_layers} x {model.hidden_size} units for {count} steps; {chosen}these pass {passes:.1f} times over "
-        f"{store.train.num_targets:,} tokens, with {weights:,} weights to remember them"
+        f"{model.num_layers} x {model.hidden_size:,} units, {about}{count}{chosen} ({passes:.1f} epochs over "
+        f"{counted(store.train.num_targets, 'token')}, {counted(weights, 'parameter')})"
     )
     corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
     return replace(config, corpus=corpus, model=model, optimization=optimization), reasons
@@ -194,8 +196,8 @@ def _fitting(options: OptimizationConfig, store: Store) -> tuple[OptimizationCon
     if num_chunks >= options.batch_size:
         return options, []
     reason = (
-        f"the training part fills only {num_chunks} streams of {options.sequence_length} tokens: "
-        f"--batch-size {num_chunks} instead of {options.batch_size}"
+        f"the training set fills only {counted(num_chunks, 'stream')} of {options.sequence_length:,} tokens: using "
+        f"--batch-size {num_chunks:,} instead of {options.batch_size:,}"
     )
     return replace(options, batch_size=num_chunks), [reason]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig
+from seqgen.corpus.reading import counted
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
@@ -143,8 +144,8 @@ def resume(
     trainer.restore(checkpoint)
     if before.processes != world.size:
         say(
-            f"{world.size} process{'es' if world.size > 1 else ''} instead of {before.processes} from here on: what is "
-            "learned agrees within rounding, not bit for bit, with a run that goes on as it began"
+            f"using {world.size} process{'es' if world.size > 1 else ''} instead of {before.processes}: the result "
+            "agrees with that of an uninterrupted run within rounding, not bit for bit"
         )
     return trainer
 
@@ -178,9 +179,9 @@ def _told(make: Callable[[], Run], world: World, say: Say) -> Run:
 
 def _tell_of_vocabulary(wanted: int | None, size: int, say: Say) -> None:
     if wanted is not None and size > wanted:
-        say(f"the vocabulary has {size} tokens: --vocabulary-size {wanted} is less than this text needs")
+        say(f"the vocabulary has {size:,} tokens: this text needs more than --vocabulary-size {wanted:,}")
     elif wanted is not None and size < wanted:
-        say(f"the vocabulary has {size} tokens: this text does not yield the {wanted} of --vocabulary-size")
+        say(f"the vocabulary has {counted(size, 'token')}: this text yields fewer than --vocabulary-size {wanted:,}")
 
 
 def _refuse_too_short(budget: str, elapsed: float) -> None:
@@ -191,7 +192,7 @@ def _refuse_too_short(budget: str, elapsed: float) -> None:
     """
     if elapsed >= parse_time(budget):
         raise UsageError(
-            f"--time {budget} is too short for one step: choosing a model has taken {elapsed:.1f} s already; give "
+            f"--time {budget} is too short for one step: choosing a model took {elapsed:.1f} s; give "
             f"--time {math.ceil(4 * elapsed)}s or more"
         )
 
@@ -205,7 +206,7 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
     checkpoint.model()
     num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
     if not checkpoint.config.is_resolved or num_streams != {(checkpoint.config.optimization.batch_size,)}:
-        raise CheckpointError(f"{path} holds a model, but not the state of a training to go on from")
+        raise CheckpointError(f"{path} holds a model, but no training state to resume from")
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
@@ -218,9 +219,9 @@ def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
     kind = next(kind for kind in BUDGETS if getattr(before, kind) is not None)
     old, new = getattr(before, kind), getattr(larger, kind)
     if new is None:
-        raise UsageError(f"this run is measured by {flag(kind)} {old}: give a larger {flag(kind)}")
+        raise UsageError(f"the budget of this run is {flag(kind)} {old}: give a larger {flag(kind)}")
     if (parse_time(new) <= parse_time(old)) if kind == "time" else (new <= old):
-        raise UsageError(f"{flag(kind)} must be above the {old} that the run had, got {new}")
+        raise UsageError(f"{flag(kind)} must be above the run's {old}, got {new}")
     raised = replace(before, **{kind: new})
     return replace(
         checkpoint,
