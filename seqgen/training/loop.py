@@ -232,8 +232,8 @@ class Trainer:
         if exploded.roll_backs == MAX_ROLL_BACKS or not (best or self.config.model.from_ is None):
             raise TrainingError(
                 f"training diverged at step {exploded.step:,}, after {counted(exploded.roll_backs, 'rollback')}: the "
-                f"last saved state is kept in {self.run.folder}; try a --learning-rate below {self.learning_rate:g}, the "
-                f"current one, or a --clip below {self.config.optimization.clip:g}"
+                f"last saved state is kept in {self.run.folder}; try a --learning-rate below {self.learning_rate:g}, "
+                f"the current one, or a --clip below {self.config.optimization.clip:g}"
             )
         if best:
             self.figures = Figures.from_json(best.figures)
