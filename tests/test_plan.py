@@ -178,3 +178,30 @@ def test_the_fingerprint_of_a_table_is_that_of_earlier_versions(tmp_path):
     (tmp_path / "b.jsonl").write_text("".join(json.dumps({"text": f"Name {i}"}) + "\n" for i in range(20)))
     prints = [plan(tmp_path / name).fingerprint for name in ("a.csv", "b.jsonl")]
     assert prints == ["8c721ee2aff94b3d", "0bafddc3a85e0eee"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "sentence"),
+    [
+        (["x" * 100], {}, "the corpus is a single document, cut for validation at 90%: the model cannot learn where a "
+         "document ends (--document line or paragraph divides a text into documents)"),
+        (["x" * 100], {"document": "line"}, "the corpus is a single line, cut for validation at 90%: the model cannot "
+         "learn where a line ends"),
+        (["xyz" * 9] * 9, {"document": "line"}, "the corpus is 9 lines that are all alike, cut for validation at 90%: "
+         "the model cannot learn where a line ends"),
+        (["x" * 5000, "a", "b"], {"document": "line"}, "the longest line is cut for validation at 90.0%; the other "
+         "lines stay whole"),
+        (["x" * 30, "y" * 30, "z" * 30], {"document": "line"}, "33% of the text validates, since no choice of whole "
+         "lines comes nearer to 10%"),
+        ([f"line {i}" for i in range(10)], {"document": "line"}, None),
+    ],
+)  # fmt: skip
+def test_how_documents_are_divided_is_said_where_it_is_not_what_was_asked_for(tmp_path, lines, options, sentence):
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    found = plan(tmp_path / "a.txt", **options)
+    assert found.division == ([sentence] if sentence else [])
+    level = CharacterLevel.fit(TrainingTexts(found), found.config)
+    store = Store.prepare(found, tmp_path / "data")
+    learns_endings = level.END not in store.train.unseen
+    assert learns_endings == (sentence is None or "cannot learn" not in sentence)
+    assert plan(tmp_path / "a.txt", valid=str(tmp_path / "a.txt"), **options).division == []

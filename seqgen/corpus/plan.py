@@ -22,6 +22,7 @@ from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, Level
 from seqgen.options import flag
 
+_FAR = 1.2  # times the share asked for: a difference to mention
 _VERSION = 4  # of the way from texts to ids
 
 
@@ -176,7 +177,7 @@ class Plan:
         settings += [config.header, config.delimiter] if (config.header, config.delimiter) != (None, None) else []
         if self.corpus.is_music:
             settings += [config.grid, config.velocity, config.transpose == "key"]
-        split = [self.split.threshold, self.split.valid_fraction] if self.split else None
+        split = self.split.settings if self.split else None
         content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
         content += [self.level.to_json()] if self.level else []
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
@@ -201,6 +202,31 @@ class Plan:
     def num_documents(self) -> int:
         """How many documents there are."""
         return self.corpus.tally.documents + (self.valid.tally.documents if self.valid else 0)
+
+    @property
+    def division(self) -> list[str]:
+        """What a user should know about the parts."""
+        split, tally, asked = self.split, self.corpus.tally, self.config.valid_fraction
+        if split is None:
+            return []
+        unit = self.config.document if self.config.document != "file" else "document"
+        kind = "piece" if self.corpus.is_music else unit
+        if split.threshold is None:
+            single = f"a single {kind}" if tally.documents == 1 else f"{tally.documents:,} {kind}s that are all alike"
+            remedy = " (--document line or paragraph divides a text into documents)" if kind == "document" else ""
+            return [
+                f"the corpus is {single}, cut for validation at {1 - asked:.0%}: the model cannot learn where a {kind} "
+                f"ends{remedy}"
+            ]
+        if split.cut:
+            is_one = len(split.cut) == 1
+            longest = f"longest {kind} is" if is_one else f"{len(split.cut)} longest {kind}s are"
+            return [f"the {longest} cut for validation at {1 - split.valid_fraction:.1%}; the other {kind}s stay whole"]
+        if split.share > _FAR * asked:
+            return [
+                f"{split.share:.0%} of the text validates, since no choice of whole {kind}s comes nearer to {asked:.0%}"
+            ]
+        return []
 
     @property
     def summary(self) -> list[str]:

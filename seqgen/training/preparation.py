@@ -69,7 +69,7 @@ def _prepare(make: Callable[[], Plan], config: CorpusConfig, folders: FoldersCon
         crew = ALONE
     if crew.size > 1 or world.local.is_first:
         plan = make()
-        for note in plan.summary:
+        for note in (*plan.summary, *plan.division):
             say(note)
         for detail in plan.details:
             say(detail, is_detail=True)
