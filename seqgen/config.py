@@ -34,27 +34,39 @@ class CorpusConfig(Options):
     """Corpus: what is learned from."""
 
     corpus: tuple[str, ...] = option(
-        "What to learn from: a file, a folder, a glob, - for standard input, or builtin:NAME, which is python-docs, "
-        "python-source, bach-chorales or folk-tunes. May be given again.",
+        "What to learn from: a file, a folder, a quoted pattern, - for standard input, or builtin:python-docs, "
+        "builtin:python-source, builtin:bach-chorales or builtin:folk-tunes. Can be repeated.",
         (),
         metavar="SOURCE",
     )
-    valid: str | None = option("A source to validate on, instead of a part of the corpus.", metavar="SOURCE")
-    valid_fraction: float = option(
-        "The share of the corpus held back for validation.", 0.1, metavar="P", bound=FRACTION
+    valid: str | None = option(
+        "Source of the validation set, which is otherwise a part of the corpus.", metavar="SOURCE"
     )
-    level: str = option("What a token is.", "auto", choices=("auto", *registry.names("levels")))
-    vocabulary_size: int | None = option("The most tokens a vocabulary may have.", metavar="N", bound=COUNT)
-    ngram: int = option("Characters in a token of the character level.", 1, metavar="N", bound=Interval(1, 8))
-    grid: int = option("Steps a quarter at which music is heard.", 12, metavar="N", bound=Interval(4, 96))
+    valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
+    level: str = option(
+        "Type of token; auto chooses note for music and character for text.",
+        "auto",
+        choices=("auto", *registry.names("levels")),
+    )
+    vocabulary_size: int | None = option("Maximum size of the vocabulary.", metavar="N", bound=COUNT)
+    ngram: int = option("Characters per token, for --level character.", 1, metavar="N", bound=Interval(1, 8))
+    grid: int = option(
+        "Grid to which notes are quantized, in steps per quarter note.",
+        12,
+        metavar="N",
+        bound=Interval(4, 96),
+        group="Music",
+    )
     transpose: str = option(
-        "Music: on learns every piece in a key drawn anew each epoch; key moves all into one key, and back on output.",
+        "on transposes each piece to a random key in every epoch; key transposes all pieces to one key, and samples "
+        "back; off leaves them as they are.",
         "on",
         choices=("on", "off", "key"),
+        group="Music",
     )
-    velocity: bool = option("Learn how loud each note of music is, too.", False)
+    velocity: bool = option("Learn the loudness of the notes as well.", False, group="Music")
     document: str = option(
-        "What is learned from its beginning to its end: a file (or a record of a table), a line or a paragraph.",
+        "Unit of text that the model learns to begin and to end; with file, a record of a table is one too.",
         "file",
         choices=("file", "line", "paragraph"),
     )
@@ -62,26 +74,35 @@ class CorpusConfig(Options):
         "What holds the text of a table (.csv, .tsv) or of JSON records (.json, .jsonl): a column's name, its number "
         "if there is no header, or outer.inner for a nested field. Default: the one with the most text.",
         metavar="NAME",
+        group="Files",
     )
     header: str | None = option(
         "Whether the first row of a table names its columns. Default: decided from the first rows.",
         choices=("yes", "no"),
+        group="Files",
     )
     delimiter: str | None = option(
         "What separates the columns of a table: a character, or comma, semicolon, tab, pipe, space or none. Default: "
         "decided from the first rows. Standard input is a table if this, --header or --field is given, and holds JSON "
         "records if it begins with a JSON object.",
         metavar="CHARACTER",
+        group="Files",
     )
     encoding: str = option(
-        "Text encoding of files without a byte-order mark, such as utf-8, cp1252 or utf-16-le.", "utf-8", metavar="NAME"
+        "Text encoding of files without a byte-order mark, such as utf-8, cp1252 or utf-16-le.",
+        "utf-8",
+        metavar="NAME",
+        group="Files",
     )
     encoding_errors: str = option(
         "Invalid bytes: strict rejects the file, replace reads them as U+FFFD and reports how many.",
         "strict",
         choices=("strict", "replace"),
+        group="Files",
     )
-    unpack_limit: str = option("The most that a compressed file or an archive may unpack to.", "50GB", metavar="SIZE")
+    unpack_limit: str = option(
+        "Maximum size to which a compressed file or an archive may unpack.", "50GB", metavar="SIZE", group="Files"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,7 +112,7 @@ class CorpusConfig(Options):
         if self.ngram > 1 and self.level not in ("auto", "character"):
             raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
         if self.level == "note" and self.document != "file":
-            raise UsageError(f"--document {self.document} is for text: of music, every piece is a document")
+            raise UsageError(f"--document {self.document} is for text: in music, every piece is a document")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,42 +120,43 @@ class ModelConfig(Options):
     """Model: which network."""
 
     from_: str | None = option(
-        "Begin with the weights and the vocabulary of a run, and go on learning from another corpus.",
+        "Fine-tune: start with the weights and the vocabulary of this run or checkpoint.",
         metavar="NAME|FILE",
     )
-    cell: str = option("The kind of recurrent cell.", "lstm", choices=registry.names("cells"))
-    num_layers: int = chosen("How many recurrent layers are stacked.", metavar="N", bound=LAYERS)
-    hidden_size: int = chosen("Units in each recurrent layer.", metavar="N", bound=UNITS)
+    cell: str = option("Recurrent cell.", "lstm", choices=registry.names("cells"))
+    num_layers: int = chosen("Number of recurrent layers.", metavar="N", bound=LAYERS)
+    hidden_size: int = chosen("Units per recurrent layer.", metavar="N", bound=UNITS)
     projection_size: int | None = option(
-        "Project each layer's output to fewer numbers (LSTM kinds).", metavar="N", bound=UNITS
+        "Size to which each layer's output is projected (LSTM variants only).", metavar="N", bound=UNITS
     )
-    embedding_size: int = chosen("Numbers that stand for a token at the input.", metavar="N", bound=UNITS)
-    tie_weights: bool = chosen("Use one matrix for the embedding and the output (sizes must agree).")
+    embedding_size: int = chosen("Size of the token embedding.", metavar="N", bound=UNITS)
+    tie_weights: bool = chosen("Use one matrix for the embedding and the output layer (their sizes must be equal).")
     softmax_cutoff: int = chosen(
-        "Choose among so many frequent tokens and all rare ones as one, then among these; 0 chooses among all at once.",
+        "Adaptive softmax: number of frequent tokens; all others share one entry of a first softmax and have a second "
+        "one of their own. 0: one full softmax.",
         metavar="N",
         bound=NOT_NEGATIVE,
     )
-    residual: bool = chosen("Add to each layer's output its input, from the second layer on.")
-    layer_norm: bool = chosen("Normalise each layer's output.")
+    residual: bool = chosen("Residual connections around every layer but the first.")
+    layer_norm: bool = chosen("Layer normalization of each layer's output.")
     initial_weights: str = option(
-        "Recurrent weights begin orthogonal, or all weights of the layers small.",
+        "Initialization: orthogonal recurrent weights, or small weights in all layers.",
         "orthogonal",
         choices=INITIAL_WEIGHTS,
     )
-    dropout: float = chosen("The share of units dropped between layers and before the output.", metavar="P", bound=DROP)
-    embedding_dropout: float = chosen("The share of the embedding's numbers dropped.", metavar="P", bound=DROP)
-    recurrent_dropout: float = chosen("The share of the recurrent weights dropped.", metavar="P", bound=DROP)
+    dropout: float = chosen("Dropout between layers and before the output layer.", metavar="P", bound=DROP)
+    embedding_dropout: float = chosen("Dropout of the token embedding.", metavar="P", bound=DROP)
+    recurrent_dropout: float = chosen("Dropout of the recurrent weights.", metavar="P", bound=DROP)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         projected, hidden, embedded = self.projection_size, self.hidden_size, self.embedding_size
         if projected is not None and hidden is not None and projected >= hidden:
-            raise UsageError(f"--projection-size must be below --hidden-size {hidden}, got {projected}")
+            raise UsageError(f"--projection-size must be below --hidden-size {hidden:,}, got {projected:,}")
         if self.tie_weights and None not in (embedded, self.output_size) and embedded != self.output_size:
             other = "--hidden-size" if projected is None else "--projection-size"
             raise UsageError(
-                f"--tie-weights needs --embedding-size equal to {other}, got {embedded} and {self.output_size}"
+                f"--tie-weights needs --embedding-size equal to {other}, got {embedded:,} and {self.output_size:,}"
             )
 
     @property
@@ -154,25 +176,27 @@ class ModelConfig(Options):
 class OptimizationConfig(Options):
     """Optimization: how its weights are found."""
 
-    learning_rate: float = chosen("The highest learning rate, after the warm-up.", metavar="X", bound=POSITIVE)
-    weight_decay: float = chosen("Decoupled weight decay of the matrices.", metavar="X", bound=NOT_NEGATIVE)
-    batch_size: int = chosen("Streams of text read in parallel.", metavar="N", bound=COUNT)
+    learning_rate: float = chosen("Peak learning rate, reached after the warm-up.", metavar="X", bound=POSITIVE)
+    weight_decay: float = chosen(
+        "Decoupled weight decay (AdamW), applied to matrices.", metavar="X", bound=NOT_NEGATIVE
+    )
+    batch_size: int = chosen("Number of streams that are read in parallel.", metavar="N", bound=COUNT)
     sequence_length: int = chosen(
-        "Tokens a stream advances in one step, and gradients flow back; half as far in the first half of a run.",
+        "Tokens per stream and step, through which gradients are propagated; half as many in the first half of a run.",
         metavar="N",
         bound=COUNT,
     )
-    clip: float = option("The gradient norm above which gradients are scaled down.", 1.0, metavar="X", bound=POSITIVE)
+    clip: float = option("Maximum gradient norm; larger gradients are scaled down.", 1.0, metavar="X", bound=POSITIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetConfig(Options):
     """Budget: how long."""
 
-    time: str | None = option("Train this long, as 80s, 10m or 1h30m. Without any budget: 10m.", metavar="TIME")
-    epochs: int | None = option("Train for this many passes over the corpus.", metavar="N", bound=COUNT)
-    steps: int | None = option("Train for this many steps.", metavar="N", bound=COUNT)
-    patience: int = option("Stop after this many validations without a better loss.", 6, metavar="N", bound=COUNT)
+    time: str | None = option("Training time, such as 80s, 10m, 1.5h or 1d; 10m if no budget is given.", metavar="TIME")
+    epochs: int | None = option("Number of passes over the corpus, instead of a time.", metavar="N", bound=COUNT)
+    steps: int | None = option("Number of training steps, instead of a time.", metavar="N", bound=COUNT)
+    patience: int = option("Stop early after this many validations without improvement.", 6, metavar="N", bound=COUNT)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,7 +215,7 @@ class BudgetConfig(Options):
 class DeviceConfig(Options):
     """Machine: where to compute."""
 
-    device: str = option("Where to compute.", "auto", choices=("auto", "cpu", "cuda", "mps"))
+    device: str = option("Device to compute on.", "auto", choices=("auto", "cpu", "cuda", "mps"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,25 +223,25 @@ class MachineConfig(DeviceConfig):
     """Machine: where to compute, and how exactly."""
 
     precision: str = option(
-        "Precision of the matrix products; auto is bfloat16 where the hardware has it.",
+        "Precision of matrix products; auto uses bfloat16 if the hardware supports it.",
         "auto",
         choices=("auto", "float32", "bfloat16"),
     )
-    seed: int = option("Fixes initial weights, order and dropout.", 1, metavar="N", bound=SEED)
+    seed: int = option("Random seed for initial weights, order and dropout.", 1, metavar="N", bound=SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunsConfig(Options):
     """Folders: where runs are kept."""
 
-    checkpoints_dir: str = option("Where runs are kept.", "checkpoints", metavar="FOLDER")
+    checkpoints_dir: str = option("Folder that contains the runs.", "checkpoints", metavar="FOLDER")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldersConfig(RunsConfig):
     """Folders: where runs and prepared corpora are kept."""
 
-    data_dir: str = option("Where prepared corpora are kept.", "data", metavar="FOLDER")
+    data_dir: str = option("Folder for prepared corpora.", "data", metavar="FOLDER")
 
     @property
     def parsed(self) -> Path:
@@ -239,31 +263,35 @@ class SamplingConfig(Options):
         metavar="N",
         bound=COUNT,
     )
-    num_samples: int = option("How many samples to write.", 1, metavar="N", bound=COUNT)
+    num_samples: int = option("Number of samples.", 1, metavar="N", bound=COUNT)
     temperature: float = option(
-        "Below 1 plays safe, above 1 dares; 0 always takes the likeliest.",
+        "Below 1 is more conservative, above 1 more diverse; 0 is greedy.",
         1.0,
         metavar="X",
         bound=NOT_NEGATIVE,
     )
-    top_k: int | None = option("Choose among this many likeliest tokens only.", metavar="N", bound=COUNT)
+    top_k: int | None = option("Sample from the N most likely tokens only.", metavar="N", bound=COUNT)
     top_p: float = option(
-        "Choose among the likeliest tokens that together have this probability.",
+        "Sample from the most likely tokens whose probabilities add up to P.",
         1.0,
         metavar="P",
         bound=SHARE,
     )
     stop: str | None = option("End a sample before this text.", metavar="TEXT")
     bars: int | None = option(
-        "Bars of music to write after the prime, of which a piece may end in the second half; without it 16.",
+        "Bars of music to write after the prime, at most; a piece may end in the second half. Default: 16.",
         metavar="N",
         bound=COUNT,
+        group="Music",
     )
     tempo: float | None = option(
-        "Quarters a minute of the music; without it as in the corpus.", metavar="X", bound=Interval(10, 1000)
+        "Tempo in quarter notes per minute. Default: as in the corpus.",
+        metavar="X",
+        bound=Interval(10, 1000),
+        group="Music",
     )
-    key: str | None = option("The key of the music, as D, Bb or f#m; without it the model's choice.", metavar="KEY")
-    seed: int | None = option("Fixes the samples; without it one is drawn, and told.", metavar="N", bound=SEED)
+    key: str | None = option("Key, such as D, Bb or f#m. Default: chosen by the model.", metavar="KEY", group="Music")
+    seed: int | None = option("Random seed of the samples. Default: drawn and printed.", metavar="N", bound=SEED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -301,16 +329,16 @@ class InspectionConfig(Options):
     """Inspection: which untrained networks to look at, and how far back."""
 
     cell: tuple[str, ...] = option(
-        f"A kind of cell, as it is before training: {', '.join(registry.names('cells'))}. May be given again.",
+        "Untrained network with this cell. Can be repeated.",
         (),
         metavar="NAME",
         choices=registry.names("cells"),
     )
-    num_layers: int = option("Layers of the untrained networks.", 1, metavar="N", bound=LAYERS)
-    hidden_size: int = option("Units in each of their layers.", 128, metavar="N", bound=UNITS)
-    initial_weights: str = option("How their weights begin.", "orthogonal", choices=INITIAL_WEIGHTS)
-    length: int = option("How many steps to look back.", 100, metavar="N", bound=COUNT)
-    seed: int = option("Fixes their weights, and what they read.", 1, metavar="N", bound=SEED)
+    num_layers: int = option("Number of layers of the untrained networks.", 1, metavar="N", bound=LAYERS)
+    hidden_size: int = option("Units per layer of the untrained networks.", 128, metavar="N", bound=UNITS)
+    initial_weights: str = option("Initialization of the untrained networks.", "orthogonal", choices=INITIAL_WEIGHTS)
+    length: int = option("Number of steps to look back.", 100, metavar="N", bound=COUNT)
+    seed: int = option("Random seed of their weights and inputs.", 1, metavar="N", bound=SEED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,15 +38,23 @@ def option(
     metavar: str | None = None,
     bound: Interval | None = None,
     choices: tuple[str, ...] = (),
+    group: str | None = None,
 ) -> Any:
-    """Declare a field that becomes a command-line option."""
-    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": choices, "chosen": False}
+    """Declare a field that becomes a command-line option; its group in the help is that of its class by default."""
+    metadata = {
+        "help": help,
+        "metavar": metavar,
+        "bound": bound,
+        "choices": choices,
+        "group": group,
+        "chosen": False,
+    }
     return field(default=default, metadata=metadata)
 
 
 def chosen(help: str, *, metavar: str | None = None, bound: Interval | None = None) -> Any:  # noqa: A002
     """Declare a field that the recipe fills in when the user does not."""
-    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": (), "chosen": True}
+    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": (), "group": None, "chosen": True}
     return field(default=None, metadata=metadata)
 
 
@@ -135,7 +143,7 @@ def parse_delimiter(text: str) -> str | None:
 class Options:
     """Base of the option groups: checks every field against its bound and choices.
 
-    The first word of a group's docstring is the title of its panel in the help.
+    The first word of a class' docstring is the title of its options in the help.
     """
 
     def __post_init__(self) -> None:

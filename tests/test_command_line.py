@@ -43,7 +43,7 @@ def test_no_word_of_a_help_is_cut_or_broken(arguments, width):
         assert {*option.opts, *option.secondary_opts} <= words, option.name
         assert option.is_flag or option.metavar in words, option.name
         assert option.help in re.sub(r"\s+", " ", shown), option.name
-    for leak in ("…", "misplaced", "<", "VALUE", "False", "None", "chosen to fit"):
+    for leak in ("…", "misplaced", "<", "VALUE", "False", "None", "(chosen"):
         assert leak not in shown, leak
 
 
@@ -60,7 +60,10 @@ def test_every_choice_is_in_the_help():
 def test_what_a_first_time_user_needs_comes_first():
     sections = re.findall(r"^(\w+):$", help_of(["train"], 80), re.MULTILINE)
     assert sections[:3] == ["Corpus", "Budget", "General"]
-    assert sections.index("Model") < sections.index("Optimization") < sections.index("Folders")
+    assert sections.index("Model") < sections.index("Music") < sections.index("Files") < sections.index("Folders")
+    assert help_of(["train"], 80).count("[auto]") == 1 + sum(
+        option.show_default == "auto" for option in options_of(["train"])
+    )
     assert help_of(["sample"], 80).index("--prime") < help_of(["sample"], 80).index("--checkpoint")
 
 

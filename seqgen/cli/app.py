@@ -46,4 +46,4 @@ def seqgen(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train recurrent language models on text, sample from them, measure them, and look inside."""
+    """Train recurrent language models of text and music, sample from them, evaluate and inspect them."""

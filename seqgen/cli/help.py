@@ -65,7 +65,7 @@ def _explanation(option: TyperOption) -> str:
         default = "" if option.is_flag or option.default is None else str(option.default)
     if not default:
         return option.help or ""
-    note = f"[{default}]" if default == CHOSEN else f"[default: {default}]"
+    note = f"[{default}]" if option.show_default == CHOSEN else f"[default: {default}]"
     return f"{option.help} {note if len(note) > _SHORT else note.replace(' ', _JOINED)}"
 
 

@@ -36,7 +36,7 @@ def inspect(
     checkpoint: Annotated[
         list[str] | None,
         typer.Option(
-            help="A run's name, or a checkpoint file. May be given again.",
+            help="Run or checkpoint file. Can be repeated.",
             metavar="NAME|FILE",
             autocompletion=run_names,
         ),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
-        help="A run's name, or a checkpoint file.",
+        help="Run or checkpoint file.",
         metavar="NAME|FILE",
         show_default="the newest run",
         autocompletion=run_names,

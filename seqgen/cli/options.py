@@ -1,4 +1,4 @@
-"""Turns config dataclasses into Typer options: one option a field, one help panel a class."""
+"""Turns config dataclasses into Typer options: one option per field, one group in the help per class."""
 
 import functools
 import inspect
@@ -73,7 +73,7 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
             *spelling,
             help=_help(item),
             metavar=item.metadata["metavar"] or "NAME",
-            rich_help_panel=title,
+            rich_help_panel=item.metadata["group"] or title,
             autocompletion=_completion(item),
             show_default=CHOSEN if item.metadata["chosen"] else item.default not in (None, "", (), False),
         )

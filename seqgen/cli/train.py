@@ -66,16 +66,16 @@ def train(
     folders: FoldersConfig,
     misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     name: Annotated[
-        str | None, typer.Option(help="The run's name.", metavar="NAME", show_default="from the corpus")
+        str | None, typer.Option(help="Name of the run.", metavar="NAME", show_default="from the corpus")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing run of the same name.")] = False,
     resume: Annotated[
-        str | None, typer.Option(help="Go on with the run of this name.", metavar="NAME", autocompletion=run_names)
+        str | None, typer.Option(help="Resume the named run.", metavar="NAME", autocompletion=run_names)
     ] = None,
     config: Annotated[  # noqa: ARG001  # its callback has done the work
         Path | None,
         typer.Option(
-            help="Take options from this TOML file; the command line wins.",
+            help="Read options from a TOML file; options on the command line take precedence.",
             metavar="FILE.toml",
             is_eager=True,
             callback=defaults_from_file,
@@ -84,15 +84,21 @@ def train(
     processes: Annotated[
         str | None,
         typer.Option(
-            help="Train with so many processes on this machine; auto tries how many are fastest.",
+            help="Number of processes on this machine; auto measures how many are fastest.",
             metavar="N|auto",
             show_default="1",
         ),
     ] = None,
     quiet: QuietOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell more.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print more details.")] = False,
 ) -> None:
-    """Train a model on a corpus, or go on training one."""
+    """Train a model on a corpus, or resume training one.
+
+    Options marked [auto] are chosen to fit the corpus, the budget and this machine unless they are given.
+
+        seqgen train --corpus poems.txt --time 10m
+        seqgen train --resume poems --time 20m
+    """
     given = given_options(context)
 
     def say(text: str, *, is_detail: bool = False) -> None:
