@@ -95,6 +95,13 @@ def test_a_few_faults_in_utf_8_suggest_no_other_encoding():
     assert suggested("Die Straße führt über die Brücke".encode()[:-5]) == "utf-8"  # cut inside a character
 
 
+def test_no_encoding_is_suggested_that_yields_control_characters():
+    data = (
+        "Les élèves ont été très contents de leur été à la mer. Où êtes-vous allés?\n".encode("latin-1") + b"\x81\x9d"
+    )
+    assert not (suggested(data) or "").startswith("iso8859")
+
+
 @pytest.mark.parametrize("data", [bytes(range(256)) * 10, b"\x7fELF" + bytes(100), b"x\0"])
 def test_what_is_not_text_suggests_no_encoding(data):
     assert suggested(data) is None

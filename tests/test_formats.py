@@ -140,6 +140,11 @@ def test_text_is_not_taken_for_another_format(text, name):
     assert recognized(text.encode() + b"\n and more text" * 20, name) is None
 
 
+@pytest.mark.parametrize("word", ["ясный день", "ящик", "Яблоко"])
+def test_text_in_another_encoding_is_not_taken_for_another_format(word):
+    assert recognized(word.encode("cp1251") + b"\nand more", "a.txt") is None
+
+
 def test_files_of_a_kind_are_counted_together(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"text")
     for number in range(3):

@@ -159,13 +159,15 @@ def test_a_byte_order_mark_is_enough(text_file, encoding, named):
 def test_control_characters_of_latin_1_are_reported(text_file):
     text = text_file("it’s\n".encode("cp1252"), "latin-1")
     assert read(text) == "it\x92s\n"
-    assert said(text) == ["a.txt: has control characters (U+0080 to U+009F) if read as iso8859-1; it may be cp1252"]
+    assert said(text) == [
+        "a.txt: control characters (U+0080 to U+009F) when read as iso8859-1; --encoding cp1252 may fit better"
+    ]
 
 
 def test_utf_8_that_is_read_as_something_else_is_reported(text_file):
     text = text_file("café\n".encode(), "cp1252")
     assert read(text) == "cafÃ©\n"
-    assert said(text) == ["a.txt: valid UTF-8, but read as cp1252 as --encoding says"]
+    assert said(text) == ["a.txt: read as cp1252 (--encoding), although it is valid UTF-8"]
     for content in (b"caf\xe9\n", b"coffee\n"):
         assert read(text := text_file(content, "cp1252"))
         assert said(text) == []

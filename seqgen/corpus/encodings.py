@@ -4,6 +4,7 @@ import codecs
 import io
 import re
 import threading
+from contextlib import suppress
 
 from seqgen.errors import UsageError
 from seqgen.levels.base import normalise_text
@@ -18,7 +19,6 @@ _MARKS = (  # those of UTF-32 first: the little-endian one begins like that of U
     (codecs.BOM_UTF8, "utf-8"),
 )
 _OF_DOMAINS = {"idna", "punycode"}  # encodings of names, not of files
-_SUBSETS = ("iso8859-1", "iso8859-15")  # cp1252 has their letters, and quotation marks where they have controls
 _MIN_VALID = 4  # characters of UTF-8 for each invalid sequence, in what is UTF-8 with a few faults
 _MIN_GAIN = 2  # in confidence, of an encoding that is hardly used today
 ISO_2022 = b"\x1b$"  # begins the characters of East Asian text in seven bits, which look like ASCII
@@ -76,7 +76,7 @@ def _detected(sample: bytes) -> str | None:
     import chardet  # loads its models, and few corpora need it
 
     today, ever = (
-        chardet.detect(sample, encoding_era=era, exclude_encodings=_SUBSETS, no_match_encoding="ascii")
+        chardet.detect(sample, encoding_era=era, no_match_encoding="ascii")
         for era in (chardet.EncodingEra.MODERN_WEB, chardet.EncodingEra.ALL)
     )
     found = ever if ever["confidence"] > _MIN_GAIN * today["confidence"] else today
@@ -85,12 +85,11 @@ def _detected(sample: bytes) -> str | None:
     encoding = codecs.lookup(found["encoding"]).name
     if encoding == "ascii":  # with a NUL in it, or no match
         return "utf-8" if sample.isascii() else None
-    try:
-        western = sample.decode("cp1252")
-    except UnicodeDecodeError:
-        return encoding
     text = sample.decode(encoding, "ignore")
-    return "cp1252" if text == western or _MIXED_WORD.search(text) else encoding
+    with suppress(UnicodeDecodeError):
+        if sample.decode("cp1252") == text or _MIXED_WORD.search(text):
+            return "cp1252"
+    return None if encoding.startswith("iso8859") and _CONTROLS.search(text) else encoding
 
 
 def decoded(data: bytes) -> str:
@@ -127,7 +126,7 @@ class Decoder:
     Attributes:
         encoding: the same.
         num_replaced: how many bytes were invalid.
-        has_controls: whether the text has characters from U+0080 to U+009F.
+        has_controls: whether text in an encoding that has them holds control characters from U+0080 to U+009F.
     """
 
     def __init__(self, encoding: str, errors: str) -> None:
@@ -166,7 +165,8 @@ class Decoder:
         self.num_replaced += _replaced.num_bytes
         if self.encoding != "utf-8":
             text = normalise_text(text)  # UTF-8 has no lone surrogates
-            self.has_controls = self.has_controls or _CONTROLS.search(text) is not None
+            if self.encoding.startswith("iso8859") and not self.has_controls:
+                self.has_controls = _CONTROLS.search(text) is not None
             self._compare_with_utf_8(data, is_last=is_last)
         if text and not self._is_begun:
             self._is_begun = True

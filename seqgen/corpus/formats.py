@@ -88,18 +88,17 @@ _BEGINNINGS = [
         (rb"Rar!\x1a\x07", RAR),
         (rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a.[\0-\x1f].[\0-\x1f]|II\*\0|MM\0\*|8BPS\0", IMAGE),
         (rb"BM.{4}\0{4}|RIFF.{4}WEBP|\0\0.{2}ftyp(hei[cfx]|mif1|msf1|avif)|\0\0\0\x0cJXL ", IMAGE),
-        (rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]|fLaC\0|OggS\0|\0\0.{2}ftypM4[AB]", AUDIO),
-        (rb"ID3[\x02-\x04]\0|\xff[\xf1-\xf3\xf9-\xfb]", AUDIO),
+        (rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]|fLaC\0|OggS\0|ID3[\x02-\x04]\0|\0\0.{2}ftypM4[AB]", AUDIO),
         (rb"\0\0.{2}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI |\0\0\x01[\xb3\xba]", VIDEO),
         (rb"MThd\0", MIDI),
     )
 ]
-# What files of one beginning are called apart by, and binary files without a known one.
+# These tell apart what begins alike, and binary files without a beginning of their own.
 _SUFFIXES = {
     ".docx": WORD, ".doc": OLD_WORD, ".dot": OLD_WORD, ".xlsx": SHEET, ".xls": SHEET, ".ods": SHEET,
     ".pptx": SLIDES, ".ppt": SLIDES, ".odp": SLIDES, ".odt": OPEN_DOCUMENT, ".epub": EPUB, ".mobi": KINDLE,
     ".azw3": KINDLE, ".tar": TAR, ".tgz": TAR, ".tbz": TAR, ".tbz2": TAR, ".txz": TAR, ".tzst": TAR,
-    ".mxl": COMPRESSED_MUSIC, ".mscz": MUSESCORE,
+    ".mp3": AUDIO, ".aac": AUDIO, ".mxl": COMPRESSED_MUSIC, ".mscz": MUSESCORE,
 }  # fmt: skip
 _CONTAINERS = (ZIP, OFFICE, GZIP, BZIP2, XZ, ZSTANDARD)
 

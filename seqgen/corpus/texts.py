@@ -131,9 +131,12 @@ class TextFile(Document):
         if self._decoder.num_replaced:
             reading.notice(f"invalid byte in {encoding} text read as U+FFFD", self._decoder.num_replaced)
         if self._decoder.is_utf_8:
-            reading.say(f"valid UTF-8, but read as {encoding} as --encoding says", self.name)
-        elif self._decoder.has_controls and encoding.startswith("iso8859"):
-            reading.say(f"has control characters (U+0080 to U+009F) if read as {encoding}; it may be cp1252", self.name)
+            reading.say(f"read as {encoding} (--encoding), although it is valid UTF-8", self.name)
+        elif self._decoder.has_controls:
+            reading.say(
+                f"control characters (U+0080 to U+009F) when read as {encoding}; --encoding cp1252 may fit better",
+                self.name,
+            )
 
     def _with_nul(self, encoding: str, offset: int) -> UnfitError:
         """Return the error for a NUL character, which a binary file has, or text in another encoding."""
@@ -157,10 +160,8 @@ class TextFile(Document):
         replacing = "--encoding-errors replace reads invalid bytes as U+FFFD"
         other = suggested(sample)
         if other == encoding:
-            kind, remedy = (
-                f"file with invalid {encoding} (see --encoding-errors)",
-                f", though most of it is: {replacing}",
-            )
+            kind = f"file with invalid {encoding} (see --encoding-errors)"
+            remedy = f", though most of it is: {replacing}"
         elif other:
             kind = f"file in {other}, not {encoding} (see --encoding)"
             remedy = f": it looks like {other}, so try --encoding {other}"
