@@ -96,8 +96,8 @@ def train(
 
     Options marked [auto] are chosen to fit the corpus, the budget and this machine unless they are given.
 
-        seqgen train --corpus poems.txt --time 10m
-        seqgen train --resume poems --time 20m
+        seqgen train --corpus poems.txt
+        seqgen train --resume poems
     """
     given = given_options(context)
 
