@@ -5,15 +5,29 @@ import seqgen
 model = seqgen.load("my-run")
 print(model.sample("Once", length=200)[0])
 print(model.score("Once upon a time")["bits_per_character"])
+
+What goes wrong for a reason that a caller can mend is a `SeqgenError`, see `seqgen/errors.py`; a wrong argument is a
+`UsageError`, which is a `ValueError` too.
 """
 
 from typing import TYPE_CHECKING, Any
+
+from seqgen.errors import CheckpointError, CorpusError, MusicError, SeqgenError, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from seqgen.api import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["Model", "load"]
+__all__ = [
+    "CheckpointError",
+    "CorpusError",
+    "Model",
+    "MusicError",
+    "SeqgenError",
+    "TrainingError",
+    "UsageError",
+    "load",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,10 +1,17 @@
 """The public Python API: a trained model that samples and scores."""
 
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqgen.checkpoint import Checkpoint, find
-from seqgen.config import FoldersConfig, SamplingConfig
+from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.documents import Passage
 from seqgen.corpus.part import encoded
 from seqgen.corpus.split import Piece
@@ -13,9 +20,13 @@ from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.hardware import resolve_device
+from seqgen.music.prime import primed
 from seqgen.music.score import Score
+from seqgen.options import field_name
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import begin, sample
+
+_FLAG = re.compile("--([a-z][a-z-]*)")
 
 
 class Model:
@@ -28,40 +39,51 @@ class Model:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self.checkpoint = checkpoint
-        self._model = checkpoint.model(resolve_device(device))
+        with _python_terms():
+            self._model = checkpoint.model(resolve_device(DeviceConfig(device=device).device))
 
     def sample(self, prime: str = "", **options: Any) -> list[str]:
         """Return texts that begin with the prime.
 
         Args:
-            prime: what each begins with.
-            options: fields of `seqgen.config.SamplingConfig`, named as the options of `seqgen sample`.
+            prime: what each begins with, as it is: a text that begins with @ is no file.
+            options: fields of `seqgen.config.SamplingConfig`, named as the options of `seqgen sample`; `stop` is a text
+                or several.
 
         Raises:
-            UsageError: an option breaks its rule.
+            UsageError: an option breaks its rule, or this is a model of music.
         """
-        config = SamplingConfig(prime=prime, **options)
-        level = self._text_level()
-        texts = [level.normalise(prime)] * config.num_samples
-        for index, text in sample(self._model, level, prime, config, begin(config), self.checkpoint.unseen):
-            texts[index] += text
-        return texts
+        with _python_terms():
+            level, config = self._text_level(), _sampling_config({"prime": prime, **options})
+            config.refuse_for_text()
+            unseen, knows_beginnings = self.checkpoint.unseen, self.checkpoint.knows_beginnings
+            texts = [level.normalise(prime)] * config.num_samples
+            for index, text in sample(
+                self._model, level, prime, config, begin(config), unseen, knows_beginnings=knows_beginnings
+            ):
+                texts[index] += text
+            return texts
 
-    def compose(self, prime: Score | None = None, **options: Any) -> list[Score]:
+    def compose(self, prime: Score | str | None = None, **options: Any) -> list[Score]:
         """Return pieces of music that begin with the prime.
 
         Args:
-            prime: what each goes on from; None lets each begin as it likes.
+            prime: what each goes on from: a score, or notes as "C4 E4:2 R:1"; None lets each begin as it likes.
             options: fields of `seqgen.config.SamplingConfig`, named as the options of `seqgen sample`.
 
         Raises:
-            UsageError: an option breaks its rule, or this is a model of text.
+            UsageError: an option breaks its rule, the prime is no music, or this is a model of text.
         """
         level = self.checkpoint.level
-        if not isinstance(level, NoteLevel):
-            raise UsageError("this is a model of text: sample() writes it")
-        config = SamplingConfig(**options)
-        return compose(self._model, level, prime, config, begin(config), self.checkpoint.unseen)
+        with _python_terms():
+            if not isinstance(level, NoteLevel):
+                raise UsageError("this is a model of text: sample() writes it")
+            if not isinstance(prime, Score | str | None):
+                raise UsageError(f'prime must be a score, or notes as "C4 E4:2 R:1", got {prime!r}')
+            config = _sampling_config(options)
+            config.refuse_for_music()
+            score = primed(prime, level.grid, level.metre, config.key) if isinstance(prime, str) else prime
+            return compose(self._model, level, score, config, begin(config), self.checkpoint.unseen)
 
     def score(self, text: str) -> dict[str, Any]:
         """Return how well the model predicts a text, with the keys of `seqgen evaluate --json`.
@@ -88,6 +110,35 @@ def load(checkpoint: str | Path | None = None, device: str = "auto") -> Model:
 
     Raises:
         CheckpointError: there is none, or it is damaged.
+        UsageError: there is no such device.
     """
-    path = find(None if checkpoint is None else str(checkpoint), Path(FoldersConfig().checkpoints_dir))
+    path = find(None if checkpoint is None else str(checkpoint), Path(RunsConfig().checkpoints_dir))
     return Model(Checkpoint.read(path), device)
+
+
+def _sampling_config(options: Mapping[str, Any]) -> SamplingConfig:
+    """Return the options of a call as a configuration; numbers may be numpy's, and several texts any sequence.
+
+    Raises:
+        UsageError: there is no option of a name, or a value breaks its rule.
+    """
+    names = [item.name for item in fields(SamplingConfig)]
+    for name in options:
+        if name not in names:
+            nearest = get_close_matches(name, names, 1)
+            remedy = f"do you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
+            raise UsageError(f"there is no option {name}: {remedy}")
+    values = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    stop = values.get("stop")
+    if isinstance(stop, str | list):
+        values["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    return SamplingConfig(**values)
+
+
+@contextmanager
+def _python_terms() -> Iterator[None]:
+    """Let messages name parameters as Python does: `top_k` for `--top-k`."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(_FLAG.sub(lambda match: field_name(match[1]), str(error))) from error

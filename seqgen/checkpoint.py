@@ -42,6 +42,7 @@ class Checkpoint:
         config: the options as resolved.
         level: the vocabulary.
         unseen: ids that were never a target in training, so that they are never drawn.
+        knows_beginnings: whether training has shown often enough how documents begin, see `sampling/opening.py`.
         fingerprint: of the corpus trained on.
         figures: step, losses and other figures of the moment, plain JSON values.
         weights: the model's tensors by parameter name.
@@ -52,6 +53,7 @@ class Checkpoint:
     config: TrainConfig
     level: Level
     unseen: list[int]
+    knows_beginnings: bool
     fingerprint: str
     figures: dict[str, Any]
     weights: Mapping[str, Tensor]
@@ -91,6 +93,7 @@ class Checkpoint:
             "config": self.config.to_flat(),
             "level": self.level.to_json(),
             "unseen": self.unseen,
+            "knows_beginnings": self.knows_beginnings,
             "fingerprint": self.fingerprint,
             "figures": self.figures,
         }
@@ -137,6 +140,7 @@ class Checkpoint:
                 config,
                 level,
                 _ids(content["unseen"], level.vocabulary_size),
+                bool(content.get("knows_beginnings", level.END not in content["unseen"])),  # older files do not say
                 content["fingerprint"],
                 dict(content["figures"]),
                 _with_prefix(tensors, "model."),

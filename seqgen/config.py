@@ -25,6 +25,7 @@ FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
 BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
 INITIAL_WEIGHTS = ("orthogonal", "small")
+TEXT_LENGTH = 500  # tokens of a sample of text, by default
 # Of `CorpusConfig`: how a source is read, whatever is done with it.
 READING = ("field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
 
@@ -254,14 +255,21 @@ class SamplingConfig(Options):
     """Sampling: what to write, and how boldly."""
 
     prime: str = option(
-        "What the sample begins with, as text or as notes (C4 E4:2 R:1); @FILE reads it from a file.",
+        "What the sample begins with: text, or notes (C4 E4:2 R:1); @FILE reads a file, - standard input, and @@ "
+        "begins a text with @.",
         "",
-        metavar="TEXT|NOTES|@FILE",
+        metavar="TEXT|NOTES|@FILE|-",
     )
     length: int | None = option(
-        "Tokens to write after the prime; without it 500 of text, and as many of music as --bars needs.",
+        f"Tokens to write after the prime. Default: {TEXT_LENGTH} of text, and as many of music as --bars needs.",
         metavar="N",
         bound=COUNT,
+    )
+    min_length: int = option(
+        "Minimum length in tokens: a text does not end before, by itself or at --stop.",
+        0,
+        metavar="N",
+        bound=NOT_NEGATIVE,
     )
     num_samples: int = option("Number of samples.", 1, metavar="N", bound=COUNT)
     temperature: float = option(
@@ -277,7 +285,17 @@ class SamplingConfig(Options):
         metavar="P",
         bound=SHARE,
     )
-    stop: str | None = option("End a sample before this text.", metavar="TEXT")
+    no_repeat: int | None = option(
+        "Let no N tokens in a row occur twice in a text, its prime included; it ends where this leaves no token.",
+        metavar="N",
+        bound=COUNT,
+    )
+    stop: tuple[str, ...] = option(
+        r"End a sample before this text; \n is a newline, \t a tab, \\ a backslash. Can be repeated.",
+        (),
+        metavar="TEXT",
+    )
+    keep_stop: bool = option("Keep the text given with --stop at the end of the sample.", False)
     bars: int | None = option(
         "Bars of music to write after the prime, at most; a piece may end in the second half. Default: 16.",
         metavar="N",
@@ -295,8 +313,38 @@ class SamplingConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.stop == "":
+        if "" in self.stop:
             raise UsageError("--stop must not be empty: every text contains the empty one")
+        if self.keep_stop and not self.stop:
+            raise UsageError("--keep-stop needs --stop")
+        if self.min_length > (self.length or TEXT_LENGTH):
+            raise UsageError(
+                f"--min-length must be at most --length, which is {self.length or TEXT_LENGTH}, got {self.min_length}"
+            )
+
+    def refuse_for_text(self) -> None:
+        """Refuse what only models of music take.
+
+        Raises:
+            UsageError: there is such an option.
+        """
+        self._refuse(("bars", "tempo", "key"), "is for models of music; this model writes text")
+
+    def refuse_for_music(self) -> None:
+        """Refuse what only models of text take.
+
+        Raises:
+            UsageError: there is such an option.
+        """
+        self._refuse(
+            ("stop", "min_length", "no_repeat"),
+            "is for models of text; this model writes music, which repeats bars, and ends by itself or after --bars",
+        )
+
+    def _refuse(self, names: tuple[str, ...], reason: str) -> None:
+        for name in names:
+            if getattr(self, name):
+                raise UsageError(f"{flag(name)} {reason}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import seqgen
@@ -48,10 +49,54 @@ def test_the_newest_run_is_loaded_by_default(trained, monkeypatch):
     assert seqgen.load().checkpoint.fingerprint == seqgen.load("rhyme").checkpoint.fingerprint
 
 
-def test_what_is_wrong_is_raised_as_a_sentence(model):
-    with pytest.raises(UsageError, match="--temperature must be at least 0, got -1"):
-        model.sample(temperature=-1)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -1}, "temperature must be at least 0, got -1"),
+        ({"top_p": 2}, r"top_p must be in \(0, 1\], got 2"),
+        ({"length": 2.5}, "length must be a whole number, got 2.5"),
+        ({"length": True}, "length must be a whole number, got True"),
+        ({"length": 3, "min_length": 4}, "min_length must be at most length, which is 3, got 4"),
+        ({"prime": None}, "prime must be text, got None"),
+        ({"stop": ["a", 3]}, "stop must be text"),
+        ({"stop": ""}, "stop must not be empty"),
+        ({"keep_stop": True}, "keep_stop needs stop"),
+        ({"temprature": 1}, "there is no option temprature: do you mean temperature?"),
+        ({"foo": 1}, "there is no option foo: there are prime, length,"),
+        ({"bars": 3}, "bars is for models of music; this model writes text"),
+        ({"key": "D"}, "key is for models of music; this model writes text"),
+    ],
+)
+def test_an_option_that_breaks_its_rule_is_named_as_python_names_it(model, options, message):
+    with pytest.raises(UsageError, match=f"^{message}"):
+        model.sample(**options)
+
+
+def test_numbers_may_be_those_of_numpy_and_stop_a_text_or_several(model):
+    plain = {"length": 40, "temperature": 0.5, "seed": 3, "top_k": 5}
+    numpy = {"length": np.int64(40), "temperature": np.float64(0.5), "seed": np.uint8(3), "top_k": np.int32(5)}
+    assert model.sample("How ", **numpy) == model.sample("How ", **plain)
+    (once,), (listed,) = model.sample("How ", stop="\n", **plain), model.sample("How ", stop=["\n", "@"], **plain)
+    assert once == listed == model.sample("How ", **plain)[0].split("\n")[0]
+
+
+def test_music_is_not_asked_of_a_model_of_text(model):
+    with pytest.raises(UsageError, match=r"this is a model of text: sample\(\) writes it"):
+        model.compose("C4 E4")
+
+
+def test_all_errors_can_be_caught_by_names_of_the_package():
+    kinds = [kind for kind in vars(seqgen.errors).values() if isinstance(kind, type)]
+    direct = [kind for kind in kinds if seqgen.SeqgenError in kind.__bases__]
+    assert len(direct) == 5
+    assert all(getattr(seqgen, kind.__name__) is kind and kind.__name__ in seqgen.__all__ for kind in direct)
+    assert issubclass(seqgen.UsageError, ValueError)
+
+
+def test_what_is_wrong_is_raised_as_a_sentence(trained):
     with pytest.raises(CheckpointError, match="no checkpoint 'nothing'"):
         seqgen.load("nothing")
+    with pytest.raises(UsageError, match="^device must be one of auto, cpu, cuda, mps; got 'gpu'"):
+        seqgen.load(trained.files / "best.safetensors", device="gpu")
     with pytest.raises(AttributeError, match="no attribute 'play'"):
         seqgen.play  # noqa: B018

@@ -26,6 +26,7 @@ def checkpoint(make_model):
         config=config,
         level=level,
         unseen=[0, 1],
+        knows_beginnings=False,
         fingerprint="0123",
         figures={"step": 3, "best_valid_nats": 1.5},
         weights=model.state_dict(),
@@ -36,7 +37,7 @@ def checkpoint(make_model):
 def test_what_is_written_is_read_again(checkpoint, tmp_path):
     checkpoint.write(tmp_path / "a.safetensors")
     again = Checkpoint.read(tmp_path / "a.safetensors")
-    for field in ("requested", "config", "unseen", "fingerprint", "figures"):
+    for field in ("requested", "config", "unseen", "knows_beginnings", "fingerprint", "figures"):
         assert getattr(again, field) == getattr(checkpoint, field)
     assert again.level.to_json() == checkpoint.level.to_json()
     for field in ("weights", "training"):

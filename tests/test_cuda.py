@@ -11,7 +11,8 @@ from seqgen.config import SamplingConfig
 from seqgen.evaluation.likelihood import score
 from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.scan import scan, step_by_step
-from seqgen.sampling.generator import Never, generate
+from seqgen.sampling.constraint import Never
+from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.training import session
 from seqgen.training.figures import Notice
 from tests.conftest import RHYME
@@ -131,7 +132,8 @@ def test_scores_and_samples_are_those_of_the_cpu(make_part, make_model, cell):
         for num_streams, length in ((1, 200), (64, 64)):
             assert score(model, part, num_streams, length).nats_per_token == pytest.approx(expected, abs=1e-5)
         never = Never(100, [])
-        stream = generate(model, [1, 2, 3], [5, 6], SamplingConfig(), never)
+        reading = prefill(model, [1, 2, 3]).repeat(2)
+        stream = decode(model, reading, uniform_numbers([5, 6]), SamplingConfig(), never)
         draws[device] = [next(stream) for _ in range(30)]
     for mine, theirs in zip(draws["cpu"], draws[GPU], strict=True):
         assert mine.ids.tolist() == theirs.ids.tolist()

@@ -2,19 +2,23 @@
 
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
 from seqgen.config import SamplingConfig
 from seqgen.errors import CheckpointError
+from seqgen.model.stack import join
 from seqgen.sampling import generator as module
-from seqgen.sampling.generator import Never, generate
+from seqgen.sampling.constraint import Never
+from seqgen.sampling.generator import NONE, Reading, decode, prefill, uniform_numbers
 
 PLAIN = SamplingConfig()
 
 
 def draw(model, count, seeds=(1,), prime=(0, 5, 3), config=PLAIN, forbidden=(0,)):
-    draws = list(islice(generate(model, prime, seeds, config, Never(model.vocabulary_size, forbidden)), count))
+    reading, never = prefill(model, prime).repeat(len(seeds)), Never(model.vocabulary_size, forbidden)
+    draws = list(islice(decode(model, reading, uniform_numbers(seeds), config, never), count))
     return torch.stack([step.ids for step in draws]), torch.stack([step.nats for step in draws])
 
 
@@ -108,3 +112,28 @@ def test_other_cells_carry_their_state_on(make_model, cell):
     with torch.inference_mode():
         logits, _ = model(torch.tensor([0, 5, 3, *ids[:, 0].tolist()])[:, None], model.initial_state(1))
     assert ids[:, 0].tolist() == logits[2:-1, 0].argmax(-1).tolist()
+
+
+def test_streams_with_different_primes_go_on_each_as_alone(make_model):
+    model, config = make_model(20, num_layers=2), SamplingConfig(temperature=0)
+    primes = ((0, 5, 3), (0, 7), (0, 2, 4, 6))
+    readings = [prefill(model, prime) for prime in primes]
+    together = Reading(torch.cat([reading.logits for reading in readings]), join([r.state for r in readings]))
+    draws = islice(decode(model, together, uniform_numbers(range(3)), config, Never(20, [])), 12)
+    ids = torch.stack([step.ids for step in draws])
+    for stream, prime in enumerate(primes):
+        assert ids[:, stream].tolist() == draw(model, 12, prime=prime, config=config, forbidden=())[0][:, 0].tolist()
+
+
+@pytest.mark.parametrize("config", [PLAIN, SamplingConfig(temperature=0), SamplingConfig(top_k=3, top_p=0.5)])
+def test_where_no_token_may_come_a_stream_has_none(make_model, config):
+    model = make_model(6)
+
+    class FirstStreamStops(Never):
+        def mask(self):
+            return np.array([[-np.inf] * 6, [0] * 6], dtype=np.float32)
+
+    reading = prefill(model, [0]).repeat(2)
+    step = next(decode(model, reading, uniform_numbers([1, 2]), config, FirstStreamStops(6, [])))
+    assert step.ids[0] == NONE
+    assert step.ids[1] >= 0

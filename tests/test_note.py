@@ -105,8 +105,8 @@ def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
     again, bar = [t.REPEAT, t.POSITION + 2, t.POSITION + 1], [t.BAR, t.PITCH + 70]
     folded = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *again, *bar])
     plain = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *first[len(HEADER) + 1 :], *bar])
-    assert (folded.barred() == plain.barred()).all()
-    assert folded.barred()[0, t.REST] < 0, "the second voice is silent already, as it was after the first bar"
+    assert (folded.mask() == plain.mask()).all()
+    assert folded.mask()[0, t.REST] < 0, "the second voice is silent already, as it was after the first bar"
     assert folded.num_bars.tolist() == [4]
 
 
@@ -124,13 +124,13 @@ def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
 def test_only_a_bar_that_means_the_same_anywhere_can_come_again(bars, sources):
     """Not one that goes on with what came before it, nor what came before a change of key."""
     constraint = NoteConstraint(LEVEL.vocabulary_size, 12, [*HEADER, *bars])
-    assert (constraint.barred()[0, t.REPEAT] == 0) == bool(sources)
+    assert (constraint.mask()[0, t.REPEAT] == 0) == bool(sources)
     if sources:
         constraint.advance(np.array([t.REPEAT]))
-        assert set(np.flatnonzero(constraint.barred()[0] == 0)) == {t.POSITION + distance for distance in sources}
+        assert set(np.flatnonzero(constraint.mask()[0] == 0)) == {t.POSITION + distance for distance in sources}
         constraint.advance(np.array([t.POSITION + max(sources)]))
         counts = {t.POSITION + count for count in range(1, max(sources) + 1)}
-        assert set(np.flatnonzero(constraint.barred()[0] == 0)) == counts
+        assert set(np.flatnonzero(constraint.mask()[0] == 0)) == counts
 
 
 def test_a_last_bar_that_ends_early_is_written_out():
@@ -191,7 +191,7 @@ def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
     taste[:, t.REPEAT] += 0.1
     written = []
     for _ in range(150):
-        weights = np.where(constraint.barred() == 0, taste, 0)
+        weights = np.where(constraint.mask() == 0, taste, 0)
         assert (weights.sum(1) > 0).all()
         ids = np.array([random.choice(len(row), p=row / row.sum()) for row in weights])
         constraint.advance(ids)

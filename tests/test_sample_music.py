@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import seqgen
 from seqgen.cli.app import app
 from seqgen.music.read import read
 from seqgen.music.score import Bar, Note, Score, track_of
@@ -115,6 +117,34 @@ def test_several_samples_are_numbered():
     assert [Path(f"many-{number}.mid").is_file() for number in (1, 2, 3)] == [True] * 3
 
 
+def test_the_python_api_takes_notes_and_refuses_what_is_for_text():
+    model = seqgen.load("tunes", device="cpu")
+    (written,) = model.compose("C4:0.5 E4", bars=np.int64(2), seed=1)
+    assert [note[:3] for note in written.notes][:2] == [(0, 6, 60), (6, 12, 64)]
+    with pytest.raises(seqgen.UsageError, match='^prime must be a score, or notes as "C4 E4:2 R:1", got 5'):
+        model.compose(5)
+    with pytest.raises(seqgen.UsageError, match="^prime: this model writes music, so a prime is notes"):
+        model.compose("Hello")
+    with pytest.raises(seqgen.UsageError, match="^no_repeat is for models of text"):
+        model.compose(no_repeat=3)
+    with pytest.raises(seqgen.UsageError, match=r"this is a model of music: compose\(\) writes it"):
+        model.sample()
+
+
+def test_notes_may_come_from_standard_input():
+    done = CliRunner().invoke(
+        app, ["sample", "--checkpoint", "tunes", "--bars", "2", "--prime", "-", "--json"], input="C4:0.5 E4\n"
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["notes"][1]["pitch"] == 64
+
+
+def test_a_file_of_music_is_no_prime_for_a_model_of_text():
+    done = run("sample", "--checkpoint", "rhyme", "--prime", "@tunes/3.mid")
+    assert done.exit_code == 2
+    assert "this model writes text, and tunes/3.mid is music" in done.stderr
+
+
 def test_json_holds_the_notes_in_quarters():
     (line,) = sample("--json", "--prime", "C4:0.5 E4").stdout.splitlines()
     content = json.loads(line)
@@ -149,7 +179,10 @@ def test_evaluate_counts_notes_and_compares_samples():
         (["--prime", "@none.mid"], 1, "none.mid cannot be read"),
         (["--prime", "@tunes/broken.mid"], 1, "broken.mid"),
         (["--output", "a.wav"], 2, "music is written to .mid"),
-        (["--stop", "x"], 2, "--stop is for text"),
+        (["--stop", "x"], 2, "--stop is for models of text"),
+        (["--no-repeat", "3"], 2, "--no-repeat is for models of text; this model writes music, which repeats bars"),
+        (["--min-length", "3"], 2, "--min-length is for models of text"),
+        (["--prime", "Hello, world"], 2, 'this model writes music, so a prime is notes, as "C4 E4:2 R:1", or @FILE'),
         (["--key", "H"], 2, "H"),
         (["--tempo", "1"], 2, "--tempo must be"),
     ],

@@ -7,7 +7,7 @@ from seqgen.config import SamplingConfig
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.word import WordLevel
 from seqgen.sampling import sampler
-from seqgen.sampling.generator import Draw
+from seqgen.sampling.generator import Draw, Reading
 from seqgen.sampling.sampler import Sample, sample
 
 
@@ -19,12 +19,13 @@ def write(monkeypatch):
         level = CharacterLevel(alphabet)
         streams = [[*level.encode(text).tolist(), *([level.END] * ends)] for text in texts]
 
-        def generate(model, prime, seeds, config, constraint, precision):
+        def decode(model, reading, numbers, config, constraint, precision):
             for step in range(1000):
                 ids = torch.tensor([ids[step] if step < len(ids) else ids[-1] for ids in streams])
                 yield Draw(ids, torch.ones(len(streams)))
 
-        monkeypatch.setattr(sampler, "generate", generate)
+        monkeypatch.setattr(sampler, "prefill", lambda model, ids: Reading(torch.zeros(1, level.vocabulary_size), []))
+        monkeypatch.setattr(sampler, "decode", decode)
         samples = [Sample(seed) for seed in range(len(texts))]
         written = [[] for _ in texts]
         for stream, text in sample(None, level, "", SamplingConfig(**options), samples, []):
@@ -45,11 +46,6 @@ def test_an_escaped_character_comes_whole(write):
     assert written == [["a", "€", "b"]]
 
 
-def test_half_a_character_at_the_end_is_shown_as_such(write):
-    written, _ = write("a€b", length=3)
-    assert written == [["a", "\ufffd"]]
-
-
 def test_a_sample_ends_at_its_end_token(write):
     written, (counted,) = write("abc", ends=True, length=100)
     assert written == [["a", "b", "c"]]
@@ -59,34 +55,46 @@ def test_a_sample_ends_at_its_end_token(write):
 @pytest.mark.parametrize(
     ("text", "stop", "expected"),
     [
-        ("abcdef", "cd", "ab"),
-        ("aabaabaac", "aabaac", "aab"),  # a false start that overlaps the true one
-        ("abcdef", "a", ""),
-        ("abcabcabd", "abd", "abcabc"),
-        ("ababab", "ac", "ababab"),  # never comes
+        ("abcdef", ("cd",), "ab"),
+        ("aabaabaac", ("aabaac",), "aab"),  # a false start that overlaps the true one
+        ("abcdef", ("a",), ""),
+        ("abcabcabd", ("abd",), "abcabc"),
+        ("ababab", ("ac",), "ababab"),  # never comes
+        ("abcdef", ("ef", "cd"), "ab"),
+        ("abcdef", ("bcdx", "cd", "d"), "ab"),  # of those that are complete first, the longest
+        ("abcdef", ("abcde", "bc"), "a"),
     ],
 )
 def test_a_sample_ends_before_the_stop_text(write, text, stop, expected):
     (pieces,), _ = write(text, stop=stop, length=len(text))
     assert "".join(pieces) == expected
-    assert all(stop not in piece for piece in pieces)
+    ended = text[: len(expected) + len(next((s for s in stop if text[len(expected) :].startswith(s)), ""))]
+    (kept,), _ = write(text, stop=stop, keep_stop=True, length=len(text))
+    assert "".join(kept) == ended
+    assert all(each not in piece for piece in pieces for each in stop)
 
 
 def test_streams_end_each_by_itself(write):
-    written, samples = write("abcdef", "fedcba", stop="c", length=6)
+    written, samples = write("abcdef", "fedcba", stop=("c",), length=6)
     assert ["".join(pieces) for pieces in written] == ["ab", "fed"]
     assert [counted.tokens for counted in samples] == [3, 4]
 
 
-def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch):
+def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch, make_model):
     level = WordLevel("\n", [" the", " cat"], is_tokenised=True, is_indented=True)
     ids = level.encode("the cat\ncat").tolist()
 
-    def generate(model, prime, seeds, config, constraint, precision):
-        assert list(prime) == [level.START, ids[0]]
+    def decode(model, reading, numbers, config, constraint, precision):
         for token in ids[1:]:
             yield Draw(torch.tensor([token]), torch.ones(1))
 
-    monkeypatch.setattr(sampler, "generate", generate)
-    written = [text for _, text in sample(None, level, "the", SamplingConfig(length=3), [Sample(1)], [])]
+    monkeypatch.setattr(sampler, "decode", decode)
+    model = make_model(level.vocabulary_size)
+    written = [text for _, text in sample(model, level, "the", SamplingConfig(length=3), [Sample(1)], [])]
     assert written == [" cat", "\n", "cat"]
+
+
+@pytest.mark.parametrize(("min_length", "expected"), [(0, ""), (1, "a"), (2, "ab"), (3, "aba"), (5, "ababab")])
+def test_a_stop_text_counts_only_where_it_begins_after_the_least_length(write, min_length, expected):
+    (pieces,), _ = write("ababab", stop=("ab", "ba"), min_length=min_length, length=6)
+    assert "".join(pieces) == expected

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from seqgen import files
 from seqgen.cli import display
+from seqgen.cli.prime import STANDARD_INPUT, read_standard_input
 from seqgen.config import SamplingConfig
 from seqgen.corpus.provenance import record_sample
 from seqgen.corpus.reading import counted
-from seqgen.errors import MusicError, SeqgenError, UsageError
+from seqgen.errors import MusicError, SeqgenError
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
@@ -47,22 +48,22 @@ def sample_music(
         omit_prime: whether the prime is left out.
         as_json: whether the notes are printed as JSON instead.
     """
-    if config.stop is not None:
-        raise UsageError("--stop is for text; music ends by itself, or after --bars")
+    config.refuse_for_music()
     from seqgen.music.prime import primed
     from seqgen.sampling.composer import DEFAULT_BARS, compose, without_prime
     from seqgen.sampling.sampler import begin
 
     samples = begin(config)
     display.note(f"{source}, seed {samples[0].seed}")
-    prime = primed(config.prime, level.grid, level.metre, config.key)
+    given = read_standard_input() if config.prime == STANDARD_INPUT else config.prime
+    prime = primed(given, level.grid, level.metre, config.key)
     min_bars = (config.bars or DEFAULT_BARS) // 2  # a tune of two bars is not what anybody wants of sixteen
     scores = compose(model, level, prime, config, samples, loaded.unseen, min_bars)
     end = max(note.end for note in prime.notes) if prime else 0
     if omit_prime and prime:
         scores, end = [without_prime(score, end) for score in scores], 0
     if as_json:
-        display.write_result("".join(_as_json(*pair, config.prime) for pair in zip(samples, scores, strict=True)))
+        display.write_result("".join(_as_json(*pair, given) for pair in zip(samples, scores, strict=True)))
         if not outputs:
             return
     for path in outputs or [Path(f"{source.resolve().parent.name}-{samples[0].seed}.mid")]:

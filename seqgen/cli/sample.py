@@ -1,6 +1,7 @@
 """`seqgen sample`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,10 @@ from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.music import sample_music, write_file, write_tunes
 from seqgen.cli.options import QuietOption, options_from
+from seqgen.cli.prime import text_prime, unescaped
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
-from seqgen.errors import CorpusError, UsageError
-from seqgen.options import flag
+from seqgen.corpus.reading import counted
+from seqgen.errors import UsageError
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from seqgen.sampling.sampler import Sample
 
 SEPARATOR = "---\n"
+MAX_SHOWN = 10  # characters of a prime that the vocabulary lacks
 MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # into which tunes that are written as text are converted
 
 
@@ -62,29 +65,41 @@ def _sample_text(
     as_json: bool,
 ) -> None:
     """Write text to standard output as it comes, or to files."""
-    for name in ("bars", "tempo", "key"):
-        if getattr(sampling, name) is not None:
-            raise UsageError(f"{flag(name)} is for models of music, and this one writes text")
+    sampling.refuse_for_text()
     from seqgen.sampling.sampler import begin, sample
 
-    prime = level.normalise(_read_prime(sampling.prime))
+    sampling = replace(sampling, stop=tuple(map(unescaped, sampling.stop)))
+    prime = level.normalise(text_prime(sampling.prime, is_passage=loaded.config.corpus.document != "file"))
+    _report_lacking(level.spelled_out(level.encode(prime).tolist()))
     samples = begin(sampling)
     display.note(f"{source}, seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples
     is_streamed = sampling.num_samples == 1 and not (as_json or outputs)
     if is_streamed:
         display.write_result(texts[0])
-    last = texts[0]
-    for index, text in sample(model, level, prime, sampling, samples, loaded.unseen):
+    for index, text in sample(
+        model, level, prime, sampling, samples, loaded.unseen, knows_beginnings=loaded.knows_beginnings
+    ):
+        texts[index] += text
         if is_streamed:
             display.write_result(text)
-            last = text
-        else:
-            texts[index] += text
     if is_streamed:
-        display.write_result(_missing_newline(last))
-        return
-    result = _as_json(samples, texts, prime) if as_json else SEPARATOR.join(t + _missing_newline(t) for t in texts)
+        display.write_result(_missing_newline(texts[0]))
+    else:
+        _write(_as_json(samples, texts, prime) if as_json else _separated(texts), texts, outputs, source)
+    if cut_short := sum(each.is_cut_short for each in samples):
+        display.note(f"{counted(cut_short, 'sample')} ended early, where the options exclude every token")
+
+
+def _write(result: str, texts: list[str], outputs: list[Path], source: Path) -> None:
+    """Write the result to files, or to standard output where there are none; tunes to files of music.
+
+    Args:
+        result: what is printed, or written to a file of text.
+        texts: the samples, which may be tunes.
+        outputs: the files.
+        source: the checkpoint's file.
+    """
     for path in outputs:
         if path.suffix.lower() in MUSIC_SUFFIXES:
             write_tunes(texts, path, source)
@@ -95,19 +110,12 @@ def _sample_text(
         display.write_result(result)
 
 
-def _read_prime(prime: str) -> str:
-    """Return the prime itself, or the text of the file that it names with @."""
-    if not prime.startswith("@") or prime == "@":
-        return prime
-    path = Path(prime[1:])
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CorpusError(f"the prime {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"the prime {path} is not UTF-8 text (byte offset {error.start}), which this model writes: convert it"
-        ) from error
+def _report_lacking(characters: list[str]) -> None:
+    """Report the characters of a prime that are not in the vocabulary."""
+    if characters:
+        shown = ", ".join(map(repr, characters[:MAX_SHOWN]))
+        more = f" and {len(characters) - MAX_SHOWN} more" if len(characters) > MAX_SHOWN else ""
+        display.note(f"the vocabulary lacks {shown}{more}: training has hardly shown what follows such a prime")
 
 
 def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
@@ -117,6 +125,11 @@ def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
         for sample, text in zip(samples, texts, strict=True)
     )
     return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)
+
+
+def _separated(texts: list[str]) -> str:
+    """Return the samples one below the other."""
+    return SEPARATOR.join(text + _missing_newline(text) for text in texts)
 
 
 def _missing_newline(text: str) -> str:

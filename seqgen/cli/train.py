@@ -251,6 +251,7 @@ def _preview(trainer: "Trainer") -> str:
         trainer.unseen,
         num_documents,
         panel.PANEL_WIDTH - 8,
+        knows_beginnings=trainer.knows_beginnings,
     )
 
 

@@ -77,6 +77,11 @@ class Batches:
         """How many chunks the documents fill; more streams than this would stay empty."""
         return sum(int(self._chunk_counts(shard).sum()) for shard in range(self._num_shards))
 
+    @cached_property
+    def starts_inside(self) -> bool:
+        """Whether streams that begin inside a document are given the start token."""
+        return self.part.num_documents < min(self.batch_size, self.num_chunks)
+
     @property
     def steps_per_epoch(self) -> int:
         """How many batches pass over the part once."""
@@ -181,7 +186,7 @@ class Batches:
         scored = time < lengths
         positions = np.where(scored, begin + time, 0)
         inputs = self.part.ids[positions].astype(np.int64)
-        if len(self.part.offsets) <= self.batch_size:
+        if self.starts_inside:
             inputs[0, fresh] = Level.START
         following = self.part.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
         return Batch(inputs, np.where(scored, following, PADDING), fresh, is_whole)

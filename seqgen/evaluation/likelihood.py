@@ -22,7 +22,7 @@ from torch import Tensor
 from seqgen.cells.base import State
 from seqgen.corpus.part import Part
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.stack import select
+from seqgen.model.stack import join, select
 
 _WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
 _SHORTEST_SEGMENT = 4 * _WARM_UP
@@ -227,8 +227,7 @@ class _Reader:
 
     def _joined(self, states: Sequence[list[State] | None]) -> list[State]:
         zero = self._model.initial_state(1)
-        by_layer = zip(*(state or zero for state in states), strict=True)
-        return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer]
+        return join([state or zero for state in states])
 
     def _read_group(self, group: Sequence[Segment], state: list[State]) -> list[State]:
         """Read segments of falling length; the state after the first, longest one's end is that of all as long."""

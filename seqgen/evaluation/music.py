@@ -17,7 +17,8 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import Comparison, compare
 from seqgen.music.score import Score
 from seqgen.sampling.composer import compose
-from seqgen.sampling.generator import Never, generate
+from seqgen.sampling.constraint import Never
+from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import begin
 
 _FREE_LENGTH = 2000  # tokens of a sample without rules; what has not ended by then is judged as far as it goes
@@ -115,7 +116,8 @@ def _valid_share(checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel,
     """Return the share of samples drawn without rules that are in the note level's language."""
     never = Never(level.vocabulary_size, checkpoint.unseen)
     seeds = [sample.seed for sample in begin(config)]
-    draws = generate(model, [level.START], seeds, config, never, "auto")
+    reading = prefill(model, [level.START]).repeat(len(seeds))
+    draws = decode(model, reading, uniform_numbers(seeds), config, never, "auto")
     ids = np.array([draw.ids.numpy() for _, draw in zip(range(_FREE_LENGTH), draws, strict=False)])
     return sum(_is_music(level, stream.tolist()) for stream in ids.T) / len(seeds)
 

@@ -94,7 +94,8 @@ def report_on_texts(
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, length=_LENGTH)
     texts = [""] * num_samples
-    for index, text in sample(model, level, "", config, begin(config), checkpoint.unseen):
+    unseen, knows_beginnings = checkpoint.unseen, checkpoint.knows_beginnings
+    for index, text in sample(model, level, "", config, begin(config), unseen, knows_beginnings=knows_beginnings):
         texts[index] += text
     drawn = [Work(f"sample {number}", text) for number, text in enumerate(texts, start=1)]
     others = [

@@ -52,7 +52,7 @@ class NoteConstraint:
         self._min_bars = min_bars
         self._begin(g.Streams._make(np.repeat(array, num_streams, axis=0) for array in self._streams))
 
-    def barred(self) -> NDArray[np.float32]:
+    def mask(self) -> NDArray[np.float32]:
         """Return 0 where a token may come and -inf elsewhere, shape (streams, vocabulary)."""
         return self._barred
 

@@ -244,6 +244,11 @@ def count_pieces(lists: Iterable[list[str]]) -> Counter[str]:
     return counts
 
 
+def hexadecimal(texts: Iterable[str]) -> list[str]:
+    """Return what each token writes, see `TextLevel.hexadecimal`; `texts` are what the ids from 18 on stand for."""
+    return ["", "", *"0123456789abcdef", *(text.encode("utf-8").hex() for text in texts)]
+
+
 class SpellingDecoder:
     """Turns every token into bytes; a digit without its partner becomes a byte that UTF-8 never has.
 

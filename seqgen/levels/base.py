@@ -112,6 +112,30 @@ class TextLevel(Level):
     def decoder(self) -> Decoder:
         """Return a decoder at the beginning of a document."""
 
+    @property
+    @abstractmethod
+    def hexadecimal(self) -> Sequence[str]:
+        """What each token writes, as the hexadecimal digits of UTF-8; START and END write nothing.
+
+        A token of an odd number of digits has just one: two such tokens are a byte.
+        """
+
+    def laid_out(self, text: str) -> str:
+        """Return a normalised text as the tokens write it, before the decoder changes it."""
+        return text
+
+    def settled(self, text: str) -> int:
+        """Return how many characters of a text have the same tokens whatever follows: all before the last word."""
+        end = len(text.rstrip("\n"))
+        word = 1 + max(text.rfind(" ", 0, end), text.rfind("\n", 0, end))
+        return len(text[:word].rstrip(" "))
+
+    def spelled_out(self, ids: Sequence[int]) -> list[str]:
+        """Return the characters that the vocabulary lacks, so that they are written in several tokens; each once."""
+        texts = self.spelled(ids)
+        is_part = [_is_part(self.hexadecimal[token]) for token in ids]
+        return list(dict.fromkeys(text for text, part in zip(texts, is_part, strict=True) if part and text))
+
     def normalise(self, text: str) -> str:
         """Return what `decode(encode(text))` gives back."""
         return normalise_text(text)
@@ -135,6 +159,11 @@ class TextLevel(Level):
     def extent(self, text: str) -> dict[str, float]:
         """Return how much a normalised text is, in the units in which levels can be compared."""
         return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode("utf-8"))}
+
+
+def _is_part(digits: str) -> bool:
+    """Tell whether hexadecimal digits are half a byte or a byte of a character of several."""
+    return len(digits) == 1 or (len(digits) == 2 and digits >= "80")
 
 
 class IdCounter:

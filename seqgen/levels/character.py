@@ -22,6 +22,7 @@ from seqgen.levels._spelling import (
     checked,
     count_characters,
     count_pieces,
+    hexadecimal,
     vocabulary_of,
 )
 from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
@@ -82,6 +83,15 @@ class CharacterLevel(TextLevel):
     def decoder(self) -> Decoder:
         """Return a decoder that holds back a character until all its bytes are there."""
         return SpellingDecoder((*self.alphabet, *self.groups))
+
+    @cached_property
+    def hexadecimal(self) -> Sequence[str]:
+        """What each token writes."""
+        return hexadecimal((*self.alphabet, *self.groups))
+
+    def settled(self, text: str) -> int:
+        """Return where the last group begins that is not full."""
+        return len(text) - len(text) % self.ngram
 
     def to_json(self) -> dict[str, Any]:
         """Return the alphabet and the groups."""

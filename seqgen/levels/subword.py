@@ -9,7 +9,7 @@ import codecs
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -113,6 +113,11 @@ class SubwordLevel(TextLevel):
     def decoder(self) -> Decoder:
         """Return a decoder that holds back a character until all its bytes are there."""
         return _BytesDecoder(self._texts)
+
+    @cached_property
+    def hexadecimal(self) -> Sequence[str]:
+        """What each token writes."""
+        return [text.hex() for text in self._texts]
 
     def to_json(self) -> dict[str, Any]:
         """Return the model in base64."""

@@ -25,6 +25,7 @@ from seqgen.levels._spelling import (
     SpellingDecoder,
     checked,
     count_pieces,
+    hexadecimal,
     vocabulary_of,
 )
 from seqgen.levels.base import Decoder, Encoder, TextLevel
@@ -98,6 +99,15 @@ class WordLevel(TextLevel):
         decoder = SpellingDecoder((*self.alphabet, *self.words))
         return _LineDecoder(decoder) if self.is_indented else decoder
 
+    @cached_property
+    def hexadecimal(self) -> Sequence[str]:
+        """What each token writes."""
+        return hexadecimal((*self.alphabet, *self.words))
+
+    def laid_out(self, text: str) -> str:
+        """Return the text with a space before every line that is not empty, if the level is indented."""
+        return _indented(text, is_line_start=True) if self.is_indented else text
+
     def extent(self, text: str) -> dict[str, float]:
         """Return how much a normalised text is; ends of lines count as words, as the field does it."""
         return {**super().extent(text), "words": len(text.split()) + text.count("\n")}
@@ -134,10 +144,14 @@ class _LineCutter(Cutter):
 
     def feed(self, text: str) -> list[str]:
         if self._is_indented and text:
-            begins_line = self._is_line_start and not text.startswith("\n")
-            self._is_line_start = text.endswith("\n")
-            text = " " * begins_line + _LINE_START.sub(" ", text)
+            text, self._is_line_start = _indented(text, is_line_start=self._is_line_start), text.endswith("\n")
         return super().feed(text)
+
+
+def _indented(text: str, *, is_line_start: bool) -> str:
+    """Return the text with a space before the first character of every line that is not empty."""
+    begins_line = is_line_start and bool(text) and not text.startswith("\n")
+    return " " * begins_line + _LINE_START.sub(" ", text)
 
 
 class _LineDecoder:

@@ -1,5 +1,7 @@
 """Recurrent layers one above the other, with what stands between them: normalisation, dropout, residual connections."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -115,6 +117,12 @@ def reset(state: list[State], fresh: Tensor) -> list[State]:
 def detach(state: list[State]) -> list[State]:
     """Return the state cut off from the graph: gradients end here."""
     return [type(layer)(*(part.detach() for part in layer)) for layer in state]
+
+
+def join(states: Sequence[list[State]]) -> list[State]:
+    """Return the state of all streams of several states, one after the other."""
+    layers = zip(*states, strict=True)
+    return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in layers]
 
 
 def select(state: list[State], streams: Tensor) -> list[State]:

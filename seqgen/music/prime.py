@@ -37,7 +37,13 @@ def primed(text: str, grid: int, metre: Sequence[int], key: str | None) -> Score
 def _from_notes(text: str, grid: int, metre: Sequence[int]) -> Score:
     notes: list[Note] = []
     time = 0
-    for number, step in enumerate(notes_of(text), 1):
+    try:
+        steps_of_text = notes_of(text)
+    except UsageError as error:
+        raise UsageError(
+            f'--prime: this model writes music, so a prime is notes, as "C4 E4:2 R:1", or @FILE with music: {error}'
+        ) from error
+    for number, step in enumerate(steps_of_text, 1):
         steps = step.quarters * grid
         if steps.denominator != 1:
             raise UsageError(

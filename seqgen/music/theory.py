@@ -182,7 +182,7 @@ def _explained(name: str) -> str:
 def _german(name: str) -> str:
     """Return what a German name is in English, to follow a sentence; nothing if it is not one."""
     match = re.fullmatch("(H|[A-H]is|[A-H]es|Es|As)(-?[0-9]*)(.*)", name)
-    if not match:
+    if not match or match[3].strip(" -") not in _MODES:
         return ""
     sign = "#" if match[1].endswith("is") else "b" if match[1].endswith("s") else ""
     english = match[1][0].replace("H", "B") + sign

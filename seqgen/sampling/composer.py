@@ -11,7 +11,7 @@ from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.score import Score, Tempo, to_no_signature
 from seqgen.music.theory import key_of, name_of
-from seqgen.sampling.generator import generate
+from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import Sample
 
 DEFAULT_BARS = 16
@@ -64,7 +64,8 @@ def compose(
     )
     last_bar = num_bars + (config.bars or DEFAULT_BARS)
     written = [list(ids) for _ in samples]
-    draws = generate(model, ids, [sample.seed for sample in samples], config, constraint, "auto")
+    reading, numbers = prefill(model, ids).repeat(len(samples)), uniform_numbers([sample.seed for sample in samples])
+    draws = decode(model, reading, numbers, config, constraint, "auto")
     for count, draw in enumerate(draws, 1):
         num_bars_begun = constraint.num_bars
         for stream, (token, nats) in enumerate(zip(draw.ids.tolist(), draw.nats.tolist(), strict=True)):

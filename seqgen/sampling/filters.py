@@ -14,10 +14,12 @@ def probabilities(logits: Tensor, config: SamplingConfig) -> Tensor:
         config: temperature, top_k and top_p, applied in this order.
 
     Returns:
-        float64 probabilities, shape (streams, vocabulary).
+        float64 probabilities, shape (streams, vocabulary); no numbers in a row where every token is excluded.
     """
     if config.temperature == 0:
-        return torch.zeros_like(logits, dtype=torch.float64).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+        highest, place = logits.double().max(-1, keepdim=True)
+        one = torch.exp(highest - highest)  # not a number where the highest is -inf
+        return torch.zeros_like(logits, dtype=torch.float64).scatter_(-1, place, one)
     scaled = logits.double()
     if config.temperature != 1:
         scaled = (scaled - scaled.amax(-1, keepdim=True)) / config.temperature

@@ -13,7 +13,14 @@ _MUSIC = SamplingConfig(bars=4, length=500)
 
 
 def preview(
-    model: LanguageModel, level: Level, seed: int, unseen: list[int], num_documents: int = 1, width: int = 80
+    model: LanguageModel,
+    level: Level,
+    seed: int,
+    unseen: list[int],
+    num_documents: int = 1,
+    width: int = 80,
+    *,
+    knows_beginnings: bool = True,
 ) -> str:
     """Return a short sample.
 
@@ -24,6 +31,7 @@ def preview(
         unseen: ids that are never drawn.
         num_documents: documents of text, each of which begins a line.
         width: characters in a line of music.
+        knows_beginnings: whether training has shown how documents begin.
     """
     if isinstance(level, NoteLevel):
         (score,) = compose(model, level, None, _MUSIC, [Sample(seed)], unseen)
@@ -31,6 +39,6 @@ def preview(
     assert isinstance(level, TextLevel)  # noqa: S101  # there are no other levels
     samples = [Sample(seed + index) for index in range(num_documents)]
     texts = [""] * num_documents
-    for index, text in sample(model, level, "", _TEXT, samples, unseen):
+    for index, text in sample(model, level, "", _TEXT, samples, unseen, knows_beginnings=knows_beginnings):
         texts[index] += text
     return "\n".join(texts)

@@ -2,15 +2,22 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from seqgen.config import SamplingConfig
+import torch
+from torch import Tensor
+
+from seqgen.config import TEXT_LENGTH, SamplingConfig
 from seqgen.levels.base import Decoder, TextLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.sampling.generator import Never, generate
-
-DEFAULT_LENGTH = 500
+from seqgen.sampling.constraint import All, Constraint, Never
+from seqgen.sampling.endings import Endings
+from seqgen.sampling.generator import NONE, Reading, decode, prefill, uniform_numbers
+from seqgen.sampling.healing import heal, split
+from seqgen.sampling.no_repeat import NoRepeat
+from seqgen.sampling.opening import opening_of
+from seqgen.sampling.whole_characters import WholeCharacters
 
 
 class Increment(NamedTuple):
@@ -28,12 +35,15 @@ class Sample:
         seed: with `num_samples` of 1, this seed gives this sample again.
         tokens: how many tokens were drawn, the end token included.
         nats: how unlikely they were together, to the model as it is (without temperature and filters).
+        is_finished: whether it is complete.
+        is_cut_short: whether it ended because the options left no token that may come.
     """
 
     seed: int
     tokens: int = 0
     nats: float = 0.0
     is_finished: bool = False
+    is_cut_short: bool = False
 
 
 def begin(config: SamplingConfig) -> list[Sample]:
@@ -42,31 +52,63 @@ def begin(config: SamplingConfig) -> list[Sample]:
     return [Sample(seed + index) for index in range(config.num_samples)]
 
 
-@dataclass
 class _Writer:
-    """Decodes one stream and holds back what may turn out to be the beginning of the stop text."""
+    """Decodes one stream, and holds back what may turn out to be the beginning of a stop text."""
 
-    decoder: Decoder
-    stop: str | None
-    held: str = field(default="", init=False)
+    def __init__(self, sample: Sample, decoder: Decoder, config: SamplingConfig, end: int, *, has_prime: bool) -> None:
+        self.sample = sample
+        self._decoder = decoder
+        self._stops = config.stop
+        self._keeps_stop = config.keep_stop
+        self._min_length = config.min_length
+        self._length = config.length or TEXT_LENGTH
+        self._end = end
+        self._held = ""
+        self._has_text = has_prime
 
-    def write(self, text: str) -> tuple[str, bool]:
-        """Return the text to release, and whether the stop text has come."""
-        self.held += text
-        if self.stop is None:
-            keep = 0
-        elif self.stop in self.held:
-            return self.held[: self.held.index(self.stop)], True
-        else:
-            longest = min(len(self.stop) - 1, len(self.held))
-            keep = next(n for n in range(longest, -1, -1) if self.stop.startswith(self.held[len(self.held) - n :]))
-        released, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
-        return released, False
+    @property
+    def may_end(self) -> bool:
+        """Whether the sample is long enough to end by itself, and not empty."""
+        return self._has_text and self.sample.tokens >= self._min_length
 
-    def finish(self) -> str:
-        """Return what is left at the end of the sample."""
-        released, has_stopped = self.write(self.decoder.finish())
-        return released if has_stopped else released + self.held
+    def begin(self, text: str, nats: float) -> str:
+        """Take what the token in which the prime ends writes after it, and return the text to release."""
+        self.sample.nats += nats
+        self.sample.tokens += bool(text)
+        return self._released(text)
+
+    def take(self, token: int, nats: float) -> str:
+        """Take a token, and return the text to release."""
+        if token == NONE:
+            self.sample.is_finished = self.sample.is_cut_short = True
+            return self._held
+        self.sample.tokens += 1
+        self.sample.nats += nats
+        if token == self._end:
+            self.sample.is_finished = True
+            return self._held
+        return self._released(self._decoder.feed([token]))
+
+    def _released(self, text: str) -> str:
+        self._has_text = self._has_text or bool(text)
+        is_early = self.sample.tokens <= self._min_length  # no stop text counts that begins here
+        released = text if is_early else self._before_stop(text)
+        if self.sample.tokens >= self._length and not self.sample.is_finished:
+            self.sample.is_finished = True
+            released += self._held
+        return released
+
+    def _before_stop(self, text: str) -> str:
+        """Return the text up to the stop text that is complete first; of those that end together, the longest."""
+        self._held += text
+        found = [(place + len(stop), place) for stop in self._stops if (place := self._held.find(stop)) >= 0]
+        if found:
+            self.sample.is_finished = True
+            end, begin = min(found)
+            return self._held[: end if self._keeps_stop else begin]
+        keep = max((_overlap(self._held, stop) for stop in self._stops), default=0)
+        released, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        return released
 
 
 def sample(
@@ -76,45 +118,77 @@ def sample(
     config: SamplingConfig,
     samples: Sequence[Sample],
     unseen: Sequence[int],
+    *,
+    knows_beginnings: bool = True,
 ) -> Iterator[Increment]:
     """Write the samples, yielding text as it comes.
 
     Args:
         model: the language model.
         level: its vocabulary.
-        prime: the text that each sample goes on from.
-        config: length, temperature, filters and stop text.
-        samples: one a stream, with its seed; tokens and nats are counted on the way.
+        prime: the text that each sample goes on from, wherever it is cut.
+        config: length, temperature, filters, stop texts and other rules.
+        samples: one per stream, with its seed; tokens and nats are counted on the way.
         unseen: ids that are never drawn, as the model has not seen when they come.
+        knows_beginnings: whether training has shown how documents begin; if not, a sample begins where a line or a
+            paragraph does, see `opening.py`.
     """
-    ids = [level.START, *map(int, level.encode(prime))]
-    writers = [_Writer(_decoder_after(level, ids), config.stop) for _ in samples]
-    constraint = Never(level.vocabulary_size, unseen)
-    draws = generate(model, ids, [s.seed for s in samples], config, constraint, "auto")
-    for _, draw in zip(range(config.length or DEFAULT_LENGTH), draws, strict=False):
-        drawn = zip(samples, writers, draw.ids.tolist(), draw.nats.tolist(), strict=True)
-        for index, (written, writer, token, nats) in enumerate(drawn):
-            if written.is_finished:
-                continue
-            written.tokens += 1
-            written.nats += nats
-            if token == level.END:
-                written.is_finished, text = True, writer.finish()
-            else:
-                text, written.is_finished = writer.write(writer.decoder.feed([token]))
-            if text:
-                yield Increment(index, text)
-        if all(written.is_finished for written in samples):
-            return
-    for index, (written, writer) in enumerate(zip(samples, writers, strict=True)):
-        if not written.is_finished:
-            written.is_finished = True
-            if text := writer.finish():
+    opening = "" if knows_beginnings else opening_of(model, level, unseen)
+    begun = opening + level.normalise(prime)
+    config = replace(config, stop=tuple(map(level.normalise, config.stop)))
+    histories, nats, reading, numbers = _begun(model, level, begun, len(opening.rstrip(" ")), config, samples, unseen)
+    writers = []
+    for index, (each, history) in enumerate(zip(samples, histories, strict=True)):
+        decoder = level.decoder()
+        text = decoder.feed(history)[len(begun) :]
+        writers.append(_Writer(each, decoder, config, level.END, has_prime=bool(prime)))
+        if text := writers[-1].begin(text, float(nats[index])):
+            yield Increment(index, text)
+    endings = Endings(level.vocabulary_size, level.END, len(samples))
+    num_left = [(config.length or TEXT_LENGTH) - each.tokens for each in samples]
+    whole = WholeCharacters(level.hexadecimal, level.END, unseen, num_left)
+    draws = decode(model, reading, numbers, config, All(whole, endings, *_no_repeat(level, config, histories)), "auto")
+    while not all(each.is_finished for each in samples):
+        endings.are_allowed[:] = [writer.may_end for writer in writers]
+        ids, costs = (values.tolist() for values in next(draws))
+        for index, (writer, token, cost) in enumerate(zip(writers, ids, costs, strict=True)):
+            if not writer.sample.is_finished and (text := writer.take(token, cost)):
                 yield Increment(index, text)
 
 
-def _decoder_after(level: TextLevel, ids: Sequence[int]) -> Decoder:
-    """Return a decoder that has read these: what a token stands for may depend on the line it is in."""
-    decoder = level.decoder()
-    decoder.feed(ids)
-    return decoder
+def _begun(
+    model: LanguageModel,
+    level: TextLevel,
+    text: str,
+    num_settled: int,
+    config: SamplingConfig,
+    samples: Sequence[Sample],
+    unseen: Sequence[int],
+) -> tuple[list[list[int]], Tensor, Reading, Iterator[Tensor]]:
+    """Return the tokens of each stream that write a text and possibly more, their nats, the reading, and numbers."""
+    kept, rest = split(level, text, num_settled)
+    ids = [level.START, *kept]
+    reading, numbers = prefill(model, ids), uniform_numbers([each.seed for each in samples])
+    if not rest:
+        return [ids] * len(samples), torch.zeros(len(samples)), reading.repeat(len(samples)), numbers
+    never = Never(level.vocabulary_size, unseen)
+    healed = heal(
+        model,
+        level.hexadecimal,
+        reading,
+        rest,
+        next(numbers),
+        config,
+        lambda added: All(never, *_no_repeat(level, config, [[*ids, *added]])),
+    )
+    return [[*ids, *more] for more in healed.ids], healed.nats, healed.reading, numbers
+
+
+def _no_repeat(level: TextLevel, config: SamplingConfig, histories: Sequence[Sequence[int]]) -> list[Constraint]:
+    return [NoRepeat(config.no_repeat, level.vocabulary_size, histories)] if config.no_repeat else []
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Return how many characters at the end of a text are the beginning of a stop text, but not all of it."""
+    longest = min(len(stop) - 1, len(text))
+    return next(length for length in range(longest, -1, -1) if stop.startswith(text[len(text) - length :]))

@@ -18,6 +18,7 @@ from seqgen.evaluation.likelihood import Score, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import shortage_told
+from seqgen.sampling.opening import ENOUGH_BEGINNINGS
 from seqgen.training.distributed import World
 from seqgen.training.figures import NEVER, Figures, Notice, Recent, Report
 from seqgen.training.launch import launch_name
@@ -348,6 +349,14 @@ class Trainer:
         self._agree()
         self.timetable.saved(begun)
 
+    @property
+    def knows_beginnings(self) -> bool:
+        """Whether training has shown often enough how documents begin for samples to begin so, see `opening.py`."""
+        train = self.store.train
+        num_shown = self.figures.tokens / train.num_targets * train.num_documents
+        are_short = self.batches.num_chunks < 2 * train.num_documents  # most of what it reads begins with a beginning
+        return not self.batches.starts_inside and (are_short or num_shown >= ENOUGH_BEGINNINGS)
+
     def _checkpoint(self, training: dict[str, Tensor]) -> Checkpoint:
         self.figures.seconds = self.seconds
         return Checkpoint(
@@ -355,6 +364,7 @@ class Trainer:
             config=self.config,
             level=self.store.level,
             unseen=self.unseen,
+            knows_beginnings=self.knows_beginnings,
             fingerprint=self.store.fingerprint,
             figures=asdict(self.figures),
             weights=self.averaged.state_dict(),

@@ -17,7 +17,8 @@ from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.write import rendered
-from seqgen.sampling.generator import Constraint, Never, generate
+from seqgen.sampling.constraint import Constraint, Never
+from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from tests.benchmarks.measure import row, seconds
 
 LEVEL = NoteLevel(12)
@@ -110,7 +111,8 @@ def rules(num_streams: int) -> None:
     model.initialise(torch.Generator().manual_seed(1), torch.ones(LEVEL.vocabulary_size))
 
     def speed(constraint: Constraint) -> float:
-        draws = generate(model.eval(), [LEVEL.START], range(num_streams), SamplingConfig(), constraint, "auto")
+        reading, numbers = prefill(model.eval(), [LEVEL.START]).repeat(num_streams), uniform_numbers(range(num_streams))
+        draws = decode(model, reading, numbers, SamplingConfig(), constraint, "auto")
         for _ in islice(draws, 30):
             pass
         steps = 2000 if num_streams == 1 else 150

@@ -12,7 +12,8 @@ from torch import nn
 from seqgen import process
 from seqgen.config import ModelConfig, SamplingConfig
 from seqgen.model.language_model import LanguageModel
-from seqgen.sampling.generator import Never, generate
+from seqgen.sampling.constraint import Never
+from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from tests.benchmarks.measure import row
 
 VOCABULARY, PAIRS = 121, 5
@@ -20,7 +21,8 @@ VOCABULARY, PAIRS = 121, 5
 
 def ours(model: LanguageModel, num_streams: int, steps: int) -> float:
     """Return tokens a second of the generator."""
-    draws = generate(model, [0], range(num_streams), SamplingConfig(), Never(VOCABULARY, []), "auto")
+    reading, numbers = prefill(model, [0]).repeat(num_streams), uniform_numbers(range(num_streams))
+    draws = decode(model, reading, numbers, SamplingConfig(), Never(VOCABULARY, []), "auto")
     for _ in range(20):
         next(draws)
     begun = time.perf_counter()

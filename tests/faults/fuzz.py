@@ -202,7 +202,7 @@ def checkpoint_of(level: Level) -> bytes:
     for tensor in weights.values():
         tensor.normal_(std=0.1)
     with tempfile.TemporaryDirectory() as folder:
-        Checkpoint(TrainConfig(), config, level, [0, 1], "0123", figures, weights).write(Path(folder, "a"))
+        Checkpoint(TrainConfig(), config, level, [0, 1], True, "0123", figures, weights).write(Path(folder, "a"))
         return Path(folder, "a").read_bytes()
 
 

@@ -1,0 +1,142 @@
+"""`seqgen sample` for text, as a user meets it."""
+
+import json
+
+import pytest
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import SamplingConfig
+from seqgen.sampling.sampler import Sample, sample
+from tests.conftest import RHYME, quick_runner
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    """The command line in a folder with a run of lines and one of words, both hardly trained."""
+    folder = tmp_path_factory.mktemp("lines")
+    (folder / "rhyme.txt").write_text(RHYME * 20, encoding="utf-8")
+    cli = quick_runner(folder)
+    for name, options in (("lines", ["--document", "line"]), ("words", ["--level", "word"])):
+        done = cli("train", "--corpus", "rhyme.txt", "--steps", "3", "--hidden-size", "16", "--name", name, *options)
+        assert done.returncode == 0, done.stderr
+    cli.folder = folder
+    return cli
+
+
+def texts(done):
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["text"] for line in done.stdout.splitlines()]
+
+
+def refusal(done, status=2):
+    assert done.returncode == status, done.stdout
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_samples_of_a_run_on_one_file_go_on_after_a_line_break(trained):
+    """They are what comes after one at the beginning of a document, where such a model is not told of it."""
+    checkpoint = Checkpoint.read(trained.files / "best.safetensors")
+    model, level, samples = checkpoint.model(), checkpoint.level, [Sample(seed) for seed in range(1, 5)]
+    assert not checkpoint.knows_beginnings
+    expected = [""] * 4
+    for index, text in sample(model, level, "\n", SamplingConfig(length=20), samples, checkpoint.unseen):
+        expected[index] += text
+    written = texts(trained.cli("sample", "--json", "--num-samples", "4", "--length", "20", "--seed", "1"))
+    assert written == expected
+
+
+def test_samples_of_lines_begin_as_documents_do(lines):
+    assert Checkpoint.read(lines.folder / "checkpoints" / "lines" / "best.safetensors").knows_beginnings
+
+
+@pytest.mark.parametrize(
+    ("prime", "stdin", "expected"),
+    [
+        ("@@handle", None, "@handle"),
+        ("@@@x", None, "@@x"),
+        ("@", None, "@"),
+        ("-", "How I\nwon", "How I\nwon"),
+        ("-", "\ufeffHow", "How"),
+        ("- x", None, "- x"),
+    ],
+)
+def test_a_prime_may_begin_with_an_at_sign_or_come_from_standard_input(trained, prime, stdin, expected):
+    (text,) = texts(trained.cli("sample", "--json", "--length", "3", "--prime", prime, stdin=stdin))
+    assert text.startswith(expected)
+    assert len(text) == len(expected) + 3
+
+
+def test_a_prime_that_is_no_file_is_told_how_to_write_the_text(trained):
+    said = refusal(trained.cli("sample", "--prime", "@handle"), status=1)
+    assert "the prime handle cannot be read: No such file" in said
+    assert said.endswith("write @@handle for a text that begins with @")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("lines", "How I"), ("words", "How I\n")])
+def test_a_file_s_last_newline_belongs_to_the_prime_only_where_documents_are_files(lines, tmp_path, name, expected):
+    (tmp_path / "prime.txt").write_bytes(b"How I\r\n")
+    options = ["sample", "--json", "--checkpoint", name, "--length", "2", "--prime"]
+    for done in (lines(*options, f"@{tmp_path / 'prime.txt'}"), lines(*options, "-", stdin="How I\n")):
+        assert json.loads(done.stdout)["prime"] == expected
+        assert texts(done)[0].startswith(expected)
+
+
+@pytest.mark.parametrize("prime", ["Twinkle, tw", "Twinkle, twinkle ", "Up  ", "Like a dia", "xyz", "The é", "\n\n H"])
+def test_a_prime_is_kept_to_the_letter_by_a_model_of_words(lines, prime):
+    done = lines("sample", "--json", "--checkpoint", "words", "--length", "5", "--num-samples", "3", "--prime", prime)
+    for text in texts(done):
+        assert text.startswith(prime)
+        assert len(text) > len(prime)
+
+
+def test_characters_of_a_prime_that_the_vocabulary_lacks_are_reported_once(trained, lines):
+    done = trained.cli("sample", "--length", "2", "--prime", "How é 漢 é")
+    assert "the vocabulary lacks 'é', '漢': training" in done.stderr
+    assert "lacks" not in trained.cli("sample", "--length", "2", "--prime", "How I").stderr
+    assert "lacks '\\n'" in lines("sample", "--checkpoint", "lines", "--length", "2", "--prime", "a\nb").stderr
+    many = "".join(map(chr, range(0x4E00, 0x4E0F)))
+    assert "and 5 more" in trained.cli("sample", "--length", "2", "--prime", many).stderr
+
+
+def test_a_stop_text_may_be_a_newline_or_one_of_several_and_may_be_kept(trained):
+    options = ["sample", "--json", "--prime", "How I ", "--seed", "2", "--length", "80", "--temperature", "0.5"]
+    (plain,) = texts(trained.cli(*options))
+    line = plain.split("\n")[0]
+    assert texts(trained.cli(*options, "--stop", r"\n")) == [line]
+    assert texts(trained.cli(*options, "--stop", "@", "--stop", r"\n")) == [line]
+    assert texts(trained.cli(*options, "--stop", r"\n", "--keep-stop")) == [f"{line}\n"]
+    (longer,) = texts(trained.cli(*options, "--stop", r"\n", "--min-length", str(len(line))))
+    assert longer == "\n".join(plain.split("\n")[:2])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--stop", r"\d"], r"--stop \d: \d is no escape; there are \n (newline), \t (tab) and \\ (backslash)"),
+        (["--stop", "a\\"], "is no escape"),
+        (["--stop", ""], "--stop must not be empty"),
+        (["--keep-stop"], "--keep-stop needs --stop"),
+        (["--length", "3", "--min-length", "4"], "--min-length must be at most --length, which is 3, got 4"),
+        (["--min-length", "501"], "--min-length must be at most --length, which is 500, got 501"),
+        (["--no-repeat", "0"], "--no-repeat must be at least 1, got 0"),
+        (["--bars", "3"], "--bars is for models of music; this model writes text"),
+    ],
+)
+def test_options_that_break_a_rule_are_refused_in_a_sentence(trained, options, words):
+    assert words in refusal(trained.cli("sample", *options))
+
+
+def test_no_repeat_leaves_loops_and_says_where_it_ends_a_sample(trained):
+    options = ["sample", "--json", "--temperature", "0", "--length", "300", "--prime", "Twinkle, "]
+    (looping,), (text,) = texts(trained.cli(*options)), texts(trained.cli(*options, "--no-repeat", "9"))
+    assert len({looping[i : i + 9] for i in range(len(looping) - 8)}) < len(looping) - 8
+    assert len({text[i : i + 9] for i in range(len(text) - 8)}) == len(text) - 8
+    done = trained.cli("sample", "--length", "100", "--num-samples", "2", "--no-repeat", "1")
+    assert "2 samples ended early, where the options exclude every token" in done.stderr
+
+
+def test_samples_of_lines_end_by_themselves_and_are_not_empty(lines):
+    options = ["sample", "--json", "--checkpoint", "lines", "--num-samples", "40", "--temperature", "3"]
+    written = texts(lines(*options, "--length", "60"))
+    assert all(written)
+    assert min(map(len, texts(lines(*options, "--length", "60", "--min-length", "20")))) >= 20
