@@ -538,3 +538,30 @@ def test_a_mistyped_name_of_a_run_suggests_the_nearest_one(trained, arguments):
     assert done.stderr.strip().endswith("did you mean rhyme?")
     far = trained.cli(*arguments[:-1], "zzz")
     assert "did you mean" not in far.stderr
+
+
+def test_a_run_goes_on_with_its_corpus_at_another_place_and_with_no_other_text(quick_cli, tmp_path):
+    (tmp_path / "poem.txt").write_text(RHYME * 9, encoding="utf-8")
+    (tmp_path / "far").mkdir()
+    small = ("--hidden-size", "16", "--num-layers", "1")
+    assert quick_cli("train", "--corpus", "poem.txt", "--steps", "2", "--name", "r1", *small).returncode == 0
+    (tmp_path / "poem.txt").rename(tmp_path / "far" / "verse.txt")
+
+    def refused(*options):
+        done = quick_cli("train", "--resume", "r1", "--steps", "4", *options)
+        assert done.returncode == 1
+        return " ".join(done.stderr.split())
+
+    sentence = refused()
+    assert "the corpus of the run 'r1' cannot be read: " in sentence
+    assert "go on with --resume r1 --corpus PATH" in sentence
+    (tmp_path / "far" / "other.txt").write_text(RHYME * 10, encoding="utf-8")
+    grown = refused("--corpus", "far/other.txt")
+    assert "has changed since the run 'r1' began, or is another one (fingerprint" in grown
+    assert "--resume r1 --corpus PATH, or begin a new run on this text by --corpus far/other.txt --from r1" in grown
+    done = quick_cli("train", "--resume", "r1", "--steps", "4", "--corpus", "far/verse.txt")
+    assert done.returncode == 0, done.stderr
+    again = quick_cli("train", "--resume", "r1", "--steps", "6")  # it knows the new place
+    assert again.returncode == 0, again.stderr
+    assert json.loads(quick_cli("evaluate", "--json").stdout)["tokens"]
+    assert "far/verse.txt" in (tmp_path / "checkpoints" / "r1" / "config.toml").read_text()

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from seqgen.training.loop import Trainer
 
 COMPILING = "compiling kernels: once per installation, before the time of training starts"
+SOURCES = ("corpus", "valid")  # may have moved
 WITH_RESUME = {
     "resume",
+    *SOURCES,
     "device",
     "processes",
     "quiet",
@@ -128,7 +130,10 @@ def train(
                 )
             else:
                 device = machine.device if "device" in given else None
-                trainer = session.resume(resume, larger, device, folders, say, world, is_sampled=is_sampled)
+                moved = {option: getattr(corpus, option) for option in SOURCES if option in given}
+                trainer = session.resume(
+                    resume, larger, device, folders, say, world, is_sampled=is_sampled, moved=moved
+                )
         if trainer is None:  # here
             if resume is not None:
                 say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")

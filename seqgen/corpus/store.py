@@ -99,7 +99,8 @@ class Store:
             return cls.open(folder)
         except (OSError, ValueError) as error:
             raise CorpusError(
-                f"the corpus came from standard input, and what was kept of it in {folder} is gone or damaged"
+                f"the corpus came from standard input, and what was kept of it in {folder} is gone or damaged; "
+                "if there is a copy of the text, pipe it in again with --corpus -"
             ) from error
 
     @classmethod

@@ -38,23 +38,40 @@ def prepare(config: CorpusConfig, parent: Checkpoint | None, folders: FoldersCon
     return _prepare(lambda: _plan(config, folders, parent), config, folders, say, world)
 
 
-def prepare_again(checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say, world: World) -> Store:
+def prepare_again(
+    checkpoint: Checkpoint, name: str, folders: FoldersConfig, say: Say, world: World, *, is_moved: bool = False
+) -> Store:
     """Return the corpus of a run that is resumed.
 
+    Args:
+        checkpoint: its requested options name the sources.
+        name: the run's name.
+        folders: where prepared corpora are kept.
+        say: takes sentences for the user.
+        world: the processes that train together.
+        is_moved: whether the sources are not those that the run began with, so that they have to be read.
+
     Raises:
-        CorpusError: it is no longer the one that the run began with.
+        CorpusError: it is not the one that the run began with.
     """
     config = checkpoint.requested.corpus
-    if STANDARD_INPUT in (*config.corpus, config.valid):
+    if STANDARD_INPUT in (*config.corpus, config.valid) and not is_moved:
         store = Store.kept(Path(folders.data_dir), checkpoint.fingerprint) if world.local.is_first else None
         return _shared(store, config, folders, world)
+    sources, same = ", ".join(config.corpus), f"--resume {name} --corpus PATH"
 
     def plan_again() -> Plan:
-        plan = _plan(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
+        try:
+            plan = _plan(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
+        except CorpusError as error:
+            raise CorpusError(
+                f"the corpus of the run {name!r} cannot be read: {error}; if it has moved, go on with {same}"
+            ) from error
         if plan.fingerprint != checkpoint.fingerprint:
             raise CorpusError(
-                f"the corpus {', '.join(config.corpus)} has changed since the run {name!r} began (fingerprint "
-                f"{checkpoint.fingerprint} then, {plan.fingerprint} now): bring the old one back, or start a new run"
+                f"the corpus {sources} has changed since the run {name!r} began, or is another one (fingerprint "
+                f"{checkpoint.fingerprint} then, {plan.fingerprint} now): go on with the same text, from another place "
+                f"by {same}, or begin a new run on this text by --corpus {sources} --from {name}"
             )
         return plan
 

@@ -3,10 +3,12 @@
 import math
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
@@ -99,6 +101,7 @@ def resume(
     world: World = ALONE,
     *,
     is_sampled: bool = False,
+    moved: Mapping[str, Any] = MappingProxyType({}),
 ) -> Trainer | None:
     """Return a trainer that goes on exactly where the run was stopped.
 
@@ -112,6 +115,7 @@ def resume(
         say: takes sentences for the user.
         world: the processes that train together; they need not be as many as before.
         is_sampled: whether samples are shown while it trains.
+        moved: where `corpus` and `valid` are now, if they are not where the run began with them.
 
     Raises:
         SeqgenError: there is no such run, its state is damaged, the budget is not larger, or the corpus has changed.
@@ -119,6 +123,7 @@ def resume(
     checkpoints_dir = Path(folders.checkpoints_dir)
     run = _told(lambda: Run.existing(checkpoints_dir, name, say), world, say)
     checkpoint = _read(lambda: run.folder / LAST, world)
+    checkpoint = _with_sources(checkpoint, moved)
     before = Figures.from_json(checkpoint.figures)
     _check_state(checkpoint, run.folder / LAST)
     if budget is not None and not (world.is_restarted and before.launch == launch_name()):  # else it has it already
@@ -130,7 +135,7 @@ def resume(
     world.check_alike(machine)
     world.check_streams(checkpoint.config.optimization.batch_size)
     config = replace(checkpoint.config, machine=machine)
-    store = prepare_again(checkpoint, run.name, folders, say, world)
+    store = prepare_again(checkpoint, run.name, folders, say, world, is_moved=bool(moved))
     if world.is_open:
         world, reason = fastest(config, store, world)
         say(reason)
@@ -207,6 +212,15 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
     num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
     if not checkpoint.config.is_resolved or num_streams != {(checkpoint.config.optimization.batch_size,)}:
         raise CheckpointError(f"{path} holds a model, but no training state to resume from")
+
+
+def _with_sources(checkpoint: Checkpoint, moved: Mapping[str, Any]) -> Checkpoint:
+    """Return the checkpoint with its corpus where it is now."""
+    requested, config = (
+        replace(options, corpus=replace(options.corpus, **moved))
+        for options in (checkpoint.requested, checkpoint.config)
+    )
+    return replace(checkpoint, requested=requested, config=config)
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
