@@ -16,6 +16,7 @@ LAYERS = [
     ["corpus", "model"],
     ["levels", "cells"],
     ["music"],
+    ["config_file"],
     ["config", "files", "kernels", "pictures"],
     ["options"],
     ["registry", "errors", "process", "compiled"],

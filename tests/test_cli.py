@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -175,6 +176,49 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
     written = tomllib.loads((tmp_path / "checkpoints" / "rhyme" / "config.toml").read_text())
     assert (written["hidden-size"], written["epochs"]) == (48, 1)
     assert "steps" not in written
+    assert written["resolved"]["epochs"] == 1
+
+
+def test_what_was_chosen_for_a_corpus_is_kept_for_the_same_text_alone(quick_cli, tmp_path):
+    words = [f"{''.join(letters)} " for letters in itertools.product("aeiou", "bdgkl", "aeiou")]
+    (tmp_path / "a.txt").write_text(RHYME * 30, encoding="utf-8")
+    (tmp_path / "same.txt").write_text(RHYME * 30, encoding="utf-8")
+    (tmp_path / "other.txt").write_text("".join(words * 20), encoding="utf-8")
+
+    def resolved(name, *options):
+        done = quick_cli("train", "--name", name, *options)
+        assert done.returncode == 0, done.stderr
+        written = tomllib.loads((tmp_path / "checkpoints" / name / "config.toml").read_text())
+        return written, " ".join(done.stderr.split())
+
+    small = ("--steps", "3", "--hidden-size", "16", "--dropout", "0.25", "--batch-size", "64")
+    first, _ = resolved("first", "--corpus", "a.txt", *small)
+    assert {*first} == {"corpus", "steps", "hidden-size", "dropout", "batch-size", "resolved"}
+    config = tmp_path / "checkpoints" / "first" / "config.toml"
+    edited = (
+        config.read_text()
+        .replace("learning-rate = ", "learning-rate = 0.125 # ")
+        .replace("num-layers = 1", "num-layers = 2")
+    )
+    (tmp_path / "c.toml").write_text(edited)  # what the recipe would not choose
+    kept, output = resolved("kept", "--config", "c.toml", "--corpus", "same.txt")
+    assert (kept["resolved"]["learning-rate"], kept["resolved"]["num-layers"]) == (0.125, 2)
+    assert "chosen anew" not in output
+    for options in (("--corpus", "other.txt"), ("--level", "word"), ("--corpus", "other.txt", "--level", "word")):
+        anew, output = resolved("-".join(options).strip("-"), "--config", "c.toml", *options)
+        plain, _ = resolved(
+            "plain" + "-".join(options), *("--corpus", "a.txt") * ("--corpus" not in options), *options, *small
+        )
+        assert anew == plain
+        assert anew["resolved"]["vocabulary-size"] != first["resolved"]["vocabulary-size"]
+        assert (anew["hidden-size"], anew["dropout"]) == (16, 0.25)
+        assert "the corpus is not that of --config, so these options are chosen anew: --num-layers, " in output
+    broken = tmp_path / "d.toml"
+    for line in ("resolved = 3", "[resolved]\nseed = 1", "[resolved]\nfingerprint = 'a'\nseeds = 1"):
+        broken.write_text(line)
+        done = quick_cli("train", "--config", "d.toml", "--corpus", "a.txt")
+        assert done.returncode == 2
+        assert sentence(done).startswith("Error: --config d.toml")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import Field, fields
@@ -14,11 +13,13 @@ import typer
 from seqgen.cli import display
 from seqgen.cli.completion import choices, run_names, sources
 from seqgen.cli.help import CHOSEN
-from seqgen.config import BUDGETS, TrainConfig
+from seqgen.config import BUDGETS
+from seqgen.config_file import from_toml
 from seqgen.errors import UsageError
 from seqgen.options import Options, field_name, flag
 
 Command = Callable[..., None]
+EARLIER = "seqgen.earlier"  # in a context's `meta`: the run whose configuration file was given
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.", callback=display.set_quiet)]
 
 
@@ -141,8 +142,7 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
     from seqgen.corpus.encodings import decoded
 
     try:
-        values = tomllib.loads(decoded(path.read_bytes()))
-        TrainConfig.from_flat(values)
+        values, context.meta[EARLIER] = from_toml(decoded(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read: {error.strerror}") from error
     except UsageError as error:

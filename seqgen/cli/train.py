@@ -15,7 +15,7 @@ import typer
 
 from seqgen.cli import display, panel
 from seqgen.cli.completion import run_names
-from seqgen.cli.options import QuietOption, defaults_from_file, given_options, options_from
+from seqgen.cli.options import EARLIER, QuietOption, defaults_from_file, given_options, options_from
 from seqgen.compiled import announced
 from seqgen.config import (
     BUDGETS,
@@ -126,7 +126,15 @@ def train(
             if resume is None:
                 own = given | set(context.default_map or ())
                 trainer = session.start(
-                    requested, name, folders, say, overwrite=overwrite, given=own, world=world, is_sampled=is_sampled
+                    requested,
+                    name,
+                    folders,
+                    say,
+                    overwrite=overwrite,
+                    given=own,
+                    earlier=context.meta.get(EARLIER),
+                    world=world,
+                    is_sampled=is_sampled,
                 )
             else:
                 device = machine.device if "device" in given else None

@@ -41,6 +41,20 @@ def inherited(requested: TrainConfig, parent: Checkpoint, given: Collection[str]
     )
 
 
+def without_inherited(requested: TrainConfig) -> TrainConfig:
+    """Return the options as they were before `inherited`: what comes with another run is no request of this one."""
+    if requested.model.from_ is None:
+        return requested
+    plain = TrainConfig()
+    vocabulary = {name: getattr(plain.corpus, name) for name in ("level", *_VOCABULARY)}
+    architecture = {name: getattr(plain.model, name) for name in requested.model.architecture}
+    return replace(
+        requested,
+        corpus=replace(requested.corpus, **vocabulary),
+        model=replace(requested.model, **architecture),
+    )
+
+
 def _taken(options: Group, values: dict[str, Any], given: Collection[str]) -> Group:
     """Return the options with these values, which nothing that was given may contradict."""
     defaults = {item.name: item.default for item in fields(options)}

@@ -11,12 +11,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Self
 
-import tomli_w
 from filelock import FileLock, Timeout
 
 from seqgen import files
 from seqgen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, nearest, unwritten
-from seqgen.config import TrainConfig
 from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.options import LARGEST
@@ -183,10 +181,10 @@ class Run:
                 self._unwritten.add(file)
                 self.say(f"{path} could not be written: {error.strerror}; the run goes on without it")
 
-    def write_config(self, config: TrainConfig) -> None:
-        """Write every option as resolved, so that `--config` can take it."""
+    def write_config(self, content: str) -> None:
+        """Write the options, so that `--config` can take them."""
         with self.dispensable(CONFIG) as path:
-            files.replace(path, tomli_w.dumps(config.to_flat()).encode())
+            files.replace(path, content.encode())
 
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to the log."""

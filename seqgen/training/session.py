@@ -13,6 +13,7 @@ from typing import Any
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig
+from seqgen.config_file import Resolved, to_toml
 from seqgen.corpus.reading import counted
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
@@ -23,11 +24,12 @@ from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
-from seqgen.training.fine_tuning import inherited
+from seqgen.training.fine_tuning import inherited, without_inherited
 from seqgen.training.launch import launch_name
 from seqgen.training.loop import Trainer, initial_model
 from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import resolve
+from seqgen.training.repetition import repeated
 from seqgen.training.run import Run, refuse_taken
 
 
@@ -39,6 +41,7 @@ def start(
     *,
     overwrite: bool,
     given: Collection[str] = (),
+    earlier: Resolved | None = None,
     world: World = ALONE,
     is_sampled: bool = False,
 ) -> Trainer | None:
@@ -51,6 +54,7 @@ def start(
         say: takes sentences for the user.
         overwrite: whether a run of this name may be replaced.
         given: the options that are the user's own word, though they may be what they are by default.
+        earlier: the run whose configuration file was given.
         world: the processes that train together.
         is_sampled: whether samples are shown while it trains.
 
@@ -72,7 +76,8 @@ def start(
         use_threads(num_cores() // world.size)
     compile_kernels(requested.model, store.level, requested.machine, is_sampled=is_sampled)
     started = time.perf_counter()
-    config, reasons = resolve(requested, store, world)
+    kept = repeated(requested, earlier, store.fingerprint, say) if earlier else requested
+    config, reasons = resolve(kept, store, world)
     if config.budget.time is not None:
         _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
     if world.is_open:
@@ -84,7 +89,7 @@ def start(
         return None
     run = _told(lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, say, overwrite=overwrite), world, say)
     if world.is_first:
-        run.write_config(config)
+        run.write_config(to_toml(without_inherited(requested), Resolved(store.fingerprint, config)))
     model = initial_model(config, store).to(config.machine.device)
     trainer = Trainer(model, store, requested, config, run, started, world)
     if parent is not None:
@@ -144,7 +149,7 @@ def resume(
     compile_kernels(config.model, store.level, config.machine, is_sampled=is_sampled)
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
     if world.is_first:
-        run.write_config(config)
+        run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(store.fingerprint, config)))
     trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter(), world)
     trainer.restore(checkpoint)
     if before.processes != world.size:

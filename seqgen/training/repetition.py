@@ -1,0 +1,43 @@
+"""What a new run takes over from the configuration file of an earlier one, beside what that file requests."""
+
+from dataclasses import fields, replace
+from typing import TypeVar
+
+from seqgen.config import TrainConfig
+from seqgen.config_file import Resolved
+from seqgen.options import Options, flag
+from seqgen.training.preparation import Say
+
+Group = TypeVar("Group", bound=Options)
+
+
+def repeated(requested: TrainConfig, earlier: Resolved, fingerprint: str, say: Say) -> TrainConfig:
+    """Return the options with what was chosen for the earlier run, if the corpus is the same.
+
+    Args:
+        requested: the options as given.
+        earlier: the options of the earlier run.
+        fingerprint: of the corpus.
+        say: takes sentences for the user.
+    """
+    chosen = ", ".join(flag(name) for group in (requested.model, requested.optimization) for name in _open(group))
+    if not chosen:
+        return requested
+    if fingerprint != earlier.fingerprint:
+        say(f"the corpus is not that of --config, so these options are chosen anew: {chosen}")
+        return requested
+    say(f"the corpus is that of --config, so these options are kept as they were chosen: {chosen}", is_detail=True)
+    model = _filled(requested.model, earlier.config.model)
+    return replace(requested, model=model, optimization=_filled(requested.optimization, earlier.config.optimization))
+
+
+def _open(options: Options) -> list[str]:
+    return [item.name for item in fields(options) if options.is_open(item.name)]
+
+
+def _filled(options: Group, earlier: Group) -> Group:
+    """Return the options with what is open as it was; the size of tied embeddings follows from the hidden size."""
+    values = {name: getattr(earlier, name) for name in _open(options)}
+    if values.get("tie_weights"):
+        values.pop("embedding_size", None)
+    return replace(options, **values)
