@@ -13,9 +13,16 @@ def replace(path: Path, content: bytes | bytearray) -> None:
     A link stays a link, permissions stay as they were, and what is no regular file, as a pipe, is written to.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; the old file is still there.
+        OSError: the folder cannot be written, or the disk is full; the old file is still there. It names the file.
     """
-    path = path.resolve()
+    try:
+        _replace(path.resolve(), content)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # not the temporary file
+        raise
+
+
+def _replace(path: Path, content: bytes | bytearray) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return

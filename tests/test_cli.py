@@ -410,7 +410,7 @@ def test_what_does_not_fit_into_memory_is_a_sentence_too(quick_cli, tmp_path):
 def test_memory_that_runs_out_on_the_way_is_a_sentence_too(capsys):
     with pytest.raises(typer.Exit), reporting():
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-    assert "there is not enough memory for this: lower --hidden-size" in capsys.readouterr().err
+    assert "there is not enough memory: lower --hidden-size" in capsys.readouterr().err
 
 
 def on_terminal(folder, *arguments, status=0, **environment):

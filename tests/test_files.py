@@ -36,6 +36,15 @@ def test_the_old_content_stays_when_something_fails(tmp_path, monkeypatch, faili
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("path", ["missing/a.png", "folder"])
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path, path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=r"a\.png|folder") as refused:
+        files.replace(tmp_path / path, b"content")
+    assert refused.value.filename == str(tmp_path / path)
+    assert "/." not in str(refused.value)
+
+
 def test_the_new_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr("os.fsync", lambda handle: calls.append("flush"))

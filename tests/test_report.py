@@ -58,7 +58,7 @@ def test_a_model_that_adapts_is_reported_apart(poems):
         assert content[name]["perplexity"] == pytest.approx(math.exp(content[name]["nats_per_token"]))
     assert content["cache"]["window"] == 20
     table = poems("evaluate", "--corpus", "new.txt", "--dynamic").stdout
-    assert "learning on (--dynamic)" in table
+    assert "dynamic evaluation (--dynamic)" in table
     assert "95% confidence (over documents)" in table
 
 
@@ -106,7 +106,10 @@ def test_samples_are_looked_for_in_training(trained):
     longest = content["samples"]["longest"]
     assert longest["text"] == (RHYME * 30)[longest["place"] :][: longest["length"]]
     table = trained.cli("evaluate", "--num-samples", "2").stdout
-    assert f"in a row are new, the longest copy 339: {content['held_out']['longest']['text'][:60]!r}...\n" in table
+    assert (
+        f"-grams are new, the longest copy is 339 characters: {content['held_out']['longest']['text'][:60]!r}...\n"
+        in table
+    )
 
 
 @pytest.mark.parametrize(

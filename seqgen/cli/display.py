@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from seqgen.corpus.reading import counted
 from seqgen.training.launch import is_first_here, is_speaker
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def write_result(text: str) -> None:
 
 _PREDICTORS = {
     "model": "the model",
-    "dynamic": "learning on (--dynamic)",
+    "dynamic": "dynamic evaluation (--dynamic)",
     "cache": "with a cache (--cache)",
     "ngram": "n-grams",
     "xz": "xz",
@@ -120,16 +121,13 @@ def show_evaluation(evaluation: "Evaluation") -> None:
 def _show_copying(copying: dict[str, Any]) -> None:
     """Print what samples of text share with training, beside held-out text."""
     out = _results()
-    searched = f"{copying['training_characters']:,} characters of training"
-    out.print(f"\n{copying['num_samples']} samples, looked for in {searched}")
+    searched = f"{copying['training_characters']:,} characters of the training set"
+    out.print(f"\n{counted(copying['num_samples'], 'sample')}, searched for in {searched}")
     for who in ("samples", "held_out"):
         found, run = copying[who], copying[who]["longest"]
-        new = (
-            ""
-            if found["new_share"] is None
-            else f"{found['new_share']:.1%} of {found['ngram']} characters in a row are new, "
-        )
-        text = f"{who.replace('_', ' ')}: {found['characters']:,} characters, {new}the longest copy {run['length']}"
+        new = "" if found["new_share"] is None else f"{found['new_share']:.1%} of {found['ngram']}-grams are new, "
+        amount, copy = counted(found["characters"], "character"), counted(run["length"], "character")
+        text = f"{who.replace('_', ' ')}: {amount}, {new}the longest copy is {copy}"
         more = "..." if len(run["text"]) > COPY_SHOWN else ""
         out.print(visible(f"{text}: {run['text'][:COPY_SHOWN]!r}{more}"))
 
@@ -138,16 +136,16 @@ def _show_music(music: dict[str, Any]) -> None:
     """Print what samples are like beside held-out music."""
     out = _results()
     valid = f"{music['valid_share_without_rules']:.0%}"
-    out.print(f"\n{music['num_samples']} samples; of as many that were drawn without rules, {valid} are music")
+    out.print(f"\n{counted(music['num_samples'], 'sample')}; without the grammar, {valid} of samples are valid")
     _show_pairs(["", "samples", "held out"], music["samples"], music["held_out"])
     overlaps = music["overlaps"], music["overlaps_of_held_out_with_train"]
     _show_pairs(["overlap of", "samples with held out", "held out with training"], *overlaps)
     for who, copied in music["copying"].items():
         share, run = copied["share_found"] or 0, copied["longest"]
-        text = f"{who.replace('_', ' ')}: {share:.1%} of {copied['n']} moves in a row are in training"
+        text = f"{who.replace('_', ' ')}: {share:.1%} of melodic {copied['n']}-grams occur in the training set"
         if run:
             places = f"{run['sample']} bar {run['sample_place']}, {run['source']} bar {run['source_place']}"
-            text += f", at most {run['length']} ({places})"
+            text += f", the longest match is {counted(run['length'], 'interval')} ({places})"
         out.print(visible(text))
 
 

@@ -32,7 +32,7 @@ def reporting() -> Iterator[None]:
     except BrokenPipeError:  # whoever reads has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        display.error(f"{error.filename or 'standard output'}: {error.strerror}")
+        display.error(f"{error.filename or 'standard output'}: {error.strerror or error}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not break into the end
@@ -42,6 +42,6 @@ def reporting() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        remedy = "lower --hidden-size or, to train, --batch-size or --sequence-length"
-        display.error(f"there is not enough memory for this: {remedy}")
+        remedy = "lower --hidden-size or, for training, --batch-size or --sequence-length"
+        display.error(f"there is not enough memory: {remedy}")
         raise typer.Exit(1) from error
