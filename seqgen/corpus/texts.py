@@ -177,9 +177,8 @@ class TextFile(Document):
             while left and (data := file.read(min(left, CHUNK_BYTES))):
                 left -= len(data)
                 line += decoder.feed(data, is_last=not left).count("\n")
-                before = (before + data)[-2 * _SAMPLE_BYTES :]
-            begin = max(0, offset - _SAMPLE_BYTES) // 4 * 4  # not inside a character of UTF-16 or UTF-32
-            sample = before[len(before) - offset + begin :] + file.read(_SAMPLE_BYTES)
+                before = (before + data)[-_SAMPLE_BYTES:]
+            sample = before + file.read(_SAMPLE_BYTES)
         return f"line {line:,}, byte offset {offset:,}", sample
 
 
