@@ -120,6 +120,8 @@ NO_HEADER = {
     "common words": "time\nperson\nyear\nway\nday\nthing\n",
     "a single sentence": "Hello, who are you?\n",
     "sentences and numbers": table([[text, place] for place, text in enumerate(TEXTS)]),
+    "a chat": "Hello!\n" + "\n".join(TEXTS),
+    "categories": table([[("good", "bad")[i % 2], text] for i, text in enumerate(TEXTS)]),
     "tweets": table(
         [
             ["0", 1467810369 + i, f"Mon Apr 06 22:19:{i} PDT 2009", "NO_QUERY", "me", text]

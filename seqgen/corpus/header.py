@@ -12,6 +12,7 @@ from seqgen.corpus.rows import is_number, text_size
 _BLANK = {"", "nan", "na", "n/a", "null", "none", "inf", "-inf", "infinity", "-infinity"}
 _MOST = 0.9  # of the cells of a column
 _MAX_LABEL_WORDS = 3
+_SENTENCE_ENDS = (".", "!", "?", ",", ";", "…", "。")
 _MIN_CATEGORICAL = 8  # cells of a column in which each value comes four times on average
 _LABEL_TEXT = """
 abstract address advice age answer article artist author bio biography blog body book caption category chapter city
@@ -65,6 +66,8 @@ def _evidence(cell: str, values: Sequence[str]) -> int:
         return 3
     if values and _share(not text_size(value) for value in values) >= _MOST:  # dates, keys, links
         return 3 if is_label or text_size(cell) else -1
+    if cell.endswith(_SENTENCE_ENDS):
+        return -1
     words = len(cell.split())
     evidence = 2 if is_label else -(words >= _MAX_LABEL_WORDS)
     if values and words == 1:

@@ -83,6 +83,7 @@ def seeds(suffix: str) -> list[bytes]:
     table = "text,n\n" + "".join(f'"{line}",1\n' for line in TEXT.splitlines())
     return {
         ".txt": [TEXT.encode(), TEXT.encode("utf-16"), TEXT.encode("latin-1", "replace")],
+        ".json": [json.dumps([json.loads(line) for line in records.splitlines()], indent=1).encode()],
         ".jsonl": [records.encode()],
         ".csv": [table.encode()],
         ".tsv": [table.replace(",", "\t").encode()],
@@ -248,6 +249,7 @@ READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
     "abc": (".abc", read_music),
     "kern": (".krn", read_music),
     "text": (".txt", read_corpus),
+    "json": (".json", read_corpus),
     "jsonl": (".jsonl", read_corpus),
     "csv": (".csv", read_corpus),
     "tsv": (".tsv", read_corpus),
