@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus import tables
+from seqgen.corpus import documents, tables
 from seqgen.corpus.documents import Document, Passage
 from seqgen.corpus.reading import Reading, UnfitError
 from seqgen.corpus.records import RecordFile, with_records
+from seqgen.errors import CorpusError
 
 WORDS = ["the", "cat", "dog", "bird", "sat", "ran", "sang", "on", "under", "near", "old", "red", "small", "big", "mat"]
 
@@ -400,8 +401,8 @@ def test_an_array_that_breaks_off_gives_what_comes_before():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{\n  "name": "seqgen",\n  "version": "one"\n}\n', "a single JSON object"),
-        ('{"name": "seqgen"}', "a single JSON object"),
+        ('{\n  "name": "seqgen",\n  "version": "one"\n}\n', "a single JSON value (--field takes a text out of it)"),
+        ('{"name": "seqgen"}', "a single JSON value (--field takes a text out of it)"),
         ("[1, 2, 3]", r"no JSON records (row 1 (line 1): it is not a JSON object)"),
         (
             '[{"a" 1}]',
@@ -416,6 +417,15 @@ def test_json_that_holds_no_records_is_read_as_text_and_reported(text, reason):
     assert not isinstance(open_records("a.json", text, reading), RecordFile)
     assert reading.summary[0].startswith(f"a.json: {reason}")
     assert reading.summary[0].endswith(", read as plain text")
+
+
+def test_a_line_that_is_too_long_for_a_record_is_refused_with_the_way_out(monkeypatch):
+    monkeypatch.setattr(documents, "MAX_CHARACTERS", 1000)
+    for name in ("a.csv", "a.jsonl"):
+        with pytest.raises(
+            CorpusError, match="has a line of over 1,000 characters: if it holds no records, give it the"
+        ):
+            read(name, "x" * 2000)
 
 
 def test_a_single_json_object_gives_the_field_that_is_asked_for():

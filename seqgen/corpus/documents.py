@@ -10,6 +10,7 @@ from seqgen.errors import CorpusError
 from seqgen.levels.base import Content
 
 MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in memory
+_REMEDY = "use --document file"
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def _paragraphs(document: Document) -> Iterator[tuple[str, str]]:
         yield "\n".join(lines), ending
 
 
-def _all_lines(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield every line with its newline, which the last may lack."""
+def _all_lines(document: Document, remedy: str = _REMEDY) -> Iterator[tuple[str, str]]:
+    """Yield every line with its newline, which the last may lack; the remedy is for a line that is too long."""
     begun: list[str] = []
     size = 0
     for chunk in document.chunks():
@@ -130,7 +131,7 @@ def _all_lines(document: Document) -> Iterator[tuple[str, str]]:
         begun.append(first)
         size += len(first)
         if size > MAX_CHARACTERS:
-            raise _too_long(document, "line")
+            raise _too_long(document, "line", remedy)
         if others:
             yield "".join(begun), "\n"
             yield from ((line, "\n") for line in others[:-1])
@@ -139,10 +140,11 @@ def _all_lines(document: Document) -> Iterator[tuple[str, str]]:
         yield "".join(begun), ""
 
 
-def _too_long(document: Document, unit: str) -> CorpusError:
-    return CorpusError(f"{document.name} has a {unit} of over {MAX_CHARACTERS:,} characters: use --document file")
+def _too_long(document: Document, unit: str, remedy: str = _REMEDY) -> CorpusError:
+    return CorpusError(f"{document.name} has a {unit} of over {MAX_CHARACTERS:,} characters: {remedy}")
 
 
 def lines_of(document: Document) -> Iterator[str]:
-    """Yield every line without its newline."""
-    yield from (line for line, _ in _all_lines(document))
+    """Yield every line of a file of records without its newline."""
+    remedy = "if it holds no records, give it the suffix .txt"
+    yield from (line for line, _ in _all_lines(document, remedy))

@@ -156,7 +156,7 @@ def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> s
     if not beginning.rows or beginning.rows[0].number > 2:
         return f"no JSON records ({beginning.reason or 'it is empty'})"
     if config.field is None and len(beginning.rows) == 1 and not source.is_array:
-        return "a single JSON object"
+        return "a single JSON value (--field takes a text out of it)"
     if config.field is None and field_with_most_text(beginning.rows) is None:
         return "JSON without text"
     return None
