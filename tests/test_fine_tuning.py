@@ -1,14 +1,16 @@
 """A run that begins with another: its weights, its vocabulary, and what cannot be had with them."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import ModelConfig, TrainConfig
+from seqgen.config import CorpusConfig, ModelConfig, TrainConfig
 from seqgen.errors import UsageError
+from seqgen.levels import level_class
 from seqgen.music.write import rendered
 from seqgen.training.fine_tuning import inherited
 from tests.conftest import RHYME, quick_runner
@@ -50,6 +52,33 @@ def test_what_the_vocabulary_lacks_is_escaped(tuned):
     figures = json.loads(cli("evaluate", "--json").stdout)
     assert figures["tokens"] > figures["characters"] + 1
     assert figures["characters"] < figures["bytes"]
+
+
+def test_characters_that_the_vocabulary_lacks_are_counted_and_named(trained, tuned):
+    folder, cli, output = tuned
+    known = set(RHYME)
+    lacking = Counter(character for character in OTHER * 30 if character not in known)
+    said = " ".join(output.split())
+    assert (
+        f"a vocabulary that lacks {len(lacking)} characters of this corpus ({lacking.total():,} occurrences, "
+        f"{lacking.total() / len(OTHER * 30):.2%} of the text), each of which takes several tokens: "
+    ) in said
+    assert all(repr(character) in said for character in sorted(lacking)[:3])
+    (folder / "rhyme.txt").write_text(RHYME * 9, encoding="utf-8")
+    done = cli("train", "--corpus", "rhyme.txt", "--from", str(trained.files), "--steps", "1", "--name", "known")
+    assert done.returncode == 0
+    assert "lacks" not in done.stderr
+
+
+@pytest.mark.parametrize("level", ["character", "word", "subword"])
+def test_the_count_of_what_a_vocabulary_lacks_is_that_of_the_text(level, monkeypatch):
+    monkeypatch.setattr("seqgen.levels.base._COUNTED_AT_ONCE", 7)  # within characters, too
+    text = "Über ∀x: 日本語 \U0001f600, ça va\nüber ∀" * 3
+    found = level_class(level).fit([[RHYME * 30]], CorpusConfig(level=level))
+    counts = found.spelled_out(found.encode(text))
+    expected = Counter(character for character in text if ord(character) > 127)
+    assert {c: n for c, n in counts.items() if ord(c) > 127} == expected
+    assert found.spelled_out(found.encode("How I wonder")) == Counter()
 
 
 def test_it_learns_and_goes_on_where_it_was_stopped(tuned):

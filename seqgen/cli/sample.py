@@ -70,7 +70,7 @@ def _sample_text(
 
     sampling = replace(sampling, stop=tuple(map(unescaped, sampling.stop)))
     prime = level.normalise(text_prime(sampling.prime, is_passage=loaded.config.corpus.document != "file"))
-    _report_lacking(level.spelled_out(level.encode(prime).tolist()))
+    _report_lacking(list(level.spelled_out(level.encode(prime))))
     samples = begin(sampling)
     display.note(f"{source}, seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples

@@ -1,7 +1,9 @@
 """What every level can do: turn text or music into token ids and back, exactly."""
 
+import codecs
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
@@ -15,6 +17,7 @@ Ids = NDArray[np.integer[Any]]
 
 PADDING = -1  # stands where no id is to be predicted
 
+_COUNTED_AT_ONCE = 1 << 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -130,11 +133,21 @@ class TextLevel(Level):
         word = 1 + max(text.rfind(" ", 0, end), text.rfind("\n", 0, end))
         return len(text[:word].rstrip(" "))
 
-    def spelled_out(self, ids: Sequence[int]) -> list[str]:
-        """Return the characters that the vocabulary lacks, so that they are written in several tokens; each once."""
-        texts = self.spelled(ids)
-        is_part = [_is_part(self.hexadecimal[token]) for token in ids]
-        return list(dict.fromkeys(text for text, part in zip(texts, is_part, strict=True) if part and text))
+    def spelled_out(self, ids: Sequence[int] | Ids) -> Counter[str]:
+        """Count the characters that the vocabulary lacks, so that they are written in several tokens.
+
+        Args:
+            ids: of documents, one after the other; none may end within a character.
+        """
+        decoder, counts, waiting = codecs.getincrementaldecoder("utf-8")("replace"), Counter[str](), ""
+        is_part = np.array([_is_part(digits) for digits in self.hexadecimal])
+        for start in range(0, len(ids), _COUNTED_AT_ONCE):
+            some = np.asarray(ids[start : start + _COUNTED_AT_ONCE], dtype=np.int64)
+            waiting += "".join(self.hexadecimal[token] for token in some[is_part[some]])
+            whole = len(waiting) & ~1
+            counts.update(decoder.decode(bytes.fromhex(waiting[:whole])))
+            waiting = waiting[whole:]
+        return counts
 
     def normalise(self, text: str) -> str:
         """Return what `decode(encode(text))` gives back."""

@@ -8,11 +8,15 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, FoldersConfig
 from seqgen.corpus.crew import ALONE
 from seqgen.corpus.plan import Plan, read_music
+from seqgen.corpus.reading import counted
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.store import Store, prepared
 from seqgen.errors import CorpusError
+from seqgen.levels.base import TextLevel
 from seqgen.process import release_memory
 from seqgen.training.distributed import World
+
+_NUM_EXAMPLES = 8
 
 
 class Say(Protocol):
@@ -35,7 +39,10 @@ def prepare(config: CorpusConfig, parent: Checkpoint | None, folders: FoldersCon
     Raises:
         CorpusError: it cannot be read, is too little, or another machine has another one.
     """
-    return _prepare(lambda: _plan(config, folders, parent), config, folders, say, world)
+    store = _prepare(lambda: _plan(config, folders, parent), config, folders, say, world)
+    if parent is not None and world.is_first:
+        _report_lacking(store, say)
+    return store
 
 
 def prepare_again(
@@ -111,3 +118,18 @@ def _shared(store: Store | None, config: CorpusConfig, folders: FoldersConfig, w
 def _plan(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> Plan:
     """Return the plan of a corpus, with the vocabulary of the run to begin with if there is one."""
     return Plan.of(config, folders.parsed, None if parent is None else parent.level)
+
+
+def _report_lacking(store: Store, say: Say) -> None:
+    """Say which characters of the corpus the vocabulary lacks: no weights of the other run know them."""
+    if not isinstance(store.level, TextLevel):
+        return
+    lacking = store.level.spelled_out(store.train.ids) + store.level.spelled_out(store.valid.ids)
+    if lacking:
+        times, size = lacking.total(), sum(part.extent["characters"] for part in (store.train, store.valid))
+        examples = ", ".join(repr(character) for character, _ in lacking.most_common(_NUM_EXAMPLES))
+        say(
+            f"--from keeps a vocabulary that lacks {counted(len(lacking), 'character')} of this corpus "
+            f"({counted(times, 'occurrence')}, {times / size:.2%} of the text), each of which takes several tokens: "
+            f"{examples}{' and others' if len(lacking) > _NUM_EXAMPLES else ''}"
+        )
