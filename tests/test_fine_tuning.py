@@ -129,7 +129,7 @@ def test_its_configuration_can_be_used_again(tuned):
         (["--residual"], "begins with a model without --residual, so --residual must be left out"),
         (["--ngram", "2"], "--ngram must be left out"),
         (["--vocabulary-size", "50"], "--vocabulary-size must be left out"),
-        (["--corpus", "tune.mid"], "tune.mid is not utf-8 text"),
+        (["--corpus", "tune.mid"], "tune.mid is not plain text (MIDI file): read it as music, with --level note"),
     ],
 )
 def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message):

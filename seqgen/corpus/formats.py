@@ -54,7 +54,7 @@ RAR = Format("RAR archive", "unpack it first, as with unrar x FILE")
 IMAGE = Format("image", "recognize its text first, as with tesseract FILE FILE")
 AUDIO = Format("audio file", f"transcribe it first; {_AS_MUSIC}")
 VIDEO = Format("video", "transcribe it first, or take its subtitles")
-MIDI = _in_place("MIDI file", ".mid")
+MIDI = Format("MIDI file", "read it as music, with --level note and the suffix .mid")
 COMPRESSED_MUSIC = Format("compressed MusicXML file", "read it as music, with --level note")
 MUSESCORE = Format("MuseScore file", f"export it as MusicXML first, as with mscore -o FILE.musicxml FILE; {_AS_MUSIC}")
 
