@@ -243,7 +243,7 @@ def test_more_processes_than_streams_cannot_resume_a_run(folder):
     training = seqgen(folder, "--resume", "narrow", "--steps", "70", "--processes", "3")
     _, told = training.communicate(timeout=120)
     assert training.returncode == 2
-    assert told.count("a batch of 2 streams cannot be divided among 3 processes: start at most 2") == 1
+    assert told.count("--batch-size 2 cannot be divided among 3 processes: start at most 2") == 1
     assert "Traceback" not in told
 
 

@@ -72,7 +72,7 @@ def test_a_run_is_looked_at_over_stretches_inside_documents(make_part, make_mode
     stretches = {tuple(whole[begin : begin + 10]) for begin in range(len(whole) - 9)}
     stretches |= {tuple(part.ids[part.offsets[1] : part.offsets[2]])}
     assert {tuple(column) for column in ids.T.tolist()} <= stretches
-    with pytest.raises(CorpusError, match="no document has 50 tokens to look back on: --length 41 fits"):
+    with pytest.raises(CorpusError, match="every document is shorter than --length 50: give 41 or less"):
         GradientFlow.of_run("run", make_model(300), part, 50)
 
 

@@ -30,7 +30,7 @@ def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(option
 
 def test_sizes_that_cannot_fit_are_refused_before_they_are_allocated():
     config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
-    with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(it is 1000000\)"):
+    with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(1,000,000\)"):
         memory.refuse_too_large(config, 16, 32, MACHINE, 100)
 
 
@@ -41,7 +41,7 @@ def test_a_batch_that_a_gpu_reads_in_parts_is_not_refused(monkeypatch):
     gpu = MachineConfig(device="cuda", precision="float32")
     memory.refuse_too_large(config, 10**6, 128, gpu, 100)
     memory.refuse_too_large(config, 1, 128, MACHINE, 100)
-    with pytest.raises(TrainingError, match=r"--batch-size \(2 streams here\), or --sequence-length \(128\)"):
+    with pytest.raises(TrainingError, match=r"--batch-size \(here 2\), or --sequence-length \(128\)"):
         memory.refuse_too_large(config, 2, 128, MACHINE, 100)
     with pytest.raises(TrainingError, match=r"--num-layers \(1\), or --sequence-length \(129\)"):
         memory.refuse_too_large(config, 10**6, 129, gpu, 100)

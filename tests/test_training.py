@@ -488,7 +488,7 @@ def test_a_step_too_large_for_memory_is_told_with_its_sizes(start, monkeypatch):
 
     monkeypatch.setattr(trainer.learner, "_loss", fail)
     with pytest.raises(
-        TrainingError, match=r"not enough memory for a step of 4 streams of 16 tokens through 1 x \d+ uni"
+        TrainingError, match=r"not enough memory for a step: lower --batch-size \(4\), --sequence-length \(16\)"
     ):
         train(trainer)
 

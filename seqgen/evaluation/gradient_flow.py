@@ -51,7 +51,7 @@ class GradientFlow:
         lengths = np.diff(part.offsets) - 1
         ends = np.cumsum(np.maximum(lengths - length + 1, 0))  # counted in places where a stretch can begin
         if not ends[-1]:
-            raise CorpusError(f"no document has {length} tokens to look back on: --length {lengths.max()} fits")
+            raise CorpusError(f"every document is shorter than --length {length:,}: give {lengths.max():,} or less")
         places = np.linspace(0, ends[-1] - 1, NUM_STREAMS).astype(np.int64)
         documents = np.searchsorted(ends, places, side="right")
         begins = part.offsets[documents] + places - np.concatenate([[0], ends])[documents]

@@ -56,11 +56,11 @@ def refuse_too_large(
     num_tokens = sequence_length * (1 if is_divided else num_streams)
     needed, there = training_bytes(model, num_tokens, machine, vocabulary_size), total_memory(machine.device)
     if there is not None and needed > there:
-        streams = "" if is_divided else f"--batch-size ({num_streams} streams here), "
+        streams = "" if is_divided else f"--batch-size (here {num_streams:,}), "
         raise ShortageError(
             f"training this network takes at least {needed / 1e9:,.1f} GB of memory, and there are {there / 1e9:,.1f} "
-            f"GB: lower --hidden-size (it is {model.hidden_size}), --num-layers ({model.num_layers}), {streams}or "
-            f"--sequence-length ({sequence_length})"
+            f"GB: lower --hidden-size ({model.hidden_size:,}), --num-layers ({model.num_layers:,}), {streams}or "
+            f"--sequence-length ({sequence_length:,})"
         )
 
 
@@ -77,9 +77,9 @@ def shortage_told(model: ModelConfig, optimization: OptimizationConfig) -> Itera
         if not is_out_of_memory(error):
             raise
         raise ShortageError(
-            f"there is not enough memory for a step of {optimization.batch_size} streams of "
-            f"{optimization.sequence_length} tokens through {model.num_layers} x {model.hidden_size} units: lower "
-            "--batch-size, --sequence-length or --hidden-size; what was saved before stays"
+            f"there is not enough memory for a step: lower --batch-size ({optimization.batch_size:,}), "
+            f"--sequence-length ({optimization.sequence_length:,}) or --hidden-size ({model.hidden_size:,}); "
+            "the last saved state is kept"
         ) from error
 
 

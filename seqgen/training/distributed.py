@@ -122,8 +122,8 @@ class World(Crew):
         """
         if batch_size < self.size and not self.is_open:
             raise UsageError(
-                f"a batch of {batch_size} streams cannot be divided among {self.size} processes: start at most "
-                f"{batch_size}, or raise --batch-size"
+                f"--batch-size {batch_size:,} cannot be divided among {self.size} processes: start at most "
+                f"{batch_size:,}, or raise --batch-size"
             )
 
     def check_alike(self, machine: MachineConfig) -> None:
