@@ -99,6 +99,16 @@ def test_what_is_held_ends_where_bars_come_again():
     assert [note[:3] for note in score.notes] == [(24, 24, 62), (48, 48, 60), (120, 24, 62), (144, 60, 60)]
 
 
+def test_a_piece_does_not_end_before_its_first_note_not_even_after_repeated_silence():
+    silence = [*HEADER, t.BAR, t.BAR, t.REPEAT, t.POSITION + 1, t.POSITION + 1]
+    note = [t.BAR, t.PITCH + 60]
+    for ids, may_end in ((silence, False), ([*silence, t.BAR], False), ([*silence, *note], True)):
+        constraint = NoteConstraint(LEVEL.vocabulary_size, 12, ids)
+        assert (constraint.mask()[0, t.END] == 0) == may_end, ids
+    again = [*HEADER, *note, t.REPEAT, t.POSITION + 1, t.POSITION + 1]
+    assert NoteConstraint(LEVEL.vocabulary_size, 12, again).mask()[0, t.END] == 0
+
+
 def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
     first = [*HEADER, t.SPLIT, t.BAR, t.PITCH + 60, t.PITCH + 50, t.POSITION + 12, t.HOLD, t.REST]
     second = [t.BAR, t.PITCH + 62, t.HOLD, t.POSITION + 24, t.HOLD, t.PITCH + 40, t.POSITION + 36, t.REST, t.HOLD]

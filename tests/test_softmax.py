@@ -55,9 +55,14 @@ def test_every_size_of_vocabulary_is_counted_whole(generator, size):
     for target in (0, size - 1):
         loss = cross_entropy(hidden, matrix, bias, torch.tensor([[target]]), torch.float32)
         assert loss.item() == pytest.approx(torch.tensor(float(size)).log().item())
-    bias[-1] = 300.0  # so high that its exponential is beyond float32
-    assert cross_entropy(hidden, matrix, bias, torch.tensor([[size - 1]]), torch.float32).item() == 0
-    assert cross_entropy(hidden, matrix, bias, torch.tensor([[0]]), torch.float32).item() == 300
+
+
+@pytest.mark.parametrize("high", [0, softmax.SMALL // 2, softmax.SMALL])
+def test_logits_whose_exponential_is_beyond_float32_are_no_problem(high):
+    hidden, matrix, bias = torch.zeros(1, 1, 2), torch.zeros(softmax.SMALL + 1, 2), torch.zeros(softmax.SMALL + 1)
+    bias[high] = 300.0
+    assert cross_entropy(hidden, matrix, bias, torch.tensor([[high]]), torch.float32).item() == 0
+    assert cross_entropy(hidden, matrix, bias, torch.tensor([[1]]), torch.float32).item() == 300
 
 
 def test_nothing_but_padding_costs_nothing_and_nan_is_seen(tensors):
