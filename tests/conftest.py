@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.training import session
 from seqgen.training.loop import Trainer
+from tests import processes
 
 settings.register_profile("seqgen", deadline=None, max_examples=60)
 settings.load_profile("seqgen")
@@ -47,6 +48,19 @@ SMALL_NETWORK = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "drop
 FAST_LEARNING = {"learning_rate": 0.01, "batch_size": 4, "sequence_length": 16}
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_after_the_last_test() -> Iterator[None]:
+    processes.adopt_orphans()
+    yield
+    assert not (left := processes.end_all()), f"left behind by the fixtures: {left}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_after_a_test() -> Iterator[None]:
+    yield
+    assert not (left := processes.end_all()), f"left behind: {left}"
 
 
 @pytest.fixture
@@ -155,16 +169,8 @@ def runner(folder: Path) -> Cli:
     """Run `seqgen` in a folder, as a user would."""
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "seqgen", *arguments],
-            cwd=folder,
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            env={**os.environ, "COLUMNS": "120", **environment},
-            timeout=120,
-            check=False,
-        )
+        variables = {**os.environ, "COLUMNS": "120", **environment}
+        return processes.run([sys.executable, "-m", "seqgen", *arguments], stdin, cwd=folder, env=variables)
 
     return run
 

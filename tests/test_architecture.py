@@ -1,9 +1,10 @@
 """The shape of the house: imports point one way, and the command line starts without the heavy packages."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
+
+from tests import processes
 
 ROOT = Path(__file__).parent.parent / "seqgen"
 # Each line may import from the lines below it, and from its own.
@@ -67,5 +68,5 @@ for command in ([], ["train"], ["sample"], ["evaluate"], ["inspect"]):
 found = set({HEAVY}) & set(sys.modules)
 assert not found, found
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", code])
     assert done.returncode == 0, done.stderr

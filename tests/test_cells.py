@@ -2,7 +2,6 @@
 
 import math
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from seqgen.errors import UsageError
 from seqgen.model import compiled_scan as compiled_scan_module
 from seqgen.model.compiled_scan import can_compile, compiled_scan, packed
 from seqgen.model.scan import scan, step_by_step
+from tests import processes
 
 INPUT, HIDDEN, PROJECTED = 5, 7, 3
 NAMES = registry.names("cells")
@@ -277,14 +277,15 @@ def test_kernels_divided_among_threads_compute_the_same():
     chosen.append(f"{Path(__file__).with_name('test_softmax.py')}::test_loss_and_gradients_are_those_of_torch")
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", *chosen]
     threads = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
-    done = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=False)
+    done = processes.run(command, env=os.environ | threads)
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout
 
 
 def test_a_kernel_does_not_load_its_compiler_before_it_is_called():
     code = "import sys, seqgen.model.language_model; assert 'numba' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = processes.run([sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_a_compiler_the_equations_are_taken(monkeypatch, generator):

@@ -9,15 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import typer
 
 from seqgen.cli.reporting import reporting
+from seqgen.training.learner import Learner
+from tests import processes
 from tests.conftest import RHYME, quick_runner, runner
+from tests.processes import fault
 
 
 def sentence(done):
@@ -98,12 +101,10 @@ def test_no_prime_fails_for_its_characters(trained, prime):
 
 @pytest.mark.skipif(os.name == "nt", reason="bytes as arguments")
 def test_a_prime_of_broken_bytes_is_taken_too(trained):
-    done = subprocess.run(
-        [sys.executable, "-m", "seqgen", "sample", "--length", "3", "--prime", b"\xff\xfe"],
-        cwd=trained.folder, capture_output=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "seqgen", "sample", "--length", "3", "--prime", b"\xff\xfe"]
+    done = processes.run(command, cwd=trained.folder)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.decode("utf-8").startswith("\ufffd\ufffd")
+    assert done.stdout.startswith("\ufffd\ufffd")
 
 
 def test_a_narrow_encoding_of_the_output_ends_nothing(trained):
@@ -112,15 +113,14 @@ def test_a_narrow_encoding_of_the_output_ends_nothing(trained):
 
 
 def test_a_reader_that_has_enough_ends_the_sample_quietly(trained):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "seqgen", "sample", "--length", "1000000"],
-        cwd=trained.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "seqgen", "sample", "--length", "1000000"]
+    process = processes.start(command, cwd=trained.folder, stdout=subprocess.PIPE)
     process.stdout.read(10)
     process.stdout.close()
-    assert process.wait(timeout=30) == 0
-    assert b"Traceback" not in process.stderr.read()
-    process.stderr.close()
+    process.stdout = None
+    done = processes.finish(process)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
 
 
 def test_evaluate_prints_the_keys_of_the_contract(trained):
@@ -255,17 +255,11 @@ INTERRUPTIBLE = ["train", "--corpus", "rhyme.txt", "--epochs", "2", "--hidden-si
 TWO_THREADS = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}  # whatever the tests run on
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    (folder / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
-    assert runner(folder)(*INTERRUPTIBLE, **TWO_THREADS).returncode == 0
-    return folder / "checkpoints" / "rhyme"
-
-
 def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypatch):
     (tmp_path / "rhyme.txt").write_text(RHYME * 10)
     arguments = ("train", "--corpus", "rhyme.txt", "--hidden-size", "8", "--name", "r", "--overwrite")
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: 0.01 * next(ticks))
     assert "estimated" not in quick_cli(*arguments, "--steps", "5").stderr  # no time to keep
     for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; given up
         monkeypatch.setattr(f"seqgen.training.timetable.{name}", value)
@@ -276,37 +270,41 @@ def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypa
         monkeypatch.setattr("seqgen.training.timetable.EXACT_SLOWNESS", 0.0)
 
 
-def run_until_trained(folder, *signals):
-    """Start a training, send signals once it has logged, and return its exit status and standard error."""
-    (folder / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "seqgen", *INTERRUPTIBLE],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        env=os.environ | TWO_THREADS,
-        text=True,
-    )
-    log = folder / "checkpoints" / "rhyme" / "metrics.jsonl"
-    while not log.exists() or not log.read_text():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-    for number in signals:
-        process.send_signal(number)
-    error = process.stderr.read()
-    process.stderr.close()
-    return process.wait(timeout=60), error
+def assert_goes_on_as_if_never_interrupted(folder, run, interrupted):
+    """Resume an interrupted run, and compare what comes of it with one that was not."""
+    assert interrupted.returncode == 130, interrupted.stderr
+    assert interrupted.stderr.strip().splitlines()[-1] == "resume with: seqgen train --resume rhyme"
+    for arguments in (["train", "--resume", "rhyme"], [*INTERRUPTIBLE, "--name", "whole"]):
+        done = run(*arguments)
+        assert done.returncode == 0, done.stderr
+    for file in ("best.safetensors", "last.safetensors"):
+        assert digest(folder / "checkpoints" / "rhyme" / file) == digest(folder / "checkpoints" / "whole" / file)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)])
-def test_an_interrupted_training_is_saved_and_goes_on_to_the_same_weights(cli, tmp_path, uninterrupted, signals):
-    status, error = run_until_trained(tmp_path, *signals)
-    assert status == 130, error
-    assert error.strip().splitlines()[-1] == "resume with: seqgen train --resume rhyme"
-    resumed = cli("train", "--resume", "rhyme", **TWO_THREADS)
-    assert resumed.returncode == 0, resumed.stderr
-    for file in ("best.safetensors", "last.safetensors"):
-        assert digest(tmp_path / "checkpoints" / "rhyme" / file) == digest(uninterrupted / file)
+def test_an_interrupted_training_is_saved_and_goes_on_to_the_same_weights(cli, tmp_path):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
+    moment = fault(0, "seqgen.training.learner:Learner.learn", 40, signal.SIGTERM)
+    interrupted = cli(*INTERRUPTIBLE, **TWO_THREADS, **moment)
+    assert_goes_on_as_if_never_interrupted(tmp_path, partial(cli, **TWO_THREADS), interrupted)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c_once_or_twice_saves_and_the_training_goes_on_to_the_same_weights(
+    quick_cli, tmp_path, monkeypatch, count
+):
+    (tmp_path / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
+    learn = Learner.learn
+
+    def interrupt(self, batch, step, *others):
+        for _ in range(count if step == 40 else 0):
+            signal.raise_signal(signal.SIGINT)
+        return learn(self, batch, step, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "learn", interrupt)
+        interrupted = quick_cli(*INTERRUPTIBLE)
+    assert_goes_on_as_if_never_interrupted(tmp_path, quick_cli, interrupted)
 
 
 def digest(path):
@@ -418,16 +416,15 @@ def on_terminal(folder, *arguments, status=0, **environment):
     import pty
 
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "seqgen", *arguments], cwd=folder, stdout=theirs, stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", **environment},
-    )  # fmt: skip
+    variables = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", **environment}
+    command = [sys.executable, "-m", "seqgen", *arguments]
+    process = processes.start(command, cwd=folder, stdout=theirs, stderr=theirs, env=variables)
     os.close(theirs)
     shown = b""
     with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error is its end
         while data := terminal.read(4096):
             shown += data
-    assert process.wait(timeout=60) == status
+    assert processes.finish(process).returncode == status
     return shown.decode("utf-8")
 
 

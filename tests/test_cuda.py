@@ -1,6 +1,5 @@
 """A GPU computes what the CPU does; all of this is left out where there is none."""
 
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +14,7 @@ from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.training import session
 from seqgen.training.figures import Notice
+from tests import processes
 from tests.conftest import RHYME
 from tests.test_cells import NAMES, every_variant, make, random_state, run
 from tests.test_training import assert_bit_for_bit, tensors, train
@@ -115,7 +115,7 @@ def test_streams_that_are_too_many_for_its_memory_are_read_in_parts_that_come_to
 def test_a_network_beyond_its_memory_is_a_sentence(tmp_path):
     (tmp_path / "corpus.txt").write_text(RHYME * 40, encoding="utf-8")
     command = [sys.executable, "-m", "seqgen", "train", "--corpus", "corpus.txt", "--steps", "2", "--device", GPU]
-    done = subprocess.run([*command, "--hidden-size", "200000"], cwd=tmp_path, capture_output=True, text=True)
+    done = processes.run([*command, "--hidden-size", "200000"], cwd=tmp_path)
     assert done.returncode == 1
     assert "GB: lower --hidden-size (it is 200000)" in done.stderr
     assert "Traceback" not in done.stderr
@@ -149,7 +149,7 @@ def test_a_process_that_torchrun_starts_trains_on_it(tmp_path):
     (tmp_path / "corpus.txt").write_text(RHYME * 40, encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", "-m", "seqgen", "train"]
     options = ["--corpus", "corpus.txt", "--steps", "5", "--hidden-size", "32", "--device", GPU, "--name", "r"]
-    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = processes.run([*command, *options], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     checkpoint = Checkpoint.read(tmp_path / "checkpoints" / "r" / "last.safetensors")
     assert checkpoint.figures["step"] == 5

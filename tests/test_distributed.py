@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,9 +25,11 @@ from seqgen.errors import CorpusError, ShortageError, UsageError
 from seqgen.levels.base import PADDING
 from seqgen.process import num_cores
 from seqgen.training.distributed import ALONE, World
-from seqgen.training.launch import _end, _start, count_of
+from seqgen.training.launch import _end, _forwarding, _start, count_of
 from seqgen.training.run import Run
+from tests import processes
 from tests.conftest import RHYME, quick_runner
+from tests.processes import fault
 
 SMALL = (
     "--num-layers", "2", "--hidden-size", "16", "--dropout", "0.3", "--recurrent-dropout", "0.1", "--batch-size", "8",
@@ -34,33 +37,25 @@ SMALL = (
 )  # fmt: skip
 LINES = ("--corpus", "rhyme.txt", "--document", "line")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+STEP = "seqgen.training.learner:Learner.learn"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
-def seqgen(folder, *arguments, launcher=()):
+def seqgen(folder, *arguments, launcher=(), **environment):
     command = [sys.executable, *launcher, "-m", "seqgen", "train", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=os.environ | ONE_THREAD, stderr=subprocess.PIPE, text=True)
+    return processes.start(command, cwd=folder, env=os.environ | ONE_THREAD | environment)
 
 
 def done(training):
-    _, told = training.communicate(timeout=120)
-    assert training.returncode == 0, told
-    assert "Traceback" not in told
-    return told
+    ended = processes.finish(training)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
 
 
-def wait_for(file):
-    """Wait until there is something in a file."""
-    for _ in range(600):
-        if file.exists() and file.read_text():
-            return
-        time.sleep(0.1)
-    raise AssertionError(file)
-
-
-def children(process):
-    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
-    return [int(number) for number in found.stdout.split()]
+def wait_for(file, training):
+    """Wait until a training has written something to a file."""
+    processes.wait_until(lambda: file.exists() and file.read_text(), training)
 
 
 def last(folder, name):
@@ -119,15 +114,11 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
     assert last(folder, "first").figures["step"] == 60
 
 
-def test_processes_go_on_when_one_of_them_is_killed(folder):
-    name = "killed"
-    training = seqgen(
-        folder, "--corpus", "rhyme.txt", "--steps", "120", "--name", name, "--processes", "2", "--quiet", *SMALL
-    )
-    wait_for(folder / "checkpoints" / name / "metrics.jsonl")
-    os.kill(children(training)[-1], signal.SIGKILL)
-    done(training)
-    assert last(folder, name).figures["step"] == 120
+def test_processes_go_on_when_one_of_them_is_killed(folder, alone):
+    options = (*LINES, "--steps", "60", "--name", "killed", "--processes", "2")
+    told = done(seqgen(folder, *options, *SMALL, **fault(1, STEP, 50, signal.SIGKILL)))
+    assert "a process was killed: all 2 continue from the last saved state (restart 1 of 3)" in told
+    assert_close(alone, last(folder, "killed"))
 
 
 def test_a_process_killed_before_anything_is_saved_costs_nothing(folder, alone):
@@ -135,14 +126,8 @@ def test_a_process_killed_before_anything_is_saved_costs_nothing(folder, alone):
     other = folder / "checkpoints" / "other" / "last.safetensors"
     other.parent.mkdir()
     other.write_bytes(b"damaged, and the newest")
-    training = seqgen(folder, *LINES, "--steps", "60", "--name", "early", "--processes", "2", *SMALL)
-    for _ in range(100):
-        if len(workers := children(training)) == 2:
-            break
-        time.sleep(0.05)
-    time.sleep(0.5)
-    os.kill(workers[-1], signal.SIGKILL)
-    told = done(training)
+    options = (*LINES, "--steps", "60", "--name", "early", "--processes", "2")
+    told = done(seqgen(folder, *options, *SMALL, **fault(1, "seqgen.training.meeting:meet", 1, signal.SIGKILL)))
     assert "a process was killed: all 2 continue from the last saved state (restart 1 of 3)" in told
     assert_close(alone, last(folder, "early"))
     shutil.rmtree(other.parent)
@@ -152,11 +137,9 @@ def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder):
     """A sum of three depends on the order, which torch decides while it trains."""
     options = (*LINES, "--steps", "50", "--processes", "3", "--quiet", *SMALL)
     done(seqgen(folder, *options, "--name", "three"))
-    stopped = seqgen(folder, *options, "--name", "stopped")
-    wait_for(folder / "checkpoints/stopped/metrics.jsonl")
-    stopped.send_signal(signal.SIGTERM)
-    stopped.communicate(timeout=60)
-    assert stopped.returncode == 130
+    stop = fault(1, STEP, 25, signal.SIGTERM, "parent")
+    stopped = processes.finish(seqgen(folder, *options, "--name", "stopped", **stop))
+    assert stopped.returncode == 130, stopped.stderr
     assert 0 < last(folder, "stopped").figures["step"] < 50
     done(seqgen(folder, "--resume", "stopped", "--processes", "3"))
     mine, theirs = last(folder, "three"), last(folder, "stopped")
@@ -170,22 +153,17 @@ def driven(folder, script, *options):
         port = str(server.getsockname()[1])
     meeting = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     trainings = [
-        subprocess.Popen(
+        processes.start(
             [sys.executable, "-c", script, "train", *options],
             cwd=folder,
             env=os.environ | ONE_THREAD | meeting | {"RANK": rank, "LOCAL_RANK": rank},
             stdout=subprocess.PIPE,
-            text=True,
         )
         for rank in "01"
     ]
-    try:
-        printed = [training.communicate(timeout=120)[0] for training in trainings]
-    finally:
-        for training in trainings:
-            training.kill()
-    assert [training.returncode for training in trainings] == [0, 0]
-    return printed
+    ended = [processes.finish(training) for training in trainings]
+    assert [training.returncode for training in ended] == [0, 0], [training.stderr for training in ended]
+    return [training.stdout for training in ended]
 
 
 NARROW = """
@@ -217,9 +195,9 @@ def test_each_process_reads_in_as_many_parts_as_its_gpu_needs(folder, alone):
 
 
 SKEWED = """
-import os, sys, time
-clock, pace = time.perf_counter, 1 + 0.3 * int(os.environ["RANK"])
-time.perf_counter = lambda: pace * clock()
+import itertools, os, sys, time
+ticks, pace = itertools.count(), 1 + 0.3 * int(os.environ["RANK"])
+time.perf_counter = lambda: 0.01 * pace * next(ticks)
 from seqgen.__main__ import main
 from seqgen.training.loop import Trainer
 trainers, begin = [], Trainer.__init__
@@ -240,11 +218,10 @@ def test_more_processes_than_streams_cannot_resume_a_run(folder):
     narrow = quick_runner(folder)("train", *LINES, "--steps", "5", "--name", "narrow", *SMALL, "--batch-size", "2")
     assert narrow.returncode == 0, narrow.stderr
     assert "Traceback" not in narrow.stderr
-    training = seqgen(folder, "--resume", "narrow", "--steps", "70", "--processes", "3")
-    _, told = training.communicate(timeout=120)
-    assert training.returncode == 2
-    assert told.count("--batch-size 2 cannot be divided among 3 processes: start at most 2") == 1
-    assert "Traceback" not in told
+    refused = processes.finish(seqgen(folder, "--resume", "narrow", "--steps", "70", "--processes", "3"))
+    assert refused.returncode == 2
+    assert refused.stderr.count("--batch-size 2 cannot be divided among 3 processes: start at most 2") == 1
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(("error", "is_told"), [(ShortageError, True), (CorpusError, False)])
@@ -272,9 +249,9 @@ def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
     training = seqgen(
         folder, "--corpus", "rhyme.txt", "--steps", "100000", "--name", name, "--processes", "2", "--quiet", *SMALL
     )
-    wait_for(folder / "checkpoints" / name / "metrics.jsonl")
+    wait_for(folder / "checkpoints" / name / "metrics.jsonl", training)
     training.send_signal(number)
-    training.communicate(timeout=60)  # until all of them have closed their end of the pipe
+    processes.finish(training)  # once all of them have closed their end of the pipe
     assert training.returncode == (-number if number == signal.SIGKILL else 130)
     saved = last(folder, name)
     assert saved.figures["step"] > 0
@@ -282,18 +259,35 @@ def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
     Run.existing(folder / "checkpoints", name, print).release()  # its lock is free
 
 
+def is_pending(number, pid):
+    """Tell whether a process has been sent a signal that it has not taken yet."""
+    pending = re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return int(pending[1], 16) >> (number - 1) & 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_processes_that_hang_end_with_the_third_signal(folder):
     options = ("--corpus", "rhyme.txt", "--steps", "100000", "--name", "hanging", "--processes", "2", "--quiet")
     training = seqgen(folder, *options, *SMALL)
-    wait_for(folder / "checkpoints/hanging/metrics.jsonl")
-    for worker in children(training):
+    wait_for(folder / "checkpoints/hanging/metrics.jsonl", training)
+    workers = processes.children(training.pid)
+    for worker in workers:
         os.kill(worker, signal.SIGSTOP)
-    for _ in range(3):
-        assert training.poll() is None
-        training.send_signal(signal.SIGINT)
-        time.sleep(0.5)
-    training.communicate(timeout=10)
-    assert training.returncode == 130
+    training.send_signal(signal.SIGINT)
+    processes.wait_until(lambda: all(is_pending(signal.SIGTERM, worker) for worker in workers), training)
+    for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind that come at once would count as one
+        training.send_signal(number)
+    assert processes.finish(training).returncode == 130
+
+
+def test_the_third_signal_kills():
+    sent = []
+    worker = SimpleNamespace(poll=lambda: None, send_signal=sent.append)
+    with _forwarding([worker]) as received:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+    assert sent == [signal.SIGTERM, signal.SIGTERM, signal.SIGKILL]
+    assert received == [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
 
 
 @pytest.mark.parametrize(
@@ -366,10 +360,8 @@ def test_two_machines_go_on_when_a_process_of_one_is_killed(folder, alone, hosts
         meeting += ("--rdzv-conf", f"is_host={int(host == hosts[0])}", "--local-addr", HOSTS[host])
         torchrun = ("-m", "torch.distributed.run", "--nnodes", "2", "--max-restarts", "3", *meeting)
         command = ["ip", "netns", "exec", host, sys.executable, *torchrun, "-m", "seqgen", "train", *options]
-        environment = os.environ | ONE_THREAD | {"GLOO_SOCKET_IFNAME": "cable"}
-        trainings.append(subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.PIPE, text=True))
-    wait_for(tmp_path / hosts[0] / "checkpoints/hosts/metrics.jsonl")
-    os.kill(children(trainings[1])[0], signal.SIGKILL)
+        environment = os.environ | ONE_THREAD | {"GLOO_SOCKET_IFNAME": "cable"} | fault(1, STEP, 50, signal.SIGKILL)
+        trainings.append(processes.start(command, cwd=place, env=environment))
     told = [done(training) for training in trainings]
     assert "exitcode: -9" in told[1]
     assert "60 steps in" in told[0]

@@ -18,6 +18,7 @@ from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.training.run import Run
+from tests import processes
 from tests.conftest import RHYME, quick_runner
 from tests.faults import kills
 
@@ -183,7 +184,7 @@ except KeyboardInterrupt:
     print(sys.modules["torch"].is_whole)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(kills.ROOT)])}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    done = processes.run([sys.executable, "-c", script], env=environment)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 

@@ -1,12 +1,13 @@
 """What is packaged, and what `make` says of itself."""
 
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 from shutil import which
 
 import pytest
+
+from tests import processes
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -46,7 +47,7 @@ def test_the_source_package_has_all_that_make_and_the_tests_need():
 def test_a_bare_make_lists_every_target_with_what_it_does_within_80_columns():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[1].split())
-    done = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    done = processes.run(["make", "--no-print-directory"], cwd=ROOT)
     lines = done.stdout.splitlines()
     assert {line.split()[1] for line in lines} == targets
     assert all(line.split()[0] == "make" and len(line.split()) > 3 and len(line) <= 80 for line in lines)

@@ -13,6 +13,7 @@ from seqgen.errors import MusicError
 from seqgen.music import midi, notices, read
 from seqgen.music.read import MUSIC, Tune
 from seqgen.music.score import Note, Score
+from tests import processes
 from tests.midi_bytes import melody, note, track
 from tests.midi_bytes import midi as midi_of
 
@@ -181,10 +182,8 @@ def test_any_value_in_musicxml_never_raises(tag, value):
 
 
 def test_symusic_and_music21_are_imported_only_when_needed():
-    import subprocess
-
     code = "import sys, seqgen.music.read; print({'music21', 'symusic'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", code])
     assert done.stdout == "set()\n"
 
 

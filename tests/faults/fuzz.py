@@ -12,6 +12,7 @@ import atexit
 import bz2
 import gzip
 import io
+import itertools
 import json
 import lzma
 import random
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -59,7 +60,7 @@ from seqgen.training.figures import Figures
 from tests.scores import random_melody
 
 SECONDS = 20  # of a core that one input may take
-WALL_SECONDS = 120  # on a machine that does other things, too
+WALL_SECONDS = 600  # of one that waits without computing
 MEMORY = 3 << 30  # beyond what was used before
 TEXT = "Baa, baa, black sheep, have you any wool?\nÄ ö € 音楽\n" * 3
 ABC = "X:1\nT:a\nM:6/8\nL:1/8\nK:Gm\n|:G2A B2c|(3ABc d3 e>f|1 [CEG]4 z2:|2 _B,,2 ^f'3/2 {g}a/|]\nw:la la\n"
@@ -290,16 +291,16 @@ def give(reader: str, content: bytes) -> None:
         assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
 
 
-def fuzz(reader: str, seconds: float, seed: int) -> int:
-    """Give a reader damaged files for so long, and return how many.
+def fuzz(reader: str, seed: int) -> Iterator[int]:
+    """Give a reader one damaged file after the other, without end; lend how many there have been.
 
     Raises:
         Exception: see `give`; the input is kept beside.
     """
     suffix, _ = READERS[reader]
-    chance, count, end = random.Random(seed), 0, time.monotonic() + seconds
+    chance = random.Random(seed)
     good = seeds(suffix) if reader not in SEALED else SEALED[reader]()
-    while time.monotonic() < end:
+    for count in itertools.count(1):
         some = chance.choice(good)
         content = resealed(some, chance) if reader in SEALED and chance.random() < 0.9 else damaged(some, chance)
         try:
@@ -309,8 +310,7 @@ def fuzz(reader: str, seconds: float, seed: int) -> int:
             kept.write_bytes(content)
             print(f"{reader}: input {count} of seed {seed} is kept in {kept}", file=sys.stderr)
             raise
-        count += 1
-    return count
+        yield count
 
 
 def _too_slow(*_: object) -> None:
@@ -325,7 +325,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     chosen = parser.parse_args()
     for reader in chosen.readers or READERS:
-        print(f"{reader}: {fuzz(reader, 60 * chosen.minutes, chosen.seed):,} inputs", flush=True)
+        end = time.monotonic() + 60 * chosen.minutes
+        count = next(count for count in fuzz(reader, chosen.seed) if time.monotonic() > end)
+        print(f"{reader}: {count:,} inputs", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""The processes that tests start: how tests wait for them, and how none outlives its test.
+
+A test waits for events, however busy the machine is. What takes longer than the last resort hangs: it is killed, and
+the test fails with what it had printed.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+LAST_RESORT_SECONDS = 600
+ENDING_SECONDS = 30  # for processes that are about to end when their test does
+SIGNALLING = Path(__file__).parent / "faults" / "signalling"
+_POLL_SECONDS = 0.01
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+def start(command: Sequence[str | bytes], **options: Any) -> "subprocess.Popen[str]":
+    """Start a process whose standard error, and whatever else is piped, can be read as text."""
+    return subprocess.Popen(command, **{"stderr": subprocess.PIPE, "encoding": "utf-8"} | options)
+
+
+def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """Wait until a process, and all that share its pipes, have ended; return its exit status and output."""
+    try:
+        output, error = process.communicate(stdin, timeout=LAST_RESORT_SECONDS)
+    except subprocess.TimeoutExpired as late:
+        end_all(0)
+        raise AssertionError(f"{process.args} hangs; so far it has printed {late.output!r}, {late.stderr!r}") from late
+    return subprocess.CompletedProcess(process.args, process.returncode, output, error)
+
+
+def run(command: Sequence[str | bytes], stdin: str | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Start a process and wait for its end."""
+    pipes = {"stdin": None if stdin is None else subprocess.PIPE, "stdout": subprocess.PIPE}
+    return finish(start(command, **pipes | options), stdin)
+
+
+def wait_until(is_so: Callable[[], Any], process: "subprocess.Popen[str]") -> None:
+    """Wait for something that a process brings about; it must not end before."""
+    latest = time.monotonic() + LAST_RESORT_SECONDS
+    while not is_so():
+        if process.poll() is not None or time.monotonic() > latest:
+            end_all(0)
+            raise AssertionError(f"waited in vain for {process.args}, which printed {finish(process).stderr!r}")
+        time.sleep(_POLL_SECONDS)
+
+
+def fault(rank: int, place: str, count: int, number: signal.Signals, whom: str = "self") -> dict[str, str]:
+    """Return the environment in which a process sends a signal at a moment, see `faults/signalling`."""
+    return {"PYTHONPATH": str(SIGNALLING), "FAULT": f"{rank} {place} {count} {number.name} {whom}"}
+
+
+def children(parent: int) -> list[int]:
+    """Return the living processes that a process has started, in the order of their numbers (Linux)."""
+    return sorted(pid for pid, (above, state) in _table().items() if above == parent and state not in "ZX")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends, so that none is lost (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_all(patience: float = ENDING_SECONDS) -> list[str]:
+    """Kill all descendants that do not end by themselves within so many seconds; return their command lines (Linux)."""
+    latest = time.monotonic() + patience
+    killed: dict[int, str] = {}
+    while _has_children():
+        _reap()
+        for pid in _descendants(os.getpid()) if time.monotonic() > latest else ():
+            killed.setdefault(pid, _command(pid))
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+    return list(killed.values())
+
+
+def _has_children() -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _reap() -> None:
+    """Let go of those that have ended."""
+    while _has_children() and os.waitpid(-1, os.WNOHANG)[0]:
+        pass
+
+
+def _table() -> dict[int, tuple[int, str]]:
+    """Return the parent and the state of every process."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+        except OSError:  # it has ended since
+            continue
+        found[int(path.parent.name)] = (int(parent), state)
+    return found
+
+
+def _descendants(parent: int) -> list[int]:
+    below = children(parent)
+    return [*below, *(pid for child in below for pid in _descendants(child))]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return f"process {pid}"
