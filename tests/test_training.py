@@ -435,9 +435,9 @@ def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monke
 def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
     train(start(steps=10))
     assert session.resume("run", None, None, folders, print) is None
-    with pytest.raises(UsageError, match="--steps must be above the 10 that the run had, got 10"):
+    with pytest.raises(UsageError, match="--steps must be above the run's 10, got 10"):
         session.resume("run", BudgetConfig(steps=10), None, folders, print)
-    with pytest.raises(UsageError, match="measured by --steps 10: give a larger --steps"):
+    with pytest.raises(UsageError, match="the budget of this run is --steps 10: give a larger --steps"):
         session.resume("run", BudgetConfig(time="1h"), None, folders, print)
     longer = session.resume("run", BudgetConfig(steps=15), None, folders, print)
     train(longer)
@@ -596,7 +596,7 @@ def test_a_larger_budget_outlives_kills_before_and_after_it_is_saved(start, fold
     assert resumed.figures.step == 15
     train(resumed)
     assert resumed.figures.step == 20
-    with pytest.raises(UsageError, match="--steps must be above the 20"):
+    with pytest.raises(UsageError, match="--steps must be above the run's 20"):
         session.resume("run", larger, None, folders, print)
 
 
@@ -620,15 +620,15 @@ def test_a_model_without_its_training_state_is_not_resumed(start, folders):
     train(trainer, stop_at=5)
     trainer.run.save_best(trainer._checkpoint({}))
     (trainer.run.folder / "last.safetensors").write_bytes(trainer.run.best.read_bytes())
-    with pytest.raises(CheckpointError, match="not the state of a training"):
+    with pytest.raises(CheckpointError, match="no training state to resume from"):
         session.resume("run", None, None, folders, print)
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"config": {"optimization": {"batch_size": 10**9}}}, "holds a model, but not the state of a training"),
-        ({"config": {"budget": {"steps": None}}}, "holds a model, but not the state of a training"),
+        ({"config": {"optimization": {"batch_size": 10**9}}}, "holds a model, but no training state to resume from"),
+        ({"config": {"budget": {"steps": None}}}, "holds a model, but no training state to resume from"),
         ({"config": {"model": {"hidden_size": 10**7}}}, "weights do not fit its configuration"),
         ({"training": {"optimizer.embedding.exp_avg": torch.zeros(3)}}, "does not fit its configuration"),
         ({"training": {"optimizer.other.exp_avg": torch.zeros(3)}}, "does not fit its configuration"),
@@ -664,7 +664,7 @@ def test_a_last_state_that_is_gone_is_told_with_the_one_before(start, folders):
     trainer = start(steps=10)
     train(trainer)
     (trainer.run.folder / "last.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="is gone; .*copy .*previous.safetensors to its place"):
+    with pytest.raises(CheckpointError, match="is missing; .*copy .*previous.safetensors to its place"):
         session.resume("run", None, None, folders, print)
 
 
