@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 
 from seqgen.checkpoint import Checkpoint, find
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
-from seqgen.corpus.documents import Passage
+from seqgen.corpus.documents import Passage, cut
 from seqgen.corpus.part import encoded
+from seqgen.corpus.reading import Reading
 from seqgen.corpus.split import Piece
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
@@ -85,18 +86,28 @@ class Model:
             score = primed(prime, level.grid, level.metre, config.key) if isinstance(prime, str) else prime
             return compose(self._model, level, score, config, begin(config), self.checkpoint.unseen)
 
-    def score(self, text: str) -> dict[str, Any]:
+    def score(self, text: str, *, is_ended: bool = False) -> dict[str, Any]:
         """Return how well the model predicts a text, with the keys of `seqgen evaluate --json`.
 
+        A model of lines or paragraphs reads the text line by line or paragraph by paragraph, as `seqgen evaluate`
+        does, and the end of a line or paragraph is scored where the text has the newline that ends it.
+
+        Args:
+            text: what to predict.
+            is_ended: whether the text ends where its last document does: then this end is scored too, as `seqgen
+                evaluate` does it at the end of a file.
+
         Raises:
-            CorpusError: the text is empty.
+            CorpusError: the text holds nothing to predict.
             UsageError: this is a model of music.
         """
-        level = self._text_level()
-        if not text:
+        passage = Passage("text", self._text_level().normalise(text))
+        pieces = [Piece(document) for document in cut(passage, self.checkpoint.config.corpus.document, Reading())]
+        if not text or not pieces:
             raise CorpusError("an empty text cannot be scored: there is nothing to predict")
-        passage = Passage("text", level.normalise(text))
-        with encoded(self.checkpoint.level, [Piece(passage)]) as part:
+        if not is_ended and not pieces[-1].document.ending:
+            pieces[-1] = replace(pieces[-1], stop=pieces[-1].document.survey.size)
+        with encoded(self.checkpoint.level, pieces) as part:
             return Evaluation.of(self._model, part, "text").to_json()
 
     def _text_level(self) -> TextLevel:

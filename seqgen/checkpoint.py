@@ -47,6 +47,7 @@ class Checkpoint:
         figures: step, losses and other figures of the moment, plain JSON values.
         weights: the model's tensors by parameter name.
         training: the tensors that only resuming needs.
+        version: of the seqgen that wrote it.
     """
 
     requested: TrainConfig
@@ -58,6 +59,7 @@ class Checkpoint:
     figures: dict[str, Any]
     weights: Mapping[str, Tensor]
     training: Mapping[str, Tensor] = field(default_factory=dict)
+    version: str = __version__
 
     def model(self, device: str = "cpu") -> LanguageModel:
         """Return the language model with these weights, ready to be evaluated.
@@ -145,6 +147,7 @@ class Checkpoint:
                 dict(content["figures"]),
                 _with_prefix(tensors, "model."),
                 _with_prefix(tensors, "training."),
+                str(content["version"]),
             )
         except MemoryError:
             raise

@@ -1,10 +1,11 @@
 """What many tests need: texts, small models and a run made once by the command line itself."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from unittest.mock import patch
 import pytest
 import torch
 from hypothesis import settings
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from seqgen.cli.app import app
@@ -46,6 +48,27 @@ Like a diamond in the sky.
 
 SMALL_NETWORK = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
 FAST_LEARNING = {"learning_rate": 0.01, "batch_size": 4, "sequence_length": 16}
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w-])(?!: no option)")
+_OTHER_COMMAND = re.compile(r"\bseqgen (\w+) [^;,\n]*")
+
+
+def unknown_options(arguments: Sequence[str], shown: str) -> set[str]:
+    """Return the options that a command speaks of and does not have; one is that of the command named before it.
+
+    Args:
+        arguments: of the command line; what they hold may be repeated.
+        shown: what it has written to standard error.
+    """
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+    known = {name: {spelling for option in command.params for spelling in (*option.opts, *option.secondary_opts)}
+             for name, command in commands.items()}  # fmt: skip
+    own = known.get(arguments[0] if arguments else "", set().union(*known.values()))
+    unknown = set(_OPTION.findall(_OTHER_COMMAND.sub("", shown))) - own - {"--help", "--version"}
+    for match in _OTHER_COMMAND.finditer(shown):
+        unknown |= set(_OPTION.findall(match[0])) - known.get(match[1], set())
+    return {option for option in unknown if not any(option in argument for argument in arguments)}
+
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -145,7 +168,10 @@ def quick_cli(tmp_path: Path) -> Cli:
 
 
 def quick_runner(folder: Path) -> Cli:
-    """Run `seqgen` in a folder and in this process, which saves seconds of importing; a traceback fails the test."""
+    """Run `seqgen` in a folder and in this process, which saves seconds of importing.
+
+    A traceback fails the test, and so does a message that names an option which the command does not have.
+    """
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -154,6 +180,7 @@ def quick_runner(folder: Path) -> Cli:
             done = CliRunner().invoke(app, arguments, input=stdin, env=variables, catch_exceptions=False)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        assert not unknown_options(arguments, done.stderr), done.stderr
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 import seqgen
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import CorpusConfig, TrainConfig
+from seqgen.corpus.documents import Passage
+from seqgen.corpus.part import encoded
+from seqgen.corpus.split import Piece
 from seqgen.errors import CheckpointError, CorpusError, UsageError
+from seqgen.evaluation.likelihood import score
+from seqgen.levels import level_class
 from tests.conftest import runner
 
 
@@ -26,10 +33,56 @@ def test_scores_are_those_of_the_command_line(trained, model, tmp_path):
     (tmp_path / "a.txt").write_text("How I wonder ü\n", encoding="utf-8")
     done = trained.cli("evaluate", "--corpus", str(tmp_path / "a.txt"), "--json")
     expected = json.loads(done.stdout)
-    scored = model.score("How I wonder ü\r\n")
+    scored = model.score("How I wonder ü\r\n", is_ended=True)
     assert scored.pop("part") == "text"
     assert scored == {name: expected[name] for name in scored}
     assert {"tokens", "nats_per_token", "bits_per_character", "bits_per_byte"} <= scored.keys()
+
+
+TEXT = "up is a star\n\nhigh is  another one \n it's 小さな星,\n\n\nso far"
+SPLIT = {"file": [TEXT], "line": ["up is a star", "high is  another one", " it's 小さな星,", "so far"],
+         "paragraph": ["up is a star", "high is  another one \n it's 小さな星,", "so far"]}  # fmt: skip
+
+
+@pytest.fixture
+def untrained(make_model, tmp_path):
+    """Write the checkpoint of a model that has only been initialised."""
+
+    def write(level_name, document):
+        config = CorpusConfig(level=level_name, document=document)
+        level = level_class(level_name).fit([[TEXT * 9]], config)
+        model = make_model(level.vocabulary_size)
+        config = TrainConfig(corpus=config, model=model.config)
+        path = tmp_path / "model.safetensors"
+        Checkpoint(config, config, level, [], "0", {}, model.state_dict()).write(path)
+        return seqgen.load(path, device="cpu")
+
+    return write
+
+
+@pytest.mark.parametrize("document", SPLIT)
+@pytest.mark.parametrize("level", ["character", "word", "subword"])
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_a_text_is_scored_as_evaluate_does_it_and_its_end_where_it_is_meant(
+    untrained, quick_cli, tmp_path, level, document, ending
+):
+    model = untrained(level, document)
+    (tmp_path / "a.txt").write_text(TEXT + ending, encoding="utf-8")
+    done = quick_cli("evaluate", "--checkpoint", "model.safetensors", "--corpus", "a.txt", "--json")
+    expected = json.loads(done.stdout)
+    whole, begun = model.score(TEXT + ending, is_ended=True), model.score(TEXT + ending)
+    assert whole == {**expected, "part": "text"}
+    is_meant = bool(ending) and document != "file"  # a line and a paragraph end with a newline, a text does not
+    assert begun["tokens"] == expected["tokens"] - (not is_meant)
+    texts = [*SPLIT[document][:-1], SPLIT[document][-1] + ending * (document == "file")]
+    tokens = sum(len(model.checkpoint.level.encode(text)) + 1 for text in texts)
+    assert expected["tokens"] == tokens
+    if not is_meant:
+        last = Piece(Passage("text", texts[-1]), 0, len(texts[-1]))
+        pieces = [*(Piece(Passage("text", text)) for text in texts[:-1]), last]
+        with encoded(model.checkpoint.level, pieces) as part:
+            nats = score(model.checkpoint.model(), part).nats
+        assert begun["nats_per_token"] * begun["tokens"] == pytest.approx(nats)
 
 
 def test_what_was_never_seen_is_never_written(model):
@@ -39,9 +92,10 @@ def test_what_was_never_seen_is_never_written(model):
     assert all(len(text) == 400 for text in texts)  # nor does a text end that never ended in training
 
 
-def test_an_empty_text_has_no_score(model):
-    with pytest.raises(CorpusError, match="an empty text cannot be scored"):
-        model.score("")
+def test_an_empty_text_has_no_score(model, untrained):
+    for empty_of, text in ((model, ""), (untrained("character", "line"), " \n\t\n")):
+        with pytest.raises(CorpusError, match="an empty text cannot be scored"):
+            empty_of.score(text)
 
 
 def test_the_newest_run_is_loaded_by_default(trained, monkeypatch):

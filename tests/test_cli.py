@@ -158,7 +158,7 @@ def test_evaluating_the_tail_as_a_file_gives_the_figure_of_the_validation_part(t
 def test_evaluate_says_when_the_corpus_has_changed_or_gone(trained, quick_cli, tmp_path):
     best = str(trained.files / "best.safetensors")
     (tmp_path / "rhyme.txt").write_text("something else")
-    for message in ("has changed since this run", "is not there any more"):
+    for message in ("has changed since", "is not there any more"):
         done = quick_cli("evaluate", "--checkpoint", best)
         assert done.returncode == 1
         assert message in sentence(done)
@@ -408,17 +408,17 @@ def test_what_does_not_fit_into_memory_is_a_sentence_too(quick_cli, tmp_path):
 def test_memory_that_runs_out_on_the_way_is_a_sentence_too(capsys):
     with pytest.raises(typer.Exit), reporting():
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-    assert "there is not enough memory: lower --hidden-size" in capsys.readouterr().err
+    assert "there is not enough memory: use a smaller model" in capsys.readouterr().err
 
 
-def on_terminal(folder, *arguments, status=0, **environment):
-    """Run `seqgen` on a terminal, and return what that showed."""
+def on_terminal(folder, *arguments, status=0, output=None, **environment):
+    """Run `seqgen` on a terminal, its standard output in a file if there is one, and return what that showed."""
     import pty
 
     ours, theirs = pty.openpty()
     variables = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30", **environment}
     command = [sys.executable, "-m", "seqgen", *arguments]
-    process = processes.start(command, cwd=folder, stdout=theirs, stderr=theirs, env=variables)
+    process = processes.start(command, cwd=folder, stdout=output or theirs, stderr=theirs, env=variables)
     os.close(theirs)
     shown = b""
     with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error is its end
@@ -520,7 +520,6 @@ def test_what_came_through_a_pipe_is_kept_for_going_on(quick_cli, tmp_path):
     assert list((tmp_path / "checkpoints").iterdir()) == [tmp_path / "checkpoints" / "piped"]
     again = quick_cli("train", "--resume", "piped", "--steps", "6", stdin="")
     assert "6 steps" in again.stderr, again.stderr
-    assert "-: there is nothing in it to learn from" in quick_cli("evaluate", stdin="").stderr
     shutil.rmtree(tmp_path / "data")
     gone = quick_cli("train", "--resume", "piped", "--steps", "8", stdin="")
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)

@@ -1,12 +1,14 @@
 """How far back gradients reach, against finite differences and a network whose gradients are known."""
 
 import json
+import re
+import shutil
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from seqgen import registry
+from seqgen import __version__, registry
 from seqgen.config import InspectionConfig
 from seqgen.errors import CorpusError
 from seqgen.evaluation.gradient_flow import GradientFlow, gradient_norms
@@ -105,6 +107,29 @@ def test_inspect_lists_runs_and_compares_networks(trained, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
     rows = shown.stdout[shown.stdout.index("steps back") :].splitlines()
     assert [row.split()[0] for row in rows if row[:1].isdigit()] == ["1", "2", "5", "10", "20"]
+
+
+def test_a_file_without_its_corpus_is_described_and_what_is_missing_is_said(trained, quick_cli, tmp_path):
+    shutil.copy(trained.files / "best.safetensors", tmp_path / "friend.safetensors")
+    done = quick_cli("inspect", "--checkpoint", "friend.safetensors")
+    assert done.returncode == 0
+    rows = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in done.stdout.splitlines() if "  " in line.strip())
+    assert rows["cell"] == "lstm 1x48"
+    assert rows["corpus"] == "rhyme.txt"
+    assert rows["written by"] == f"seqgen {__version__}"
+    assert rows["training"].startswith("60 steps in ")
+    assert " nats per token, at step " in rows["best validation loss"]
+    assert "the gradient flow of friend.safetensors is not shown: the corpus of this run, rhyme.txt, is" in done.stderr
+    assert not list(tmp_path.glob("*.png"))
+    content = json.loads(quick_cli("inspect", "--checkpoint", "friend.safetensors", "--json").stdout)
+    listed = json.loads(trained.cli("inspect", "--json").stdout)
+    for name in ("level", "vocabulary_size", "cell", "size", "best_valid_nats", "best_step", "step", "version"):
+        assert content[name] == listed[name]
+    assert content["gradient_norms"] == []
+    with_data = quick_cli("inspect", "--checkpoint", "friend.safetensors", "--length", "5", "--json", "--quiet",
+                          "--data-dir", str(trained.folder / "data"))  # fmt: skip
+    assert len(json.loads(with_data.stdout)["gradient_norms"]) == 5
+    assert with_data.stderr == ""
 
 
 def test_inspect_names_a_damaged_run_and_goes_on(quick_cli, tmp_path):

@@ -1,7 +1,9 @@
 """What every level promises; a new level is found by its file."""
 
 import json
+from collections import Counter
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -104,6 +106,19 @@ def test_the_extent_is_that_of_the_text(kind):
     extent = fitted(kind).extent("né\n")
     assert extent.pop("words", 2) == 2  # a word and the end of a line
     assert extent == {"characters": 3, "bytes": 4}
+
+
+@every_kind
+def test_the_extent_does_not_depend_on_where_a_text_is_cut(kind):
+    level, text = fitted(kind), "né  a b\n\n c.\td\u2003e "
+    for first in range(1, len(text)):
+        for second in range(first + 1, len(text)):
+            chunks = [text[:first], text[first:second], text[second:]]
+            total = Counter()
+            for before, chunk in pairwise([None, *chunks]):
+                total.update(level.extent(chunk, before))
+            assert dict(total) == level.extent(text)
+    assert level.extent(text).get("words", 8) == len(text.split()) + 2
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "subword" not in kind])

@@ -108,6 +108,9 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     if (interval := content.get("confidence_interval")) is not None:
         low, high = _number(interval["low"]), _number(interval["high"])
         out.print(f"{interval['level']:.0%} confidence (over {interval['over']}): {low} to {high} nats per token")
+    if (overlap := content.get("overlap")) is not None:
+        shares = (f"{overlap[name]:.1%} in the {name} set" for name in ("training", "validation"))
+        out.print(f"of this text {' and '.join(shares)}")
     for name in ("cache", "ngram"):
         settings = [f"{key} {value}" for key, value in content.get(name, {}).items() if key not in units]
         if settings:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
+from seqgen.cli.progress import ShownProgress
 from seqgen.config import READING, CorpusConfig, DeviceConfig, EvaluationConfig, FoldersConfig
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def _report(
 ) -> None:
     from seqgen.evaluation.report import evaluate as evaluate_checkpoint
 
-    with display.waiting("scoring", is_quiet=False):
-        evaluation, notes = evaluate_checkpoint(checkpoint, model, held_out, config)
+    evaluation, notes = evaluate_checkpoint(checkpoint, model, held_out, config, ShownProgress())
     for text in notes:
         display.note(text)
     if as_json:
@@ -63,10 +63,11 @@ def _report(
 def _list(checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut", config: EvaluationConfig) -> None:
     from seqgen.evaluation.listing import by_document, by_token
 
-    for text in held_out.notes:
-        display.note(text)
+    progress = ShownProgress()
     lines: Iterable[dict[str, Any]] = (
-        by_token(model, checkpoint, held_out) if config.per_token else by_document(model, held_out)
+        by_token(model, checkpoint, held_out, progress) if config.per_token else by_document(model, held_out, progress)
     )
     for line in lines:
         display.write_result(json.dumps(line) + "\n")
+    for text in held_out.notes:
+        display.note(text)

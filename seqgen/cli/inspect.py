@@ -1,7 +1,6 @@
 """`seqgen inspect`."""
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,14 +8,17 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.completion import run_names, sources
+from seqgen.cli.description import Description
 from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
-from seqgen.errors import CheckpointError, UsageError
+from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.process import load_torch
 
 if TYPE_CHECKING:
+    from seqgen.checkpoint import Checkpoint
     from seqgen.evaluation.gradient_flow import GradientFlow
+    from seqgen.model.language_model import LanguageModel
 
 STEPS_BACK = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # the rows of the table
 PICTURE = Path("gradient-flow.png")
@@ -54,7 +56,7 @@ def inspect(
     as_json: JsonOption = False,
     quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
 ) -> None:
-    """List the runs, or show a network's parameters and how far back its gradients reach.
+    """List the runs, or show what a network is and how far back its gradients reach.
 
     With --checkpoint or --cell, the norm of the gradient of the loss at one step with respect to the state so many
     steps back is printed as a table and drawn as a picture, for all networks side by side.
@@ -66,92 +68,89 @@ def inspect(
         _list_runs(Path(folders.checkpoints_dir), as_json=as_json)
         return
     from seqgen.evaluation.gradient_flow import GradientFlow, draw
-    from seqgen.evaluation.held_out import HeldOut
+    from seqgen.model.hardware import resolve_device
 
-    flows = []
+    device = resolve_device(machine.device)
+    described: list[tuple[Description | None, GradientFlow]] = []
     with display.waiting("following gradients", is_quiet=False):
         for name in checkpoint or []:
             source, loaded, model = load(name, folders, machine)
-            held_out = HeldOut(loaded, corpus, folders, reading)
-            with held_out.encoded() as part:
-                flows.append(GradientFlow.of_run(name, model, part, inspection.length))
-            for text in (str(source), *held_out.notes):
-                display.note(text)
-        flows += [GradientFlow.untrained(cell, inspection) for cell in inspection.cell]
-        draw(flows, output)
-    if as_json:
-        for flow in flows:
-            display.write_result(
-                json.dumps({"name": flow.name, "parameters": flow.parameters, "gradient_norms": flow.norms}) + "\n"
-            )
-    else:
-        _show(flows)
-    display.note(f"drawn in {output}")
+            flow = _flow_of_run(name, loaded, model, corpus, folders, reading, inspection.length)
+            described.append((Description.of(name, source, loaded), flow))
+        described += [(None, GradientFlow.untrained(cell, inspection, device)) for cell in inspection.cell]
+        if drawn := [flow for _, flow in described if flow.norms]:
+            draw(drawn, output)
+    for description, flow in described:
+        if as_json:
+            own = {"name": flow.name} if description is None else description.to_json()
+            figures = {"parameters": flow.parameters, "gradient_norms": flow.norms}
+            display.write_result(json.dumps(own | figures) + "\n")
+        else:
+            _show(description, flow)
+    if drawn and not as_json:
+        _show_norms(drawn)
+    display.note(f"drawn in {output}" if drawn else "nothing was drawn")
 
 
-def _show(flows: "list[GradientFlow]") -> None:
-    for flow in flows:
-        rows = [[part, f"{count:,}"] for part, count in flow.parameters.items()]
-        display.show_table([flow.name, "parameters"], [*rows, ["together", f"{sum(flow.parameters.values()):,}"]])
+def _flow_of_run(
+    name: str,
+    checkpoint: "Checkpoint",
+    model: "LanguageModel",
+    corpus: str | None,
+    folders: FoldersConfig,
+    reading: dict[str, Any],
+    length: int,
+) -> "GradientFlow":
+    """Return what is known of a trained model, without norms where the run's own text is gone and no other is named."""
+    from seqgen.evaluation.gradient_flow import GradientFlow
+    from seqgen.evaluation.held_out import HeldOut
+
+    try:
+        held_out = HeldOut(checkpoint, corpus, folders, reading)
+    except CorpusError as error:
+        if corpus is not None:
+            raise
+        display.note(f"the gradient flow of {name} is not shown: {error}")
+        return GradientFlow(name, model.parameters_by_layer)
+    with held_out.encoded() as part:
+        flow = GradientFlow.of_run(name, model, part, length)
+    for text in held_out.notes:
+        display.note(text)
+    return flow
+
+
+def _show(description: Description | None, flow: "GradientFlow") -> None:
+    """Print what a network is."""
+    if description is not None:
+        display.show_table([flow.name, ""], description.rows)
+    rows = [[part, f"{count:,}"] for part, count in flow.parameters.items()]
+    display.show_table([flow.name, "parameters"], [*rows, ["total", f"{sum(flow.parameters.values()):,}"]])
+
+
+def _show_norms(flows: "list[GradientFlow]") -> None:
     shown = [k for k in STEPS_BACK if k <= len(flows[0].norms)]
     rows = [[str(k), *(f"{flow.norms[k - 1]:.2e}" for flow in flows)] for k in shown]
     display.show_table(["steps back", *(flow.name for flow in flows)], rows)
 
 
 def _list_runs(folder: Path, *, as_json: bool) -> None:
-    """Print a line for each run, the newest first."""
-    from seqgen.checkpoint import list_runs, model_file
+    """Print a line for each run, the newest first; those that cannot be read are named."""
+    from seqgen.checkpoint import Checkpoint, list_runs, model_file
 
-    runs = sorted(list_runs(folder), key=lambda run: model_file(run).stat().st_mtime, reverse=True)
-    if not runs:
+    paths = sorted(map(model_file, list_runs(folder)), key=lambda path: path.stat().st_mtime, reverse=True)
+    if not paths:
         display.note(f"there is no run in {folder}; make one: seqgen train --corpus FILE")
-    described = [_described(run.name, model_file(run)) for run in runs]
-    if as_json:
-        display.write_result("".join(json.dumps(run) + "\n" for run in described))
-        return
-    readable = [_row(run) for run in described if "error" not in run]
-    if readable:
-        display.show_table(
-            ["run", "level", "cell", "size", "nats per token", "steps", "age"],
-            readable,
-        )
-    for run in described:
-        if "error" in run:
-            display.note(run["error"])
-
-
-def _row(run: dict[str, Any]) -> list[str]:
-    nats = run["best_valid_nats"]
-    loss = "" if nats is None else f"{nats:.4f}"
-    return [run["name"], run["level"], run["cell"], run["size"], loss, f"{run['step']:,}", _age(run["age_seconds"])]
-
-
-def _described(name: str, path: Path) -> dict[str, Any]:
-    from seqgen.checkpoint import Checkpoint
-    from seqgen.training.figures import Figures
-
-    try:
-        checkpoint = Checkpoint.read(path)
-        figures = Figures.from_json(checkpoint.figures)
-    except CheckpointError as error:
-        return {"name": name, "error": str(error)}
-    model = checkpoint.config.model
-    projected = f"/{model.projection_size}" if model.projection_size else ""
-    return {
-        "name": name,
-        "level": checkpoint.level.name,
-        "cell": model.cell,
-        "size": f"{model.num_layers}x{model.hidden_size}{projected}",
-        "best_valid_nats": figures.best_valid_nats,
-        "step": figures.step,
-        "age_seconds": round(time.time() - path.stat().st_mtime),
-    }
-
-
-def _age(seconds: float) -> str:
-    """Return an age in its largest unit."""
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return "now"
+    described: list[Description] = []
+    for path in paths:
+        try:
+            described.append(Description.of(path.parent.name, path, Checkpoint.read(path)))
+        except CheckpointError as error:
+            display.note(str(error))
+            if as_json:
+                display.write_result(json.dumps({"name": path.parent.name, "error": str(error)}) + "\n")
+            continue
+        if as_json:
+            display.write_result(json.dumps(described[-1].to_json()) + "\n")
+    if described and not as_json:
+        heads = ["run", "level", "cell", "size", "nats per token", "steps", "age"]
+        display.show_table(heads, [description.summary for description in described])

@@ -42,6 +42,5 @@ def reporting() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        remedy = "lower --hidden-size or, for training, --batch-size or --sequence-length"
-        display.error(f"there is not enough memory: {remedy}")
+        display.error("there is not enough memory: use a smaller model, batch or sample, or free some memory")
         raise typer.Exit(1) from error

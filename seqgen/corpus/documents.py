@@ -10,7 +10,7 @@ from seqgen.errors import CorpusError
 from seqgen.levels.base import Content
 
 MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in memory
-_REMEDY = "use --document file"
+_REMEDY = "seqgen train --document file reads it"
 
 
 @dataclass(frozen=True)

@@ -117,16 +117,17 @@ class PartWriter:
     def add(self, piece: Piece) -> None:
         """Encode a document, or what was cut of one."""
         self._take(self._start)
-        encoder = self._level.encoder()
+        encoder, before = self._level.encoder(), None
         for chunk in piece.chunks():
             self._take(encoder.feed(chunk))
-            self._measure(chunk)
+            self._measure(chunk, before)
             self.size += len(chunk)
+            before = chunk
         self._take(encoder.finish())
         if piece.is_ended:
             self._take(self._end)
             if piece.document.ending:
-                self._measure(piece.document.ending)
+                self._measure(piece.document.ending, before)
         self._offsets.append(self._num_tokens)
 
     def append(self, folder: Path, share: Mapping[str, Any]) -> None:
@@ -146,8 +147,8 @@ class PartWriter:
         for unit, amount in share["extent"].items():
             self.extent[unit] += amount
 
-    def _measure(self, content: Content) -> None:
-        for unit, amount in self._level.extent(content).items():
+    def _measure(self, content: Content, before: Content | None) -> None:
+        for unit, amount in self._level.extent(content, before).items():
             self.extent[unit] += amount
 
     def _take(self, ids: Ids) -> None:

@@ -154,7 +154,7 @@ class _Copy:
     def __init__(self, source: str) -> None:
         if source == STANDARD_INPUT and (sys.stdin is None or sys.stdin.closed or sys.stdin.isatty()):
             raise CorpusError(
-                "- is standard input, which can be read once and must be piped: cat FILE | seqgen train --corpus -"
+                "- is standard input, which can be read once and must be piped, as in cat FILE | seqgen ... --corpus -"
             )
         folder = tempfile.mkdtemp(prefix="seqgen-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -191,7 +191,7 @@ def _sorted_out(
         except UnfitError as error:
             reading.pass_over(error, is_alone=text.is_alone)
     if config.level == NOTE and texts:
-        raise CorpusError(f"{source} is no music: --level note reads MIDI, MusicXML, kern and ABC")
+        raise CorpusError(f"{source} is no music: the note level reads MIDI, MusicXML, kern and ABC")
     if music and texts:
         raise _mixed(source, len(music), len(texts))
     return music or texts

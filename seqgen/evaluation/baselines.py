@@ -12,6 +12,7 @@ from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.ngram import NgramModel
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import TextLevel
 
 _MAX_ORDER = 8
@@ -32,28 +33,29 @@ class Baselines:
     compressed: dict[str, float]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, held_out: HeldOut, part: Part) -> "Baselines":
+    def of(cls, checkpoint: Checkpoint, held_out: HeldOut, part: Part, progress: Progress = SILENT) -> "Baselines":
         """Measure them.
 
         Args:
             checkpoint: of the model that they are compared with.
             held_out: the text, whose run's training part must still be there.
             part: the text, encoded.
+            progress: shows how far it is.
         """
         level = checkpoint.level
         variants = level.variants(checkpoint.config.corpus)
-        with held_out.encoded_of_run(TRAIN) as train:
+        with held_out.run.encoded(TRAIN) as train:
             # Music is counted in all keys in which it is read.
             ids = train.ids if variants is None else np.concatenate([variant[train.ids] for variant in variants])
-            ngrams = NgramModel.fit(replace(train, ids=ids), _MAX_ORDER)
-        scores = ngrams.scores(part)
+            ngrams = NgramModel.fit(replace(train, ids=ids), _MAX_ORDER, progress=progress)
+        scores = ngrams.scores(part, progress)
         order = 1 + int(np.argmin([score.nats for score in scores]))
         if not held_out.is_validation:
-            with held_out.encoded_of_run(VALID) as valid:
-                order = ngrams.best_order(valid)
+            with held_out.run.encoded(VALID) as valid:
+                order = ngrams.best_order(valid, progress)
         compressed = {}
         if isinstance(level, TextLevel):
-            compressed = compressed_bits(_text(held_out.of_run(TRAIN)), _text(held_out.pieces()))
+            compressed = compressed_bits(_text(held_out.run.pieces(TRAIN)), _text(held_out.pieces()), progress)
         return cls(order, scores[order - 1], compressed)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from seqgen.corpus.part import Part
 from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.streams import stretches
 from seqgen.model.language_model import LanguageModel
 
@@ -51,10 +52,13 @@ class CachedPredictions:
     cache: NDArray[np.float64]
 
     @classmethod
-    def of(cls, model: LanguageModel, part: Part, window: int) -> "CachedPredictions":
+    def of(cls, model: LanguageModel, part: Part, window: int, progress: Progress = SILENT) -> "CachedPredictions":
         """Read the documents of a part one after the other; what is remembered stays from one to the next."""
-        with torch.inference_mode():
-            pairs = list(_predictions(model, part, window))
+        pairs = []
+        with torch.inference_mode(), progress.task("scoring with a cache", part.num_targets) as task:
+            for by_model, by_cache in _predictions(model, part, window):
+                pairs.append((by_model, by_cache))
+                task.advance(len(by_model))
         return cls(*(np.concatenate(columns, axis=-1) for columns in zip(*pairs, strict=True)))
 
     def best(self) -> CacheSettings:

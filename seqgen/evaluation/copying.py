@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.evaluation.progress import Task
 from seqgen.music.melody import melodies
 from seqgen.music.score import Score
 
@@ -98,11 +99,12 @@ class Library:
 
     Args:
         works: they may come one by one; their symbols are not kept.
+        task: counts the symbols.
     """
 
-    def __init__(self, works: Iterable[Work]) -> None:
+    def __init__(self, works: Iterable[Work], task: Task | None = None) -> None:
         vocabulary = defaultdict[Hashable, int](count().__next__)
-        self._works = _Works.of(works, vocabulary.__getitem__)
+        self._works = _Works.of(works, vocabulary.__getitem__, task or Task())
         self._vocabulary = dict(vocabulary)
 
     def compare(self, samples: Sequence[Work], held_out: Sequence[Work], n: int = 8) -> Comparison:
@@ -118,7 +120,7 @@ class Library:
 
     def search(self, samples: Sequence[Work], n: int = 8) -> Copied:
         """Look for samples; see `compare`."""
-        wanted = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, _NONE))
+        wanted = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, _NONE), Task())
         num_found, widest = 0, None
         for windows in _doubled(_Windows(1, wanted.numbers, self._works.numbers)):
             if windows.length <= n < 2 * windows.length:
@@ -160,12 +162,14 @@ class _Works(NamedTuple):
     works: list[Work]
 
     @classmethod
-    def of(cls, works: Iterable[Work], number: Callable[[Hashable], int]) -> Self:
+    def of(cls, works: Iterable[Work], number: Callable[[Hashable], int], task: Task) -> Self:
         offsets, kept = array("q", [0]), []
 
         def numbers() -> Iterator[int]:
             for work in works:
-                yield from map(number, work.symbols)
+                for begin in range(0, len(work.symbols), _BLOCK):
+                    yield from map(number, work.symbols[begin : begin + _BLOCK])
+                    task.advance(min(_BLOCK, len(work.symbols) - begin))
                 yield _NONE
                 offsets.append(offsets[-1] + len(work.symbols) + 1)
                 kept.append(work._replace(symbols=()))

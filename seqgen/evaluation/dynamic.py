@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from seqgen.cells.base import State
 from seqgen.corpus.part import Part
 from seqgen.evaluation.likelihood import Score, segments
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.streams import Stretch, document_stretches, stretches
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import detach
@@ -60,7 +61,12 @@ class _Weight:
 
 
 def dynamic_score(
-    model: LanguageModel, part: Part, train: Part, learning_rate: float = LEARNING_RATE, decay: float = DECAY
+    model: LanguageModel,
+    part: Part,
+    train: Part,
+    learning_rate: float = LEARNING_RATE,
+    decay: float = DECAY,
+    progress: Progress = SILENT,
 ) -> Score:
     """Return the score of a part by a copy of the model that learns from each stretch after it is scored.
 
@@ -70,22 +76,25 @@ def dynamic_score(
         train: the training part, or another text that the model knows.
         learning_rate: of the weights whose gradients are as large as they usually are.
         decay: how fast the mean weight goes back to what it was.
+        progress: shows how far it is.
     """
     learner = copy.deepcopy(model).train()  # the library's kernels keep what gradients need only then
-    usual = _usual_gradients(learner, train)
+    usual = _usual_gradients(learner, train, progress)
     mean = torch.cat([root.flatten() for root in usual.values()]).mean()
     weights = [
         _Weight(value, value.detach().clone(), usual[name] + FLOOR * mean, (decay * usual[name] / mean).clamp(max=1))
         for name, value in learner.named_parameters()
     ]
     nats, state = 0.0, learner.initial_state(1)
-    for stretch in stretches(part, STRETCH, learner.device):
-        loss, state = _loss(learner, stretch, state)
-        nats += loss.item() * len(stretch.targets)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        with torch.no_grad():
-            for weight in weights:
-                weight.learn(learning_rate)
+    with progress.task("dynamic evaluation", part.num_targets) as task:
+        for stretch in stretches(part, STRETCH, learner.device):
+            loss, state = _loss(learner, stretch, state)
+            nats += loss.item() * len(stretch.targets)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            with torch.no_grad():
+                for weight in weights:
+                    weight.learn(learning_rate)
+            task.advance(len(stretch.targets))
     return Score(nats, part.num_targets)
 
 
@@ -95,18 +104,20 @@ def _loss(model: LanguageModel, stretch: Stretch, state: list[State]) -> tuple[T
     return F.cross_entropy(logits.flatten(0, 1), stretch.targets.flatten()), detach(after)
 
 
-def _usual_gradients(model: LanguageModel, train: Part) -> dict[str, Tensor]:
+def _usual_gradients(model: LanguageModel, train: Part, progress: Progress) -> dict[str, Tensor]:
     """Return the root mean square of each weight's gradients over stretches spread over the training part."""
     squares = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
     state, count = model.initial_state(1), 0
-    for stretch in _spread(train, model.device):
-        loss, state = _loss(model, stretch, state)
-        loss.backward()  # type: ignore[no-untyped-call]
-        count += 1
-        for name, weight in model.named_parameters():
-            if weight.grad is not None:
-                squares[name].addcmul_(weight.grad, weight.grad)
-            weight.grad = None
+    with progress.task("gradients of the training set", min(_TRAINING_TOKENS, train.num_targets)) as task:
+        for stretch in _spread(train, model.device):
+            loss, state = _loss(model, stretch, state)
+            loss.backward()  # type: ignore[no-untyped-call]
+            count += 1
+            for name, weight in model.named_parameters():
+                if weight.grad is not None:
+                    squares[name].addcmul_(weight.grad, weight.grad)
+                weight.grad = None
+            task.advance(len(stretch.targets))
     return {name: (total / count).sqrt_() for name, total in squares.items()}
 
 

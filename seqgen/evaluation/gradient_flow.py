@@ -34,12 +34,13 @@ class GradientFlow:
     Attributes:
         name: the run's name, or what kind of network it is.
         parameters: how many numbers each part learns.
-        norms: the norm for the state 1 step back, 2 steps back and so on, a mean over streams.
+        norms: the norm for the state 1 step back, 2 steps back and so on, a mean over streams; empty where there is no
+            text to look back on.
     """
 
     name: str
     parameters: dict[str, int]
-    norms: list[float] = field(repr=False)
+    norms: list[float] = field(default_factory=list, repr=False)
 
     @classmethod
     def of_run(cls, name: str, model: LanguageModel, part: Part, length: int) -> "GradientFlow":
@@ -59,7 +60,7 @@ class GradientFlow:
         return cls(name, model.parameters_by_layer, gradient_norms(model, torch.from_numpy(ids.astype(np.int64))))
 
     @classmethod
-    def untrained(cls, cell: str, config: InspectionConfig) -> "GradientFlow":
+    def untrained(cls, cell: str, config: InspectionConfig, device: str = "cpu") -> "GradientFlow":
         """Look at a network before training, on random tokens."""
         generator = torch.Generator().manual_seed(config.seed)
         model_config = ModelConfig(
@@ -75,11 +76,13 @@ class GradientFlow:
         model.initialise(generator, torch.zeros(_VOCABULARY))
         ids = torch.randint(_VOCABULARY, (config.length + 1, NUM_STREAMS), generator=generator)
         name = f"{cell} {config.num_layers}x{config.hidden_size}, untrained"
-        return cls(name, model.parameters_by_layer, gradient_norms(model, ids))
+        return cls(name, model.parameters_by_layer, gradient_norms(model.to(device), ids))
 
 
 def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     """Return the norms for the states 1, 2, ... steps back from the last loss, in float64.
+
+    They are computed on the model's device, or on the CPU where that has no float64.
 
     Args:
         model: the model; it is not changed.
@@ -88,7 +91,8 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     Returns:
         As many as there are steps; a state is all that every layer hands on to the next step.
     """
-    model = copy.deepcopy(model).cpu().double()
+    device = torch.device("cpu") if model.device.type == "mps" else model.device
+    model, ids = copy.deepcopy(model).to(device).double(), ids.to(device)
     state = model.initial_state(ids.shape[1])
     states = []
     for step_ids in ids[:-1]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.corpus.part import Part
+from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.stack import join, select
 
@@ -74,6 +75,7 @@ def surprisals(
     num_streams: int = 64,
     sequence_length: int = 64,
     deadline: float = math.inf,
+    progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
     """Return how unlikely each token of a part is after those before it in its document, in float32.
 
@@ -83,6 +85,7 @@ def surprisals(
         num_streams: segments read side by side; the result does not depend on it.
         sequence_length: steps taken at once; the result does not depend on it.
         deadline: `time.perf_counter()` when it is to be given up.
+        progress: shows how far it is.
 
     Returns:
         Nats, shape (tokens,); 0 for the start tokens, which are given.
@@ -90,19 +93,23 @@ def surprisals(
     Raises:
         TimeoutError: the deadline has come.
     """
-    reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32, deadline)
     size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
-    for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE):
-        documents = range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
-        _read_exactly(reader, segments(part, documents, size))
+    with progress.task("scoring", part.num_targets) as task:
+        reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32, deadline, task)
+        for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE):
+            documents = range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
+            _read_exactly(reader, segments(part, documents, size))
     return reader.nats
 
 
 def _read_exactly(reader: "_Reader", pieces: list[Segment]) -> None:
     """Read all segments, each from the state in which the one before it ends."""
     incoming = reader.guess(pieces)
-    pending, num_wrong = list(range(len(pieces))), []
+    pending = list(range(len(pieces)))
+    num_wrong: list[int] = []
     while pending:
+        if num_wrong:  # what is read again comes on top of what was known to be done
+            reader.task.expect(sum(pieces[i].length for i in pending))
         last_states = reader.read(pieces, pending, incoming)
         changed = [i + 1 for i, last in last_states.items() if not _agree(last, incoming[i + 1])]
         incoming |= {i + 1: last for i, last in last_states.items()}
@@ -110,6 +117,7 @@ def _read_exactly(reader: "_Reader", pieces: list[Segment]) -> None:
         num_wrong.append(len(pending))
         if len(num_wrong) > _FORGETTING_PASSES and num_wrong[-1] > _FORGETTING * num_wrong[-2]:
             rests = _rests(pieces, pending)
+            reader.task.expect(sum(rest.length for rest in rests.values()))
             reader.read(list(rests.values()), range(len(rests)), {n: incoming[i] for n, i in enumerate(rests)})
             break
 
@@ -180,6 +188,7 @@ class _Reader:
 
     Attributes:
         nats: what each target cost when it was last read, shape (tokens,).
+        task: counts the targets that are read.
     """
 
     def __init__(
@@ -190,6 +199,7 @@ class _Reader:
         sequence_length: int,
         dtype: torch.dtype,
         deadline: float = math.inf,
+        task: Task | None = None,
     ) -> None:
         with TemporaryFile() as file:  # it needs no memory for what is not read; the mapping keeps it
             self.nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(ids),))
@@ -199,11 +209,13 @@ class _Reader:
         self._sequence_length = sequence_length
         self._dtype = dtype
         self._deadline = deadline
+        self.task = task or Task()
 
     def guess(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
         """Return a state for each segment that goes on from another, by reading the tokens just before it."""
         which = [i for i, segment in enumerate(segments) if segment.continues]
         before = [Segment(segments[i].begin - _WARM_UP, _WARM_UP, is_continued=True) for i in which]
+        self.task.expect(_WARM_UP * len(before))
         last_states = self.read(before, range(len(before)), {})
         return {i: last_states[place] for place, i in enumerate(which)}
 
@@ -244,6 +256,7 @@ class _Reader:
             logits, state = self._model(inputs, state, self._dtype)
             nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
             self.nats[(begin + place + 1)[scored]] = nats.cpu().numpy()[scored]
+            self.task.advance(int(scored.sum()))
         return state
 
     def _tokens(self, positions: NDArray[np.int64]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from seqgen.corpus.split import Piece
 from seqgen.errors import MusicError
 from seqgen.evaluation.copying import Comparison as Copying
 from seqgen.evaluation.copying import Library, Work, works_of
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import Comparison, compare
@@ -71,6 +73,7 @@ def report_on_music(
     held_out: Iterable[Piece],
     num_samples: int,
     seed: int,
+    progress: Progress = SILENT,
 ) -> MusicReport:
     """Draw samples and compare them.
 
@@ -82,16 +85,24 @@ def report_on_music(
         held_out: pieces it has not.
         num_samples: how many samples to draw.
         seed: of the first.
+        progress: shows how far it is.
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, bars=_BARS, length=_LENGTH)
-    samples = compose(model, level, None, config, begin(config), checkpoint.unseen)
+    begun = begin(config)
+    with progress.task("sampling", num_samples) as task:
+
+        def count() -> None:
+            task.advance(sum(sample.is_finished for sample in begun) - task.done)
+
+        samples = compose(model, level, None, config, begun, checkpoint.unseen, after_step=count)
+    valid_share = _valid_share(checkpoint, model, level, config, progress)
     known, new = list(_works(train)), list(_works(held_out))
     library = Library(work for piece in known for work in works_of(*piece))
     drawn = [work for number, score in enumerate(samples, 1) for work in works_of(f"sample {number}", score)]
     others = _as_many((work for piece in new for work in works_of(*piece)), sum(len(work.symbols) for work in drawn))
     return MusicReport(
         num_samples,
-        _valid_share(checkpoint, model, level, config),
+        valid_share,
         compare(samples, [piece.score for piece in new], [piece.score for piece in known]),
         library.compare(drawn, others),
     )
@@ -112,13 +123,16 @@ def _works(pieces: Iterable[Piece]) -> Iterator[NamedScore]:
         yield from (NamedScore(piece.document.name, score) for score in piece.chunks())
 
 
-def _valid_share(checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel, config: SamplingConfig) -> float:
+def _valid_share(
+    checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel, config: SamplingConfig, progress: Progress
+) -> float:
     """Return the share of samples drawn without rules that are in the note level's language."""
     never = Never(level.vocabulary_size, checkpoint.unseen)
     seeds = [sample.seed for sample in begin(config)]
     reading = prefill(model, [level.START]).repeat(len(seeds))
     draws = decode(model, reading, uniform_numbers(seeds), config, never, "auto")
-    ids = np.array([draw.ids.numpy() for _, draw in zip(range(_FREE_LENGTH), draws, strict=False)])
+    free = progress.track("sampling without the grammar", islice(draws, _FREE_LENGTH), _FREE_LENGTH)
+    ids = np.array([draw.ids.numpy() for draw in free])
     return sum(_is_music(level, stream.tolist()) for stream in ids.T) / len(seeds)
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from seqgen.corpus.part import Part
 from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import Ids, Level
 
 MAX_TOKENS = 1 << 23  # of the training part are counted: 0.6 GB with order 6 for characters, at worst 2.2 GB with 8
@@ -47,7 +48,7 @@ class NgramModel:
     _orders: tuple["_Order", ...] = field(repr=False)
 
     @classmethod
-    def fit(cls, part: Part, max_order: int = 6, max_tokens: int = MAX_TOKENS) -> Self:
+    def fit(cls, part: Part, max_order: int = 6, max_tokens: int = MAX_TOKENS, progress: Progress = SILENT) -> Self:
         """Count the n-grams of a part.
 
         Args:
@@ -55,10 +56,12 @@ class NgramModel:
             max_order: the length of the longest n-grams, at least 1.
             max_tokens: of a larger part only about as many are counted, in stretches spread evenly over it, each as if
                 it were a document. This bounds time and memory.
+            progress: shows how far it is.
         """
         ids = _sample(part.ids, max_tokens)
         vocabulary_size = len(part.counts)
-        return cls(vocabulary_size, len(ids), tuple(_count(ids, vocabulary_size, max_order)))
+        orders = progress.track("counting n-grams", _count(ids, vocabulary_size, max_order), max_order)
+        return cls(vocabulary_size, len(ids), tuple(orders))
 
     @property
     def max_order(self) -> int:
@@ -84,10 +87,11 @@ class NgramModel:
             contexts = _before(numbers, ids)
         return result
 
-    def scores(self, part: Part) -> list[Score]:
+    def scores(self, part: Part, progress: Progress = SILENT) -> list[Score]:
         """Return the score of a part by each order, from 1 on; every token but the start tokens is a target."""
         nats = np.zeros(self.max_order)
-        for begin in range(0, len(part.ids), _BLOCK):
+        blocks = range(0, len(part.ids), _BLOCK)
+        for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
             first = max(0, begin - self.max_order + 1)  # what stands before a block is context alone
             ids = part.ids[first : begin + _BLOCK]
             is_target = ids != Level.START
@@ -99,9 +103,9 @@ class NgramModel:
         """Return the score of a part by one order."""
         return self.scores(part)[order - 1]
 
-    def best_order(self, part: Part) -> int:
+    def best_order(self, part: Part, progress: Progress = SILENT) -> int:
         """Return the order that predicts a validation part best; the lowest of equally good ones."""
-        return 1 + int(np.argmin([score.nats for score in self.scores(part)]))
+        return 1 + int(np.argmin([score.nats for score in self.scores(part, progress)]))
 
 
 class _Weights(NamedTuple):

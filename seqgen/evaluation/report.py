@@ -18,10 +18,13 @@ from seqgen.evaluation.dynamic import dynamic_score
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Score, surprisals
 from seqgen.evaluation.music import MusicReport, report_on_music
+from seqgen.evaluation.overlap import Overlap
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.text import TextReport, report_on_texts
 from seqgen.levels.base import TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
+from seqgen.options import flag
 
 
 def _bits(nats: float) -> float:
@@ -85,6 +88,7 @@ class Evaluation:
         baselines: how well others predict it; None where the training part is gone.
         adapted: the losses of the model that adapts to the text, each with its settings.
         samples: what samples are like.
+        overlap: how much of it the run has in its parts; None for the run's own validation part.
     """
 
     part: str
@@ -93,11 +97,14 @@ class Evaluation:
     baselines: Baselines | None = None
     adapted: Mapping[str, tuple[Loss, dict[str, Any]]] = field(default_factory=dict)
     samples: MusicReport | TextReport | None = None
+    overlap: Overlap | None = None
 
     @classmethod
-    def of(cls, model: LanguageModel, part: Part, name: str, deadline: float = math.inf) -> "Evaluation":
+    def of(
+        cls, model: LanguageModel, part: Part, name: str, deadline: float = math.inf, progress: Progress = SILENT
+    ) -> "Evaluation":
         """Score a part, every document as one stream; raises `TimeoutError` at the deadline (see `surprisals`)."""
-        nats = surprisals(model, part, deadline=deadline)
+        nats = surprisals(model, part, deadline=deadline, progress=progress)
         loss = Loss(Score(float(nats.sum(dtype="float64")), part.num_targets), part.extent)
         return cls(name, loss, interval(part, nats))
 
@@ -119,6 +126,8 @@ class Evaluation:
             ngram = Loss(self.baselines.ngram, self.loss.extent)
             whole["ngram"] = {"order": self.baselines.order, **ngram.to_json()}
             whole |= {name: self._compressed(bits) for name, bits in self.baselines.compressed.items()}
+        if self.overlap is not None:
+            whole["overlap"] = self.overlap.to_json()
         if self.samples is not None:
             whole[self.samples.kind] = self.samples.to_json()
         return whole
@@ -140,7 +149,11 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, config: EvaluationConfig
+    checkpoint: Checkpoint,
+    model: LanguageModel,
+    held_out: HeldOut,
+    config: EvaluationConfig,
+    progress: Progress = SILENT,
 ) -> tuple[Evaluation, list[str]]:
     """Return the evaluation of a checkpoint's model on a corpus, or on its own validation part, and notes for the user.
 
@@ -149,58 +162,66 @@ def evaluate(
         model: the model.
         held_out: the text to measure it on.
         config: what is asked for.
+        progress: shows how far it is.
 
     Raises:
         CorpusError: the corpus cannot be read, is too short, or is no longer the one that was trained on.
     """
-    notes = list(held_out.notes)
-    if config.dynamic or config.num_samples or (config.cache and not held_out.is_validation):
-        held_out.of_run(TRAIN)  # refused before the work, not after
+    notes: list[str] = []
+    needing = [flag(name) for name in ("dynamic", "cache", "num_samples") if getattr(config, name)]
+    if held_out.run.missing and needing:  # refused before the work, not after
+        raise CorpusError(f"{held_out.run.missing}: leave out {' and '.join(needing)}, or name the right --data-dir")
     with held_out.encoded() as part:
         if config.cache and config.cache >= part.num_targets:
             raise CorpusError(
                 f"--cache {config.cache} looks back over more than the {part.num_targets:,} tokens to measure: give "
                 f"less than {part.num_targets}"
             )
-        evaluation = Evaluation.of(model, part, held_out.name)
-        if held_out.has_training:
+        evaluation = Evaluation.of(model, part, held_out.name, progress=progress)
+        if held_out.run.missing is None:
             try:
-                evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, part))
+                if not held_out.is_validation:
+                    evaluation = replace(evaluation, overlap=Overlap.of(part, held_out.run, progress))
+                evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, part, progress))
             except CorpusError as error:  # no room for what they count: the model's score is not lost by that
                 notes.append(f"there are no baselines: {error}")
         else:
-            notes.append("what this run was trained on is gone or has changed: there are no baselines")
+            notes.append(
+                f"{held_out.run.missing}: there are no baselines, and whether the model was trained on this text is "
+                "not known"
+            )
+        notes += evaluation.overlap.notes if evaluation.overlap else []
         if part.extent.get("bytes", 0) > MAX_BYTES:
             notes.append(f"compressors were given the first {MAX_BYTES:,} bytes of the text alone")
-        evaluation = replace(evaluation, adapted=dict(_adapted(model, config, held_out, part)))
+        evaluation = replace(evaluation, adapted=dict(_adapted(model, config, held_out, part, progress)))
     if config.num_samples:
-        evaluation = replace(evaluation, samples=_samples(checkpoint, model, held_out, config))
-    return evaluation, notes
+        evaluation = replace(evaluation, samples=_samples(checkpoint, model, held_out, config, progress))
+    return evaluation, [*held_out.notes, *notes]
 
 
 def _adapted(
-    model: LanguageModel, config: EvaluationConfig, held_out: HeldOut, part: Part
+    model: LanguageModel, config: EvaluationConfig, held_out: HeldOut, part: Part, progress: Progress
 ) -> Iterator[tuple[str, tuple[Loss, dict[str, Any]]]]:
     """Yield the losses of the model as it adapts in the ways that are asked for."""
     if config.dynamic:
-        with held_out.encoded_of_run(TRAIN) as train:
-            yield "dynamic", (Loss(dynamic_score(model, part, train), part.extent), {})
+        with held_out.run.encoded(TRAIN) as train:
+            yield "dynamic", (Loss(dynamic_score(model, part, train, progress=progress), part.extent), {})
     if config.cache:
-        predictions = CachedPredictions.of(model, part, config.cache)
+        predictions = CachedPredictions.of(model, part, config.cache, progress)
         settings = predictions.best()
         if not held_out.is_validation:
-            with held_out.encoded_of_run(VALID) as valid:
-                settings = CachedPredictions.of(model, valid, config.cache).best()
+            with held_out.run.encoded(VALID) as valid:
+                settings = CachedPredictions.of(model, valid, config.cache, progress).best()
         yield "cache", (Loss(predictions.score(settings), part.extent), {"window": config.cache, **asdict(settings)})
 
 
 def _samples(
-    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, config: EvaluationConfig
+    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, config: EvaluationConfig, progress: Progress
 ) -> MusicReport | TextReport | None:
     """Return what samples are like beside held-out text or music."""
-    level, train, others = checkpoint.level, held_out.of_run(TRAIN), held_out.pieces()
+    level, train, others = checkpoint.level, held_out.run.pieces(TRAIN), held_out.pieces()
     if isinstance(level, NoteLevel):
-        return report_on_music(checkpoint, model, level, train, others, config.num_samples, config.seed)
+        return report_on_music(checkpoint, model, level, train, others, config.num_samples, config.seed, progress)
     if isinstance(level, TextLevel):
-        return report_on_texts(checkpoint, model, level, train, others, config.num_samples, config.seed)
+        return report_on_texts(checkpoint, model, level, train, others, config.num_samples, config.seed, progress)
     return None

@@ -8,6 +8,7 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
 from seqgen.corpus.split import Piece
 from seqgen.evaluation.copying import Copied, Library, Work
+from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.sampler import begin, sample
@@ -80,6 +81,7 @@ def report_on_texts(
     held_out: Iterable[Piece],
     num_samples: int,
     seed: int,
+    progress: Progress = SILENT,
 ) -> TextReport:
     """Draw samples and look for them in the training part, and for as much held-out text.
 
@@ -91,11 +93,13 @@ def report_on_texts(
         held_out: what it has not.
         num_samples: how many samples to draw.
         seed: of the first.
+        progress: shows how far it is.
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, length=_LENGTH)
     texts = [""] * num_samples
     unseen, knows_beginnings = checkpoint.unseen, checkpoint.knows_beginnings
-    for index, text in sample(model, level, "", config, begin(config), unseen, knows_beginnings=knows_beginnings):
+    written = sample(model, level, "", config, begin(config), unseen, knows_beginnings=knows_beginnings)
+    for index, text in progress.track("sampling", written, num_samples * _LENGTH):  # a token at a time
         texts[index] += text
     drawn = [Work(f"sample {number}", text) for number, text in enumerate(texts, start=1)]
     others = [
@@ -103,9 +107,11 @@ def report_on_texts(
         for number, work in enumerate(_limited(held_out, sum(map(len, texts))), start=1)
     ]
     known = list(_limited(train, MAX_TRAINING))
-    library = Library(known)
-    found = (Verbatim.of(library.search(works, NGRAM), works) for works in (drawn, others))
-    return TextReport(num_samples, sum(len(work.symbols) for work in known), *found)
+    size = sum(len(work.symbols) for work in known)
+    with progress.task("looking for copies", size) as task:
+        library = Library(known, task)
+        found = [Verbatim.of(library.search(works, NGRAM), works) for works in (drawn, others)]
+    return TextReport(num_samples, size, *found)
 
 
 def _limited(pieces: Iterable[Piece], size: int) -> Iterator[Work]:

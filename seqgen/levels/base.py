@@ -87,8 +87,13 @@ class Level(ABC):
         """Return the level that `to_json` described."""
 
     @abstractmethod
-    def extent(self, content: Content) -> dict[str, float]:
-        """Return how much a content is, in the units in which levels can be compared."""
+    def extent(self, content: Content, before: Content | None = None) -> dict[str, float]:
+        """Return how much a content adds to its document, in the units in which levels can be compared.
+
+        Args:
+            content: what is measured.
+            before: the chunk before it in its document, whose last word may go on in the content.
+        """
 
     def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:  # noqa: ARG002  # some level needs it
         """Return in which ways a training document may be changed and still be one of its kind.
@@ -169,7 +174,7 @@ class TextLevel(Level):
         texts = [decoder.feed([token]) for token in ids]
         return [*texts[:-1], texts[-1] + decoder.finish()] if texts else []
 
-    def extent(self, text: str) -> dict[str, float]:
+    def extent(self, text: str, before: str | None = None) -> dict[str, float]:  # noqa: ARG002  # words need it
         """Return how much a normalised text is, in the units in which levels can be compared."""
         return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode("utf-8"))}
 

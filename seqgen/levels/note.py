@@ -115,7 +115,7 @@ class NoteLevel(Level):
         """Return the names of the tokens."""
         return [t.name_of(token) for token in ids]
 
-    def extent(self, content: Content) -> dict[str, float]:
+    def extent(self, content: Content, before: Content | None = None) -> dict[str, float]:  # noqa: ARG002
         """Return how many notes and quarters a score has."""
         return {"notes": content.num_notes, "quarters": content.quarters}
 

@@ -108,9 +108,10 @@ class WordLevel(TextLevel):
         """Return the text with a space before every line that is not empty, if the level is indented."""
         return _indented(text, is_line_start=True) if self.is_indented else text
 
-    def extent(self, text: str) -> dict[str, float]:
+    def extent(self, text: str, before: str | None = None) -> dict[str, float]:
         """Return how much a normalised text is; ends of lines count as words, as the field does it."""
-        return {**super().extent(text), "words": len(text.split()) + text.count("\n")}
+        goes_on = bool(before and before[-1:].strip() and text[:1].strip())  # with a word that was counted before
+        return {**super().extent(text), "words": len(text.split()) + text.count("\n") - goes_on}
 
     def to_json(self) -> dict[str, Any]:
         """Return alphabet and words."""

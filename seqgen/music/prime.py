@@ -47,8 +47,8 @@ def _from_notes(text: str, grid: int, metre: Sequence[int]) -> Score:
         steps = step.quarters * grid
         if steps.denominator != 1:
             raise UsageError(
-                f"--prime: durations must be multiples of 1/{grid} of a quarter, as the model has learned with --grid "
-                f"{grid}; note {number} lasts {float(step.quarters):g}"
+                f"--prime: durations must be multiples of 1/{grid} of a quarter, the grid of the model; "
+                f"note {number} lasts {float(step.quarters):g}"
             )
         notes += [Note(time, int(steps), pitch) for pitch in step.pitches]
         time += int(steps)

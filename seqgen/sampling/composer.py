@@ -1,6 +1,6 @@
 """The composer: music in, music out, on top of the generator."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from seqgen.config import SamplingConfig
@@ -25,6 +25,7 @@ def compose(
     samples: Sequence[Sample],
     unseen: Sequence[int],
     min_bars: int = 0,
+    after_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
     """Return one piece for each sample, the prime at its beginning.
 
@@ -36,6 +37,7 @@ def compose(
         samples: one a stream, with its seed; tokens and nats are counted on the way.
         unseen: ids that are drawn only where no other can come, as the model has not seen when they come.
         min_bars: no piece ends by itself before so many bars after the prime.
+        after_step: called when each piece has one more token.
 
     Raises:
         UsageError: the prime has pitches that the model has never seen.
@@ -79,6 +81,7 @@ def compose(
                 continue
             written[stream].append(token)
             sample.is_finished = token == t.END or count == config.length
+        after_step()
         if all(sample.is_finished for sample in samples):
             break
     return [_finished(level.decode(ids)[:last_bar], config, shift) for ids in written]

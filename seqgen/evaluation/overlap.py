@@ -1,0 +1,135 @@
+"""How much of a text a model was trained on, or selected with: the share of it that a part of the run has too.
+
+A document is cut into windows of `WINDOW` tokens, which are looked for everywhere in the part; a shorter document has
+to be one of the part's. Windows are compared by 64-bit polynomial hashes (Karp & Rabin 1987, "Efficient randomized
+pattern-matching algorithms"), so a false match is expected once in 10^19 / (windows x tokens) texts. A window with one
+other token does not match: the share is a lower bound.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.corpus.part import Part
+from seqgen.corpus.split import TRAIN, VALID
+from seqgen.evaluation.progress import SILENT, Progress
+from seqgen.evaluation.run_corpus import RunCorpus
+from seqgen.levels.base import Level
+
+WINDOW = 32  # tokens, a power of 2
+_BASE = 0x9E3779B97F4A7C15  # odd, with mixed bits
+_TABLE_BITS = 24  # of a hash, which rule out most windows before the search
+_NOTABLE = 0.01  # of a text, from which on its figures are less than what they seem
+_BLOCK = 1 << 20  # tokens that are hashed at once
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The shares of a text that are in the parts of a run, from 0 to 1."""
+
+    training: float
+    validation: float
+
+    @classmethod
+    def of(cls, text: Part, run: RunCorpus, progress: Progress = SILENT) -> Self:
+        """Look for a text in the parts of a run, which must still be there."""
+        with run.encoded(TRAIN) as training, run.encoded(VALID) as validation:
+            return cls(share_in(text, training, progress), share_in(text, validation, progress))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {**asdict(self), "window": WINDOW}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should hear about it."""
+        shares = {"training set": self.training, "validation set, which selected the checkpoint": self.validation}
+        found = [f"{share:.1%} of this text is in the {name}" for name, share in shares.items() if share >= _NOTABLE]
+        return [f"{', and '.join(found)}: the loss on text that is new may be higher"] if found else []
+
+
+def share_in(text: Part, known: Part, progress: Progress = SILENT) -> float:
+    """Return the share of a text's tokens that are in a known part, beside start and end tokens.
+
+    Args:
+        text: the documents that are looked for.
+        known: where they are looked for.
+        progress: shows how far it is.
+    """
+    windows = _Windows.of(text)
+    if not len(windows.sizes):
+        return 0.0
+    wanted, which = np.unique(np.concatenate(list(windows.hashes(text))), return_inverse=True)
+    table = np.zeros(1 << _TABLE_BITS, dtype=bool)
+    table[_high_bits(wanted)] = True
+    is_found = np.zeros(len(wanted), dtype=bool)
+    hashed = progress.track("comparing with the corpus of the run", _all_hashes(known), len(known.ids) // _BLOCK + 1)
+    for hashes in hashed:
+        likely = hashes[table[_high_bits(hashes)]]
+        places = np.minimum(np.searchsorted(wanted, likely), len(wanted) - 1)
+        is_found[places[wanted[places] == likely]] = True
+    return float(windows.sizes[is_found[which]].sum() / windows.sizes.sum())
+
+
+class _Windows(NamedTuple):
+    """The windows that cover the documents of a part, without start and end tokens.
+
+    Attributes:
+        begins: where each begins; the last of a long document overlaps the one before it.
+        ends: where each ends.
+        sizes: how many tokens each adds to those before it.
+    """
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        first = np.asarray(part.offsets[:-1]) + 1
+        last = np.asarray(part.offsets[1:]) - (part.ids[part.offsets[1:] - 1] == Level.END)
+        counts = -(-(last - first) // WINDOW)
+        index = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        first, last = np.repeat(first, counts), np.repeat(last, counts)
+        begins = first + WINDOW * index
+        sizes = np.minimum(WINDOW, last - begins)
+        begins = np.maximum(first, np.minimum(begins, last - WINDOW))
+        return cls(begins, np.minimum(begins + WINDOW, last), sizes)
+
+    def short(self) -> Self:
+        """Return those of documents shorter than a window."""
+        is_short = self.ends - self.begins < WINDOW
+        return type(self)(*(values[is_short] for values in self))
+
+    def hashes(self, part: Part) -> Iterator[Hashes]:
+        """Yield the hashes of all in order, some at a time; behind the end of a document stands no token."""
+        for some in range(0, len(self.begins), _BLOCK // WINDOW):
+            begins, ends = (values[some : some + _BLOCK // WINDOW, None] for values in (self.begins, self.ends))
+            places = begins + np.arange(WINDOW)
+            ids = part.ids[np.minimum(places, len(part.ids) - 1)].astype(np.uint64)
+            yield _hashes(np.where(places < ends, ids, len(part.counts)))[:, 0]
+
+
+def _all_hashes(part: Part) -> Iterator[Hashes]:
+    """Yield the hashes of all places where a window fits, and of all short documents."""
+    for begin in range(0, len(part.ids) - WINDOW + 1, _BLOCK):
+        yield _hashes(part.ids[begin : begin + _BLOCK + WINDOW - 1])
+    yield from _Windows.of(part).short().hashes(part)
+
+
+def _hashes(ids: NDArray[np.integer[Any]]) -> Hashes:
+    """Return the hash of every window along the last axis."""
+    hashes, power, width = ids.astype(np.uint64), _BASE, 1
+    while width < WINDOW:
+        hashes = hashes[..., :-width] * np.uint64(power) + hashes[..., width:]
+        power, width = power * power % (1 << 64), 2 * width
+    return hashes
+
+
+def _high_bits(hashes: Hashes) -> Hashes:
+    return hashes >> np.uint64(64 - _TABLE_BITS)

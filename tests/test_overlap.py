@@ -1,0 +1,64 @@
+"""How much of a text is in a part that a model was trained on."""
+
+import random
+
+import numpy as np
+import pytest
+
+from seqgen.config import CorpusConfig
+from seqgen.evaluation import overlap
+from seqgen.evaluation.overlap import WINDOW, share_in
+from seqgen.levels.character import CharacterLevel
+
+LEVEL = CharacterLevel.fit([["abcdefgh\n"]], CorpusConfig())
+
+
+def letters(number, seed):
+    return "".join(random.Random(seed).choices("abcdefgh", k=number))
+
+
+def brute_force(text_documents, known_documents):
+    """The definition, with strings."""
+    total = found = 0
+    for text in text_documents:
+        for begin in range(0, len(text), WINDOW):
+            size = min(WINDOW, len(text) - begin)
+            start = max(0, min(begin, len(text) - WINDOW))
+            window = text[start : start + WINDOW]
+            is_there = any(window in known for known in known_documents) if len(text) >= WINDOW else (
+                text in known_documents
+            )  # fmt: skip
+            total, found = total + size, found + size * is_there
+    return found / total
+
+
+@pytest.mark.parametrize("block", [1 << 20, 64])
+def test_the_share_is_that_of_the_definition(make_part, monkeypatch, block):
+    monkeypatch.setattr(overlap, "_BLOCK", block)
+    known = [letters(500, 1), letters(20, 2), letters(31, 3), letters(700, 4)]
+    text = [
+        known[0][37:300] + letters(90, 5),  # an excerpt that goes on otherwise
+        known[1],  # a short document of the part
+        known[2][:-1],  # and the beginning of one
+        known[3],
+        known[3][5:],  # whose last window begins at another place
+        letters(300, 6),
+    ]
+    part, other = make_part(*text, level=LEVEL), make_part(*known, level=LEVEL)
+    expected = brute_force(text, known)
+    assert 0.5 < expected < 0.9
+    assert share_in(part, other) == pytest.approx(expected)
+    assert share_in(other, other) == 1
+    assert share_in(make_part(letters(400, 7), level=LEVEL), other) == 0
+
+
+def test_a_text_without_a_token_shares_nothing(make_part):
+    assert share_in(make_part("", level=LEVEL), make_part(letters(99, 1), level=LEVEL)) == 0
+
+
+def test_hashes_of_windows_are_those_of_the_polynomial():
+    ids = np.random.default_rng(0).integers(0, 50, size=WINDOW + 3)
+    expected = [sum(int(value) * pow(overlap._BASE, WINDOW - 1 - place, 1 << 64)
+                    for place, value in enumerate(ids[begin : begin + WINDOW])) % (1 << 64)
+                for begin in range(4)]  # fmt: skip
+    assert overlap._hashes(ids).tolist() == expected

@@ -1,0 +1,97 @@
+"""What is shown of slow work."""
+
+import json
+import os
+from contextlib import nullcontext
+
+import pytest
+
+from seqgen.cli.progress import ShownProgress
+from seqgen.evaluation import progress
+from seqgen.evaluation.likelihood import surprisals
+from tests.test_cli import on_terminal
+
+
+class Recorded(progress.Progress):
+    """Remembers every task."""
+
+    def __init__(self):
+        self.tasks = {}
+
+    def task(self, name, total=0):
+        self.tasks.setdefault(name, []).append(progress.Task(total))
+        return nullcontext(self.tasks[name][-1])
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
+
+
+def test_without_a_terminal_a_line_every_ten_seconds_tells_the_share_and_the_time_left(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    with ShownProgress().task("sampling", 200) as task:
+        for _ in range(50):
+            clock.now += 1
+            task.advance(2)
+        task.expect(200)
+        clock.now += 10
+        task.advance(20)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "sampling: 10%, 1:30 left",
+        "sampling: 20%, 1:20 left",
+        "sampling: 30%, 1:10 left",
+        "sampling: 40%, 1:00 left",
+        "sampling: 50%, 0:50 left",
+        "sampling: 30%, 2:20 left",
+    ]
+
+
+def test_what_is_tracked_is_yielded_and_counted():
+    recorded = Recorded()
+    assert list(recorded.track("counting", "abc", 3)) == ["a", "b", "c"]
+    assert (recorded.tasks["counting"][0].done, recorded.tasks["counting"][0].total) == (3, 3)
+    assert list(progress.SILENT.track("counting", "abc", 3)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_scoring_is_done_when_all_is_counted_also_what_is_read_again(make_part, make_model, forgets, monkeypatch):
+    part = make_part("abcdefgh" * 400, "hgfedcba")
+    if not forgets:
+        monkeypatch.setattr("seqgen.evaluation.likelihood._TOLERANCE", -1.0)
+    recorded = Recorded()
+    surprisals(make_model(len(part.counts)), part, 4, progress=recorded)
+    (task,) = recorded.tasks["scoring"]
+    assert task.done == task.total
+    assert task.total > part.num_targets  # the beginnings are read twice
+    assert (task.total > 2 * part.num_targets) == (not forgets)
+
+
+@pytest.mark.parametrize("corpus", [[], ["--corpus", "rhyme.txt"]])
+def test_each_slow_part_of_an_evaluation_is_shown_until_it_is_done(trained, monkeypatch, corpus):
+    recorded = Recorded()
+    monkeypatch.setattr("seqgen.cli.evaluate.ShownProgress", lambda: recorded)
+    done = trained.cli("evaluate", "--dynamic", "--cache", "50", "--num-samples", "1", "--json", *corpus)
+    assert done.returncode == 0, done.stderr
+    assert {"scoring", "counting n-grams", "scoring with n-grams", "compressing with xz", "compressing with bz2",
+            "gradients of the training set", "dynamic evaluation", "scoring with a cache", "sampling",
+            "looking for copies"} <= recorded.tasks.keys()  # fmt: skip
+    assert ("comparing with the corpus of the run" in recorded.tasks) == bool(corpus)
+    for name, tasks in recorded.tasks.items():
+        for task in tasks:
+            assert task.done == pytest.approx(task.total, rel=0.1), name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
+def test_on_a_terminal_bars_come_and_go_and_results_stay_where_they_belong(trained, tmp_path):
+    target = tmp_path / "result.json"
+    with target.open("w") as output:
+        shown = on_terminal(trained.folder, "evaluate", "--num-samples", "1", "--json", output=output)
+    assert "sampling" in shown
+    assert "\x1b[" in shown
+    assert "copying" in json.loads(target.read_text())
+    assert "copying" not in shown

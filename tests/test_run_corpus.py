@@ -1,0 +1,166 @@
+"""The corpus of a run, found again: its files, what was prepared of them, or neither."""
+
+import json
+
+import pytest
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import CorpusConfig, TrainConfig
+from seqgen.corpus import sources, texts
+from seqgen.corpus.plan import Plan
+from seqgen.corpus.split import PARTS, TRAIN
+from seqgen.corpus.store import Store
+from seqgen.errors import CorpusError
+from seqgen.evaluation.held_out import HeldOut
+from seqgen.evaluation.run_corpus import RunCorpus
+from tests.conftest import RHYME, quick_runner
+
+TUNE = "X:1\nM:3/4\nL:1/4\nK:D\n" + "DEF|GAB|dcB|AGF|" * 6 + "|\n"
+
+
+def prepared(folders, path, **options):
+    """Return a checkpoint of a run on a file, its store, and its pieces as they are in the file."""
+    config = CorpusConfig(corpus=(str(path),), **options)
+    plan = Plan.of(config)
+    store = Store.prepare(plan, folders.parsed.parent)
+    checkpoint = Checkpoint(TrainConfig(corpus=config), TrainConfig(corpus=config), store.level, [], store.fingerprint,
+                            {}, {})  # fmt: skip
+    pieces = [(part, list(piece.chunks()), piece.is_ended and piece.document.ending) for part, piece in plan.pieces()]
+    return checkpoint, store, pieces
+
+
+@pytest.mark.parametrize("document", ["file", "line", "paragraph"])
+@pytest.mark.parametrize("level", ["character", "word", "subword"])
+def test_documents_of_a_file_that_is_gone_are_those_that_were_prepared(folders, tmp_path, document, level, monkeypatch):
+    monkeypatch.setattr("seqgen.evaluation.run_corpus._BLOCK", 7)
+    path = tmp_path / "poems.txt"
+    path.write_text("\n\n".join(f"{RHYME}Stern Nr. {n}: 小さな星é\n" for n in range(20)) + "\n\n", encoding="utf-8")
+    checkpoint, store, pieces = prepared(folders, path, document=document, level=level)
+    path.unlink()
+    run = RunCorpus(checkpoint, folders)
+    for part in PARTS:
+        kept = [("".join(piece.chunks()), piece.document.ending) for piece in run.pieces(part)]
+        assert kept == [("".join(chunks), ending or "") for owner, chunks, ending in pieces if owner == part]
+        with run.encoded(part) as ids:
+            assert ids.ids.tolist() == getattr(store, part).ids.tolist()
+    assert run.missing is None
+    assert "poems.txt, is not there any more or cannot be read: what was prepared of it in" in run.notes[0]
+
+
+def test_pieces_of_music_whose_file_is_gone_are_those_that_were_prepared(folders, tmp_path):
+    for number in range(12):
+        (tmp_path / f"{number}.abc").write_text(TUNE.replace("K:D", f"K:{'CDGAEF'[number % 6]}"))
+    checkpoint, _, pieces = prepared(folders, tmp_path / "*.abc")
+    for file in tmp_path.glob("*.abc"):
+        file.unlink()
+    run = RunCorpus(checkpoint, folders)
+    for part in PARTS:
+        scores = [score for piece in run.pieces(part) for score in piece.chunks()]
+        expected = [score for owner, chunks, _ in pieces if owner == part for score in chunks]
+        assert [[note[:3] for note in score.notes] for score in scores] == [
+            [note[:3] for note in score.notes] for score in expected
+        ]
+        assert sum(score.num_notes for score in scores) > 0
+
+
+def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is_an_error(folders, tmp_path):
+    path = tmp_path / "rhyme.txt"
+    path.write_text(RHYME * 20)
+    checkpoint, _, pieces = prepared(folders, path)
+    path.write_text(RHYME * 20 + "and more")
+    run = RunCorpus(checkpoint, folders)
+    assert ["".join(piece.chunks()) for piece in run.pieces(TRAIN)] == ["".join(pieces[0][1])]
+    assert "has changed since" in run.notes[0]
+    (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
+    with pytest.raises(CorpusError, match=r"has changed since .* is not in .*: name a text with --corpus, or the"):
+        HeldOut(checkpoint, None, folders)
+
+
+@pytest.fixture
+def closed_stdin(monkeypatch):
+    """Let nobody read standard input."""
+
+    def refuse(source):
+        raise AssertionError(f"{source} was read")
+
+    monkeypatch.setattr(sources, "_Copy", refuse)
+
+
+@pytest.fixture(scope="module")
+def piped(tmp_path_factory):
+    """A run that read lines from a pipe, and the same lines in a file."""
+    folder = tmp_path_factory.mktemp("piped")
+    lines = "".join(
+        f"{word} is a little star number {n}\n" for n in range(12) for word in ("up", "high", "far", "near")
+    )
+    (folder / "lines.txt").write_text(lines)
+    (folder / "new.txt").write_text("far is another star\nhigh it is\n" * 9)
+    cli = quick_runner(folder)
+    for name, source in (("piped", "-"), ("file", "lines.txt")):
+        options = ["--document", "line", "--steps", "3", "--hidden-size", "16", "--batch-size", "2", "--seed", "1"]
+        done = cli("train", "--corpus", source, "--name", name, *options, stdin=lines)
+        assert done.returncode == 0, done.stderr
+    return cli
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--json"],
+        ["--json", "--dynamic", "--num-samples", "2"],
+        ["--json", "--corpus", "new.txt", "--cache", "9"],
+        ["--per-document"],
+        ["--per-token"],
+    ],
+)
+@pytest.mark.usefixtures("closed_stdin")
+def test_a_run_from_standard_input_is_evaluated_like_one_from_the_file(piped, arguments):
+    by_name = {}
+    for name in ("piped", "file"):
+        done = piped("evaluate", "--checkpoint", name, *arguments)
+        assert done.returncode == 0, done.stderr
+        by_name[name] = done.stdout.replace("standard input", "lines.txt")
+    assert [json.loads(line) for line in by_name["piped"].splitlines()] == [
+        json.loads(line) for line in by_name["file"].splitlines()
+    ]
+    assert "ngram" in by_name["piped"] or "--json" not in arguments
+
+
+@pytest.mark.usefixtures("closed_stdin")
+def test_a_run_from_standard_input_is_inspected_like_one_from_the_file(piped):
+    norms = []
+    for name in ("piped", "file"):
+        done = piped("inspect", "--checkpoint", name, "--length", "9", "--json")
+        assert done.returncode == 0, done.stderr
+        norms.append(json.loads(done.stdout)["gradient_norms"])
+    assert norms[0] == norms[1]
+    assert len(norms[0]) == 9
+
+
+def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(piped):
+    elsewhere = ["--checkpoint", "piped", "--data-dir", "elsewhere"]
+    done = piped("evaluate", *elsewhere)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "standard input, which can be read only once, and what was prepared of it is not in elsewhere" in done.stderr
+    assert "name a text with --corpus, or the right --data-dir" in done.stderr
+    done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--dynamic", "--num-samples", "3")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "leave out --dynamic and --num-samples, or name the right --data-dir" in done.stderr
+    done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--json")
+    assert "ngram" not in json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+def test_words_are_counted_once_wherever_chunks_begin(tmp_path, folders, monkeypatch, size):
+    """They are read from the file in chunks of so many bytes."""
+    monkeypatch.setattr(texts, "CHUNK_BYTES", size)
+    path = tmp_path / "a.txt"
+    path.write_text("the cat  sat on\ta mat\n\n the 小さな星 sat,\n and é a mat\n" * 4, encoding="utf-8")
+    checkpoint, store, _ = prepared(folders, path, level="word", document="file")
+    text = path.read_text(encoding="utf-8")
+    cut = int(0.9 * len(text))
+    for part, own in ((store.train, text[:cut]), (store.valid, text[cut:])):
+        assert part.extent["words"] == len(own.split()) + own.count("\n")
+    held_out = HeldOut(checkpoint, str(path), folders)
+    (piece,) = held_out.pieces()
+    assert held_out.extent(piece)["words"] == len(text.split()) + text.count("\n")

@@ -1,0 +1,44 @@
+"""Options that several commands have in common."""
+
+import json
+
+import pytest
+
+COMMANDS = {
+    "sample": ["--length", "5"],
+    "evaluate": [],
+    "inspect": ["--length", "5"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_quiet_leaves_results_and_errors_alone(trained, command):
+    loud = trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command])
+    quiet = trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command], "--quiet")
+    assert loud.stderr
+    assert quiet.stderr == ""
+    assert len(quiet.stdout.splitlines()) == len(loud.stdout.splitlines()) or command == "sample"
+    failed = trained.cli(command, "--checkpoint", "nobody", "--quiet")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("Error: there is no checkpoint 'nobody'")
+    assert trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command]).stderr  # nothing of it is left
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_folders_and_device_can_be_named(trained, quick_cli, command):
+    folders = ["--checkpoints-dir", str(trained.folder / "checkpoints")]
+    folders += ["--data-dir", str(trained.folder / "data")] * (command != "sample")  # which reads no corpus
+    done = quick_cli(command, *folders, "--device", "cpu", "--checkpoint", "rhyme", *COMMANDS[command])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    refused = quick_cli(command, *folders, "--device", "tpu", "--checkpoint", "rhyme")
+    assert refused.returncode == 2
+    assert "tpu" in refused.stderr
+
+
+def test_the_seed_of_an_evaluation_fixes_its_samples(trained):
+    texts = [
+        json.loads(trained.cli("evaluate", "--num-samples", "1", "--json", *seed).stdout)["copying"]["samples"]
+        for seed in ([], ["--seed", "1"], ["--seed", "2"])
+    ]
+    assert texts[0] == texts[1] != texts[2]
