@@ -54,7 +54,7 @@ def untrained(make_model, tmp_path):
         model = make_model(level.vocabulary_size)
         config = TrainConfig(corpus=config, model=model.config)
         path = tmp_path / "model.safetensors"
-        Checkpoint(config, config, level, [], "0", {}, model.state_dict()).write(path)
+        Checkpoint(config, config, level, [], True, "0", {}, model.state_dict()).write(path)
         return seqgen.load(path, device="cpu")
 
     return write

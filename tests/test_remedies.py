@@ -26,7 +26,7 @@ def model_of(make_model, tmp_path):
         level = level_class(level_name).fit([["some text\n"]] if level_name != "note" else [], config)
         model = make_model(level.vocabulary_size)
         config = TrainConfig(corpus=config, model=model.config)
-        Checkpoint(config, config, level, [], "0", {}, model.state_dict()).write(tmp_path / "m.safetensors")
+        Checkpoint(config, config, level, [], True, "0", {}, model.state_dict()).write(tmp_path / "m.safetensors")
         return ["--checkpoint", "m.safetensors"]
 
     return write

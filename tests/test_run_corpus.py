@@ -23,8 +23,8 @@ def prepared(folders, path, **options):
     config = CorpusConfig(corpus=(str(path),), **options)
     plan = Plan.of(config)
     store = Store.prepare(plan, folders.parsed.parent)
-    checkpoint = Checkpoint(TrainConfig(corpus=config), TrainConfig(corpus=config), store.level, [], store.fingerprint,
-                            {}, {})  # fmt: skip
+    requested = TrainConfig(corpus=config)
+    checkpoint = Checkpoint(requested, requested, store.level, [], True, store.fingerprint, {}, {})
     pieces = [(part, list(piece.chunks()), piece.is_ended and piece.document.ending) for part, piece in plan.pieces()]
     return checkpoint, store, pieces
 
