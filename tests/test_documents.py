@@ -60,7 +60,7 @@ def test_no_line_is_lost(lines):
 @pytest.mark.parametrize("unit", ["line", "paragraph"])
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch, unit):
     monkeypatch.setattr(documents, "MAX_CHARACTERS", 10)
-    with pytest.raises(CorpusError, match=f"a.txt has a {unit} of over 10 characters: use --document file"):
+    with pytest.raises(CorpusError, match=f"a.txt has a {unit} of over 10 characters: seqgen train --document file"):
         passages("x" * 8 + "yz\n" * 2 + "x" * 9 + "\n" + "z" * 11, unit, size=4)
 
 
