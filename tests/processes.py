@@ -63,6 +63,11 @@ def children(parent: int) -> list[int]:
     return sorted(pid for pid, (above, state) in _table().items() if above == parent and state not in "ZX")
 
 
+def is_stopped(pid: int) -> bool:
+    """Tell whether SIGSTOP has taken effect: until then, a process still takes signals of lower numbers (Linux)."""
+    return _table()[pid][1] == "T"
+
+
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends, so that none is lost (Linux)."""
     if sys.platform == "linux":

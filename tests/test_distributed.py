@@ -73,7 +73,8 @@ def assert_close(one, other):
 def folder(tmp_path_factory):
     """Lines of all lengths, so that there are batches of fewer documents than processes."""
     folder = tmp_path_factory.mktemp("distributed")
-    (folder / "rhyme.txt").write_text(RHYME * 30 + "short\n" * 3, encoding="utf-8")
+    short = "".join(f"line {number}\n" for number in range(31))
+    (folder / "rhyme.txt").write_text(RHYME * 30 + short, encoding="utf-8")
     return folder
 
 
@@ -215,7 +216,9 @@ def test_with_a_time_to_keep_all_do_the_same_whatever_their_clocks_say(folder):
 
 
 def test_more_processes_than_streams_cannot_resume_a_run(folder):
-    narrow = quick_runner(folder)("train", *LINES, "--steps", "5", "--name", "narrow", *SMALL, "--batch-size", "2")
+    small = [*SMALL]
+    small[small.index("--batch-size") + 1] = "2"
+    narrow = quick_runner(folder)("train", *LINES, "--steps", "5", "--name", "narrow", *small)
     assert narrow.returncode == 0, narrow.stderr
     assert "Traceback" not in narrow.stderr
     refused = processes.finish(seqgen(folder, "--resume", "narrow", "--steps", "70", "--processes", "3"))
@@ -273,6 +276,7 @@ def test_processes_that_hang_end_with_the_third_signal(folder):
     workers = processes.children(training.pid)
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)
+    processes.wait_until(lambda: all(map(processes.is_stopped, workers)), training)
     training.send_signal(signal.SIGINT)
     processes.wait_until(lambda: all(is_pending(signal.SIGTERM, worker) for worker in workers), training)
     for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind that come at once would count as one

@@ -107,6 +107,7 @@ def test_nothing_is_recorded_outside_a_run(tmp_path):
 def test_a_record_that_leads_elsewhere_is_not_written(project, tmp_path):
     run, other = project / "runs" / "rhyme", tmp_path / "other"
     other.write_text("precious")
+    (run / SAMPLES).unlink(missing_ok=True)
     (run / SAMPLES).symlink_to(other)
     record_sample(tmp_path / "sample.txt", b"sample", run)
     assert other.read_text() == "precious"

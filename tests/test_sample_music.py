@@ -158,7 +158,7 @@ def test_evaluate_counts_notes_and_compares_samples():
     assert done.exit_code == 0, done.output
     content = json.loads(done.stdout)
     assert content["nats_per_note"] == pytest.approx(content["nats_per_token"] * content["tokens"] / content["notes"])
-    assert content["quarters"] % 24 == 0
+    assert content["quarters"] == content["notes"] > 0  # every note of the pieces is a quarter
     assert content["ngram"]["nats_per_token"] > 0
     assert content["music"]["samples"]["num_pieces"] == 3
     assert 0 <= content["music"]["valid_share_without_rules"] <= 1

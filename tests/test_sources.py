@@ -247,7 +247,7 @@ def test_of_a_folder_the_note_level_takes_the_music_alone(tmp_path):
 
 def test_the_note_level_refuses_what_is_no_music(tmp_path):
     make(tmp_path, {"a.txt": b"a"})
-    with pytest.raises(CorpusError, match="a.txt is no music: --level note reads MIDI, MusicXML, kern and ABC"):
+    with pytest.raises(CorpusError, match="a.txt is no music: the note level reads MIDI, MusicXML, kern and ABC"):
         find(tmp_path / "a.txt", level="note")
     with pytest.raises(CorpusError, match="holds no music"):
         find(tmp_path, level="note")

@@ -75,16 +75,16 @@ def _sample_text(
     display.note(f"{source}, seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples
     is_streamed = sampling.num_samples == 1 and not (as_json or outputs)
-    if is_streamed:
-        display.write_result(texts[0])
+    num_written = 0  # the prime is written with the first text: what is compiled is reported before
     for index, text in sample(
         model, level, prime, sampling, samples, loaded.unseen, knows_beginnings=loaded.knows_beginnings
     ):
         texts[index] += text
         if is_streamed:
-            display.write_result(text)
+            display.write_result(texts[0][num_written:])
+            num_written = len(texts[0])
     if is_streamed:
-        display.write_result(_missing_newline(texts[0]))
+        display.write_result(texts[0][num_written:] + _missing_newline(texts[0]))
     else:
         _write(_as_json(samples, texts, prime) if as_json else _separated(texts), texts, outputs, source)
     if cut_short := sum(each.is_cut_short for each in samples):

@@ -3,8 +3,8 @@
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -88,12 +88,13 @@ def start(
     if not world.is_member:
         return None
     run = _told(lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, say, overwrite=overwrite), world, say)
-    if world.is_first:
-        run.write_config(to_toml(without_inherited(requested), Resolved(store.fingerprint, config)))
-    model = initial_model(config, store).to(config.machine.device)
-    trainer = Trainer(model, store, requested, config, run, started, world)
-    if parent is not None:
-        trainer.begin_from(parent)
+    with _released_on_failure(run):
+        if world.is_first:
+            run.write_config(to_toml(without_inherited(requested), Resolved(store.fingerprint, config)))
+        model = initial_model(config, store).to(config.machine.device)
+        trainer = Trainer(model, store, requested, config, run, started, world)
+        if parent is not None:
+            trainer.begin_from(parent)
     return trainer
 
 
@@ -127,6 +128,24 @@ def resume(
     """
     checkpoints_dir = Path(folders.checkpoints_dir)
     run = _told(lambda: Run.existing(checkpoints_dir, name, say), world, say)
+    with _released_on_failure(run):
+        trainer = _resumed(run, budget, device, folders, say, world, is_sampled=is_sampled, moved=moved)
+    if trainer is None:
+        run.release()
+    return trainer
+
+
+def _resumed(
+    run: Run,
+    budget: BudgetConfig | None,
+    device: str | None,
+    folders: FoldersConfig,
+    say: Say,
+    world: World,
+    *,
+    is_sampled: bool,
+    moved: Mapping[str, Any],
+) -> Trainer | None:
     checkpoint = _read(lambda: run.folder / LAST, world)
     checkpoint = _with_sources(checkpoint, moved)
     before = Figures.from_json(checkpoint.figures)
@@ -158,6 +177,16 @@ def resume(
             "agrees with that of an uninterrupted run within rounding, not bit for bit"
         )
     return trainer
+
+
+@contextmanager
+def _released_on_failure(run: Run) -> Iterator[None]:
+    """Let others train the run if it does not begin here after all."""
+    try:
+        yield
+    except BaseException:
+        run.release()
+        raise
 
 
 def begun_before(folders: FoldersConfig, world: World) -> str | None:
