@@ -24,8 +24,9 @@ def lessened(arguments):
     """Return the arguments of a short training in place of those of a long one."""
     if arguments[0] != "train" or "--resume" in arguments:
         return arguments
-    budget = next((i for i, argument in enumerate(arguments) if argument in {"--time", "--epochs", "--steps"}), None)
-    return (arguments if budget is None else arguments[:budget] + arguments[budget + 2 :]) + LESS
+    replaced = {"--time", "--epochs", "--steps", "--hidden-size"}
+    kept = [argument for before, argument in zip(["", *arguments], arguments, strict=False) if before not in replaced]
+    return [argument for argument in kept if argument not in replaced] + LESS
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,9 @@ def folder(tmp_path_factory):
     (folder / "poems.txt").write_text(RHYME * 20, encoding="utf-8")
     (folder / "unseen.txt").write_text(RHYME, encoding="utf-8")
     (folder / "names.txt").write_text("\n".join(RHYME.split()), encoding="utf-8")
+    (folder / "reviews.csv").write_text(
+        "id;review\n" + "".join(f"{n};{RHYME.splitlines()[n % 4]}\n" for n in range(60))
+    )
     (folder / "tunes").mkdir()
     for number in range(24):
         (folder / "tunes" / f"{number}.mid").write_bytes(rendered(random_melody(number), ".mid"))

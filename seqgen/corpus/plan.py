@@ -119,7 +119,7 @@ class Texts:
         for text in self.texts:
             file = text.file if isinstance(text, RecordFile) else text
             if isinstance(file, TextFile):
-                file.report(self.reading)
+                file.report(self.reading, is_table=isinstance(text, RecordFile))
         ways = [name for name in ("field", "header", "delimiter") if getattr(self.config, name) is not None]
         if ways and not self.has_records:
             self.reading.say(f"{flag(ways[0])} has no effect: no file is a table (.csv, .tsv) or JSON (.json, .jsonl)")

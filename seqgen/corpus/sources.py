@@ -132,9 +132,7 @@ def _missing(source: str) -> CorpusError:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             return CorpusError(f"{source} cannot be read: {error.strerror}")
     what = "nothing matches" if glob.has_magic(source) else "there is no file or folder"
-    return CorpusError(
-        f"{what} {source!r}; built-in corpora are {' and '.join(BUILTIN + name for name in builtin.NAMES)}"
-    )
+    return CorpusError(f"{what} {source!r}; built-in corpora are {', '.join(BUILTIN + name for name in builtin.NAMES)}")
 
 
 def _openers(path: Path, limit: int, reading: Reading, *, is_alone: bool) -> Iterator[tuple[str, Opener]]:

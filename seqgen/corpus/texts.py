@@ -115,8 +115,8 @@ class TextFile(Document):
                 raise self._invalid(encoding, begin + error.start) from error
             self._decoder = decoder
 
-    def report(self, reading: Reading) -> None:
-        """Say what a user should know about the text that was read."""
+    def report(self, reading: Reading, *, is_table: bool = False) -> None:
+        """Say what a user should know about the text that was read; rows of a table may end in any newline."""
         if self._is_markup:
             reading.say(
                 "HTML or XML is learned with its tags; to learn the text alone, extract it first, as with pandoc "
@@ -126,7 +126,7 @@ class TextFile(Document):
         if self._decoder is None:
             return
         encoding = self._decoder.encoding
-        if self._decoder.newlines_changed:
+        if self._decoder.newlines_changed and not is_table:
             reading.say("Windows or old Mac newlines read as \\n", self.name)
         if self._decoder.num_replaced:
             reading.notice(f"invalid byte in {encoding} text read as U+FFFD", self._decoder.num_replaced)
