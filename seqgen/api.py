@@ -120,7 +120,7 @@ def load(checkpoint: str | Path | None = None, device: str = "auto") -> Model:
     """Return the model of a run in `checkpoints/`, of a checkpoint file, or by default of the newest run.
 
     Raises:
-        CheckpointError: there is none, or it is damaged.
+        CheckpointError: the file does not exist or is damaged.
         UsageError: there is no such device.
     """
     path = find(None if checkpoint is None else str(checkpoint), Path(RunsConfig().checkpoints_dir))

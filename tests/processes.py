@@ -75,7 +75,7 @@ def adopt_orphans() -> None:
 
 
 def end_all(patience: float = ENDING_SECONDS) -> list[str]:
-    """Kill all descendants that do not end by themselves within so many seconds; return their command lines (Linux)."""
+    """Kill all descendants that outlive this number of seconds; return their command lines (Linux)."""
     latest = time.monotonic() + patience
     killed: dict[int, str] = {}
     while _has_children():

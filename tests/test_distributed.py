@@ -93,7 +93,9 @@ def test_several_processes_learn_what_one_does(folder, alone, count):
     assert_close(alone, several)
     assert several.figures["best_valid_nats"] == pytest.approx(alone.figures["best_valid_nats"], abs=1e-5)
     log = [json.loads(line) for line in (folder / "checkpoints" / name / "metrics.jsonl").read_text().splitlines()]
-    assert [record["step"] for record in log] == sorted({record["step"] for record in log})
+    # A report, and then perhaps a validation of the same step.
+    written = [(record["step"], record["valid_nats"] is not None) for record in log]
+    assert written == sorted(set(written))
 
 
 @pytest.mark.skipif(num_cores() < 2, reason="needs two cores")

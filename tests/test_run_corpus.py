@@ -152,7 +152,7 @@ def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(
 
 @pytest.mark.parametrize("size", range(1, 12))
 def test_words_are_counted_once_wherever_chunks_begin(tmp_path, folders, monkeypatch, size):
-    """They are read from the file in chunks of so many bytes."""
+    """They are read from the file in chunks of this number of bytes."""
     monkeypatch.setattr(texts, "CHUNK_BYTES", size)
     path = tmp_path / "a.txt"
     path.write_text("the cat  sat on\ta mat\n\n the 小さな星 sat,\n and é a mat\n" * 4, encoding="utf-8")

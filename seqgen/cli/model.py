@@ -31,7 +31,7 @@ def load(
     """Return the file that is meant, its content and its model.
 
     Raises:
-        CheckpointError: there is none, or it is damaged.
+        CheckpointError: the file does not exist or is damaged.
         UsageError: the device is not available.
     """
     load_torch()

@@ -163,7 +163,7 @@ class _Window:
         self._place = place
 
     def _grow(self, size: int) -> bool:
-        """Let go of what is behind, and read so many more characters; tell whether there are any."""
+        """Drop what has been parsed and read more characters; return whether there were any."""
         parts = [self._text[self._place :]]
         while size > 0 and (chunk := next(self._chunks, None)) is not None:
             parts.append(chunk)

@@ -55,7 +55,7 @@ class RecordFile(Document):
         return self.file.chunks()
 
     def records(self, reading: Reading) -> Iterator[Passage]:
-        """Yield the texts; what has none is told to `reading`."""
+        """Yield the texts; records without one are counted in `reading`."""
         for row in self.source.rows():
             if row.fault:
                 reading.skip("malformed record", self._place(row), reason=row.fault)

@@ -80,7 +80,7 @@ class Table:
 
 
 def _first(document: Document, size: int) -> Iterator[str]:
-    """Yield the first lines of a document until they have so many characters."""
+    """Yield the first lines of a document until they have this number of characters."""
     for line in lines_of(document):
         yield line
         size -= len(line)

@@ -38,7 +38,7 @@ class Reading(NamedTuple):
         return Reading(self.logits[streams], select(self.state, streams))
 
     def repeat(self, count: int) -> "Reading":
-        """Return so many streams that go on from the only one."""
+        """Return copies of the only stream."""
         return self.select(torch.zeros(count, dtype=torch.long, device=self.logits.device))
 
 

@@ -70,7 +70,7 @@ class Figures:
         A process that was killed between saving it and saving the state of training leaves it so.
 
         Args:
-            best: the figures kept with that model; None if there is none any more.
+            best: the figures kept with that model; None if it no longer exists.
         """
         if best is None or best.best_valid_nats is None:
             self.best_valid_nats = None  # the next validation writes one again
