@@ -38,8 +38,8 @@ def has_header(rows: Sequence[Sequence[str]], wanted: str | None = None) -> bool
 
     Args:
         rows: the first rows of a table.
-        wanted: the column that the user named: its name is in the header if there is one, and a number suggests that
-            there is none.
+        wanted: the column that the user named: its name is in the header if there is one, and a number suggests a
+            table without a header.
     """
     if not rows:
         return False

@@ -16,7 +16,7 @@ from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.noise import Noise
-from seqgen.model.stack import detach, reset
+from seqgen.model.stack import detach, join, reset
 from seqgen.training.averaging import Average
 from seqgen.training.distributed import World
 from seqgen.training.optimizer import AdamW
@@ -199,8 +199,7 @@ class Learner:
             nats += loss.detach() * count
             states.append(after)
             first = last
-        by_layer = zip(*states, strict=True)
-        return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in by_layer], nats
+        return join(states), nats
 
     def _initial_state(self) -> list[State]:
         share = self._world.share(self._options.batch_size)

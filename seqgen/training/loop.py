@@ -105,7 +105,7 @@ class Trainer:
             self.run.rewind_log(self.figures.step)
 
     def _read_best(self) -> Checkpoint | None:
-        """Return the best model that the first process has saved, or None if there is none."""
+        """Return the best model that the first process has saved; None if its file does not exist."""
         path = self.run.best
         data = self.world.told(lambda: read_bytes(path) if path.is_file() else b"")
         return Checkpoint.of(data, path) if data else None
