@@ -4,7 +4,6 @@ import ctypes
 import os
 import platform
 import signal
-from importlib.util import find_spec
 
 # mallopt(3): the numbers of its parameters.
 _M_TRIM_THRESHOLD = -1
@@ -48,18 +47,6 @@ def load_torch() -> None:
 def num_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def use_threads(count: int) -> None:
-    """Compute with so many threads from now on; in the kernels with NUMBA_NUM_THREADS at most."""
-    import torch
-
-    torch.set_num_threads(max(1, count))
-    if find_spec("numba") is not None:
-        import numba
-
-        most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # set when it is loaded
-        numba.set_num_threads(max(1, min(count, most)))
 
 
 def _keep_freed_memory() -> None:

@@ -18,6 +18,7 @@ from hypothesis import settings
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from seqgen.checkpoint import Checkpoint
 from seqgen.cli.app import app
 from seqgen.config import (
     BudgetConfig,
@@ -35,7 +36,7 @@ from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.training import session
 from seqgen.training.loop import Trainer
-from tests import processes
+from tests import processes, several
 
 settings.register_profile("seqgen", deadline=None, max_examples=60)
 settings.load_profile("seqgen")
@@ -223,3 +224,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
                           "--sequence-length", "32", "--learning-rate", "0.01")  # fmt: skip
     assert done.returncode == 0, done.stderr
     return TrainedRun(folder, quick_runner(folder), done.stderr)
+
+
+@pytest.fixture(scope="module")
+def lines_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with lines of all lengths, so that some batches have fewer documents than there are processes."""
+    folder = tmp_path_factory.mktemp("several")
+    short = "".join(f"line {number}\n" for number in range(31))
+    (folder / "rhyme.txt").write_text(RHYME * 30 + short, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(lines_folder: Path) -> Checkpoint:
+    """What one process learns in 60 steps."""
+    several.done(several.train(lines_folder, *several.LINES, "--steps", "60", "--name", "alone", *several.SMALL))
+    return several.last(lines_folder, "alone")

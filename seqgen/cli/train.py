@@ -31,7 +31,7 @@ from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
 from seqgen.options import flag
 from seqgen.process import load_torch
-from seqgen.training.launch import AUTO, INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
+from seqgen.training.launch import INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
 
 if TYPE_CHECKING:
     from seqgen.training.loop import Trainer
@@ -85,11 +85,7 @@ def train(
     ] = None,
     processes: Annotated[
         str | None,
-        typer.Option(
-            help="Number of processes on this machine; auto measures how many are fastest.",
-            metavar="N|auto",
-            show_default="1",
-        ),
+        typer.Option(help="Number of processes on this machine.", metavar="N", show_default="1"),
     ] = None,
     quiet: QuietOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print more details.")] = False,
@@ -108,15 +104,15 @@ def train(
             display.note(text)
 
     _refuse_misuse(given, corpus, resume, misplaced)
-    if processes is not None and (count := count_of(processes, machine.device)) > 1 and not is_one_of_many():
-        raise typer.Exit(launch(sys.argv[1:], count, say, is_open=processes == AUTO))
+    if processes is not None and (count := count_of(processes)) > 1 and not is_one_of_many():
+        raise typer.Exit(launch(sys.argv[1:], count, say))
     end_with_launcher()
     load_torch()
     from seqgen.training import session
     from seqgen.training.distributed import World
 
     requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
-    with World.join(is_open=processes == AUTO) as world:
+    with World.join() as world:
         quiet = quiet or not world.is_first
         is_sampled = panel.is_live(is_quiet=quiet)
         with display.waiting("reading the corpus", is_quiet=quiet), announced(lambda: say(COMPILING)):
@@ -142,9 +138,8 @@ def train(
                 trainer = session.resume(
                     resume, larger, device, folders, say, world, is_sampled=is_sampled, moved=moved
                 )
-        if trainer is None:  # here
-            if resume is not None:
-                say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
+        if trainer is None:
+            say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
             return
         _train(trainer, folders, quiet=quiet, verbose=verbose)
     if not quiet:

@@ -38,22 +38,17 @@ class World(Crew):
     Attributes:
         local: those on this machine.
         group: what torch knows them by; None for all.
-        is_open: whether fewer may train, where that is faster.
         is_restarted: whether one of them was killed before, so that all begin again.
     """
 
     local: Crew = ONE_PROCESS
     group: "dist.ProcessGroup | None" = None
-    is_open: bool = False
     is_restarted: bool = False
 
     @classmethod
     @contextmanager
-    def join(cls, *, is_open: bool = False) -> Iterator["World"]:
+    def join(cls) -> Iterator["World"]:
         """Lend the processes that torchrun or `--processes` has started with this one.
-
-        Args:
-            is_open: whether fewer may train, where that is faster.
 
         Raises:
             LossError: another one has ended.
@@ -64,7 +59,7 @@ class World(Crew):
         with _loss_told():
             try:
                 with _mortal():
-                    world = cls._met(is_open=is_open)
+                    world = cls._met()
                 yield world
                 world.wait()  # a connection that one closes while another still uses it ends that one's process
             finally:
@@ -72,7 +67,7 @@ class World(Crew):
                     dist.destroy_process_group()
 
     @classmethod
-    def _met(cls, *, is_open: bool) -> "World":
+    def _met(cls) -> "World":
         """Return the processes, once they have found each other."""
         local_rank, local_size = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         backend = "gloo"
@@ -85,21 +80,9 @@ class World(Crew):
         _set_pg_timeout(_PATIENCE)
         neighbours = range(rank - local_rank, rank - local_rank + local_size)
         local = cls(local_rank, local_size, group=_group(neighbours))
-        world = cls(rank, size, local, is_open=is_open)
+        world = cls(rank, size, local)
         (restarted,) = world.total(float(is_restarted()))  # torchrun tells only the machine where it was
         return replace(world, is_restarted=restarted > 0)
-
-    @property
-    def is_member(self) -> bool:
-        """Whether this process is one of them."""
-        return self.rank < self.size
-
-    def first(self, count: int) -> "World":
-        """Return the world of the first so many processes; it can be made once."""
-        group = self.group
-        if self.rank < count and 1 < count < self.size:
-            group = _group(range(count))
-        return World(self.rank, count, self.local, group)
 
     def check_device(self, device: str) -> None:
         """Refuse a device of which this machine has too few.
@@ -120,7 +103,7 @@ class World(Crew):
         Raises:
             UsageError: it has fewer streams than there are processes.
         """
-        if batch_size < self.size and not self.is_open:
+        if batch_size < self.size:
             raise UsageError(
                 f"--batch-size {batch_size:,} cannot be divided among {self.size} processes: start at most "
                 f"{batch_size:,}, or raise --batch-size"

@@ -16,11 +16,9 @@ from types import FrameType
 from typing import Any
 
 from seqgen.errors import LossError, UsageError
-from seqgen.process import load_torch, num_cores
+from seqgen.process import num_cores
 
-AUTO = "auto"
 INTERRUPTED = 130  # the exit status after Ctrl-C or SIGTERM
-MAX_AUTO = 8  # a power of two; beyond it a batch of the usual size gives each process too little to do
 MAX_PROCESSES = 512  # on one machine
 MAX_RESTARTS = 3
 _LAUNCHER = "SEQGEN_LAUNCHER"  # the variable that tells its process id
@@ -69,30 +67,20 @@ def end_with_launcher() -> None:
             signal.raise_signal(signal.SIGTERM)
 
 
-def count_of(processes: str, device: str) -> int:
-    """Return how many `--processes` starts; of those that `auto` does, only as many stay as train fastest.
-
-    Args:
-        processes: a number, or `auto`.
-        device: where to compute, which may be `auto`, too.
+def count_of(processes: str) -> int:
+    """Return how many processes `--processes` starts.
 
     Raises:
-        UsageError: it is no number, there is no such device, or torchrun has started processes already.
+        UsageError: it is not a number in range, or torchrun has started processes already.
     """
     if _RUN_ID in os.environ:
         raise UsageError("torchrun has decided how many processes there are: leave --processes out")
-    if processes == AUTO:
-        load_torch()
-        from seqgen.model.hardware import num_devices, resolve_device
-
-        most = num_devices(resolve_device(device)) or num_cores()
-        return min(MAX_AUTO, 1 << (most.bit_length() - 1))
     if not re.fullmatch("[0-9]{1,4}", processes) or not 0 < int(processes) <= MAX_PROCESSES:
-        raise UsageError(f"--processes must be a whole number in [1, {MAX_PROCESSES}], or auto, got {processes!r}")
+        raise UsageError(f"--processes must be a whole number in [1, {MAX_PROCESSES}], got {processes!r}")
     return int(processes)
 
 
-def launch(arguments: Sequence[str], count: int, say: Callable[[str], None], *, is_open: bool) -> int:
+def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> int:
     """Run `seqgen` with these arguments in so many processes, and return its exit status.
 
     Where one is killed from outside, all are started again: they go on from what was saved last.
@@ -101,7 +89,6 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None], *, 
         arguments: of the command line.
         count: how many processes.
         say: takes sentences for the user.
-        is_open: whether fewer may come to train, with the threads of all.
 
     Raises:
         LossError: processes have been killed again and again.
@@ -110,8 +97,6 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None], *, 
     for restarts in range(MAX_RESTARTS + 1):
         shared: dict[str, Any] = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _RESTARTS: restarts, _LAUNCH: name}
         shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port(), _LAUNCHER: os.getpid()}
-        if is_open:
-            shared["NUMBA_NUM_THREADS"] = num_cores()
         workers = [_start(arguments, rank, shared) for rank in range(count)]
         with _forwarding(workers) as received:
             status = _end(workers, received)

@@ -19,10 +19,8 @@ from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.options import flag, parse_time
-from seqgen.process import num_cores, use_threads
 from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
-from seqgen.training.fastest import fastest
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited, without_inherited
 from seqgen.training.launch import launch_name
@@ -44,8 +42,8 @@ def start(
     earlier: Resolved | None = None,
     world: World = ALONE,
     is_sampled: bool = False,
-) -> Trainer | None:
-    """Return a trainer before its first step, or None if other processes train faster without this one.
+) -> Trainer:
+    """Return a trainer before its first step.
 
     Args:
         requested: the options.
@@ -72,21 +70,14 @@ def start(
         requested = inherited(requested, parent, given)
     store = prepare(requested.corpus, parent, folders, say, world)
     _tell_of_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, say)
-    if world.is_open:  # before any kernel has run: threads that it has once had stay in its way
-        use_threads(num_cores() // world.size)
     compile_kernels(requested.model, store.level, requested.machine, is_sampled=is_sampled)
     started = time.perf_counter()
     kept = repeated(requested, earlier, store.fingerprint, say) if earlier else requested
     config, reasons = resolve(kept, store, world)
     if config.budget.time is not None:
         _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
-    if world.is_open:
-        world, reason = fastest(config, store, world)
-        reasons.append(reason)
     for reason in reasons:
         say(reason)
-    if not world.is_member:
-        return None
     run = _told(lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, say, overwrite=overwrite), world, say)
     with _released_on_failure(run):
         if world.is_first:
@@ -109,9 +100,7 @@ def resume(
     is_sampled: bool = False,
     moved: Mapping[str, Any] = MappingProxyType({}),
 ) -> Trainer | None:
-    """Return a trainer that goes on exactly where the run was stopped.
-
-    It is None if the run is finished, or if other processes train faster without this one.
+    """Return a trainer that goes on exactly where the run was stopped, or None if the run is finished.
 
     Args:
         name: the run's name.
@@ -160,11 +149,6 @@ def _resumed(
     world.check_streams(checkpoint.config.optimization.batch_size)
     config = replace(checkpoint.config, machine=machine)
     store = prepare_again(checkpoint, run.name, folders, say, world, is_moved=bool(moved))
-    if world.is_open:
-        world, reason = fastest(config, store, world)
-        say(reason)
-    if not world.is_member:
-        return None
     compile_kernels(config.model, store.level, config.machine, is_sampled=is_sampled)
     model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
     if world.is_first:
