@@ -121,7 +121,7 @@ def train(
                 resume = session.begun_before(folders, world)
             if resume is None:
                 own = given | set(context.default_map or ())
-                trainer = session.start(
+                trainer: Trainer | None = session.start(
                     requested,
                     name,
                     folders,
