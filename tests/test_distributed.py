@@ -53,7 +53,7 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
 
 
 def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder, three):  # it trains
-    """The order in which torch adds three gradients depends on what it has measured."""
+    """The sum of three gradients depends on the order in which they are added."""
     stop = fault(1, STEP, 25, signal.SIGTERM, "parent")
     options = (*LINES, "--steps", "60", "--name", "stopped", "--processes", "3", *SMALL)
     stopped = processes.finish(train(folder, *options, **stop))
@@ -87,20 +87,20 @@ def driven(folder, script, *options):
 NARROW = """
 import os, torch
 from seqgen.__main__ import main
-from seqgen.training.learner import _Loss
-forward, rank = _Loss.forward, int(os.environ["RANK"])
+from seqgen.training.learner import Learner
+loss_of, rank = Learner._loss, int(os.environ["RANK"])
 def refuse(*_):
     raise torch.OutOfMemoryError("CUDA out of memory")
 def refuse_more(self, inputs, *others):
     if rank == 0 and inputs.shape[1] > 1:
         refuse()
-    loss, after = forward(self, inputs, *others)
+    loss, after = loss_of(self, inputs, *others)
     if rank == 1 and inputs.shape[1] > 2:
         loss.register_hook(refuse)  # on the way back
     else:
         print(inputs.shape[1])
     return loss, after
-_Loss.forward = refuse_more
+Learner._loss = refuse_more
 main()
 """
 

@@ -6,14 +6,14 @@ one says; what they count is added up. One process alone is the same with nobody
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
@@ -173,13 +173,18 @@ class World(Crew):
         dist.all_reduce(whole, group=self.group)  # the others add zeros
         return whole
 
-    def wrapped(self, module: nn.Module) -> nn.Module:
-        """Return what computes the same, and the mean of all processes' gradients."""
-        return module if self.size == 1 else nn.parallel.DistributedDataParallel(module, process_group=self.group)
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes; they have the same shapes in all of them.
 
-    def apart(self, module: nn.Module) -> AbstractContextManager[None]:
-        """Let what `wrapped` has returned keep the gradients of this process to itself for a while."""
-        return module.no_sync() if isinstance(module, nn.parallel.DistributedDataParallel) else nullcontext()
+        All are sent as one: a message costs more than the numbers in it.
+        """
+        if self.size == 1:
+            return
+        sums = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(sums, group=self.group)
+        sizes = [tensor.numel() for tensor in tensors]
+        for tensor, part in zip(tensors, torch.split(sums, sizes), strict=True):
+            tensor.copy_(part.view_as(tensor))
 
 
 ALONE = World()

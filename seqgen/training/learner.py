@@ -1,12 +1,10 @@
 """What learns: the weights, their average, the optimizer's moments and the state of every stream."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.config import TrainConfig
@@ -40,20 +38,6 @@ class Learned:
     clipped: float
 
 
-class _Loss(nn.Module):
-    """The loss as a module, as DistributedDataParallel wants it."""
-
-    def __init__(self, model: LanguageModel, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.model = model
-        self._dtype = dtype
-
-    def forward(self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
-        """Return the mean nats of the targets that are not padding, and the state after the last."""
-        hidden, after = self.model.hidden(inputs, state, self._dtype, noise)
-        return self.model.loss(hidden, targets, self._dtype), detach(after)
-
-
 class Learner:
     """A model that learns from batches.
 
@@ -75,7 +59,7 @@ class Learner:
         self._world = world
         self._optimizer = AdamW(model, config.optimization)
         self._average = Average(model)
-        self._loss = world.wrapped(_Loss(model, PRECISIONS[config.machine.precision]))
+        self._dtype = PRECISIONS[config.machine.precision]
         self._state = self._initial_state()
 
     @property
@@ -89,27 +73,6 @@ class Learner:
             model.load_state_dict(dict(weights))
         self._optimizer = AdamW(self.model, self._options)
         self._state = self._initial_state()
-
-    def settle(self, batches: Iterator[Batch]) -> None:
-        """Derive twice for nothing, where several processes train.
-
-        First each by itself, to see in how many parts it must read: in a step the others would wait for one that begins
-        again. Then together, since DistributedDataParallel orders anew what it adds up once it has seen that: sums of
-        three and more depend on their order, and a run that is resumed is to go on in that of one that is not.
-
-        Args:
-            batches: the first tells what tokens there are; as many streams and steps are read as one may have.
-        """
-        if self._world.size == 1:
-            return
-        batch = next(batches)
-        shape = self._options.sequence_length, self._world.largest_share(self._options.batch_size)
-        inputs, targets = (torch.from_numpy(np.resize(ids, shape)).to(self.model.device) for ids in batch[:2])
-        state, noise = self.model.initial_state(shape[1]), Noise(0, shape[1], device=self.model.device)
-        with self._world.apart(self._loss):
-            self._fit(inputs, targets, state, noise, targets.numel())
-        self._derive(inputs[:1], targets[:1], state, noise, targets.numel())
-        self._optimizer.zero_grad()
 
     def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> Learned:
         """Learn from a batch.
@@ -160,9 +123,8 @@ class Learner:
         Returns:
             The state that follows, the loss in nats of what was read here, and the norm of the gradient.
         """
-        # Several processes know in how many parts, see `settle`.
-        derive = self._derive if self._world.size > 1 else self._fit
-        after, nats = derive(inputs, targets, state, noise, num_tokens)
+        after, nats = self._fit(inputs, targets, state, noise, num_tokens)
+        self._world.add([weight.grad for weight in self.model.parameters() if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -185,21 +147,24 @@ class Learner:
     def _derive(
         self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
     ) -> tuple[list[State], Tensor]:
-        """Add up the gradient of the mean loss over all targets; return the state that follows and the nats."""
+        """Add up the gradient of these targets' share of the mean loss; return the state that follows and the nats."""
         nats, states, first = torch.zeros((), device=inputs.device), [], 0
         passes = zip(inputs.chunk(self.num_passes, 1), targets.chunk(self.num_passes, 1), strict=True)
         for some_inputs, some_targets in passes:
             last = first + some_inputs.shape[1]
             before = [type(layer)(*(part[first:last] for part in layer)) for layer in state]
             count = (some_targets != PADDING).sum()
-            with self._world.apart(self._loss) if last < inputs.shape[1] else nullcontext():
-                loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
-                # Of several processes' gradients the mean is taken, of which each is thus to be as many times as large.
-                (loss * (self._world.size * count / max(1, num_tokens))).backward()
+            loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
+            torch.autograd.backward(loss * (count / max(1, num_tokens)))
             nats += loss.detach() * count
             states.append(after)
             first = last
         return join(states), nats
+
+    def _loss(self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
+        """Return the mean nats of the targets that are not padding, and the state after the last."""
+        hidden, after = self.model.hidden(inputs, state, self._dtype, noise)
+        return self.model.loss(hidden, targets, self._dtype), detach(after)
 
     def _initial_state(self) -> list[State]:
         share = self._world.share(self._options.batch_size)

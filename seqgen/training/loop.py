@@ -160,8 +160,6 @@ class Trainer:
         self._agree(is_interrupted)
         self.timetable.begin()
         self._save_last()
-        with shortage_told(self.config.model, self.config.optimization):
-            self.learner.settle(self.batches.from_step(self.figures.step))
         self.timetable.validation_steps = self._validation_steps()
         batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
