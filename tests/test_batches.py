@@ -71,7 +71,7 @@ def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_siz
     batches = Batches(part_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
     total = 2 * batches.steps_per_epoch + 1
     expected = list(islice(batches.from_step(0), total))
-    for step in range(0, total, 1 + number + total // 20):
+    for step in range(0, total, 1 + number + total // 8):
         for batch, other in zip(islice(batches.from_step(step), total - step), expected[step:], strict=True):
             for array, other_array in zip(batch, other, strict=True):
                 np.testing.assert_array_equal(array, other_array)

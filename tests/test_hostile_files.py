@@ -12,8 +12,8 @@ from seqgen.errors import CheckpointError, CorpusError
 from seqgen.training.run import Run
 from tests.faults import fuzz
 
-SLOW_READERS = {"checkpoint": 60, "state": 100}
-NUM_DAMAGED = dict.fromkeys(fuzz.READERS, 300) | SLOW_READERS  # inputs
+SLOW_READERS = {"checkpoint": 40, "state": 60}
+NUM_DAMAGED = dict.fromkeys(fuzz.READERS, 200) | SLOW_READERS  # inputs
 MUSICXML = fuzz.seeds(".musicxml")[0]
 
 
