@@ -7,7 +7,7 @@ SeqgenError                 one clear sentence: rule, value, remedy (exit status
 ├── CheckpointError         a checkpoint is missing, damaged or not ours
 └── TrainingError           training cannot go on
     ├── ShortageError       for want of memory
-    └── LossError           for want of another of its processes
+    └── ProcessLostError           for want of another of its processes
 """
 
 
@@ -48,7 +48,7 @@ class ShortageError(TrainingError):
     """There is not enough memory."""
 
 
-class LossError(TrainingError):
+class ProcessLostError(TrainingError):
     """Another process of this training has ended, or cannot be reached."""
 
 

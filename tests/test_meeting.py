@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.distributed import HashStore, ProcessGroupGloo
 
-from seqgen.errors import LossError
+from seqgen.errors import ProcessLostError
 from seqgen.training import meeting
 from seqgen.training.meeting import meet
 
@@ -76,5 +76,5 @@ def test_connections_are_made_again_though_their_store_holds_the_addresses_of_cl
 def test_a_first_process_that_does_not_answer_is_not_waited_for_without_end():
     store = HashStore()
     store.set(meeting._CALL, "dead")
-    with pytest.raises(LossError, match="has not answered process 1 within 0:00:00"):
+    with pytest.raises(ProcessLostError, match="has not answered process 1 within 0:00:00"):
         meet(store, 1, 2, timedelta(milliseconds=1))

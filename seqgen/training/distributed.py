@@ -20,7 +20,7 @@ from torch.distributed.rendezvous import rendezvous
 from seqgen.config import MachineConfig
 from seqgen.corpus.crew import ALONE as ONE_PROCESS
 from seqgen.corpus.crew import Crew
-from seqgen.errors import LossError, UsageError
+from seqgen.errors import ProcessLostError, UsageError
 from seqgen.model.hardware import num_devices
 from seqgen.training.launch import is_one_of_many, is_restarted
 from seqgen.training.meeting import meet
@@ -51,7 +51,7 @@ class World(Crew):
         """Lend the processes that torchrun or `--processes` has started with this one.
 
         Raises:
-            LossError: another one has ended.
+            ProcessLostError: another one has ended.
         """
         if not is_one_of_many():
             yield ALONE
@@ -214,7 +214,7 @@ def _loss_told() -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
             raise
-        raise LossError(
+        raise ProcessLostError(
             "another process of this training has ended or cannot be reached; what was saved last stays: go on from "
             "there with --resume"
         ) from error

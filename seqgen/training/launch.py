@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from seqgen.errors import LossError, UsageError
+from seqgen.errors import ProcessLostError, UsageError
 from seqgen.process import num_cores
 
 INTERRUPTED = 130  # the exit status after Ctrl-C or SIGTERM
@@ -91,7 +91,7 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> 
         say: takes sentences for the user.
 
     Raises:
-        LossError: processes have been killed again and again.
+        ProcessLostError: processes have been killed again and again.
     """
     name = uuid.uuid4().hex
     for restarts in range(MAX_RESTARTS + 1):
@@ -109,7 +109,7 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> 
                 f"a process was killed: all {count} continue from the last saved state (restart {restarts + 1} of "
                 f"{MAX_RESTARTS})"
             )
-    raise LossError(
+    raise ProcessLostError(
         f"a process was killed for the {MAX_RESTARTS + 1}th time; the last saved state is kept: continue with --resume"
     )
 

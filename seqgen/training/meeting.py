@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from torch.distributed.distributed_c10d import PrefixStore, Store
 
-from seqgen.errors import LossError
+from seqgen.errors import ProcessLostError
 
 _POLL_SECONDS = 0.1
 _CALL = "seqgen/call"  # the key of the name that the first process gave last
@@ -31,7 +31,7 @@ def meet(store: Store, rank: int, size: int, patience: timedelta) -> Store:
         patience: how long to wait for the others.
 
     Raises:
-        LossError: the first process has not confirmed in time.
+        ProcessLostError: the first process has not confirmed in time.
         dist.DistError: another one has not answered in time, or the store has been closed.
     """
     own, deadline = uuid.uuid4().hex, time.monotonic() + patience.total_seconds()
@@ -44,7 +44,9 @@ def meet(store: Store, rank: int, size: int, patience: timedelta) -> Store:
     name = ""
     while not name or not store.check([f"{name}/{own}"]):
         if time.monotonic() > deadline:
-            raise LossError(f"the first process of this training has not answered process {rank} within {patience}")
+            raise ProcessLostError(
+                f"the first process of this training has not answered process {rank} within {patience}"
+            )
         if (latest := store.get(_CALL).decode()) != name:
             name = latest
             store.set(f"{name}/{rank}", own)
