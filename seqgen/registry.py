@@ -1,4 +1,4 @@
-"""The folder is the registry: a kind is a module in a package, found by listing the folder."""
+"""The folder is the registry: a kind is a module or a package in a folder, found by listing the folder."""
 
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,7 @@ def names(package: str) -> tuple[str, ...]:
 
 
 def load(package: str, name: str, base: type[Kind]) -> type[Kind]:
-    """Return the one subclass of `base` that the module of this name defines.
+    """Return the one subclass of `base` that the module or package of this name defines.
 
     Raises:
         ValueError: there is no such kind.
@@ -27,6 +27,6 @@ def load(package: str, name: str, base: type[Kind]) -> type[Kind]:
     if name not in names(package):  # a stranger's file may name any module
         raise ValueError(f"{name!r} is none of {', '.join(names(package))}")
     module = import_module(f"seqgen.{package}.{name.replace('-', '_')}")
-    own = (value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__)
-    (kind,) = (value for value in own if isinstance(value, type) and issubclass(value, base))
+    classes = (value for value in vars(module).values() if isinstance(value, type) and issubclass(value, base))
+    (kind,) = (cls for cls in classes if f"{cls.__module__}.".startswith(f"{module.__name__}."))
     return kind

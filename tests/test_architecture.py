@@ -49,6 +49,17 @@ def test_imports_point_one_way():
                 assert own == other or layer_of[own] < layer_of[other], f"{path} must not import its neighbour {name}"
 
 
+def test_no_package_imports_what_is_private_to_another():
+    for path in modules():
+        for name in imports(path):
+            package, *rest = name.split(".")
+            place = ROOT
+            for part in rest if package == "seqgen" else ():
+                is_private = part.startswith("_") and not part.startswith("__")
+                assert not is_private or place in path.parents, f"{path} must not import {name}"
+                place = place / part if (place / part).is_dir() else place
+
+
 def test_each_outside_package_has_its_one_place():
     for path in modules():
         place = path.relative_to(ROOT)

@@ -11,9 +11,9 @@ from seqgen.checkpoint import FORMAT, Checkpoint, find
 from seqgen.config import ModelConfig, TrainConfig
 from seqgen.errors import CheckpointError, SeqgenError
 from seqgen.levels import level_from_json
-from seqgen.levels._note_encoder import Part
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
+from seqgen.levels.note.encoder import Part
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_the_grammar_of_notes_is_compiled_where_samples_are_shown(machine_code):
     requested = ModelConfig(num_layers=1, hidden_size=16, embedding_size=8)
     compile_kernels(requested, level, MachineConfig(device="cpu", precision="float32"), is_sampled=True)
     compiled_before = signatures()
-    assert any("_note_grammar" in module for module, _ in compiled_before)
+    assert any("levels.note.grammar" in module for module, _ in compiled_before)
     model = LanguageModel(requested, level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(0), torch.zeros(level.vocabulary_size))
     preview(model.eval(), level, 1, [])

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
-from seqgen.levels._note_encoder import Part
 from seqgen.levels.note import NoteLevel
+from seqgen.levels.note.encoder import Part
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.sampling.composer import compose, without_prime
 from seqgen.sampling.sampler import Sample
@@ -129,7 +129,7 @@ def test_a_model_in_one_key_comes_back_to_that_of_the_prime(make_model):
 
 
 def test_pitches_that_the_model_has_never_seen_are_named(make_model):
-    from seqgen.levels import _note_tokens as t
+    from seqgen.levels.note import tokens as t
 
     unseen = [t.PITCH + pitch for pitch in range(128) if not 48 <= pitch <= 80]
     prime = melody([(0, 12, 30), (12, 12, 60)], num_bars=1)
@@ -138,7 +138,7 @@ def test_pitches_that_the_model_has_never_seen_are_named(make_model):
 
 
 def test_what_has_never_been_seen_comes_only_where_nothing_else_can(make_model):
-    from seqgen.levels import _note_tokens as t
+    from seqgen.levels.note import tokens as t
 
     unseen = [t.PITCH + pitch for pitch in range(128) if pitch % 12]
     pieces, _ = write(make_model, SOLO, melody([(0, 12, 60)], num_bars=1), unseen=unseen, bars=4)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
-from seqgen.levels import _note_tokens as t
 from seqgen.levels import level_from_json
-from seqgen.levels._note_constraint import NoteConstraint
-from seqgen.levels._note_repeats import unfolded
 from seqgen.levels.note import NoteLevel
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.constraint import NoteConstraint
+from seqgen.levels.note.repeats import unfolded
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, to_no_signature, track_of, transposed_key
 from tests.scores import forms, melody, scores
 

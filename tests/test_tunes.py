@@ -13,7 +13,7 @@ from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.store import Store
 from seqgen.corpus.tunes import MusicFile
 from seqgen.errors import CorpusError, MusicError
-from seqgen.levels import _note_tokens as t
+from seqgen.levels.note import tokens as t
 from seqgen.music.read import Tune
 from seqgen.music.write import rendered
 from tests.scores import melody, random_melody

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
-from seqgen.levels import _note_tokens as t
-from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels.note import NoteLevel
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.score import Score, Tempo, to_no_signature
 from seqgen.music.theory import key_of, name_of

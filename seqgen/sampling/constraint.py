@@ -1,6 +1,6 @@
 """What may come next in streams that are being sampled: one interface for all rules, and their combination.
 
-A rule has a file of its own: `whole_characters.py`, `no_repeat.py`, `endings.py`, and `levels/_note_constraint.py` for
+A rule has a file of its own: `whole_characters.py`, `no_repeat.py`, `endings.py`, and `levels/note/constraint.py` for
 music.
 """
 

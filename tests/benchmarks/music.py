@@ -12,8 +12,8 @@ import torch
 from seqgen.config import CorpusConfig, ModelConfig, SamplingConfig
 from seqgen.corpus.plan import Texts
 from seqgen.corpus.tunes import MusicFile
-from seqgen.levels._note_constraint import NoteConstraint
 from seqgen.levels.note import NoteLevel
+from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.write import rendered

@@ -1,4 +1,4 @@
-"""Bars that come again, in the language of notes (`_note_tokens.py`): written as REPEAT, and written out.
+"""Bars that come again, in the language of notes (`tokens.py`): written as REPEAT, and written out.
 
 It is the dictionary coding of Ziv & Lempel (1977) with bars for symbols. Trained for 60 s, 3,068 folk tunes cost 2.03
 nats a note without it, 1.31 where two bars at least come again, 1.23 with it; Bach's chorales 1.96, 1.73 and 1.73.
@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from seqgen.levels import _note_tokens as t
+from seqgen.levels.note import tokens as t
 
 _NUM_TOKENS = 3  # of REPEAT with its numbers
 

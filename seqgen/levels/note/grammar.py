@@ -1,4 +1,4 @@
-"""The rules of the language of notes (`_note_tokens.py`): what may come next, in many streams at once."""
+"""The rules of the language of notes (`tokens.py`): what may come next, in many streams at once."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.compiled import compiled
-from seqgen.levels._note_tokens import (
+from seqgen.levels.note.tokens import (
     BAR,
     BAR_QUARTERS,
     CHORD,

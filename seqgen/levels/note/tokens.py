@@ -21,7 +21,7 @@ bars, so that they mean the same at any place, and neither key nor metre may hav
 POSITION counts steps from the beginning of the bar; where a bar is so long that there is no such token, several in a
 row are added up. PICKUP says that the first bar begins there. END closes the last bar, or ends all at a position.
 Nothing but whole bars can be written in this language, and no note without an end. What else a score must not have,
-one pitch begun twice at a time in one track, the rules of `_note_grammar.py` leave out.
+one pitch begun twice at a time in one track, the rules of `grammar.py` leave out.
 
 Merged into 1,000 subwords of such tokens by sentencepiece, music was learned worse: after 80 s 1.95 instead of 1.62
 nats a note on Bach's chorales, 1.31 instead of 1.23 on folk tunes.

@@ -1,4 +1,4 @@
-"""The note level: music as tokens, one vocabulary for melodies, chorales and ensembles (see `_note_tokens.py`)."""
+"""The note level: music as tokens, one vocabulary for melodies, chorales and ensembles (see `tokens.py`)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
-from seqgen.levels import _note_tokens as t
-from seqgen.levels._note_constraint import NoteConstraint
-from seqgen.levels._note_decoder import decoded
-from seqgen.levels._note_encoder import Layout, NoteEncoder, Part, Prime
 from seqgen.levels.base import Content, Encoder, Ids, Level
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.constraint import NoteConstraint
+from seqgen.levels.note.decoder import decoded
+from seqgen.levels.note.encoder import Layout, NoteEncoder, Part, Prime
 from seqgen.music.bars import fits
 from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, to_no_signature, transposed_key
 from seqgen.music.tempos import MAX_TEMPO

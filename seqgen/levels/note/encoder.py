@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from seqgen.errors import MusicError
-from seqgen.levels import _note_tokens as t
-from seqgen.levels._note_grammar import Given
-from seqgen.levels._note_repeats import CodedBar, folded
-from seqgen.levels._voices import Chord, Voice, voices_of
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.grammar import Given
+from seqgen.levels.note.repeats import CodedBar, folded
+from seqgen.levels.note.voices import Chord, Voice, voices_of
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
 
 Slices = Mapping[int, Mapping[int, list[int]]]  # what is said, by time and voice

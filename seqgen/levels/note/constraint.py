@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.errors import MusicError
-from seqgen.levels import _note_grammar as g
-from seqgen.levels import _note_tokens as t
+from seqgen.levels.note import grammar as g
+from seqgen.levels.note import tokens as t
 
 
 class NoteConstraint:
@@ -19,7 +19,7 @@ class NoteConstraint:
         prime: the tokens that all streams begin with.
         num_streams: how many there are.
         forbidden: tokens that come only where no other can.
-        given: what some voices must say after the prime; see `_note_grammar.Given`.
+        given: what some voices must say after the prime; see `grammar.Given`.
         min_bars: before so many bars, END does not come.
 
     Raises:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from seqgen.levels import _note_tokens as t
-from seqgen.levels._note_repeats import unfolded
-from seqgen.levels._voices import Chord
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.repeats import unfolded
+from seqgen.levels.note.voices import Chord
 from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, Note, Score, Track, track_of
 
 
@@ -17,7 +17,7 @@ def decoded(tokens: Sequence[int], grid: int) -> Score:
 
 
 class _Reader:
-    """Follows the tokens as `_note_grammar.follow` does, and writes down what they say."""
+    """Follows the tokens as `grammar.follow` does, and writes down what they say."""
 
     def __init__(self, grid: int) -> None:
         self.grid = grid
