@@ -51,6 +51,14 @@ def test_without_a_terminal_a_line_every_ten_seconds_tells_the_share_and_the_tim
     ]
 
 
+def test_before_anything_is_done_no_time_is_estimated(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    with ShownProgress().task("sampling", 3) as task:
+        clock.now += 10
+        task.advance(0)
+    assert capsys.readouterr().err == "sampling: 0%\n"
+
+
 def test_what_is_tracked_is_yielded_and_counted():
     recorded = Recorded()
     assert list(recorded.track("counting", "abc", 3)) == ["a", "b", "c"]

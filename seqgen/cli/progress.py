@@ -36,9 +36,9 @@ class _LineTask(Task):
 
     def show(self) -> None:
         """Say how much is done, and how long the rest will take at this speed."""
-        done = min(self.done / max(1, self.total), 1.0)
-        left = (time.monotonic() - self.begun_at) * (1 / done - 1)
-        note(f"{self._name}: {done:.0%}, {duration(left)} left")
+        share = min(self.done / max(1, self.total), 1.0)
+        left = f", {duration((time.monotonic() - self.begun_at) * (1 / share - 1))} left" if share else ""
+        note(f"{self._name}: {share:.0%}{left}")
 
 
 class _BarTask(Task):
