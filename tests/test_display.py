@@ -69,7 +69,7 @@ def test_a_table_in_a_pipe_is_never_cut_or_wrapped(capsys, monkeypatch):
 
 def test_a_table_that_is_too_wide_for_a_terminal_is_shown_row_by_row(monkeypatch):
     out = terminal(60)
-    monkeypatch.setattr(display, "_results", lambda: out)
+    monkeypatch.setattr(display, "results", lambda: out)
     display.show_table(HEADS, ROWS)
     assert shown_on(out).splitlines() == [
         "the model",
@@ -82,7 +82,7 @@ def test_a_table_that_is_too_wide_for_a_terminal_is_shown_row_by_row(monkeypatch
         "  bits per byte: 1.7014",
     ]
     out = terminal(80)
-    monkeypatch.setattr(display, "_results", lambda: out)
+    monkeypatch.setattr(display, "results", lambda: out)
     display.show_table(HEADS, ROWS)
     assert len(shown_on(out).splitlines()) == 3
 

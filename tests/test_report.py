@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import pytest
 
@@ -39,6 +40,25 @@ def test_n_grams_and_compressors_stand_beside_the_model(trained):
     )
     for name in ("xz", "bz2"):
         assert 0 <= content[name]["bits_per_byte"] == content[name]["bits_per_character"] < 2
+
+
+def test_the_table_shows_the_losses_of_the_json_by_predictor_and_unit(poems):
+    arguments = ["--corpus", "new.txt", "--dynamic", "--cache", "20"]
+    content, table = report(poems, *arguments), poems("evaluate", *arguments).stdout
+    units = ["nats_per_token", "perplexity", "bits_per_character", "bits_per_byte"]
+    assert [unit.replace("_", " ") for unit in units] == re.split(r"  +", table.splitlines()[2].strip())
+    losses = {"the model": content} | {
+        row: content[name]
+        for row, name in (("dynamic evaluation (--dynamic)", "dynamic"), ("with a cache (--cache)", "cache"),
+                          ("n-grams", "ngram"), ("xz", "xz"), ("bz2", "bz2"))
+    }  # fmt: skip
+    for row, loss in losses.items():
+        (line,) = (line for line in table.splitlines() if re.match(rf"{re.escape(row)}  ", line))
+        assert line.split()[len(row.split()) :] == [f"{loss[unit]:,.4f}" for unit in units if unit in loss], row
+    assert f"{content['tokens']} tokens, {content['characters']} characters, {content['bytes']} bytes" in table
+    settings = ", ".join(f"{name} {content['cache'][name]}" for name in ("window", "sharpness", "weight"))
+    assert f"with a cache (--cache): {settings}\n" in table
+    assert f"n-grams: order {content['ngram']['order']}\n" in table
 
 
 def test_the_order_of_n_grams_is_chosen_on_the_validation_part(poems):
@@ -130,7 +150,7 @@ def test_what_cannot_be_measured_is_said(poems, arguments, message):
 def test_a_cache_that_looks_back_further_than_the_text_is_refused(poems):
     done = poems("evaluate", "--corpus", "new.txt", "--cache", "5000", "--json")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "--cache 5000 looks back over more than the 880 tokens to measure: give less than 880" in done.stderr
+    assert "--cache must be smaller than the text, which has 880 tokens, got 5000" in done.stderr
 
 
 def test_words_are_measured_each_and_spelled_ones_count_once(tmp_path):
@@ -165,10 +185,10 @@ def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
     cli, best = quick_runner(tmp_path), str(trained.files / "best.safetensors")
     done = cli("evaluate", "--checkpoint", best, "--corpus", "tail.txt", "--json")
     assert "ngram" not in json.loads(done.stdout)
-    assert "there are no baselines, and whether the model was trained on this text is not known" in done.stderr
+    assert "no baselines, and it is unknown whether the model was trained on this text" in done.stderr
     done = cli("evaluate", "--checkpoint", best, "--corpus", "tail.txt", "--dynamic")
     assert done.returncode == 1
-    assert "leave out --dynamic, or name the right --data-dir" in done.stderr
+    assert "omit --dynamic, or give the right --data-dir" in done.stderr
 
 
 def test_a_text_that_the_model_was_trained_on_is_said_to_be_one(poems):
@@ -180,7 +200,7 @@ def test_a_text_that_the_model_was_trained_on_is_said_to_be_one(poems):
     assert 0.9 * share <= validation < 0.5
     said = f"{training:.1%} of this text is in the training set, and {validation:.1%} of this text is in the validation"
     assert said in own.stderr
-    assert f"of this text {training:.1%} in the training set and {validation:.1%} in the" in own.stdout
+    assert f"overlap: {training:.1%} of the text in the training set, {validation:.1%} in the" in own.stdout
     assert report(poems, "--corpus", "new.txt")["overlap"] == {"training": 0, "validation": 0, "window": 32}
     assert "of this text is in" not in new.stderr
     assert "overlap" not in report(poems)

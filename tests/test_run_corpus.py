@@ -145,7 +145,7 @@ def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(
     assert "name a text with --corpus, or the right --data-dir" in done.stderr
     done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--dynamic", "--num-samples", "3")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "leave out --dynamic and --num-samples, or name the right --data-dir" in done.stderr
+    assert "omit --dynamic and --num-samples, or give the right --data-dir" in done.stderr
     done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--json")
     assert "ngram" not in json.loads(done.stdout)
 

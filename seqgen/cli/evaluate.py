@@ -1,19 +1,37 @@
 """`seqgen evaluate`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
 
 from seqgen.cli import display
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.progress import ShownProgress
 from seqgen.config import READING, CorpusConfig, DeviceConfig, EvaluationConfig, FoldersConfig
+from seqgen.corpus.reading import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
+    from seqgen.evaluation.copying import Copied
     from seqgen.evaluation.held_out import HeldOut
+    from seqgen.evaluation.music import MusicReport
+    from seqgen.evaluation.report import Evaluation
+    from seqgen.evaluation.text import TextReport, Verbatim
     from seqgen.model.language_model import LanguageModel
+
+COPY_SHOWN = 60  # characters
+PREDICTORS = {
+    "model": "the model",
+    "dynamic": "dynamic evaluation (--dynamic)",
+    "cache": "with a cache (--cache)",
+    "ngram": "n-grams",
+    "xz": "xz",
+    "bz2": "bz2",
+}
 
 
 @options_from(
@@ -29,7 +47,7 @@ def evaluate(
     folders: FoldersConfig,
     checkpoint: CheckpointOption = None,
     as_json: JsonOption = False,
-    quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
+    quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
     """Measure how well a trained model predicts a text."""
     source, loaded, model = load(checkpoint, folders, machine)
@@ -57,7 +75,7 @@ def _report(
     if as_json:
         display.write_result(json.dumps(evaluation.to_json()) + "\n")
     else:
-        display.show_evaluation(evaluation)
+        _show(evaluation)
 
 
 def _list(checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut", config: EvaluationConfig) -> None:
@@ -71,3 +89,78 @@ def _list(checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut",
         display.write_result(json.dumps(line) + "\n")
     for text in held_out.notes:
         display.note(text)
+
+
+def _show(evaluation: "Evaluation") -> None:
+    """Print the losses of the model and of what it is compared with, and what samples are like."""
+    losses, out = evaluation.losses, display.results()
+    units = list(losses["model"])
+    out.print(Text(display.visible(evaluation.part), style="bold"))
+    out.print(", ".join(f"{display.number(amount)} {unit}" for unit, amount in evaluation.loss.amounts.items()))
+    rows = [
+        [PREDICTORS[name], *(display.number(loss[unit]) if unit in loss else "" for unit in units)]
+        for name, loss in losses.items()
+    ]
+    display.show_table(["", *map(_words, units)], rows)
+    if (interval := evaluation.interval) is not None:
+        bounds = f"{display.number(interval.low)} to {display.number(interval.high)}"
+        out.print(f"{interval.level:.0%} confidence (over {interval.over}): {bounds} nats per token")
+    if (overlap := evaluation.overlap) is not None:
+        shares = (
+            f"{overlap.training:.1%} of the text in the training set, {overlap.validation:.1%} in the validation set"
+        )
+        out.print(f"overlap: {shares}")
+    if (cache := evaluation.cache) is not None:
+        settings = {"window": cache.window, **asdict(cache.settings)}
+        out.print(f"{PREDICTORS['cache']}: {', '.join(f'{name} {value}' for name, value in settings.items())}")
+    if evaluation.baselines is not None:
+        out.print(f"{PREDICTORS['ngram']}: order {evaluation.baselines.order}")
+    if evaluation.music is not None:
+        _show_music(evaluation.music)
+    if evaluation.copying is not None:
+        _show_copying(evaluation.copying)
+
+
+def _show_copying(report: "TextReport") -> None:
+    """Print what samples of text have in common with the training set, beside held-out text."""
+    searched = f"{report.training_characters:,} characters of the training set"
+    display.results().print(f"\n{counted(report.num_samples, 'sample')}, searched for in {searched}")
+    _show_verbatim("samples", report.samples)
+    _show_verbatim("held out", report.held_out)
+
+
+def _show_verbatim(name: str, found: "Verbatim") -> None:
+    new = "" if found.new_share is None else f"{found.new_share:.1%} of {found.ngram}-grams are new, "
+    size, copy = counted(found.characters, "character"), counted(len(found.longest), "character")
+    more = "..." if len(found.longest) > COPY_SHOWN else ""
+    shown = f"{found.longest[:COPY_SHOWN]!r}{more}"
+    display.results().print(display.visible(f"{name}: {size}, {new}the longest copy is {copy}: {shown}"))
+
+
+def _show_music(report: "MusicReport") -> None:
+    """Print what samples of music are like, beside held-out music."""
+    samples, valid = counted(report.num_samples, "sample"), f"{report.valid_share:.0%}"
+    display.results().print(f"\n{samples}; without the grammar, {valid} of samples are valid")
+    sets, overlaps = report.comparison, (report.comparison.overlaps, report.comparison.reference)
+    _show_pairs(["", "samples", "held out"], asdict(sets.samples), asdict(sets.held_out))
+    _show_pairs(["overlap of", "samples with held out", "held out with training"], *map(asdict, overlaps))
+    _show_copied("samples", report.copying.samples)
+    _show_copied("held out", report.copying.held_out)
+
+
+def _show_copied(name: str, copied: "Copied") -> None:
+    text = f"{name}: {copied.share_found or 0:.1%} of melodic {copied.n}-grams occur in the training set"
+    if (run := copied.longest) is not None:
+        places = f"{run.sample} bar {run.sample_place}, {run.source} bar {run.source_place}"
+        text += f", the longest match is {counted(run.length, 'interval')} ({places})"
+    display.results().print(display.visible(text))
+
+
+def _show_pairs(heads: list[str], first: Mapping[str, float | None], second: Mapping[str, float | None]) -> None:
+    rows = [[_words(name), display.number(first[name]), display.number(second[name])] for name in first]
+    display.show_table(heads, rows)
+    display.results().print()
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

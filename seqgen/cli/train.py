@@ -232,7 +232,7 @@ def _best_loss(trainer: "Trainer") -> str:
         deadline = time.perf_counter() + trainer.exact_seconds
         best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
         with suppress(TimeoutError):
-            return Evaluation.of(best, valid, "validation", deadline).summary
+            return Evaluation.of(best, valid, "validation", deadline).loss.summary
     share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
     return (
         f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate gives the exact one"

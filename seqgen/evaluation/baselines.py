@@ -1,4 +1,4 @@
-"""What a model is compared with: n-grams that have counted its training part, and compressors that have read it."""
+"""Baselines: n-grams counted on the training set of a model, and compressors that have read it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from seqgen.corpus.part import Part
 from seqgen.corpus.split import TRAIN, VALID, Piece
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
-from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.loss import Loss
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import TextLevel
@@ -20,32 +20,35 @@ _MAX_ORDER = 8
 
 @dataclass(frozen=True)
 class Baselines:
-    """How well others predict the same text.
+    """The losses of simple predictors on the same text.
 
     Attributes:
-        order: of the n-grams: the one that predicts the validation part best.
-        ngram: their score.
-        compressed: of text, the bits for each byte by compressor.
+        order: order of the n-gram model, chosen on the validation set.
+        ngram: loss of the n-gram model.
+        compressed: bits per byte, by compressor; empty for music.
     """
 
     order: int
-    ngram: Score
+    ngram: Loss
     compressed: dict[str, float]
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, held_out: HeldOut, part: Part, progress: Progress = SILENT) -> "Baselines":
-        """Measure them.
+        """Fit the baselines on the training set and score a text with them.
 
         Args:
-            checkpoint: of the model that they are compared with.
-            held_out: the text, whose run's training part must still be there.
-            part: the text, encoded.
-            progress: shows how far it is.
+            checkpoint: the model to compare with.
+            held_out: the text; the training set of its run must exist.
+            part: the encoded text.
+            progress: receives the progress.
+
+        Raises:
+            CorpusError: the training set is missing.
         """
         level = checkpoint.level
         variants = level.variants(checkpoint.config.corpus)
         with held_out.run.encoded(TRAIN) as train:
-            # Music is counted in all keys in which it is read.
+            # Transposed music is counted in every key that the model reads it in.
             ids = train.ids if variants is None else np.concatenate([variant[train.ids] for variant in variants])
             ngrams = NgramModel.fit(replace(train, ids=ids), _MAX_ORDER, progress=progress)
         scores = ngrams.scores(part, progress)
@@ -56,11 +59,11 @@ class Baselines:
         compressed = {}
         if isinstance(level, TextLevel):
             compressed = compressed_bits(_text(held_out.run.pieces(TRAIN)), _text(held_out.pieces()), progress)
-        return cls(order, scores[order - 1], compressed)
+        return cls(order, Loss(scores[order - 1], part.extent), compressed)
 
 
 def _text(pieces: Iterator[Piece]) -> Iterator[str]:
-    """Yield the text of all documents with what stood between them."""
+    """Yield the text of all documents, with their separators."""
     for piece in pieces:
         yield from piece.chunks()
         if piece.is_ended:

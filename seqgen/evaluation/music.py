@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,6 @@ class MusicReport:
         comparison: of samples with held-out music, and of that with the training music.
         copying: what samples share with the training music, and what held-out music does.
     """
-
-    kind: ClassVar[str] = "music"
 
     num_samples: int
     valid_share: float

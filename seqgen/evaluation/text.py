@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
@@ -30,6 +30,7 @@ class Verbatim:
     """
 
     characters: int
+    ngram: int
     new_share: float | None
     longest: str
     source: tuple[str, int] | None
@@ -40,23 +41,21 @@ class Verbatim:
         new_share = None if copied.share_found is None else 1 - copied.share_found
         run = copied.longest
         if run is None:
-            return cls(copied.num_symbols, new_share, "", None)
+            return cls(copied.num_symbols, copied.n, new_share, "", None)
         text = next(work.symbols for work in texts if work.name == run.sample)
         longest = "".join(map(str, text[run.sample_place : run.sample_place + run.length]))
-        return cls(copied.num_symbols, new_share, longest, (run.source, run.source_place))
+        return cls(copied.num_symbols, copied.n, new_share, longest, (run.source, run.source_place))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         place = {} if self.source is None else {"source": self.source[0], "place": self.source[1]}
         run = {"length": len(self.longest), "text": self.longest, **place}
-        return {"characters": self.characters, "ngram": NGRAM, "new_share": self.new_share, "longest": run}
+        return {"characters": self.characters, "ngram": self.ngram, "new_share": self.new_share, "longest": run}
 
 
 @dataclass(frozen=True)
 class TextReport:
     """What samples have copied, and what held-out text has in common with the training text that was looked through."""
-
-    kind: ClassVar[str] = "copying"
 
     num_samples: int
     training_characters: int
