@@ -119,10 +119,13 @@ def test_a_record_that_leads_elsewhere_is_not_written(project, tmp_path):
 
 def test_a_damaged_record_is_passed_over(project):
     run = project / "runs" / "rhyme"
-    (project / "sample.txt").write_bytes(b"a sample")
-    record_sample(project / "sample.txt", b"a sample", run)
+    for name, content in (("sample.txt", b"a sample"), ("second.txt", b"another one")):
+        (project / name).write_bytes(content)
+        record_sample(project / name, content, run)
+    (project / "same size.txt").write_bytes(b"a simple")
     record = (run / SAMPLES).read_bytes()
     (run / SAMPLES).write_bytes(b'{"bytes": "many"}\n[1]\n\xff\n{"bytes": 1e999, "sha256": ""}\n{}\n' + record)
-    names, skipped = found(project)
-    assert names == ["rhyme.txt"]
-    assert "1 sample that seqgen wrote" in skipped
+    for source in (project, f"{project}/**/*"):
+        names, skipped = found(source)
+        assert names == ["rhyme.txt", "same size.txt"]
+        assert "2 samples that seqgen wrote" in skipped
