@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numba
@@ -40,15 +41,17 @@ def make(name, generator, dtype=torch.float32, projection=None, sizes=(INPUT, HI
 
 
 def random_state(cell, batch, generator):
-    zero = cell.initial_state(batch)
-    return type(zero)(*(torch.randn(part.shape, generator=generator).to(part).requires_grad_() for part in zero))
+    return cell.initial_state(batch).map(
+        lambda zeros: torch.randn(zeros.shape, generator=generator).to(zeros).requires_grad_()
+    )
 
 
 def run(path, cell, inputs, state, dtype):
     """Return outputs, last state and the gradients of all that goes in."""
     outputs, last = path(cell, inputs, state, dtype)
-    total = outputs.float().square().sum() + sum(part.sin().sum() for part in last)
-    return outputs.float(), *last, *torch.autograd.grad(total, [inputs, *state, *cell.parameters()])
+    parts = last.tensors.values()
+    total = outputs.float().square().sum() + sum(part.sin().sum() for part in parts)
+    return outputs.float(), *parts, *torch.autograd.grad(total, [inputs, *state.tensors.values(), *cell.parameters()])
 
 
 @every_variant
@@ -96,7 +99,7 @@ def test_gradients_agree_with_finite_differences(name, projection, generator):
         outputs, last = torch.func.functional_call(
             _Stepwise(cell), {f"cell.{k}": v for k, v in zip(names, parameters, strict=True)}, (inputs, state)
         )
-        return outputs, *last
+        return outputs, *last.tensors.values()
 
     arguments = [inputs.requires_grad_(), *(p.detach().requires_grad_() for p in cell.parameters())]
     assert torch.autograd.gradcheck(run, arguments)
@@ -157,11 +160,13 @@ def test_outputs_and_gradients_equal_those_of_torch_nn(name, reference, options,
             module.bias_hh_l0[-HIDDEN:] = cell.candidate_bias
     inputs = torch.randn(time, batch, INPUT, generator=generator)
     state = random_state(cell, batch, generator)
-    given = tuple(part.detach()[None] for part in state)
+    given = tuple(part.detach()[None] for part in state.tensors.values())
     expected, last = module(inputs, given if len(given) > 1 else given[0])
     outputs, after = step_by_step(cell, inputs, state, torch.float32)
     torch.testing.assert_close(outputs, expected)
-    torch.testing.assert_close(tuple(after), tuple(part[0] for part in (last if len(given) > 1 else (last,))))
+    torch.testing.assert_close(
+        tuple(after.tensors.values()), tuple(part[0] for part in (last if len(given) > 1 else (last,)))
+    )
     outputs.square().sum().backward()
     expected.square().sum().backward()
     for theirs, ours in pairs:
@@ -186,7 +191,7 @@ def one_unit(name, **parameters):
 def step_of_one_unit(unit, x, **state):
     kind = type(unit.initial_state(1))
     _, after = scan(unit, torch.tensor([[[x]]]), kind(*(torch.tensor([[v]]) for v in state.values())), torch.float32)
-    return {name: value.item() for name, value in after._asdict().items()}
+    return {name: value.item() for name, value in after.tensors.items()}
 
 
 def test_a_step_of_a_peephole_lstm_is_that_of_its_equations():
@@ -219,7 +224,7 @@ def test_the_two_gru_differ_in_where_the_reset_gate_stands(name):
         cell.bias[:2] = torch.tensor([50.0, -50.0])  # reset gates: 1 and 0
         cell.bias[2:4] = -50  # update gates: 0
         cell.recurrent_weight[4:] = torch.tensor([[0.0, 1.0], [1.0, 0.0]])  # candidates change places
-    state = cell_class(name)(1, 2).initial_state(1)._replace(hidden=torch.tensor([[0.3, 0.6]]))
+    state = replace(cell_class(name)(1, 2).initial_state(1), hidden=torch.tensor([[0.3, 0.6]]))
     _, after = scan(cell, torch.zeros(1, 1, 1), state, torch.float32)
     expected = {"gru": [math.tanh(0.6), 0.0], "original-gru": [0.0, math.tanh(0.3)]}[name]
     assert after.hidden[0].tolist() == pytest.approx(expected, abs=1e-6)
@@ -232,7 +237,7 @@ def test_an_lstm_begins_remembering(name, generator):
     with torch.no_grad():
         cell.input_weight.zero_()
         cell.recurrent_weight.zero_()
-    state = cell.initial_state(1)._replace(cell=torch.ones(1, HIDDEN))
+    state = replace(cell.initial_state(1), cell=torch.ones(1, HIDDEN))
     _, after = scan(cell, torch.zeros(1, 1, INPUT), state, torch.float32)
     torch.testing.assert_close(after.cell, torch.full((1, HIDDEN), sigmoid(FORGET_BIAS)))
 

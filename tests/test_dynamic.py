@@ -11,6 +11,7 @@ from seqgen.evaluation import dynamic
 from seqgen.evaluation.dynamic import CLIP, FLOOR, STRETCH, dynamic_score
 from seqgen.evaluation.likelihood import score
 from seqgen.levels.character import CharacterLevel
+from seqgen.model.state import detach
 from tests.conftest import RHYME
 
 
@@ -32,7 +33,7 @@ def by_hand(model, part, train, learning_rate, decay):
     squares, state = [], model.initial_state(1)
     for piece in stretches(train):
         _, found, state = gradients(model, piece, state)
-        state = [type(layer)(*(p.detach() for p in layer)) for layer in state]
+        state = detach(state)
         squares.append({name: gradient**2 for name, gradient in found.items()})
     usual = {name: (sum(s[name] for s in squares) / len(squares)).sqrt() for name in squares[0]}
     mean = torch.cat([u.flatten() for u in usual.values()]).mean()
@@ -40,7 +41,7 @@ def by_hand(model, part, train, learning_rate, decay):
     total, state = 0.0, model.initial_state(1)
     for piece in stretches(part):
         loss, found, state = gradients(model, piece, state)
-        state = [type(layer)(*(p.detach() for p in layer)) for layer in state]
+        state = detach(state)
         total += loss * (len(piece) - 1)
         with torch.no_grad():
             for name, weight in model.named_parameters():

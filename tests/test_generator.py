@@ -8,7 +8,7 @@ import torch
 
 from seqgen.config import SamplingConfig
 from seqgen.errors import CheckpointError
-from seqgen.model.stack import join
+from seqgen.model.state import concatenate
 from seqgen.sampling import generator as module
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import NONE, Reading, decode, prefill, uniform_numbers
@@ -118,7 +118,7 @@ def test_streams_with_different_primes_go_on_each_as_alone(make_model):
     model, config = make_model(20, num_layers=2), SamplingConfig(temperature=0)
     primes = ((0, 5, 3), (0, 7), (0, 2, 4, 6))
     readings = [prefill(model, prime) for prime in primes]
-    together = Reading(torch.cat([reading.logits for reading in readings]), join([r.state for r in readings]))
+    together = Reading(torch.cat([reading.logits for reading in readings]), concatenate([r.state for r in readings]))
     draws = islice(decode(model, together, uniform_numbers(range(3)), config, Never(20, [])), 12)
     ids = torch.stack([step.ids for step in draws])
     for stream, prime in enumerate(primes):

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -29,13 +30,13 @@ def test_norms_agree_with_finite_differences(make_model, generator, name):
                 _, state = double(first, state, torch.float64)
             squares = 0.0
             for layer, parts in enumerate(state):
-                for field, part in parts._asdict().items():
+                for field, part in parts.tensors.items():
                     for unit in range(part.shape[1]):
                         losses = []
                         for change in (-1e-4, 1e-4):
                             moved = part.clone()
                             moved[0, unit] += change
-                            begin = [*state[:layer], parts._replace(**{field: moved}), *state[layer + 1 :]]
+                            begin = [*state[:layer], replace(parts, **{field: moved}), *state[layer + 1 :]]
                             logits, _ = double(rest, begin, torch.float64)
                             losses.append(F.cross_entropy(logits[-1], ids[-1]).item())
                         squares += ((losses[1] - losses[0]) / 2e-4) ** 2

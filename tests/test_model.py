@@ -9,7 +9,8 @@ from seqgen.config import ModelConfig
 from seqgen.errors import UsageError
 from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
-from seqgen.model.stack import drop, reset, select
+from seqgen.model.stack import drop
+from seqgen.model.state import concatenate, reset, select, tensors_of
 
 
 def ids(time, batch, vocabulary, generator):
@@ -49,10 +50,9 @@ def test_reset_zeroes_the_fresh_streams_alone(make_model, generator):
     model = make_model(11, num_layers=2)
     _, state = model(ids(3, 3, 11, generator), model.initial_state(3))
     after = reset(state, torch.tensor([False, True, False]))
-    for layer, before in zip(after, state, strict=True):
-        for part, old in zip(layer, before, strict=True):
-            assert not part[1].any()
-            assert torch.equal(part[[0, 2]], old[[0, 2]])
+    for tensor, before in zip(tensors_of(after), tensors_of(state), strict=True):
+        assert not tensor[1].any()
+        assert torch.equal(tensor[[0, 2]], before[[0, 2]])
 
 
 def test_select_takes_streams_in_the_order_given(make_model, generator):
@@ -60,6 +60,8 @@ def test_select_takes_streams_in_the_order_given(make_model, generator):
     _, state = model(ids(3, 3, 11, generator), model.initial_state(3))
     chosen = select(state, torch.tensor([2, 0, 2]))
     assert torch.equal(chosen[0].cell, state[0].cell[[2, 0, 2]])
+    parts = [select(state, slice(0, 1)), select(state, slice(1, 3))]
+    torch.testing.assert_close(tensors_of(concatenate(parts)), tensors_of(state), rtol=0, atol=0)
 
 
 def test_dropout_keeps_one_mask_over_time_and_the_mean():

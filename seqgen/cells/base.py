@@ -2,17 +2,38 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from seqgen.errors import UsageError
 
-State = Any  # a NamedTuple of tensors of shape (batch, features), with a field `hidden`; each cell has its own
 Recurrent = Callable[[Tensor], Tensor]
 
 SMALL = 0.08  # bound of the small initial weights (Sutskever, Vinyals & Le, Sequence to sequence learning, 2014)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a layer passes from one step to the next: tensors of shape (batch, features).
+
+    Attributes:
+        hidden: the layer's output, shape (batch, output_size).
+    """
+
+    hidden: Tensor
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+        return dict(vars(self))
+
+    def map(self, function: Callable[..., Tensor], *others: Self) -> Self:
+        """Return the state of the results of a function, called with the tensors of one name in all states."""
+        each = zip(*(state.tensors.values() for state in (self, *others)), strict=True)
+        return type(self)(*(function(*tensors) for tensors in each))
 
 
 class Weights(NamedTuple):
@@ -52,6 +73,18 @@ class Kernels(NamedTuple):
     recurrent_slots: int = 0
 
 
+class Library(NamedTuple):
+    """A function of torch that runs a cell over all steps: by cuDNN on a GPU, on a CPU by oneDNN where that is fast.
+
+    Attributes:
+        function: `torch.lstm` or another function with its parameters.
+        has_cpu: whether it is faster on a CPU than the compiled kernels.
+    """
+
+    function: Callable[..., tuple[Tensor, ...]]
+    has_cpu: bool
+
+
 class Cell(nn.Module, ABC):
     """The equations of one recurrent layer.
 
@@ -75,6 +108,7 @@ class Cell(nn.Module, ABC):
 
     num_gates: ClassVar[int]
     takes_projection: ClassVar[bool] = False
+    library: ClassVar[Library | None] = None
     kernels: ClassVar[Kernels | None] = None
 
     def __init__(self, input_size: int, hidden_size: int, projection_size: int | None = None) -> None:
@@ -126,9 +160,9 @@ class Cell(nn.Module, ABC):
         if self.projection is not None:
             nn.init.orthogonal_(self.projection, generator=generator)
 
-    @abstractmethod
     def initial_state(self, batch_size: int) -> State:
         """Return the state at the beginning of a document: zeros."""
+        return State(self._zeros(batch_size, self.output_size))
 
     @abstractmethod
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
@@ -140,20 +174,10 @@ class Cell(nn.Module, ABC):
             recurrent: multiplies a tensor of shape (batch, output_size) with `recurrent_weight`.
         """
 
-    def fused(self, inputs: Tensor, state: State, weights: Weights, dtype: torch.dtype) -> tuple[Tensor, State] | None:
-        """Run all steps through the library's own kernel, where it has a fast one for this cell on this device.
-
-        Args:
-            inputs: the layer's inputs before any product, shape (time, batch, input_size).
-            state: the state before the first step.
-            weights: the matrices to multiply with.
-            dtype: the precision of the products.
-
-        Returns:
-            The hidden states, shape (time, batch, output_size), and the last state; None without such a kernel.
-        """
-        del inputs, state, weights, dtype
-        return None
+    @property
+    def recurrent_bias(self) -> Tensor:
+        """A bias that is added to the recurrent product, shape (num_gates * hidden_size,)."""
+        return torch.zeros_like(self.bias)
 
     def input_slots(self, input_weight: Tensor) -> Tensor:
         """Return the rows of `input_weight` in the order of the kernels' slots, shape (rows, input_size)."""
@@ -169,29 +193,12 @@ class Cell(nn.Module, ABC):
 
     def memory(self, state: State) -> Tensor:
         """Return what the kernels pass from step to step in float32, shape (batch, hidden_size)."""
-        memory: Tensor = state.hidden
-        return memory
+        return state.hidden
 
     def state_of(self, hidden: Tensor, memory: Tensor) -> State:
-        """Return the state after a step from what the kernels wrote; the counterpart of `memory`."""
-        raise NotImplementedError
+        """Return the state after a step from what the kernels wrote, in float32; the counterpart of `memory`."""
+        del hidden
+        return State(memory)
 
-    def _zeros(self, batch_size: int, size: int | None = None) -> Tensor:
-        return self.bias.new_zeros(batch_size, size or self.hidden_size)
-
-
-def library_weights(
-    weights: Weights, bias: Tensor, recurrent_bias: Tensor, inputs: Tensor, dtype: torch.dtype
-) -> list[Tensor]:
-    """Return the weights as torch's recurrent kernels take them, in the precision of the products.
-
-    cuDNN wants them one behind the other in one block of memory, all matrices before the biases.
-    """
-    matrices = [weight for weight in weights if weight is not None]
-    parts = [*matrices, bias, recurrent_bias]
-    if inputs.is_cuda:
-        block = torch.cat([part.flatten() for part in parts]).to(dtype)
-        pieces = torch.split(block, [part.numel() for part in parts])
-        parts = [piece.view_as(part) for piece, part in zip(pieces, parts, strict=True)]
-    projection, biases = parts[2:-2], parts[-2:]
-    return [part.to(dtype) for part in (*parts[:2], *biases, *projection)]
+    def _zeros(self, batch_size: int, size: int) -> Tensor:
+        return self.bias.new_zeros(batch_size, size)

@@ -6,10 +6,40 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, Recurrent
+from seqgen.cells.base import Cell, Kernels, Library, Recurrent
 from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, sigmoid, tanh, thirds, widened
+
+
+class CoupledLSTM(LSTM):
+    r"""One layer of LSTM units that forget as much as they write, gates in the order input, candidate, output.
+
+    .. math::
+        i &= \sigma(W_i x_t + b_i + U_i h_{t-1}) \\
+        g &= \tanh(W_g x_t + b_g + U_g h_{t-1}) \\
+        o &= \sigma(W_o x_t + b_o + U_o h_{t-1}) \\
+        c_t &= (1 - i) \odot c_{t-1} + i \odot g \\
+        h_t &= o \odot \tanh(c_t)
+    """
+
+    num_gates: ClassVar[int] = 3
+    library: ClassVar[Library | None] = None
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
+        """Initialise as every cell, with an input bias that forgets as little as an LSTM does."""
+        Cell.initialise(self, generator, kind)
+        self.bias.chunk(3)[0].fill_(-FORGET_BIAS)
+
+    def step(  # type: ignore[override]  # a cell is given its own states only
+        self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
+    ) -> LSTMState:
+        """Return the next state by the equations."""
+        input_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(3, dim=-1)
+        input_gate = input_gate.sigmoid()
+        cell = (1 - input_gate) * state.cell + input_gate * candidate.tanh()
+        return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
 
 
 @kernel
@@ -47,32 +77,4 @@ def _backward(
             x_o[j] = narrowed(d_h * squashed * o * (np.float32(1) - o), x_i[j])
 
 
-class CoupledLSTM(LSTM):
-    r"""One layer of LSTM units that forget as much as they write, gates in the order input, candidate, output.
-
-    .. math::
-        i &= \sigma(W_i x_t + b_i + U_i h_{t-1}) \\
-        g &= \tanh(W_g x_t + b_g + U_g h_{t-1}) \\
-        o &= \sigma(W_o x_t + b_o + U_o h_{t-1}) \\
-        c_t &= (1 - i) \odot c_{t-1} + i \odot g \\
-        h_t &= o \odot \tanh(c_t)
-    """
-
-    num_gates: ClassVar[int] = 3
-    kernels: ClassVar[Kernels] = Kernels(_forward, _backward, slots=3)
-
-    @torch.no_grad()
-    def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as every cell, with an input bias that forgets as little as an LSTM does."""
-        Cell.initialise(self, generator, kind)
-        self.bias.chunk(3)[0].fill_(-FORGET_BIAS)
-
-    def step(self, inputs: Tensor, state: LSTMState, recurrent: Recurrent) -> LSTMState:
-        """Return the next state by the equations."""
-        input_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(3, dim=-1)
-        input_gate = input_gate.sigmoid()
-        cell = (1 - input_gate) * state.cell + input_gate * candidate.tanh()
-        return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
-
-    def fused(self, *_: object) -> None:
-        """Return None: no library has it."""
+CoupledLSTM.kernels = Kernels(_forward, _backward, slots=3)

@@ -1,23 +1,71 @@
 """Long short-term memory with forget gates (Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000)."""
 
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, Recurrent, Weights, library_weights
+from seqgen.cells.base import Cell, Kernels, Library, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, widened
 
 FORGET_BIAS = 1.0  # remember by default (Jozefowicz, Zaremba & Sutskever, An empirical exploration, 2015)
 
 
-class LSTMState(NamedTuple):
-    """The state of an LSTM: hidden of shape (batch, output_size), cell of shape (batch, hidden_size)."""
+@dataclass(frozen=True)
+class LSTMState(State):
+    """The state of an LSTM.
 
-    hidden: Tensor
+    Attributes:
+        cell: the cell state, shape (batch, hidden_size).
+    """
+
     cell: Tensor
+
+
+class LSTM(Cell):
+    r"""One layer of LSTM units, gates in the order input, forget, candidate, output, as in `torch.nn.LSTM`.
+
+    .. math::
+        i &= \sigma(W_i x_t + b_i + U_i h_{t-1}) \\
+        f &= \sigma(W_f x_t + b_f + U_f h_{t-1}) \\
+        g &= \tanh(W_g x_t + b_g + U_g h_{t-1}) \\
+        o &= \sigma(W_o x_t + b_o + U_o h_{t-1}) \\
+        c_t &= f \odot c_{t-1} + i \odot g \\
+        h_t &= o \odot \tanh(c_t)
+    """
+
+    num_gates: ClassVar[int] = 4
+    takes_projection: ClassVar[bool] = True
+    library: ClassVar[Library | None] = Library(torch.lstm, has_cpu=True)
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
+        """Initialise as every cell, with a forget bias of 1."""
+        super().initialise(generator, kind)
+        self.bias.chunk(4)[1].fill_(FORGET_BIAS)
+
+    def initial_state(self, batch_size: int) -> LSTMState:
+        """Return zeros."""
+        return LSTMState(self._zeros(batch_size, self.output_size), self._zeros(batch_size, self.hidden_size))
+
+    def step(  # type: ignore[override]  # a cell is given its own states only
+        self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
+    ) -> LSTMState:
+        """Return the next state by the equations."""
+        input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
+        cell = forget_gate.sigmoid() * state.cell + input_gate.sigmoid() * candidate.tanh()
+        return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
+
+    def memory(self, state: LSTMState) -> Tensor:  # type: ignore[override]  # a cell is given its own states only
+        """Return the cell state."""
+        return state.cell
+
+    def state_of(self, hidden: Tensor, memory: Tensor) -> LSTMState:
+        """Return both in float32."""
+        return LSTMState(hidden.to(memory), memory)
 
 
 @kernel
@@ -58,53 +106,4 @@ def _backward(
             x_o[j] = narrowed(d_h * squashed * o * (np.float32(1) - o), x_i[j])
 
 
-class LSTM(Cell):
-    r"""One layer of LSTM units, gates in the order input, forget, candidate, output, as in `torch.nn.LSTM`.
-
-    .. math::
-        i &= \sigma(W_i x_t + b_i + U_i h_{t-1}) \\
-        f &= \sigma(W_f x_t + b_f + U_f h_{t-1}) \\
-        g &= \tanh(W_g x_t + b_g + U_g h_{t-1}) \\
-        o &= \sigma(W_o x_t + b_o + U_o h_{t-1}) \\
-        c_t &= f \odot c_{t-1} + i \odot g \\
-        h_t &= o \odot \tanh(c_t)
-    """
-
-    num_gates: ClassVar[int] = 4
-    takes_projection: ClassVar[bool] = True
-    kernels: ClassVar[Kernels] = Kernels(_forward, _backward, slots=4)
-
-    @torch.no_grad()
-    def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as every cell, with a forget bias of 1."""
-        super().initialise(generator, kind)
-        self.bias.chunk(4)[1].fill_(FORGET_BIAS)
-
-    def initial_state(self, batch_size: int) -> LSTMState:
-        """Return zeros."""
-        return LSTMState(self._zeros(batch_size, self.output_size), self._zeros(batch_size))
-
-    def step(self, inputs: Tensor, state: LSTMState, recurrent: Recurrent) -> LSTMState:
-        """Return the next state by the equations."""
-        input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
-        cell = forget_gate.sigmoid() * state.cell + input_gate.sigmoid() * candidate.tanh()
-        return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
-
-    def fused(
-        self, inputs: Tensor, state: LSTMState, weights: Weights, dtype: torch.dtype
-    ) -> tuple[Tensor, LSTMState] | None:
-        """Run all steps through cuDNN, or through oneDNN, which has no projection."""
-        if weights.projection is not None and not inputs.is_cuda:
-            return None
-        flat = library_weights(weights, self.bias, torch.zeros_like(self.bias), inputs, dtype)
-        initial = [part.to(dtype)[None] for part in state]
-        outputs, hidden, cell = torch.lstm(inputs.to(dtype), initial, flat, True, 1, 0.0, self.training, False, False)
-        return outputs, LSTMState(hidden[0].to(self.bias), cell[0].to(self.bias))
-
-    def memory(self, state: LSTMState) -> Tensor:
-        """Return the cell state."""
-        return state.cell
-
-    def state_of(self, hidden: Tensor, memory: Tensor) -> LSTMState:
-        """Return both in float32."""
-        return LSTMState(hidden.to(memory), memory)
+LSTM.kernels = Kernels(_forward, _backward, slots=4)

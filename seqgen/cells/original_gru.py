@@ -5,8 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, Recurrent
-from seqgen.cells.gru import GRUState
+from seqgen.cells.base import Cell, Recurrent, State
 
 
 class OriginalGRU(Cell):
@@ -23,13 +22,8 @@ class OriginalGRU(Cell):
     """
 
     num_gates: ClassVar[int] = 3
-    kernels: ClassVar[Kernels | None] = None
 
-    def initial_state(self, batch_size: int) -> GRUState:
-        """Return zeros."""
-        return GRUState(self._zeros(batch_size))
-
-    def step(self, inputs: Tensor, state: GRUState, recurrent: Recurrent) -> GRUState:
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
         """Return the next state by the equations."""
         reset_in, update_in, candidate_in = inputs.chunk(3, dim=-1)
         reset_back, update_back, _ = recurrent(state.hidden).chunk(3, dim=-1)
@@ -37,4 +31,4 @@ class OriginalGRU(Cell):
         update_gate = torch.sigmoid(update_in + update_back)
         _, _, candidate_back = recurrent(reset_gate * state.hidden).chunk(3, dim=-1)
         candidate = torch.tanh(candidate_in + candidate_back)
-        return GRUState((1 - update_gate) * candidate + update_gate * state.hidden)
+        return State((1 - update_gate) * candidate + update_gate * state.hidden)

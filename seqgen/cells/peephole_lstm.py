@@ -6,10 +6,55 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells.base import Kernels, Recurrent
+from seqgen.cells.base import Kernels, Library, Recurrent
 from seqgen.cells.lstm import LSTM, LSTMState
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
+
+
+class PeepholeLSTM(LSTM):
+    r"""One layer of LSTM units with diagonal peepholes `p` to the input, forget and output gates.
+
+    The output gate sees the new cell state, the other two the one before.
+
+    .. math::
+        i &= \sigma(W_i x_t + b_i + U_i h_{t-1} + p_i \odot c_{t-1}) \\
+        f &= \sigma(W_f x_t + b_f + U_f h_{t-1} + p_f \odot c_{t-1}) \\
+        g &= \tanh(W_g x_t + b_g + U_g h_{t-1}) \\
+        c_t &= f \odot c_{t-1} + i \odot g \\
+        o &= \sigma(W_o x_t + b_o + U_o h_{t-1} + p_o \odot c_t) \\
+        h_t &= o \odot \tanh(c_t)
+
+    Attributes:
+        peepholes: to the input, forget and output gate, shape (3, hidden_size).
+    """
+
+    library: ClassVar[Library | None] = None
+
+    def __init__(self, input_size: int, hidden_size: int, projection_size: int | None = None) -> None:
+        super().__init__(input_size, hidden_size, projection_size)
+        self.peepholes = nn.Parameter(torch.empty(3, hidden_size))
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
+        """Initialise as an LSTM, with closed peepholes: it begins as a plain one."""
+        super().initialise(generator, kind)
+        self.peepholes.zero_()
+
+    def step(  # type: ignore[override]  # a cell is given its own states only
+        self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
+    ) -> LSTMState:
+        """Return the next state by the equations."""
+        input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
+        to_input, to_forget, to_output = self.peepholes
+        input_gate = (input_gate + to_input * state.cell).sigmoid()
+        forget_gate = (forget_gate + to_forget * state.cell).sigmoid()
+        cell = forget_gate * state.cell + input_gate * candidate.tanh()
+        return LSTMState((output_gate + to_output * cell).sigmoid() * cell.tanh(), cell)
+
+    def vectors(self) -> Tensor:
+        """Return the biases and the peepholes."""
+        return torch.cat((super().vectors(), self.peepholes))
 
 
 @kernel
@@ -58,47 +103,4 @@ def _backward(
             x_o[j] = narrowed(d_o, x_i[j])
 
 
-class PeepholeLSTM(LSTM):
-    r"""One layer of LSTM units with diagonal peepholes `p` to the input, forget and output gates.
-
-    The output gate sees the new cell state, the other two the one before.
-
-    .. math::
-        i &= \sigma(W_i x_t + b_i + U_i h_{t-1} + p_i \odot c_{t-1}) \\
-        f &= \sigma(W_f x_t + b_f + U_f h_{t-1} + p_f \odot c_{t-1}) \\
-        g &= \tanh(W_g x_t + b_g + U_g h_{t-1}) \\
-        c_t &= f \odot c_{t-1} + i \odot g \\
-        o &= \sigma(W_o x_t + b_o + U_o h_{t-1} + p_o \odot c_t) \\
-        h_t &= o \odot \tanh(c_t)
-
-    Attributes:
-        peepholes: to the input, forget and output gate, shape (3, hidden_size).
-    """
-
-    kernels: ClassVar[Kernels] = Kernels(_forward, _backward, slots=4)
-
-    def __init__(self, input_size: int, hidden_size: int, projection_size: int | None = None) -> None:
-        super().__init__(input_size, hidden_size, projection_size)
-        self.peepholes = nn.Parameter(torch.empty(3, hidden_size))
-
-    @torch.no_grad()
-    def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as an LSTM, with closed peepholes: it begins as a plain one."""
-        super().initialise(generator, kind)
-        self.peepholes.zero_()
-
-    def step(self, inputs: Tensor, state: LSTMState, recurrent: Recurrent) -> LSTMState:
-        """Return the next state by the equations."""
-        input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
-        to_input, to_forget, to_output = self.peepholes
-        input_gate = (input_gate + to_input * state.cell).sigmoid()
-        forget_gate = (forget_gate + to_forget * state.cell).sigmoid()
-        cell = forget_gate * state.cell + input_gate * candidate.tanh()
-        return LSTMState((output_gate + to_output * cell).sigmoid() * cell.tanh(), cell)
-
-    def fused(self, *_: object) -> None:
-        """Return None: no library has it."""
-
-    def vectors(self) -> Tensor:
-        """Return the biases and the peepholes."""
-        return torch.cat((super().vectors(), self.peepholes))
+PeepholeLSTM.kernels = Kernels(_forward, _backward, slots=4)

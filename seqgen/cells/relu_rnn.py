@@ -6,10 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Kernels, Recurrent, Weights, library_weights
-from seqgen.cells.rnn import RNN, RNNState
+from seqgen.cells.base import Kernels, Library, Recurrent, State
+from seqgen.cells.rnn import RNN
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, widened
+
+
+class ReluRNN(RNN):
+    r"""One layer of rectified units.
+
+    .. math:: h_t = \max(0, W x_t + b + U h_{t-1})
+    """
+
+    library: ClassVar[Library | None] = Library(torch.rnn_relu, has_cpu=False)
+
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
+        """Return the next state by the equation."""
+        return State(torch.relu(inputs + recurrent(state.hidden)))
 
 
 @kernel
@@ -35,25 +48,4 @@ def _backward(
             x[j] = narrowed(d_h if h[j] > np.float32(0) else np.float32(0), x[j])
 
 
-class ReluRNN(RNN):
-    r"""One layer of rectified units.
-
-    .. math:: h_t = \max(0, W x_t + b + U h_{t-1})
-    """
-
-    kernels: ClassVar[Kernels] = Kernels(_forward, _backward, slots=1)
-
-    def step(self, inputs: Tensor, state: RNNState, recurrent: Recurrent) -> RNNState:
-        """Return the next state by the equation."""
-        return RNNState(torch.relu(inputs + recurrent(state.hidden)))
-
-    def fused(
-        self, inputs: Tensor, state: RNNState, weights: Weights, dtype: torch.dtype
-    ) -> tuple[Tensor, RNNState] | None:
-        """Run all steps through cuDNN."""
-        if not inputs.is_cuda:
-            return None
-        flat = library_weights(weights, self.bias, torch.zeros_like(self.bias), inputs, dtype)
-        initial = state.hidden.to(dtype)[None]
-        outputs, hidden = torch.rnn_relu(inputs.to(dtype), initial, flat, True, 1, 0.0, self.training, False, False)
-        return outputs, RNNState(hidden[0].to(self.bias))
+ReluRNN.kernels = Kernels(_forward, _backward, slots=1)

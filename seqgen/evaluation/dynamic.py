@@ -22,7 +22,7 @@ from seqgen.evaluation.likelihood import Score, segments
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.streams import Stretch, document_stretches, stretches
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.stack import detach
+from seqgen.model.state import detach
 
 STRETCH = 32  # tokens between two changes of the weights
 # Python's documentation after 20 s of training, 1.245 nats a character: 1.166 with these, 1.187 at a rate of 3e-4,

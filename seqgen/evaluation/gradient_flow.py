@@ -21,6 +21,7 @@ from seqgen.config import InspectionConfig, ModelConfig
 from seqgen.corpus.part import Part
 from seqgen.errors import CorpusError
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.state import map_state, tensors_of
 from seqgen.pictures import any_font, literal
 
 NUM_STREAMS = 32  # whose norms are averaged
@@ -97,8 +98,8 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
     states = []
     for step_ids in ids[:-1]:
         # Copies, so that what a layer hands on in time is not what it hands to the layer above.
-        state = [type(layer)(*(part.clone().requires_grad_() for part in layer)) for layer in state]
-        states.append([part for layer in state for part in layer])
+        state = map_state(lambda tensor: tensor.clone().requires_grad_(), state)
+        states.append(tensors_of(state))
         logits, state = model(step_ids[None], state, torch.float64)
     loss = F.cross_entropy(logits[0], ids[-1], reduction="sum")  # a stream's gradient does not depend on the others
     gradients = torch.autograd.grad(loss, [part for parts in states for part in parts])

@@ -23,7 +23,7 @@ from seqgen.cells.base import State
 from seqgen.corpus.part import Part
 from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.stack import join, select
+from seqgen.model.state import concatenate, select, tensors_of
 
 _WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
 _SHORTEST_SEGMENT = 4 * _WARM_UP
@@ -179,7 +179,7 @@ def segments(part: Part, documents: range, size: int, max_tokens: int | None = N
 
 
 def _agree(state: list[State], other: list[State]) -> bool:
-    pairs = zip((p for layer in state for p in layer), (p for layer in other for p in layer), strict=True)
+    pairs = zip(tensors_of(state), tensors_of(other), strict=True)
     return all(bool(((a - b).abs() <= _TOLERANCE * a.abs().clamp(min=1)).all()) for a, b in pairs)
 
 
@@ -239,7 +239,7 @@ class _Reader:
 
     def _joined(self, states: Sequence[list[State] | None]) -> list[State]:
         zero = self._model.initial_state(1)
-        return join([state or zero for state in states])
+        return concatenate([state or zero for state in states])
 
     def _read_group(self, group: Sequence[Segment], state: list[State]) -> list[State]:
         """Read segments of falling length; the state after the first, longest one's end is that of all as long."""

@@ -1,11 +1,14 @@
 """The time loop: a cell over all steps of a sequence, by the fastest way there is for it."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from seqgen.cells.base import Cell, State, Weights
 from seqgen.model.compiled_scan import can_compile, compiled_scan
+from seqgen.model.library_scan import library_for, library_scan
 
 
 def scan(
@@ -24,9 +27,8 @@ def scan(
         The hidden states, shape (time, batch, output_size), and the state after the last step, in float32.
     """
     weights = weights or cell.weights
-    fused = cell.fused(inputs, state, weights, dtype)
-    if fused is not None:
-        return fused
+    if library := library_for(cell, inputs, weights):
+        return library_scan(library, cell, inputs, state, weights, dtype)
     if can_compile(cell, inputs, dtype):
         return compiled_scan(cell, inputs, state, weights, dtype)
     return step_by_step(cell, inputs, state, dtype, weights)
@@ -49,6 +51,6 @@ def step_by_step(
     for step_inputs in projected:
         state = cell.step(step_inputs, state, recurrent)
         if projection is not None:
-            state = state._replace(hidden=F.linear(state.hidden.to(dtype), projection).to(full))
+            state = replace(state, hidden=F.linear(state.hidden.to(dtype), projection).to(full))
         outputs.append(state.hidden)
     return torch.stack(outputs), state

@@ -1,7 +1,5 @@
 """Recurrent layers one above the other, with what stands between them: normalisation, dropout, residual connections."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -107,24 +105,3 @@ def drop(outputs: Tensor, rate: float, noise: Noise | None) -> Tensor:
 def _masked(values: Tensor, mask: Tensor, rate: float) -> Tensor:
     """Return the values where the mask is 1, scaled by a number: a scale in a bfloat16 mask would be 0.25 % off."""
     return values * mask.to(values) / (1 - rate)
-
-
-def reset(state: list[State], fresh: Tensor) -> list[State]:
-    """Return the state with zeros in the streams that begin a document; `fresh` has shape (batch,)."""
-    return [type(layer)(*(part.masked_fill(fresh[:, None], 0) for part in layer)) for layer in state]
-
-
-def detach(state: list[State]) -> list[State]:
-    """Return the state cut off from the graph: gradients end here."""
-    return [type(layer)(*(part.detach() for part in layer)) for layer in state]
-
-
-def join(states: Sequence[list[State]]) -> list[State]:
-    """Return the state of all streams of several states, one after the other."""
-    layers = zip(*states, strict=True)
-    return [type(layer[0])(*map(torch.cat, zip(*layer, strict=True))) for layer in layers]
-
-
-def select(state: list[State], streams: Tensor) -> list[State]:
-    """Return the state of these streams, in this order; `streams` holds indices."""
-    return [type(layer)(*(part[streams] for part in layer)) for layer in state]

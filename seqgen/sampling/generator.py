@@ -12,7 +12,7 @@ from seqgen.config import SamplingConfig
 from seqgen.errors import CheckpointError
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.stack import select
+from seqgen.model.state import select
 from seqgen.model.stepper import stepper
 from seqgen.sampling.constraint import Constraint
 from seqgen.sampling.filters import probabilities

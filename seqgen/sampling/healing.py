@@ -23,7 +23,7 @@ from torch import Tensor
 from seqgen.config import SamplingConfig
 from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.stack import join, select
+from seqgen.model.state import concatenate, select
 from seqgen.sampling.constraint import Constraint, Mask
 from seqgen.sampling.filters import probabilities
 from seqgen.sampling.generator import Reading, draw
@@ -161,7 +161,7 @@ class _Search:
             if front:
                 logits, state = model(tokens, select(reading.state, before))
                 reading = Reading(logits[-1], state)
-        self.state = join(states)
+        self.state = concatenate(states)
 
     def _extended(self, front: Sequence[_Path], likelihood: Tensor) -> list[_Path]:
         """Take paths with the log-likelihoods of what follows each, and return those that are longer by a token."""

@@ -14,7 +14,7 @@ from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.noise import Noise
-from seqgen.model.stack import detach, join, reset
+from seqgen.model.state import concatenate, detach, reset, select
 from seqgen.training.averaging import Average
 from seqgen.training.distributed import World
 from seqgen.training.optimizer import AdamW
@@ -152,14 +152,14 @@ class Learner:
         passes = zip(inputs.chunk(self.num_passes, 1), targets.chunk(self.num_passes, 1), strict=True)
         for some_inputs, some_targets in passes:
             last = first + some_inputs.shape[1]
-            before = [type(layer)(*(part[first:last] for part in layer)) for layer in state]
+            before = select(state, slice(first, last))
             count = (some_targets != PADDING).sum()
             loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
             torch.autograd.backward(loss * (count / max(1, num_tokens)))
             nats += loss.detach() * count
             states.append(after)
             first = last
-        return join(states), nats
+        return concatenate(states), nats
 
     def _loss(self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
         """Return the mean nats of the targets that are not padding, and the state after the last."""
@@ -174,7 +174,7 @@ class Learner:
         """Return the weights, their moments and the state of every stream, those of other processes too, by name."""
         tensors = {f"weights.{name}": weight for name, weight in self.model.state_dict().items()}
         for index, layer in enumerate(self._state):
-            for name, part in layer._asdict().items():
+            for name, part in layer.tensors.items():
                 tensors[f"hidden.{index}.{name}"] = self._world.gathered(part, self._options.batch_size)
         for name, moments in self._optimizer.moments.items():
             tensors |= {f"optimizer.{name}.{moment}": part for moment, part in vars(moments).items()}
@@ -196,6 +196,6 @@ class Learner:
                 part.copy_(tensors[f"optimizer.{name}.{moment}"])
         share = self._world.share(self._options.batch_size)
         self._state = [
-            type(layer)(*(tensors[f"hidden.{i}.{name}"][share].to(part) for name, part in layer._asdict().items()))
+            type(layer)(*(tensors[f"hidden.{i}.{name}"][share].to(part) for name, part in layer.tensors.items()))
             for i, layer in enumerate(self._state)
         ]
