@@ -4,12 +4,13 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus.batches import Batches
 from seqgen.corpus.part import Part
 from seqgen.levels.base import PADDING
+from seqgen.training.batches import Batches
 
 
 def part_of(lengths):
@@ -41,8 +42,8 @@ def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size
     for batch in batches:
         scored = batch.targets != PADDING
         if len(lengths) < batch_size:  # the start token, which is 0 here, says that nothing is known yet
-            assert not batch.inputs[0, batch.fresh].any()
-            scored[0, batch.fresh] = False
+            assert not batch.inputs[0, batch.is_fresh].any()
+            scored[0, batch.is_fresh] = False
         assert (batch.inputs[scored] + 1 == batch.targets[scored]).all()
 
 
@@ -54,16 +55,16 @@ def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
     last = {}
     for batch in epoch(Batches(part, batch_size, sequence_length, seed=1, shard_size=shard_size), number):
         if batch.is_whole:
-            assert batch.fresh.all()
+            assert batch.is_fresh.all()
             assert set(batch.inputs[0].tolist()) <= set(part.offsets.tolist())  # whole from the start token on
             continue
         for stream in range(batch_size):
             scored = batch.targets[:, stream] != PADDING
             if scored.any():
-                assert batch.fresh[stream] or batch.inputs[0, stream] == last[stream]
+                assert batch.is_fresh[stream] or batch.inputs[0, stream] == last[stream]
                 last[stream] = batch.targets[scored, stream][-1]
-            begins_document = batch.inputs[0, stream] in part.offsets and scored.any()
-            assert batch.fresh[stream] or not begins_document
+            begins_document = int(batch.inputs[0, stream]) in part.offsets and scored.any()
+            assert batch.is_fresh[stream] or not begins_document
 
 
 @layouts
@@ -73,15 +74,15 @@ def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_siz
     expected = list(islice(batches.from_step(0), total))
     for step in range(0, total, 1 + number + total // 8):
         for batch, other in zip(islice(batches.from_step(step), total - step), expected[step:], strict=True):
-            for array, other_array in zip(batch, other, strict=True):
-                np.testing.assert_array_equal(array, other_array)
+            for name, tensor in vars(batch).items():
+                np.testing.assert_array_equal(tensor, getattr(other, name))
 
 
 def test_a_single_text_fills_all_streams_evenly():
     batches = epoch(Batches(part_of([1000]), batch_size=4, sequence_length=25, seed=1))
     assert len(batches) == 10
     assert all((batch.targets != PADDING).all() for batch in batches)
-    assert [int(batch.fresh.sum()) for batch in batches] == [4] + [0] * 9
+    assert [int(batch.is_fresh.sum()) for batch in batches] == [4] + [0] * 9
 
 
 def test_short_documents_are_whole_and_alike_in_length():
@@ -94,7 +95,7 @@ def test_short_documents_are_whole_and_alike_in_length():
 def test_the_order_of_documents_changes_with_epoch_and_seed():
     part = part_of([20] * 10)
     orders = [
-        [batch.inputs[0, 0] for batch in epoch(Batches(part, 1, 10, seed), number)]
+        [int(batch.inputs[0, 0]) for batch in epoch(Batches(part, 1, 10, seed), number)]
         for seed, number in ((1, 0), (1, 1), (2, 0), (1, 0))
     ]
     assert orders[0] == orders[3]
@@ -106,7 +107,7 @@ def test_the_order_of_documents_changes_with_epoch_and_seed():
 def test_ids_of_any_type_become_int64(kind):
     part = Part(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
     (batch,) = epoch(Batches(part, 1, 10, seed=1))
-    assert batch.inputs.dtype == batch.targets.dtype == np.int64
+    assert batch.inputs.dtype == batch.targets.dtype == torch.int64
 
 
 def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
@@ -119,16 +120,27 @@ def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
     for number in range(6):
         way_of = {}
         for before, after in zip(epoch(plain, number), epoch(varied, number), strict=True):
-            assert [(array % 1000)[before.targets != PADDING].tolist() for array in after[:2]] == [
-                array[before.targets != PADDING].tolist() for array in before[:2]
-            ]
-            assert (after.targets[before.targets == PADDING] == PADDING).all()
-            for row, column in zip(*np.nonzero(before.targets != PADDING), strict=True):
-                document = np.searchsorted(part.offsets, before.targets[row, column], side="right")
-                way = after.targets[row, column] // 1000
-                assert way == after.inputs[row, column] // 1000 == way_of.setdefault(document, way)
+            is_scored = before.targets != PADDING
+            for name in ("inputs", "targets"):
+                assert torch.equal(getattr(after, name)[is_scored] % 1000, getattr(before, name)[is_scored])
+            assert (after.targets[~is_scored] == PADDING).all()
+            for row, column in is_scored.nonzero().tolist():
+                document = np.searchsorted(part.offsets, int(before.targets[row, column]), side="right")
+                way = int(after.targets[row, column]) // 1000
+                assert way == int(after.inputs[row, column]) // 1000 == way_of.setdefault(document, way)
         assert len(way_of) == len(lengths)
         drawn.append(tuple(way_of.values()))
     assert len(set(drawn)) > 3
     on = list(islice(varied.from_step(0), 8))[-1]
     assert (next(varied.from_step(7)).inputs == on.inputs).all()
+
+
+def test_parts_of_a_batch_are_the_batch():
+    (batch,) = epoch(Batches(part_of([40] * 5), 5, 40, seed=1))
+    by_stream, by_time = list(batch.split_streams(2)), list(batch.split_time(3))
+    assert [part.num_streams for part in by_stream] == [3, 2]
+    for name in ("inputs", "targets"):
+        assert torch.equal(torch.cat([getattr(part, name) for part in by_stream], 1), getattr(batch, name))
+        assert torch.equal(torch.cat([getattr(part, name) for part in by_time]), getattr(batch, name))
+    assert [part.is_fresh.tolist() for part in by_time] == [[True] * 5, [False] * 5, [False] * 5]
+    assert sum(part.num_targets for part in by_time) == batch.num_targets == 200

@@ -8,12 +8,11 @@ import socket
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
 
-from seqgen.corpus.batches import Batch
 from seqgen.levels.base import PADDING
+from seqgen.training.batch import Batch
 from seqgen.training.distributed import ALONE, World
 from tests import processes
 from tests.conftest import RHYME, quick_runner
@@ -91,14 +90,14 @@ from seqgen.training.learner import Learner
 loss_of, rank = Learner._loss, int(os.environ["RANK"])
 def refuse(*_):
     raise torch.OutOfMemoryError("CUDA out of memory")
-def refuse_more(self, inputs, *others):
-    if rank == 0 and inputs.shape[1] > 1:
+def refuse_more(self, batch, *others):
+    if rank == 0 and batch.num_streams > 1:
         refuse()
-    loss, after = loss_of(self, inputs, *others)
-    if rank == 1 and inputs.shape[1] > 2:
+    loss, after = loss_of(self, batch, *others)
+    if rank == 1 and batch.num_streams > 2:
         loss.register_hook(refuse)  # on the way back
     else:
-        print(inputs.shape[1])
+        print(batch.num_streams)
     return loss, after
 Learner._loss = refuse_more
 main()
@@ -155,7 +154,7 @@ def test_streams_are_divided_without_rest():
 
 
 def test_where_there_is_no_stream_padding_stands_in():
-    batch = Batch(np.array([[1], [2]]), np.array([[2], [3]]), np.array([True]), is_whole=True)
+    batch = Batch(torch.tensor([[1], [2]]), torch.tensor([[2], [3]]), torch.tensor([True]), is_whole=True)
     empty = batch.streams(slice(0, 0))
     assert empty.inputs.shape == empty.targets.shape == (2, 1)
     assert (empty.targets == PADDING).all()

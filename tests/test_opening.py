@@ -5,11 +5,11 @@ from itertools import islice
 import pytest
 import torch
 
-from seqgen.corpus.batches import Batches
 from seqgen.levels.base import PADDING
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.word import WordLevel
 from seqgen.sampling.opening import opening_of
+from seqgen.training.batches import Batches
 
 
 @pytest.mark.parametrize(("bias", "expected"), [(0.0, "\n\n"), (-30.0, "\n")])
@@ -41,6 +41,6 @@ def test_the_start_token_stands_inside_documents_where_few_are_long(make_part, t
     batches = Batches(part, batch_size=4, sequence_length=10, seed=1)
     assert batches.starts_inside == expected
     steps = list(islice(batches.from_step(0), batches.steps_per_epoch))
-    first = [batch.inputs[0][batch.fresh & (batch.targets[0] != PADDING)] for batch in steps]
+    first = [batch.inputs[0][batch.is_fresh & (batch.targets[0] != PADDING)] for batch in steps]
     num_starts = sum(int((ids == level.START).sum()) for ids in first)
     assert (num_starts > len(texts)) == expected

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
-from seqgen.corpus.batches import Batches
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.music.write import rendered
 from seqgen.training import recipe
+from seqgen.training.batches import Batches
 from seqgen.training.distributed import ALONE
 from seqgen.training.recipe import FINE_TUNING, MAX_DROPOUT, SIZES, resolve
 from tests.conftest import RHYME

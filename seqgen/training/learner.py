@@ -8,7 +8,6 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.config import TrainConfig
-from seqgen.corpus.batches import Batch
 from seqgen.errors import CheckpointError
 from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
@@ -16,6 +15,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.model.noise import Noise
 from seqgen.model.state import concatenate, detach, reset, select
 from seqgen.training.averaging import Average
+from seqgen.training.batch import Batch
 from seqgen.training.distributed import World
 from seqgen.training.optimizer import AdamW
 from seqgen.training.schedule import MAX_PARTS
@@ -85,15 +85,14 @@ class Learner:
                 not divided.
         """
         parts = 1 if batch.is_whole else parts
-        own = batch.streams(self._world.share(len(batch.fresh)))
-        inputs, targets, fresh = (torch.from_numpy(array).to(self.model.device) for array in own[:3])
-        state = self.model.initial_state(len(fresh)) if batch.is_whole else reset(self._state, fresh)
+        own = batch.streams(self._world.share(batch.num_streams)).to(self.model.device)
+        state = self.model.initial_state(own.num_streams) if batch.is_whole else reset(self._state, own.is_fresh)
         self._optimizer.learning_rate = learning_rate
-        tokens = [int((part != PADDING).sum()) for part in torch.from_numpy(batch.targets).chunk(parts)]
+        tokens = [part.num_targets for part in batch.split_time(parts)]
         shown = []
-        for part, (some_inputs, some_targets) in enumerate(zip(inputs.chunk(parts), targets.chunk(parts), strict=True)):
-            noise = self._noise(step, part, len(batch.fresh))
-            state, *losses = self._update(some_inputs, some_targets, state, noise, tokens[part])
+        for place, part in enumerate(own.split_time(parts)):
+            noise = self._noise(step, place, batch.num_streams)
+            state, *losses = self._update(part, state, noise, tokens[place])
             shown.append(torch.stack(losses))
         if not batch.is_whole:
             self._state = state
@@ -109,13 +108,12 @@ class Learner:
         return Noise(seed, num_streams, first, self.model.device)
 
     def _update(
-        self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
+        self, batch: Batch, state: list[State], noise: Noise, num_tokens: int
     ) -> tuple[list[State], Tensor, Tensor]:
         """Change the weights by truncated back-propagation through time.
 
         Args:
-            inputs: ids of the streams that are read here, shape (time, batch).
-            targets: the ids that follow.
+            batch: the streams of this process, or a part of them in time.
             state: the state of the streams.
             noise: draws their dropout masks.
             num_tokens: the targets of all processes.
@@ -123,48 +121,42 @@ class Learner:
         Returns:
             The state that follows, the loss in nats of what was read here, and the norm of the gradient.
         """
-        after, nats = self._fit(inputs, targets, state, noise, num_tokens)
+        after, nats = self._fit(batch, state, noise, num_tokens)
         self._world.add([weight.grad for weight in self.model.parameters() if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return after, nats, norm
 
-    def _fit(
-        self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
-    ) -> tuple[list[State], Tensor]:
+    def _fit(self, batch: Batch, state: list[State], noise: Noise, num_tokens: int) -> tuple[list[State], Tensor]:
         """Do what `_derive` does, the streams in more parts if a GPU has too little memory."""
         while True:
             try:
-                return self._derive(inputs, targets, state, noise, num_tokens)
+                return self._derive(batch, state, noise, num_tokens)
             except torch.OutOfMemoryError:
-                if self.num_passes >= inputs.shape[1]:
+                if self.num_passes >= batch.num_streams:
                     raise
             self._optimizer.zero_grad()
             torch.cuda.empty_cache()
             self.num_passes *= 2
 
-    def _derive(
-        self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise, num_tokens: int
-    ) -> tuple[list[State], Tensor]:
+    def _derive(self, batch: Batch, state: list[State], noise: Noise, num_tokens: int) -> tuple[list[State], Tensor]:
         """Add up the gradient of these targets' share of the mean loss; return the state that follows and the nats."""
-        nats, states, first = torch.zeros((), device=inputs.device), [], 0
-        passes = zip(inputs.chunk(self.num_passes, 1), targets.chunk(self.num_passes, 1), strict=True)
-        for some_inputs, some_targets in passes:
-            last = first + some_inputs.shape[1]
-            before = select(state, slice(first, last))
-            count = (some_targets != PADDING).sum()
-            loss, after = self._loss(some_inputs, some_targets, before, noise.from_stream(first))
+        nats, states, first = torch.zeros((), device=self.model.device), [], 0
+        for some in batch.split_streams(self.num_passes):
+            last = first + some.num_streams
+            count = (some.targets != PADDING).sum()  # stays on a GPU, which is not waited for here
+            loss, after = self._loss(some, select(state, slice(first, last)), noise.from_stream(first))
             torch.autograd.backward(loss * (count / max(1, num_tokens)))
             nats += loss.detach() * count
             states.append(after)
             first = last
         return concatenate(states), nats
 
-    def _loss(self, inputs: Tensor, targets: Tensor, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
+    def _loss(self, batch: Batch, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
         """Return the mean nats of the targets that are not padding, and the state after the last."""
-        hidden, after = self.model.hidden(inputs, state, self._dtype, noise)
-        return self.model.loss(hidden, targets, self._dtype), detach(after)
+        hidden, after = self.model.hidden(batch.inputs, state, self._dtype, noise)
+        return self.model.loss(hidden, batch.targets, self._dtype), detach(after)
 
     def _initial_state(self) -> list[State]:
         share = self._world.share(self._options.batch_size)

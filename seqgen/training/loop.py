@@ -10,7 +10,6 @@ from torch import Tensor
 
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import TrainConfig
-from seqgen.corpus.batches import Batch, Batches
 from seqgen.corpus.reading import counted
 from seqgen.corpus.store import Store
 from seqgen.errors import TrainingError
@@ -19,6 +18,8 @@ from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import shortage_told
 from seqgen.sampling.opening import ENOUGH_BEGINNINGS
+from seqgen.training.batch import Batch
+from seqgen.training.batches import Batches
 from seqgen.training.distributed import World
 from seqgen.training.figures import NEVER, Figures, Notice, Recent, Report
 from seqgen.training.launch import launch_name

@@ -12,10 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
-from seqgen.corpus.batches import Batches
 from seqgen.corpus.reading import counted
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
@@ -23,6 +21,8 @@ from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import refuse_too_large, shortage_told
 from seqgen.options import Options, parse_time
+from seqgen.training.batch import Batch
+from seqgen.training.batches import Batches
 from seqgen.training.distributed import ALONE, World
 
 Group = TypeVar("Group", bound=Options)
@@ -230,19 +230,18 @@ def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig,
     model.to(machine.device)
     dtype, paces = PRECISIONS[machine.precision], []
     for _, batch in zip(range(1 + _CALIBRATION_STEPS), batches.from_step(0), strict=False):
-        own = batch.streams(world.share(len(batch.fresh)))
-        inputs, targets = (torch.from_numpy(array).to(machine.device) for array in own[:2])
-        paces.append(_derivation_seconds(model, inputs, targets, dtype) / batch.num_targets)
+        own = batch.streams(world.share(batch.num_streams)).to(machine.device)
+        paces.append(_derivation_seconds(model, own, dtype) / batch.num_targets)
     (pace,) = world.agreed(median(paces[1:]))
     return pace * store.train.num_targets / batches.steps_per_epoch
 
 
-def _derivation_seconds(model: LanguageModel, inputs: Tensor, targets: Tensor, dtype: torch.dtype) -> float:
-    """Return how long a step takes; where a GPU has too little memory, judged by a part of the streams."""
-    begun, count = time.perf_counter(), inputs.shape[1]
+def _derivation_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:
+    """Return how long a step takes; where a GPU has too little memory, estimated from half of the streams."""
+    begun, count = time.perf_counter(), batch.num_streams
     try:
-        hidden, _ = model.hidden(inputs, model.initial_state(count), dtype)
-        loss = model.loss(hidden, targets, dtype)
+        hidden, _ = model.hidden(batch.inputs, model.initial_state(count), dtype)
+        loss = model.loss(hidden, batch.targets, dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
         return time.perf_counter() - begun
@@ -250,8 +249,8 @@ def _derivation_seconds(model: LanguageModel, inputs: Tensor, targets: Tensor, d
         if count == 1:
             raise
     torch.cuda.empty_cache()
-    some = slice(count // 2)
-    return _derivation_seconds(model, inputs[:, some], targets[:, some], dtype) * count / some.stop
+    half = batch.streams(slice(count // 2))
+    return _derivation_seconds(model, half, dtype) * count / half.num_streams
 
 
 def _filled(options: Group, **choices: Any) -> Group:

@@ -10,45 +10,18 @@ stream that begins inside a document is given the start token as well, which the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from seqgen.corpus.part import Part
 from seqgen.levels.base import PADDING, Level
+from seqgen.training.batch import Batch
 
 SHARD_SIZE = 1 << 20  # bounds the memory for putting documents in order
-
-
-class Batch(NamedTuple):
-    """One step's data.
-
-    Attributes:
-        inputs: token ids, shape (time, batch).
-        targets: the ids that follow them, shape (time, batch); `PADDING` where nothing is to be predicted.
-        fresh: the streams whose state is reset before this batch, shape (batch,).
-        is_whole: whether every column is a whole document, which leaves the streams' state untouched.
-    """
-
-    inputs: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    fresh: NDArray[np.bool_]
-    is_whole: bool
-
-    @property
-    def num_targets(self) -> int:
-        """How many tokens are predicted."""
-        return int((self.targets != PADDING).sum())
-
-    def streams(self, which: slice) -> "Batch":
-        """Return some of the streams; where there is none of them, padding stands in for one."""
-        if not len(self.fresh[which]):
-            return self.streams(slice(1))._replace(targets=np.full((len(self.inputs), 1), PADDING, dtype=np.int64))
-        inputs, targets = (np.ascontiguousarray(ids[:, which]) for ids in (self.inputs, self.targets))
-        return Batch(inputs, targets, self.fresh[which], self.is_whole)
 
 
 @dataclass(frozen=True)
@@ -189,10 +162,12 @@ class Batches:
         if self.starts_inside:
             inputs[0, fresh] = Level.START
         following = self.part.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
-        return Batch(inputs, np.where(scored, following, PADDING), fresh, is_whole)
+        targets = np.where(scored, following, PADDING)
+        return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(fresh), is_whole)
 
 
 def _varied(batch: Batch, variants: NDArray[np.int64], ways: NDArray[np.int64]) -> Batch:
     """Return the batch with each column changed in its way."""
-    targets = np.where(batch.targets == PADDING, PADDING, variants[ways, batch.targets])
-    return batch._replace(inputs=variants[ways, batch.inputs], targets=targets)
+    inputs, targets = batch.inputs.numpy(), batch.targets.numpy()
+    varied = np.where(targets == PADDING, PADDING, variants[ways, targets])
+    return replace(batch, inputs=torch.from_numpy(variants[ways, inputs]), targets=torch.from_numpy(varied))

@@ -1,0 +1,62 @@
+"""The data of one training step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from seqgen.levels.base import PADDING
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Streams of tokens, read side by side.
+
+    Attributes:
+        inputs: token ids, shape (time, streams).
+        targets: the ids that follow them, shape (time, streams); `PADDING` where nothing is predicted.
+        is_fresh: the streams that begin a document, whose state is reset first, shape (streams,).
+        is_whole: whether each stream is a whole document, after which the streams of other batches continue.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    is_fresh: Tensor
+    is_whole: bool
+
+    @property
+    def num_streams(self) -> int:
+        """The number of streams."""
+        return len(self.is_fresh)
+
+    @property
+    def num_targets(self) -> int:
+        """The number of predicted tokens."""
+        return int((self.targets != PADDING).sum())
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch on a device."""
+        inputs, targets, is_fresh = (tensor.to(device) for tensor in (self.inputs, self.targets, self.is_fresh))
+        return Batch(inputs, targets, is_fresh, self.is_whole)
+
+    def streams(self, which: slice) -> "Batch":
+        """Return some of the streams; instead of none, a single one that is all padding."""
+        if not len(self.is_fresh[which]):
+            first = self.streams(slice(1))
+            return replace(first, targets=torch.full_like(first.targets, PADDING))
+        inputs, targets = self.inputs[:, which].contiguous(), self.targets[:, which].contiguous()
+        return Batch(inputs, targets, self.is_fresh[which], self.is_whole)
+
+    def split_streams(self, count: int) -> Iterator["Batch"]:
+        """Yield up to this number of batches, each with some of the streams."""
+        parts = zip(self.inputs.chunk(count, 1), self.targets.chunk(count, 1), self.is_fresh.chunk(count), strict=True)
+        for inputs, targets, is_fresh in parts:
+            yield Batch(inputs, targets, is_fresh, self.is_whole)
+
+    def split_time(self, count: int) -> Iterator["Batch"]:
+        """Yield up to this number of batches, one after the other in time; all but the first continue the streams."""
+        continued = torch.zeros_like(self.is_fresh)
+        parts = zip(self.inputs.chunk(count), self.targets.chunk(count), strict=True)
+        for place, (inputs, targets) in enumerate(parts):
+            yield Batch(inputs, targets, continued if place else self.is_fresh, self.is_whole)
