@@ -13,7 +13,6 @@ from seqgen.levels import level_from_json
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
-from seqgen.levels.note.repeats import unfolded
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, to_no_signature, track_of, transposed_key
 from tests.scores import forms, melody, scores
 
@@ -26,6 +25,21 @@ def content(score):
     """Return what the level keeps of a score: all but names, tempo and velocities."""
     tracks = [(t.program, t.is_drum, [note[:3] for note in t.notes]) for t in score.tracks]
     return score.bars, score.pickup, score.grid, tracks
+
+
+def written_out(tokens):
+    """Return the tokens with every repetition replaced by the bars that it repeats."""
+    bars = [[]]  # the header, and then the bars
+    rest = iter(tokens)
+    for token in rest:
+        if token == t.REPEAT:
+            distance, count = next(rest) - t.POSITION, next(rest) - t.POSITION
+            bars += map(list, bars[len(bars) - distance :][:count])
+        elif token == t.BAR:
+            bars.append([])
+        else:
+            bars[-1].append(token)
+    return [token for bar in bars for token in bar]
 
 
 @given(score=scores())
@@ -212,7 +226,7 @@ def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
         ids = ids[: ids.index(level.END) + 1]
         score = level.decode(ids)
         assert content(level.decode([*level.encode(score), level.END])) == content(score)
-        assert score.num_notes == sum(t.PITCH <= token <= t.POSITION for token in unfolded(ids))
+        assert score.num_notes == sum(t.PITCH <= token <= t.POSITION for token in written_out(ids))
 
 
 @pytest.mark.parametrize(
@@ -238,6 +252,22 @@ def test_tokens_out_of_place_are_refused_by_place(ids, place):
 def test_a_piece_that_is_cut_short_ends_with_its_bar():
     ids = [*HEADER, t.BAR, t.PITCH + 60, t.POSITION + 12, t.PITCH + 62]
     assert [note[:3] for note in LEVEL.decode(ids).notes] == [(0, 12, 60), (12, 36, 62)]
+
+
+def test_a_piece_cut_within_a_change_of_metre_keeps_the_metre():
+    ids = [*HEADER, t.BAR, t.PITCH + 60, t.BAR, t.METRE, t.POSITION + 3]
+    score = LEVEL.decode(ids)
+    assert score.bars == (Bar(), Bar())
+    assert [note[:3] for note in score.notes] == [(0, 96, 60)]
+
+
+def test_repeated_bars_keep_the_velocities_of_their_first_occurrence():
+    """A note without a velocity has that of the note before it."""
+    level = NoteLevel(12, has_velocity=True)
+    loud, quiet = (level.vocabulary_size - 1 - degree for degree in (0, 12))
+    bars = [t.BAR, t.PITCH + 60, t.BAR, quiet, t.PITCH + 62, t.BAR, loud, t.PITCH + 64]
+    score = level.decode([*HEADER, *bars, t.REPEAT, t.POSITION + 2, t.POSITION + 1])
+    assert [note.velocity for note in score.notes] == [90, 28, 124, 28]
 
 
 @given(score=scores())

@@ -1,145 +1,126 @@
-"""Tokens of the note level -> a score."""
+"""Tokens of the note level -> a score, without names and tempos, which are not encoded."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from seqgen.levels.note import state as s
 from seqgen.levels.note import tokens as t
-from seqgen.levels.note.repeats import unfolded
-from seqgen.levels.note.voices import Chord
-from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, Note, Score, Track, track_of
+from seqgen.levels.note.grammar import parse
+from seqgen.music.score import DEFAULT_VELOCITY, DENOMINATORS, MAX_SHARPS, Bar, Note, Score, track_of
+
+_SILENCE = -1
 
 
-def decoded(tokens: Sequence[int], grid: int) -> Score:
-    """Return the score of tokens that are in the language, without START; names and tempo are not in them."""
-    reader = _Reader(grid)
-    for token in unfolded(tokens):
-        reader.take(token)
-    return reader.score()
+def decoded(tokens: Sequence[int], grid: int, vocabulary_size: int) -> Score:
+    """Return the score of tokens without START; an unfinished one ends with its last bar.
+
+    Raises:
+        MusicError: the tokens violate the grammar.
+    """
+    streams, states = parse(tokens, grid, vocabulary_size)
+    transcript = _Transcript(grid)
+    for token, state in zip(tokens, states.tolist(), strict=True):
+        transcript.add(token, state)
+    voices = streams.tracks[0, : streams.states[0, s.NUM_VOICES]].tolist()
+    notes = _notes(transcript.events, len(voices), transcript.end)
+    tracks = tuple(
+        track_of(
+            [note for voice, track in enumerate(voices) if abs(track) == number for note in notes[voice]],
+            program=program,
+            is_drum=-number in voices,
+        )
+        for number, program in enumerate(transcript.programs, 1)
+    )
+    return Score(tuple(transcript.bars), tracks, transcript.pickup, grid=grid)
 
 
-class _Reader:
-    """Follows the tokens as `grammar.follow` does, and writes down what they say."""
+class _Event(NamedTuple):
+    """A note that begins in a voice, or `_SILENCE`; equal times in one voice are a chord."""
+
+    time: int
+    voice: int
+    pitch: int
+    velocity: int
+
+
+class _Transcript:
+    """Collects what the tokens say, at the times and in the voices that the grammar's states name.
+
+    Attributes:
+        bars: every bar, repeated ones included.
+        pickup: steps of the first bar, 0 if it is a whole one.
+        programs: of each track.
+        events: of all voices, ordered by time.
+        end: the time at which all notes end.
+    """
 
     def __init__(self, grid: int) -> None:
-        self.grid = grid
         self.bars: list[Bar] = []
-        self.tracks: list[Track] = []
-        self.track_of_voice: list[int] = []
-        self.notes: list[list[Note]] = []
-        self.held: dict[int, Chord] = {}
         self.pickup = 0
-        self.bar = Bar()
-        self.bar_start = 0
-        self.step = 0
-        self.far = 0
-        self.speaker = -1
-        self.family = 0
-        self.is_at_position = False
-        self.velocity = DEFAULT_VELOCITY
-        self.before = t.START
+        self.programs: list[int] = []
+        self.events: list[_Event] = []
+        self.end = 0
+        self._bar = Bar()
+        self._family = 0
+        self._velocity = DEFAULT_VELOCITY
+        self._highest_position = t.POSITION + t.BAR_QUARTERS * grid
+        self._is_at_position = False
 
-    @property
-    def now(self) -> int:
-        return self.bar_start + self.step
-
-    def take(self, token: int) -> None:
-        """Take the next token."""
-        highest = t.POSITION + t.BAR_QUARTERS * self.grid
-        if token in (t.END, t.CHORD, t.METRE):
-            pass
-        elif token in (t.REST, t.HOLD) or t.VOICE < token <= t.POSITION or token > highest:
-            self._take_content(token, highest)
-        elif token > t.POSITION:
-            self._take_position(token - t.POSITION, highest - t.POSITION)
+    def add(self, token: int, state: Sequence[int]) -> None:
+        """Add a token, given the state of the grammar after it."""
+        phase, voice, now = state[s.PHASE], state[s.CURRENT_VOICE], state[s.BAR_START] + state[s.STEP]
+        if phase == s.AFTER_NOTE:
+            self.events.append(_Event(now, voice, state[s.LOWEST], self._velocity))
+        elif token == t.REST:
+            self.events.append(_Event(now, voice, _SILENCE, 0))
+        elif phase == s.AFTER_VELOCITY:
+            degree = token - self._highest_position - 1
+            self._velocity = degree * t.VELOCITY_STEP + t.VELOCITY_STEP // 2
         elif token == t.BAR:
-            self._begin_bar()
-        elif token == t.REPEAT:
-            self._end_bar()
-        elif token == t.PICKUP:
-            self.pickup = self.bar.num_steps(self.grid) - self.step
+            self.bars.append(self._bar)
+        elif phase == s.AFTER_PICKUP:
+            self.pickup = state[s.BAR_STEPS] - state[s.STEP]
+        elif phase == s.AFTER_AGAIN:
+            self._repeat(token - t.POSITION, state)
         elif t.KEY <= token < t.FAMILY:
-            self._take_signature(token)
-        else:
-            self._take_track(token)
-        self.before = token
+            self._change_bar(token, state[s.NUMERATOR])
+        elif phase == s.AFTER_FAMILY:
+            self._family = token - t.FAMILY
+        elif t.MEMBER <= token <= t.VOICE or token == t.DRUMS:
+            self.programs.append(0 if token == t.DRUMS else 8 * self._family + token - t.MEMBER)
+        ends_early = phase == s.AFTER_END and self._is_at_position
+        self.end = now if ends_early else state[s.BAR_START] + state[s.BAR_STEPS]
+        self._is_at_position = phase == s.AFTER_POSITION or ends_early
 
-    def score(self) -> Score:
-        """Return what has been written; what is held ends now, or with the bar."""
-        if self.before == t.END and self.is_at_position:
-            self._end_all()
-        else:
-            self._end_bar()
-        tracks = tuple(
-            track_of(notes, program=track.program, is_drum=track.is_drum)
-            for track, notes in zip(self.tracks, self.notes, strict=True)
-        )
-        return Score(tuple(self.bars), tracks, self.pickup, grid=self.grid)
-
-    def _begin_bar(self) -> None:
-        if self.bars:
-            self.bar_start += self.bar.num_steps(self.grid)
-        self.bars.append(self.bar)
-        self.step, self.speaker = 0, -1
-        self.is_at_position = False
-
-    def _take_signature(self, token: int) -> None:
+    def _change_bar(self, token: int, numerator: int) -> None:
         if token < t.DENOMINATOR:
-            self.bar = self.bar._replace(sharps=token - t.KEY - MAX_SHARPS)
+            self._bar = self._bar._replace(sharps=token - t.KEY - MAX_SHARPS)
         else:
-            self.bar = self.bar._replace(denominator=DENOMINATORS[token - t.DENOMINATOR])
-        if self.bars:
-            self.bars[-1] = self.bar
+            self._bar = self._bar._replace(numerator=numerator, denominator=DENOMINATORS[token - t.DENOMINATOR])
+        self.bars[-1:] = [self._bar] if self.bars else []
 
-    def _take_track(self, token: int) -> None:
-        if token == t.SPLIT:
-            self.track_of_voice.append(len(self.tracks) - 1)
-        elif token < t.MEMBER and token != t.DRUMS:
-            self.family = token - t.FAMILY
-        else:
-            program = 0 if token == t.DRUMS else 8 * self.family + token - t.MEMBER
-            self.track_of_voice.append(len(self.tracks))
-            self.tracks.append(Track((), program=program, is_drum=token == t.DRUMS))
-            self.notes.append([])
+    def _repeat(self, num_bars: int, state: Sequence[int]) -> None:
+        """Append earlier bars; what is sustained ends where they begin."""
+        bar_steps = state[s.BAR_STEPS]
+        begin = state[s.BAR_START] - (num_bars - 1) * bar_steps
+        source = begin - state[s.DISTANCE] * bar_steps
+        first, stop = (bisect_left(self.events, (time,)) for time in (source, source + num_bars * bar_steps))
+        repeated = [event._replace(time=event.time + begin - source) for event in self.events[first:stop]]
+        self.events += [_Event(begin, voice, _SILENCE, 0) for voice in range(state[s.NUM_VOICES])]
+        self.events += repeated
+        self.bars += [self._bar] * num_bars
 
-    def _take_position(self, steps: int, highest: int) -> None:
-        if self.before == t.METRE:
-            self.bar = self.bar._replace(numerator=steps)
-            return
-        is_added = self.before == t.POSITION + highest
-        self.far = self.step if is_added else 0
-        self.step = self.far + steps
-        self.speaker = -1
-        self.is_at_position = True
 
-    def _take_content(self, token: int, highest: int) -> None:
-        if t.VOICE < token < t.PITCH:
-            self.speaker = token - t.VOICE - 1  # it speaks next
-            return
-        if token > highest:
-            self.velocity = (token - highest - 1) * t.VELOCITY_STEP + t.VELOCITY_STEP // 2
-            return
-        self.is_at_position = False
-        pitch = token - t.PITCH if token < t.DRUM else token - t.DRUM
-        if self.before == t.CHORD:
-            chord = self.held[self.speaker]
-            self.held[self.speaker] = chord._replace(pitches=(*chord.pitches, pitch))
-            return
-        self.speaker += 1
-        if token == t.HOLD:
-            return
-        self._end(self.speaker)
-        if token != t.REST:
-            self.held[self.speaker] = Chord(self.now, self.now, (pitch,), self.velocity)
-
-    def _end_bar(self) -> None:
-        self.step = self.bar.num_steps(self.grid)
-        self._end_all()
-
-    def _end_all(self) -> None:
-        for voice in list(self.held):
-            self._end(voice)
-
-    def _end(self, voice: int) -> None:
-        """Write down what the voice has held until now."""
-        chord = self.held.pop(voice, None)
-        if chord is not None:
-            self.notes[self.track_of_voice[voice]] += chord._replace(end=self.now).notes
+def _notes(events: Sequence[_Event], num_voices: int, end: int) -> list[list[Note]]:
+    """Return the notes of each voice: the notes of a chord end with the next event of its voice, or with the score."""
+    notes: list[list[Note]] = [[] for _ in range(num_voices)]
+    sustained: list[list[Note]] = [[] for _ in range(num_voices)]
+    last = (_Event(end, voice, _SILENCE, 0) for voice in range(num_voices))
+    for time, voice, pitch, velocity in (*events, *last):
+        if sustained[voice] and sustained[voice][0].onset < time:
+            notes[voice] += [note._replace(duration=time - note.onset) for note in sustained[voice]]
+            sustained[voice] = []
+        if pitch != _SILENCE:
+            sustained[voice].append(Note(time, 0, pitch, velocity))
+    return notes

@@ -8,8 +8,8 @@ import numpy as np
 
 from seqgen.errors import MusicError
 from seqgen.levels.note import tokens as t
-from seqgen.levels.note.grammar import Given
 from seqgen.levels.note.repeats import CodedBar, folded
+from seqgen.levels.note.state import Given
 from seqgen.levels.note.voices import Chord, Voice, voices_of
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
 

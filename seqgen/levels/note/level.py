@@ -14,7 +14,6 @@ from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
 from seqgen.levels.base import Content, Encoder, Ids, Level
 from seqgen.levels.note import tokens as t
-from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.levels.note.decoder import decoded
 from seqgen.levels.note.encoder import Layout, NoteEncoder, Part, Prime
 from seqgen.music.bars import fits
@@ -104,8 +103,7 @@ class NoteLevel(Level):
             MusicError: they are not in the language.
         """
         tokens = [int(token) for token in ids if token != self.START]
-        NoteConstraint(self.vocabulary_size, self.grid, tokens)
-        score = decoded(tokens, self.grid)
+        score = decoded(tokens, self.grid, self.vocabulary_size)
         parts = tuple(part for part, _ in self._encoder.parts(score))
         named = next((layout for layout in self.layouts if _unnamed(layout) == parts), parts)
         tracks = tuple(replace(track, name=part.name) for track, part in zip(score.tracks, named, strict=True))

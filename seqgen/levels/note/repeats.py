@@ -70,25 +70,3 @@ def _num_alike(bars: Sequence[CodedBar], source: int, place: int) -> int:
     """Return how many bars, of which the first are alike, are like those from another place up to this."""
     pairs = zip(bars[source + 1 : place], bars[place + 1 :], strict=False)
     return 1 + sum(1 for _ in takewhile(lambda pair: pair[0].tokens == pair[1].tokens, pairs))
-
-
-def unfolded(tokens: Sequence[int]) -> list[int]:
-    """Return the tokens with all bars written out, REPEAT before those that come again, to end what is held.
-
-    A REPEAT that breaks off is left out.
-    """
-    bars: list[list[int]] = [[]]  # the header, and then the bars
-    rest = iter(tokens)
-    for token in rest:
-        if token == t.REPEAT:
-            distance, count = (next(rest, t.POSITION) - t.POSITION for _ in range(2))
-            first = len(bars) - distance
-            bars[-1].append(t.REPEAT)
-            bars += [list(bar) for bar in bars[first : first + count]]
-            if count and bars[-1][-1] == t.REPEAT:
-                bars[-1].pop()
-        elif token == t.BAR:
-            bars.append([token])
-        else:
-            bars[-1].append(token)
-    return [token for bar in bars for token in bar]
