@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ import numpy as np
 
 from seqgen.checkpoint import Checkpoint, find
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
-from seqgen.corpus.documents import Passage, cut
+from seqgen.corpus.documents import Excerpt, Passage, cut
 from seqgen.corpus.part import encoded
 from seqgen.corpus.reading import Reading
-from seqgen.corpus.split import Piece
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel
@@ -102,12 +101,12 @@ class Model:
             UsageError: this is a model of music.
         """
         passage = Passage("text", self._text_level().normalise(text))
-        pieces = [Piece(document) for document in cut(passage, self.checkpoint.config.corpus.document, Reading())]
-        if not text or not pieces:
+        documents = list(cut(passage, self.checkpoint.config.corpus.document, Reading()))
+        if not text or not documents:
             raise CorpusError("an empty text cannot be scored: there is nothing to predict")
-        if not is_ended and not pieces[-1].document.ending:
-            pieces[-1] = replace(pieces[-1], stop=pieces[-1].document.survey.size)
-        with encoded(self.checkpoint.level, pieces) as part:
+        if not is_ended and not documents[-1].ending:
+            documents[-1] = Excerpt(documents[-1], stop=documents[-1].size)
+        with encoded(self.checkpoint.level, documents) as part:
             return Evaluation.of(self._model, part, "text").to_json()
 
     def _text_level(self) -> TextLevel:

@@ -31,7 +31,6 @@ from seqgen.config import (
 )
 from seqgen.corpus.documents import Passage
 from seqgen.corpus.part import Part, PartWriter
-from seqgen.corpus.split import Piece
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.training import session
@@ -101,7 +100,7 @@ def make_part(tmp_path: Path) -> Callable[..., Part]:
         name = f"part {len(list(tmp_path.iterdir()))}"
         with PartWriter(tmp_path, name, level) as writer:
             for text in texts:
-                writer.add(Piece(Passage("text", text)))
+                writer.add(Passage("text", text))
         return Part.open(tmp_path, name, level, writer.extent)
 
     return make

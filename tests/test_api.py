@@ -8,9 +8,8 @@ import pytest
 import seqgen
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, TrainConfig
-from seqgen.corpus.documents import Passage
+from seqgen.corpus.documents import Excerpt, Passage
 from seqgen.corpus.part import encoded
-from seqgen.corpus.split import Piece
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.evaluation.likelihood import score
 from seqgen.levels import level_class
@@ -78,9 +77,9 @@ def test_a_text_is_scored_as_evaluate_does_it_and_its_end_where_it_is_meant(
     tokens = sum(len(model.checkpoint.level.encode(text)) + 1 for text in texts)
     assert expected["tokens"] == tokens
     if not is_meant:
-        last = Piece(Passage("text", texts[-1]), 0, len(texts[-1]))
-        pieces = [*(Piece(Passage("text", text)) for text in texts[:-1]), last]
-        with encoded(model.checkpoint.level, pieces) as part:
+        last = Excerpt(Passage("text", texts[-1]), 0, len(texts[-1]))
+        documents = [*(Passage("text", text) for text in texts[:-1]), last]
+        with encoded(model.checkpoint.level, documents) as part:
             nats = score(model.checkpoint.model(), part).nats
         assert begun["nats_per_token"] * begun["tokens"] == pytest.approx(nats)
 

@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from seqgen.corpus.documents import Passage
-from seqgen.corpus.split import Piece
+from seqgen.corpus.documents import Excerpt, Passage
 from seqgen.evaluation import baselines, compressors
 from seqgen.evaluation.compressors import compressed_bits
 
@@ -38,5 +37,5 @@ def test_the_last_of_the_first_and_the_first_of_the_second_are_used(monkeypatch)
 
 def test_what_stands_between_documents_is_compressed_too():
     lines = [Passage("poem", "one", "\n"), Passage("poem", "two", "\n"), Passage("poem", "three", "\n")]
-    pieces = [Piece(lines[0]), Piece(lines[1]), Piece(lines[2], 0, 2)]  # the last is cut, so its end is elsewhere
-    assert "".join(baselines._text(iter(pieces))) == "one\ntwo\nth"
+    documents = [lines[0], lines[1], Excerpt(lines[2], 0, 2)]  # the last is cut, so its end is elsewhere
+    assert "".join(baselines._text(iter(documents))) == "one\ntwo\nth"

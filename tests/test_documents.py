@@ -13,12 +13,12 @@ from seqgen.errors import CorpusError
 class Chunked(Passage):
     """A text that comes in chunks of a few characters."""
 
-    def __init__(self, text, size):
+    def __init__(self, text, length):
         super().__init__("a.txt", text)
-        self.size = size
+        self._length = length
 
     def chunks(self):
-        yield from (self.text[start : start + self.size] for start in range(0, len(self.text), self.size))
+        yield from (self.text[start : start + self._length] for start in range(0, len(self.text), self._length))
 
 
 def passages(text, unit, size=1000, reading=None):
@@ -65,11 +65,11 @@ def test_what_does_not_fit_in_memory_is_refused(monkeypatch, unit):
 
 
 def test_a_lot_depends_on_the_content_alone_and_is_spread_evenly():
-    lots = [Passage(f"{i}", f"text {i}").survey.lot for i in range(1000)]
-    assert Passage("other name", "text 7").survey.lot == lots[7]
-    assert 0 <= min(lots) < 0.01
-    assert 0.99 < max(lots) < 1
-    assert 400 < sum(lot < 0.5 for lot in lots) < 600
+    fractions = [Passage(f"{i}", f"text {i}").hash_fraction for i in range(1000)]
+    assert Passage("other name", "text 7").hash_fraction == fractions[7]
+    assert 0 <= min(fractions) < 0.01
+    assert 0.99 < max(fractions) < 1
+    assert 400 < sum(lot < 0.5 for lot in fractions) < 600
 
 
 def test_every_document_is_one():

@@ -18,7 +18,7 @@ def plan(*sources, **options):
 
 
 def texts(plan, wanted):
-    return ["".join(piece.chunks()) for part, piece in plan.pieces() if part == wanted]
+    return ["".join(document.chunks()) for part, document in plan.documents() if part == wanted]
 
 
 @pytest.fixture

@@ -360,7 +360,8 @@ class Chunks(Document):
     def chunks(self):
         return iter(self._chunks)
 
-    survey = None
+    size = 0
+    digest = b""
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])

@@ -25,7 +25,7 @@ def prepared(folders, path, **options):
     store = Store.prepare(plan, folders.parsed.parent)
     requested = TrainConfig(corpus=config)
     checkpoint = Checkpoint(requested, requested, store.level, [], True, store.fingerprint, {}, {})
-    pieces = [(part, list(piece.chunks()), piece.is_ended and piece.document.ending) for part, piece in plan.pieces()]
+    pieces = [(part, list(piece.chunks()), piece.is_complete and piece.ending) for part, piece in plan.documents()]
     return checkpoint, store, pieces
 
 
@@ -39,7 +39,7 @@ def test_documents_of_a_file_that_is_gone_are_those_that_were_prepared(folders, 
     path.unlink()
     run = RunCorpus(checkpoint, folders)
     for part in PARTS:
-        kept = [("".join(piece.chunks()), piece.document.ending) for piece in run.pieces(part)]
+        kept = [("".join(piece.chunks()), piece.ending) for piece in run.documents(part)]
         assert kept == [("".join(chunks), ending or "") for owner, chunks, ending in pieces if owner == part]
         with run.encoded(part) as ids:
             assert ids.ids.tolist() == getattr(store, part).ids.tolist()
@@ -55,7 +55,7 @@ def test_pieces_of_music_whose_file_is_gone_are_those_that_were_prepared(folders
         file.unlink()
     run = RunCorpus(checkpoint, folders)
     for part in PARTS:
-        scores = [score for piece in run.pieces(part) for score in piece.chunks()]
+        scores = [score for piece in run.documents(part) for score in piece.chunks()]
         expected = [score for owner, chunks, _ in pieces if owner == part for score in chunks]
         assert [[note[:3] for note in score.notes] for score in scores] == [
             [note[:3] for note in score.notes] for score in expected
@@ -69,7 +69,7 @@ def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is
     checkpoint, _, pieces = prepared(folders, path)
     path.write_text(RHYME * 20 + "and more")
     run = RunCorpus(checkpoint, folders)
-    assert ["".join(piece.chunks()) for piece in run.pieces(TRAIN)] == ["".join(pieces[0][1])]
+    assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(pieces[0][1])]
     assert "has changed since" in run.notes[0]
     (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
     with pytest.raises(CorpusError, match=r"has changed since .* is not in .*: name a text with --corpus, or the"):
@@ -162,5 +162,5 @@ def test_words_are_counted_once_wherever_chunks_begin(tmp_path, folders, monkeyp
     for part, own in ((store.train, text[:cut]), (store.valid, text[cut:])):
         assert part.extent["words"] == len(own.split()) + own.count("\n")
     held_out = HeldOut(checkpoint, str(path), folders)
-    (piece,) = held_out.pieces()
+    (piece,) = held_out.documents()
     assert held_out.extent(piece)["words"] == len(text.split()) + text.count("\n")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqgen.corpus import split as split_module
-from seqgen.corpus.documents import Document, Passage, Survey
-from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Piece, Tally
+from seqgen.corpus.documents import Document, Excerpt, Passage
+from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Tally
 
 
 def split(texts, whole=FILES, valid_fraction=0.1):
@@ -19,7 +19,7 @@ def split(texts, whole=FILES, valid_fraction=0.1):
     for document in documents:
         tally.add(document)
     found = tally.split(whole)
-    pieces = [pair for document in documents for pair in found.pieces(document)]
+    pieces = [pair for document in documents for pair in found.divide(document)]
     return tuple([piece for part, piece in pieces if part == wanted] for wanted in (TRAIN, VALID))
 
 
@@ -33,7 +33,7 @@ def test_a_single_text_is_cut_where_nano_gpt_cuts_it(text):
     cut = int(0.9 * len(text))
     assert content(train) == [text[:cut]]
     assert content(valid) == [text[cut:]]
-    assert [piece.is_ended for piece in (*train, *valid)] == [False, True]
+    assert [piece.is_complete for piece in (*train, *valid)] == [False, True]
 
 
 @pytest.mark.parametrize("max_ranked", [100_000, 50])
@@ -44,7 +44,7 @@ def test_many_documents_go_whole_to_one_side_and_duplicates_together(monkeypatch
     assert sorted(content(train) + content(valid)) == sorted(texts)
     assert not set(content(train)) & set(content(valid))
     assert 0.05 <= len(valid) / 300 <= 0.15
-    assert all(piece.is_ended for piece in train)
+    assert all(piece.is_complete for piece in train)
 
 
 @given(texts=st.lists(st.text(min_size=3, max_size=9), min_size=40, max_size=80, unique=True))
@@ -64,7 +64,7 @@ def test_two_files_keep_one_whole_and_cut_the_longer_at_the_share():
     train, valid = split(["a" * 100, "b" * 50])
     assert content(train) == ["a" * 85, "b" * 50]
     assert content(valid) == ["a" * 15]
-    assert [piece.is_ended for piece in (*train, *valid)] == [False, True, True]
+    assert [piece.is_complete for piece in (*train, *valid)] == [False, True, True]
 
 
 def test_one_long_document_among_many_short_ones_alone_is_cut():
@@ -111,7 +111,7 @@ def test_of_lines_with_one_that_is_most_of_the_text_that_one_is_cut_and_both_par
     assert sum(map(len, content(valid))) == pytest.approx(0.1 * 5030, abs=1)
     whole = [text for text in content(train) + content(valid) if "x" * 100 not in text]
     assert sorted(whole) == ["a short line", "another short line"]
-    assert sorted(piece.is_ended for piece in train) == [False, True]
+    assert sorted(piece.is_complete for piece in train) == [False, True]
 
 
 @pytest.mark.parametrize("whole", [FILES, PASSAGES])
@@ -126,11 +126,12 @@ def test_whatever_the_lengths_of_several_documents_training_sees_where_one_ends(
     train, valid = split(texts, whole, valid_fraction)
     total = sum(map(len, texts))
     assert sum(map(len, content(train) + content(valid))) == total
-    assert any(piece.is_ended for piece in train)
-    assert any(piece.is_ended for piece in valid)
-    assert all(piece.is_filled for piece in valid)
+    assert any(piece.is_complete for piece in train)
+    assert any(piece.is_complete for piece in valid)
+    assert all(piece.size for piece in valid)
     ended = [
-        {"".join(piece.chunks()) for piece in part if piece.is_ended and not piece.start} for part in (train, valid)
+        {"".join(piece.chunks()) for piece in part if piece.is_complete and not isinstance(piece, Excerpt)}
+        for part in (train, valid)
     ]
     assert not ended[0] & ended[1]
     longest = max(text.count("x") + 5 for text in texts) * 2
@@ -149,10 +150,10 @@ def test_a_corpus_that_divides_well_has_the_threshold_that_it_always_had(texts):
     for document in documents:
         tally.add(document)
     wanted, held_back, nearest = 0.1 * tally.size, 0, (0.0, 0)
-    for document in sorted(documents, key=lambda document: document.survey.lot):
+    for document in sorted(documents, key=lambda document: document.hash_fraction):
         if abs(held_back - wanted) < abs(nearest[1] - wanted):
-            nearest = document.survey.lot, held_back
-        held_back += document.survey.size
+            nearest = document.hash_fraction, held_back
+        held_back += document.size
     assert tally.split(FILES).settings == [nearest[0], 0.1]
 
 
@@ -163,7 +164,7 @@ def test_giants_among_many_documents_are_cut_or_kept_and_the_exceptions_stay_few
         texts = [f"line {i}" for i in range(1000)] + [f"{i}" * 20_000 for i in range(num_giants)]
         train, valid = split(texts, PASSAGES)
         assert sum(text.startswith("line") for text in content(train) + content(valid)) == 1000
-        assert sum(piece.is_ended for piece in train) > 500
+        assert sum(piece.is_complete for piece in train) > 500
         assert sum(map(len, content(valid))) < 0.3 * sum(map(len, texts))
         tally = Tally(0.1)
         for text in texts:
@@ -174,13 +175,14 @@ def test_giants_among_many_documents_are_cut_or_kept_and_the_exceptions_stay_few
 def test_a_piece_is_cut_at_characters_whatever_the_chunks():
     class Chunked(Document):
         name = "chunked"
-        survey = Survey(6, b"")
+        size = 6
+        digest = b""
 
         def chunks(self):
             yield from ("ab", "", "cde", "f")
 
     for start in range(7):
         for stop in (*range(start, 7), None):
-            piece = Piece(Chunked(), start, stop)
+            piece = Excerpt(Chunked(), start, stop)
             assert "".join(piece.chunks()) == "abcdef"[start:stop]
-            assert piece.is_filled == bool("abcdef"[start:stop])
+            assert piece.size == len("abcdef"[start:stop])

@@ -9,7 +9,6 @@ from seqgen.config import CorpusConfig
 from seqgen.corpus.documents import Passage
 from seqgen.corpus.part import encoded
 from seqgen.corpus.plan import Plan
-from seqgen.corpus.split import Piece
 from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
 from seqgen.levels.character import CharacterLevel
@@ -129,7 +128,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_store(tmp_path, monkeypatch):
     prepare(tmp_path, corpus=(path,))
     before = sorted((tmp_path / "data").rglob("*"))
     write(tmp_path, "a.txt", "some other text")
-    monkeypatch.setattr(Plan, "pieces", lambda plan: iter([("train", Piece(Failing("a.txt", "x")))]))
+    monkeypatch.setattr(Plan, "documents", lambda plan: iter([("train", Failing("a.txt", "x"))]))
     plan = Plan.of(CorpusConfig(corpus=(path,), valid=path))
     with pytest.raises(CorpusError, match="cannot be kept in .*: No space left on device; choose another --data-dir"):
         Store.prepare(plan, tmp_path / "data")
@@ -140,6 +139,6 @@ def test_a_full_disk_is_told_when_a_text_is_only_scored():
     level = CharacterLevel("ab")
     with (
         pytest.raises(CorpusError, match="the text cannot be encoded in .*: No space left on device; see TMPDIR"),
-        encoded(level, [Piece(Failing("a.txt", "x"))]),
+        encoded(level, [Failing("a.txt", "x")]),
     ):
         pass

@@ -41,10 +41,10 @@ def file(tmp_path, name, content, cache=None, **options):
 
 def test_every_tune_of_a_book_is_a_document(tmp_path):
     book = file(tmp_path, "book.abc", BOOK.encode())
-    assert [piece.survey.size for piece in book.pieces] == [2, 3]
+    assert [piece.size for piece in book.pieces] == [2, 3]
     assert [piece.score.num_notes for piece in book.pieces] == [8, 9]
     assert [score.num_notes for score in book.chunks()] == [8, 9]
-    assert book.survey.size == 5
+    assert book.size == 5
 
 
 def test_what_was_read_slowly_is_kept_and_not_read_again(tmp_path, monkeypatch):
@@ -102,11 +102,11 @@ def test_variants_of_a_melody_stay_on_one_side(corpus):
     assert len(documents) == 60
     for number in range(30):
         pair = [d for d in documents if Path(d.name).name.startswith(f"{number}-")]
-        assert pair[0].survey.lot == pair[1].survey.lot
+        assert pair[0].hash_fraction == pair[1].hash_fraction
     plan = Plan.of(CorpusConfig(corpus=(str(corpus),)))
     assert plan.config.level == "note"
     sides = {
-        part: {Path(piece.document.name).name.split("-")[0] for p, piece in plan.pieces() if p == part}
+        part: {Path(piece.name).name.split("-")[0] for p, piece in plan.documents() if p == part}
         for part in (TRAIN, VALID)
     }
     assert len(sides[TRAIN]) > len(sides[VALID]) > 0
@@ -116,7 +116,7 @@ def test_variants_of_a_melody_stay_on_one_side(corpus):
 def test_the_store_holds_notes_and_quarters_and_counts_all_keys(corpus, tmp_path):
     plan = Plan.of(CorpusConfig(corpus=(str(corpus),)))
     store = Store.prepare(plan, tmp_path / "data")
-    pieces = [score for part, piece in plan.pieces() if part == TRAIN for score in piece.chunks()]
+    pieces = [score for part, piece in plan.documents() if part == TRAIN for score in piece.chunks()]
     assert store.train.extent == {
         "notes": sum(score.num_notes for score in pieces),
         "quarters": sum(score.quarters for score in pieces),

@@ -1,9 +1,8 @@
-"""What is learned from its beginning to its end: a whole text, a line or a paragraph of it, or a piece of music."""
+"""Documents, which are learned from beginning to end: a text, a line or paragraph of one, or a piece of music."""
 
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from seqgen.corpus.reading import Reading
 from seqgen.errors import CorpusError
@@ -13,49 +12,46 @@ MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in
 _REMEDY = "seqgen train --document file reads it"
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What one reading of a document tells.
-
-    Attributes:
-        size: its length, in characters or bars.
-        digest: 16 bytes that stand for its content.
-        family: 16 bytes that it shares with what is as good as a duplicate of it; None for its own digest.
-    """
-
-    size: int
-    digest: bytes
-    family: bytes | None = None
-
-    @property
-    def lot(self) -> float:
-        """A number in [0, 1) that depends on the content alone, so that duplicates share it."""
-        return int.from_bytes((self.family or self.digest)[:6], "big") / 256**6
-
-
 class Document(ABC):
-    """One text or piece of music, read anew at each call of `chunks`.
+    """A text or a piece of music, whose content is read anew at each call of `chunks`.
 
     Attributes:
-        name: what errors and reports call it.
+        name: the name in errors and reports.
         ending: the text that its end token stands for.
+        is_complete: whether the end token follows its content; an excerpt may stop earlier.
+        row: the number of the record that it comes from, if it comes from one.
         is_alone: whether a fault in it is an error; one of many files is passed over.
-        row: the number of the row of a table, or of the record, that it is in.
     """
 
     name: str
     ending: str = ""
-    is_alone: bool = True
+    is_complete: bool = True
     row: int | None = None
+    is_alone: bool = True
 
     @abstractmethod
     def chunks(self) -> Iterator[Content]:
-        """Yield the content piece by piece, normalised."""
+        """Yield the normalised content in chunks, none of them empty."""
 
     @property
     @abstractmethod
-    def survey(self) -> Survey:
-        """What one reading of it tells."""
+    def size(self) -> int:
+        """The length of the content, in characters or bars."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> bytes:
+        """A hash of the content, 16 bytes long."""
+
+    @property
+    def family(self) -> bytes:
+        """16 bytes that near-duplicates share; by default the digest, which only duplicates share."""
+        return self.digest
+
+    @property
+    def hash_fraction(self) -> float:
+        """A hash of the family in [0, 1), which decides on which side of a split the document is."""
+        return int.from_bytes(self.family[:6], "big") / 256**6
 
 
 class Passage(Document):
@@ -68,13 +64,58 @@ class Passage(Document):
         self.row = row
 
     @property
-    def survey(self) -> Survey:
-        """What there is to know; asked for a few times only, and not worth keeping."""
-        return Survey(len(self.text), hashlib.sha256(self.text.encode("utf-8")).digest()[:16])
+    def size(self) -> int:
+        """The number of characters."""
+        return len(self.text)
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the text, computed at each access."""
+        return hashlib.sha256(self.text.encode("utf-8")).digest()[:16]
 
     def chunks(self) -> Iterator[str]:
         """Yield the whole text."""
         yield self.text
+
+
+class Excerpt(Document):
+    """A document from one position to another, in characters or bars.
+
+    Args:
+        document: the whole document.
+        start: the first position.
+        stop: the position after the last; None for the end of the document, which the end token then follows.
+    """
+
+    def __init__(self, document: Document, start: int = 0, stop: int | None = None) -> None:
+        self.name = document.name
+        self.row = document.row
+        self.is_complete = stop is None
+        self.ending = document.ending if stop is None else ""
+        self._document = document
+        self._start = start
+        self._stop = stop
+
+    @property
+    def size(self) -> int:
+        """The number of characters or bars from start to stop."""
+        return (self._document.size if self._stop is None else self._stop) - self._start
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the document and the positions."""
+        return hashlib.sha256(self._document.digest + f"{self._start}:{self._stop}".encode()).digest()[:16]
+
+    def chunks(self) -> Iterator[Content]:
+        """Yield the content from start to stop."""
+        position = 0
+        for chunk in self._document.chunks():
+            stop = None if self._stop is None else max(self._stop - position, 0)
+            if excerpt := chunk[max(self._start - position, 0) : stop]:
+                yield excerpt
+            position += len(chunk)
+            if self._stop is not None and position >= self._stop:
+                return
 
 
 def cut(document: Document, unit: str, reading: Reading) -> Iterator[Document]:

@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.split import Piece
+from seqgen.corpus.documents import Document
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, IdCounter, Ids, Level
 
@@ -114,20 +114,20 @@ class PartWriter:
                 self._counter.counts[self._level.START] = 0  # begins every document, and is never predicted
                 self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
-    def add(self, piece: Piece) -> None:
-        """Encode a document, or what was cut of one."""
+    def add(self, document: Document) -> None:
+        """Encode a document."""
         self._take(self._start)
         encoder, before = self._level.encoder(), None
-        for chunk in piece.chunks():
+        for chunk in document.chunks():
             self._take(encoder.feed(chunk))
             self._measure(chunk, before)
             self.size += len(chunk)
             before = chunk
         self._take(encoder.finish())
-        if piece.is_ended:
+        if document.is_complete:
             self._take(self._end)
-            if piece.document.ending:
-                self._measure(piece.document.ending, before)
+            if document.ending:
+                self._measure(document.ending, before)
         self._offsets.append(self._num_tokens)
 
     def append(self, folder: Path, share: Mapping[str, Any]) -> None:
@@ -168,8 +168,8 @@ class PartWriter:
 
 
 @contextmanager
-def encoded(level: Level, pieces: Iterable[Piece]) -> Iterator[Part]:
-    """Lend the pieces as a part whose files are gone afterwards.
+def encoded(level: Level, documents: Iterable[Document]) -> Iterator[Part]:
+    """Lend the documents as a part whose files are gone afterwards.
 
     Raises:
         CorpusError: there is no room for them.
@@ -177,8 +177,8 @@ def encoded(level: Level, pieces: Iterable[Piece]) -> Iterator[Part]:
     with tempfile.TemporaryDirectory(prefix="seqgen-", ignore_cleanup_errors=True) as folder:
         try:
             with PartWriter(Path(folder), "part", level) as writer:
-                for piece in pieces:
-                    writer.add(piece)
+                for document in documents:
+                    writer.add(document)
         except OSError as error:
             raise CorpusError(f"the text cannot be encoded in {folder}: {error.strerror}; see TMPDIR") from error
         yield Part.open(Path(folder), "part", level, writer.extent)

@@ -15,7 +15,7 @@ from seqgen.corpus.documents import Document, cut
 from seqgen.corpus.reading import Reading, UnfitError, counted
 from seqgen.corpus.records import RecordFile, suffix_of, with_records
 from seqgen.corpus.sources import find_texts
-from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Piece, Split, Tally
+from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Split, Tally
 from seqgen.corpus.texts import TextFile
 from seqgen.corpus.tunes import MusicFile, relate
 from seqgen.errors import CorpusError
@@ -81,7 +81,7 @@ class Texts:
 
     def share(self, crew: Crew) -> Self:
         """Return the texts that this one of a crew reads; those of all, one after the other, are the whole."""
-        sizes = [text.survey.size for text in self.texts]
+        sizes = [text.size for text in self.texts]
         beginnings = accumulate(sizes, initial=0)
         own = [begin * crew.size // sum(sizes) == crew.rank for begin, _ in zip(beginnings, sizes, strict=False)]
         return replace(self, texts=tuple(compress(self.texts, own)))
@@ -104,7 +104,7 @@ class Texts:
     @property
     def content(self) -> list[list[str]]:
         """What the documents depend on, beside the config."""
-        return [[suffix_of(text), text.survey.digest.hex()] for text in self.texts]
+        return [[suffix_of(text), text.digest.hex()] for text in self.texts]
 
     def _report(self) -> None:
         if self.is_music:
@@ -186,12 +186,12 @@ class Plan:
         """Return the plan of the files that this one of a crew reads."""
         return replace(self, corpus=self.corpus.share(crew), valid=self.valid and self.valid.share(crew))
 
-    def pieces(self) -> Iterator[tuple[str, Piece]]:
-        """Yield part and piece of all documents."""
+    def documents(self) -> Iterator[tuple[str, Document]]:
+        """Yield every document, or excerpt of one, with the name of its part."""
         for document in self.corpus:
-            yield from self.split.pieces(document) if self.split else [(TRAIN, Piece(document))]
+            yield from self.split.divide(document) if self.split else [(TRAIN, document)]
         for document in self.valid or ():
-            yield VALID, Piece(document)
+            yield VALID, document
 
     @property
     def size(self) -> int:
@@ -247,8 +247,8 @@ class Plan:
                 f"{name}: a single {'bar' if self.corpus.is_music else 'character'} is too little to learn from"
             )
         filled: set[str] = set()
-        for part, piece in self.pieces():
-            filled |= {part} if piece.is_filled else set()
+        for part, document in self.documents():
+            filled |= {part} if document.size else set()
             if len(filled) == 2:
                 return
         raise CorpusError(
@@ -264,7 +264,7 @@ class TrainingTexts:
     plan: Plan
 
     def __iter__(self) -> Iterator[Iterator[Content]]:
-        return (piece.chunks() for part, piece in self.plan.pieces() if part == TRAIN)
+        return (document.chunks() for part, document in self.plan.documents() if part == TRAIN)
 
 
 def read_music(config: CorpusConfig, cache: Path, crew: Crew) -> bool:
@@ -292,9 +292,9 @@ def _fit(texts: Iterable[Document], reading: Reading) -> list[Document]:
         try:
             if isinstance(text, MusicFile):
                 text.report(reading)
-            elif not text.survey.size:
+            elif not text.size:
                 reading.skip("empty file", text.name)
-            if text.survey.size:
+            if text.size:
                 fit.append(text)
         except UnfitError as error:
             reading.pass_over(error, is_alone=text.is_alone)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.archives import without_packing
-from seqgen.corpus.documents import Document, Passage, Survey
+from seqgen.corpus.documents import Document, Passage
 from seqgen.corpus.json_records import JsonRecords
 from seqgen.corpus.reading import Reading, UnfitError
 from seqgen.corpus.rows import Row, field_names, field_with_most_text
@@ -46,9 +46,14 @@ class RecordFile(Document):
         self.field = field
 
     @property
-    def survey(self) -> Survey:
-        """What one reading of the file tells."""
-        return self.file.survey
+    def size(self) -> int:
+        """The number of characters in the file."""
+        return self.file.size
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the file."""
+        return self.file.digest
 
     def chunks(self) -> Iterator[Content]:
         """Yield the file as it is written."""

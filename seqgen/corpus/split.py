@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import Any, NamedTuple
 
-from seqgen.corpus.documents import Document
-from seqgen.levels.base import Content
+from seqgen.corpus.documents import Document, Excerpt
 
 TRAIN, VALID = PARTS = ("train", "valid")
 
@@ -34,36 +33,6 @@ _NEAR = 0.9  # of the size wanted is enough
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A document from one character or bar to another; None is its end."""
-
-    document: Document
-    start: int = 0
-    stop: int | None = None
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether the document's own end is in the piece: a cut is none."""
-        return self.stop is None
-
-    @property
-    def is_filled(self) -> bool:
-        """Whether there is anything in it."""
-        return self.start < (self.document.survey.size if self.stop is None else self.stop)
-
-    def chunks(self) -> Iterator[Content]:
-        """Yield the content of the piece."""
-        position = 0
-        for chunk in self.document.chunks():
-            wanted = chunk[max(self.start - position, 0) : None if self.stop is None else max(self.stop - position, 0)]
-            if wanted:
-                yield wanted
-            position += len(chunk)
-            if self.stop is not None and position >= self.stop:
-                return
-
-
-@dataclass(frozen=True)
 class Split:
     """How documents are divided: whole ones by their content, others each at a point.
 
@@ -81,17 +50,18 @@ class Split:
     cut: frozenset[float] = frozenset()
     share: float = 0.0
 
-    def pieces(self, document: Document) -> Iterator[tuple[str, Piece]]:
-        """Yield part and piece, for each part that gets something of the document."""
-        survey = document.survey
-        if self.threshold is not None and survey.lot not in self.cut:
-            is_valid = survey.lot < self.threshold and survey.lot not in self.kept
-            yield VALID if is_valid else TRAIN, Piece(document)
-            return
-        cut = int((1 - self.valid_fraction) * survey.size)
+    def divide(self, document: Document) -> Iterator[tuple[str, Document]]:
+        """Yield the document with its part, or two excerpts of it, each with its part."""
+        if self.threshold is not None:
+            hash_fraction = document.hash_fraction
+            if hash_fraction not in self.cut:
+                is_valid = hash_fraction < self.threshold and hash_fraction not in self.kept
+                yield VALID if is_valid else TRAIN, document
+                return
+        cut = int((1 - self.valid_fraction) * document.size)
         if cut:
-            yield TRAIN, Piece(document, 0, cut)
-        yield VALID, Piece(document, cut)
+            yield TRAIN, Excerpt(document, 0, cut)
+        yield VALID, Excerpt(document, cut)
 
     @property
     def settings(self) -> list[Any]:
@@ -117,13 +87,13 @@ class Tally:
 
     def add(self, document: Document) -> None:
         """Count one document."""
-        survey = document.survey
+        size, hash_fraction = document.size, document.hash_fraction
         self.documents += 1
-        self.size += survey.size
-        self._held_back += survey.size * (survey.lot < self.valid_fraction)
+        self.size += size
+        self._held_back += size * (hash_fraction < self.valid_fraction)
         if len(self._by_lot) < _MAX_RANKED:
-            self._by_lot[survey.lot] = self._by_lot.get(survey.lot, 0) + survey.size
-        (heappush if len(self._longest) < _NUM_LONGEST else heappushpop)(self._longest, (survey.size, survey.lot))
+            self._by_lot[hash_fraction] = self._by_lot.get(hash_fraction, 0) + size
+        (heappush if len(self._longest) < _NUM_LONGEST else heappushpop)(self._longest, (size, hash_fraction))
 
     @property
     def num_different(self) -> int:

@@ -178,8 +178,8 @@ def _encode(plan: Plan, level: Level, building: Path, crew: Crew) -> None:
     """Encode the first process' share of the files, and put those of the others behind it."""
     with ExitStack() as stack:
         writers = {part: stack.enter_context(PartWriter(building, part, level)) for part in PARTS}
-        for part, piece in plan.share(crew).pieces():
-            writers[part].add(piece)
+        for part, document in plan.share(crew).documents():
+            writers[part].add(document)
         for rank in range(1, crew.size):
             share = json.loads(crew.told(bytes, by=rank))
             if "error" in share:
@@ -200,8 +200,8 @@ def _help_to_encode(plan: Plan, level: Level, folder: Path, crew: Crew) -> None:
         folder.mkdir()
         with ExitStack() as stack:
             writers = {part: stack.enter_context(PartWriter(folder, part, level)) for part in PARTS}
-            for part, piece in plan.share(crew).pieces():
-                writers[part].add(piece)
+            for part, document in plan.share(crew).documents():
+                writers[part].add(document)
         share = {part: {"size": writer.size, "extent": writer.extent} for part, writer in writers.items()}
     except CorpusError as error:
         share = {"error": str(error)}

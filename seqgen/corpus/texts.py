@@ -8,7 +8,7 @@ from functools import cached_property
 from io import BufferedReader
 
 from seqgen.corpus.archives import Opener, without_packing
-from seqgen.corpus.documents import Document, Survey
+from seqgen.corpus.documents import Document
 from seqgen.corpus.encodings import ISO_2022, Decoder, canonical, effective, suggested, width
 from seqgen.corpus.formats import is_markup, recognized
 from seqgen.corpus.reading import Reading, UnfitError, unreadable
@@ -82,15 +82,24 @@ class TextFile(Document):
             raise self._invalid(encoding, 0)
         self._is_markup = is_markup(Decoder(encoding, "replace").feed(head), name)
 
+    @property
+    def size(self) -> int:
+        """The number of characters."""
+        return self._size_and_digest[0]
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the text."""
+        return self._size_and_digest[1]
+
     @cached_property
-    def survey(self) -> Survey:
-        """What one reading tells; the file is read once for it."""
+    def _size_and_digest(self) -> tuple[int, bytes]:
         content = hashlib.sha256()
         characters = 0
         for chunk in self.chunks():
             content.update(chunk.encode("utf-8"))
             characters += len(chunk)
-        return Survey(characters, content.digest()[:16])
+        return characters, content.digest()[:16]
 
     def chunks(self) -> Iterator[str]:
         """Yield the decoded text.
@@ -108,9 +117,11 @@ class TextFile(Document):
                     text = decoder.feed(data)
                     if "\0" in text:
                         raise self._with_nul(encoding, begin + _find_nul(pending + data, encoding))
-                    yield text
+                    if text:
+                        yield text
                     begin += len(pending) + len(data) - len(decoder.pending)
-                yield decoder.feed(b"", is_last=True)
+                if text := decoder.feed(b"", is_last=True):
+                    yield text
             except UnicodeDecodeError as error:
                 raise self._invalid(encoding, begin + error.start) from error
             self._decoder = decoder

@@ -11,12 +11,13 @@ from typing import Any
 
 from seqgen import files
 from seqgen.corpus.archives import Opener, without_packing
-from seqgen.corpus.documents import Document, Survey
+from seqgen.corpus.documents import Document
 from seqgen.corpus.reading import Reading, UnfitError, unreadable
 from seqgen.errors import MusicError
 from seqgen.levels.base import Content
 from seqgen.music.families import families, lines
-from seqgen.music.read import Tune, read
+from seqgen.music.read import Tune as ReadTune
+from seqgen.music.read import read
 from seqgen.music.score import Score
 
 MAX_BYTES = 1 << 27  # of a file of music, which is held in memory
@@ -24,7 +25,7 @@ _QUICK = {".mid", ".midi"}  # read sooner than a copy of what was read
 _VERSION = 1  # of the way from files to scores
 
 
-class Piece(Document):
+class Tune(Document):
     """A piece of music, kept in memory in a compact form.
 
     Args:
@@ -34,9 +35,8 @@ class Piece(Document):
 
     def __init__(self, name: str, content: str) -> None:
         self.name = name
-        self.family: bytes | None = None
         self._content = content
-        self._digest = hashlib.sha256(content.encode()).digest()[:16]
+        self._digest = self._family = hashlib.sha256(content.encode()).digest()[:16]
         score = self.score
         self._size = len(score)
         self.lines = lines(score)
@@ -47,9 +47,23 @@ class Piece(Document):
         return Score.from_json(self._content)
 
     @property
-    def survey(self) -> Survey:
-        """Its bars, and what stands for it and its family."""
-        return Survey(self._size, self._digest, self.family)
+    def size(self) -> int:
+        """The number of bars."""
+        return self._size
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the score."""
+        return self._digest
+
+    @property
+    def family(self) -> bytes:
+        """The digest of the first piece with its melody."""
+        return self._family
+
+    @family.setter
+    def family(self, family: bytes) -> None:
+        self._family = family
 
     def chunks(self) -> Iterator[Content]:
         """Yield the whole score."""
@@ -75,26 +89,30 @@ class MusicFile(Document):
         self._cache = cache
 
     @cached_property
-    def _read(self) -> tuple[list[Piece], list[tuple[str, str]], Counter[str]]:
+    def _read(self) -> tuple[list[Tune], list[tuple[str, str]], Counter[str]]:
         """The pieces; kind and sentence of those that cannot be used; what was changed on reading."""
         pieces, refused, notices = [], [], Counter[str]()
         for entry in self._entries():
             if "score" in entry:
-                pieces.append(Piece(entry["name"], entry["score"]))
+                pieces.append(Tune(entry["name"], entry["score"]))
                 notices.update(entry["notices"])
             else:
                 refused.append((entry["kind"], entry["message"]))
         return pieces, refused, notices
 
     @property
-    def survey(self) -> Survey:
-        """How many bars all pieces have, and what stands for them."""
-        contents = (piece.survey.digest + (piece.family or b"") for piece in self.pieces)
-        digest = hashlib.sha256(b"".join(contents)).digest()[:16]
-        return Survey(sum(piece.survey.size for piece in self.pieces), digest)
+    def size(self) -> int:
+        """The number of bars of all pieces."""
+        return sum(piece.size for piece in self.pieces)
 
     @property
-    def pieces(self) -> Sequence[Piece]:
+    def digest(self) -> bytes:
+        """A hash of all pieces and their families."""
+        contents = (piece.digest + piece.family for piece in self.pieces)
+        return hashlib.sha256(b"".join(contents)).digest()[:16]
+
+    @property
+    def pieces(self) -> Sequence[Tune]:
         """The pieces that can be used."""
         return self._read[0]
 
@@ -159,15 +177,15 @@ class MusicFile(Document):
         return data
 
 
-def _entry(found: Tune | MusicError) -> dict[str, Any]:
+def _entry(found: ReadTune | MusicError) -> dict[str, Any]:
     if isinstance(found, MusicError):
         return {"kind": found.kind, "message": str(found)}
     return {"name": found.name, "notices": dict(found.notices), "score": found.score.to_json()}
 
 
-def relate(pieces: Iterable[Piece]) -> None:
+def relate(pieces: Iterable[Tune]) -> None:
     """Let pieces on one melody share a family."""
     pieces = list(pieces)
     heads = families([piece.lines for piece in pieces])
     for piece, head in zip(pieces, heads, strict=True):
-        piece.family = pieces[head].survey.digest
+        piece.family = pieces[head].digest

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.documents import Document
 from seqgen.corpus.part import Part
-from seqgen.corpus.split import TRAIN, VALID, Piece
+from seqgen.corpus.split import TRAIN, VALID
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.loss import Loss
@@ -58,13 +59,12 @@ class Baselines:
                 order = ngrams.best_order(valid, progress)
         compressed = {}
         if isinstance(level, TextLevel):
-            compressed = compressed_bits(_text(held_out.run.pieces(TRAIN)), _text(held_out.pieces()), progress)
+            compressed = compressed_bits(_text(held_out.run.documents(TRAIN)), _text(held_out.documents()), progress)
         return cls(order, Loss(scores[order - 1], part.extent), compressed)
 
 
-def _text(pieces: Iterator[Piece]) -> Iterator[str]:
+def _text(documents: Iterator[Document]) -> Iterator[str]:
     """Yield the text of all documents, with their separators."""
-    for piece in pieces:
-        yield from piece.chunks()
-        if piece.is_ended:
-            yield piece.document.ending
+    for document in documents:
+        yield from document.chunks()
+        yield document.ending

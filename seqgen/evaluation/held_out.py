@@ -10,9 +10,10 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
+from seqgen.corpus.documents import Document
 from seqgen.corpus.part import Part, encoded
 from seqgen.corpus.plan import Texts
-from seqgen.corpus.split import VALID, Piece
+from seqgen.corpus.split import VALID
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.run_corpus import RunCorpus
 from seqgen.options import flag
@@ -67,18 +68,18 @@ class HeldOut:
         """Whether it is the part that has selected the checkpoint."""
         return self._other is None
 
-    def pieces(self) -> Iterator[Piece]:
+    def documents(self) -> Iterator[Document]:
         """Yield its documents."""
-        return self.run.pieces(VALID) if self._other is None else map(Piece, self._other)
+        return self.run.documents(VALID) if self._other is None else iter(self._other)
 
     def encoded(self) -> AbstractContextManager[Part]:
         """Lend it as token ids."""
-        return self.run.encoded(VALID) if self._other is None else encoded(self._level, self.pieces())
+        return self.run.encoded(VALID) if self._other is None else encoded(self._level, self.documents())
 
-    def extent(self, piece: Piece) -> dict[str, float]:
+    def extent(self, document: Document) -> dict[str, float]:
         """Return how much a document of it is, in the units of the level."""
-        ending = [piece.document.ending] if piece.is_ended and piece.document.ending else []
+        ending = [document.ending] if document.ending else []
         total = Counter[str]()
-        for before, chunk in pairwise(chain([None], piece.chunks(), ending)):
+        for before, chunk in pairwise(chain([None], document.chunks(), ending)):
             total.update(self._level.extent(chunk, before))
         return dict(total)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.documents import Document
 from seqgen.corpus.part import Part
-from seqgen.corpus.split import Piece
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
 from seqgen.evaluation.progress import SILENT, Progress
@@ -19,15 +18,15 @@ from seqgen.model.language_model import LanguageModel
 def by_document(model: LanguageModel, held_out: HeldOut, progress: Progress = SILENT) -> Iterator[dict[str, Any]]:
     """Yield where each document is from, its number, tokens and nats, and how much it is in the units of its level."""
     with held_out.encoded() as part:
-        for number, (piece, _, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
+        for number, (document, _, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
             total = float(nats.sum(dtype=np.float64))
             yield {
-                **_origin(piece.document),
+                **_origin(document),
                 "number": number,
                 "tokens": len(nats),
                 "nats": total,
                 "nats_per_token": total / len(nats),
-                **held_out.extent(piece),
+                **held_out.extent(document),
             }
 
 
@@ -36,8 +35,8 @@ def by_token(
 ) -> Iterator[dict[str, Any]]:
     """Yield where the document of each token is from and its number, and the token's place, id, nats and text."""
     with held_out.encoded() as part:
-        for number, (piece, ids, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
-            texts, origin = checkpoint.level.spelled(ids), _origin(piece.document)
+        for number, (document, ids, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
+            texts, origin = checkpoint.level.spelled(ids), _origin(document)
             for place, (token, text, cost) in enumerate(zip(ids, texts, nats.tolist(), strict=True)):
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
 
@@ -49,8 +48,8 @@ def _origin(document: Document) -> dict[str, Any]:
 
 def _documents(
     model: LanguageModel, held_out: HeldOut, part: Part, progress: Progress
-) -> Iterator[tuple[Piece, list[int], NDArray[np.float32]]]:
+) -> Iterator[tuple[Document, list[int], NDArray[np.float32]]]:
     """Yield each document, its targets and their nats."""
     nats = surprisals(model, part, progress=progress)
-    for piece, begin, end in zip(held_out.pieces(), part.offsets[:-1] + 1, part.offsets[1:], strict=True):
-        yield piece, part.ids[begin:end].tolist(), nats[begin:end]
+    for document, begin, end in zip(held_out.documents(), part.offsets[:-1] + 1, part.offsets[1:], strict=True):
+        yield document, part.ids[begin:end].tolist(), nats[begin:end]

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
-from seqgen.corpus.split import Piece
+from seqgen.corpus.documents import Document
 from seqgen.errors import MusicError
 from seqgen.evaluation.copying import Comparison as Copying
 from seqgen.evaluation.copying import Library, Work, works_of
@@ -67,8 +67,8 @@ def report_on_music(
     checkpoint: Checkpoint,
     model: LanguageModel,
     level: NoteLevel,
-    train: Iterable[Piece],
-    held_out: Iterable[Piece],
+    train: Iterable[Document],
+    held_out: Iterable[Document],
     num_samples: int,
     seed: int,
     progress: Progress = SILENT,
@@ -116,9 +116,9 @@ def _as_many(works: Iterable[Work], moves: int) -> list[Work]:
     return taken
 
 
-def _works(pieces: Iterable[Piece]) -> Iterator[NamedScore]:
+def _works(pieces: Iterable[Document]) -> Iterator[NamedScore]:
     for piece in pieces:
-        yield from (NamedScore(piece.document.name, score) for score in piece.chunks())
+        yield from (NamedScore(piece.name, score) for score in piece.chunks())
 
 
 def _valid_share(

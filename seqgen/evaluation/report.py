@@ -202,7 +202,7 @@ def _with_samples(
     progress: Progress,
 ) -> Evaluation:
     """Return the evaluation with a report on samples."""
-    level, train, others = checkpoint.level, held_out.run.pieces(TRAIN), held_out.pieces()
+    level, train, others = checkpoint.level, held_out.run.documents(TRAIN), held_out.documents()
     if isinstance(level, NoteLevel):
         music = report_on_music(checkpoint, model, level, train, others, config.num_samples, config.seed, progress)
         return replace(evaluation, music=music)

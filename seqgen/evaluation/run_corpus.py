@@ -12,11 +12,10 @@ from pathlib import Path
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
-from seqgen.corpus.documents import Document, Survey
+from seqgen.corpus.documents import Document
 from seqgen.corpus.part import Part, encoded
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
-from seqgen.corpus.split import Piece
 from seqgen.corpus.store import Store, prepared
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, Ids, Level, TextLevel
@@ -64,9 +63,9 @@ class RunCorpus:
         """
         if self._store is not None:
             return nullcontext(getattr(self._store, wanted))
-        return encoded(self._checkpoint.level, self.pieces(wanted))
+        return encoded(self._checkpoint.level, self.documents(wanted))
 
-    def pieces(self, wanted: str) -> Iterator[Piece]:
+    def documents(self, wanted: str) -> Iterator[Document]:
         """Return the documents of the training or validation part, from the files if they are there.
 
         Raises:
@@ -75,11 +74,11 @@ class RunCorpus:
         if self.missing is not None:
             raise CorpusError(self.missing)
         if isinstance(self._plan, Plan):
-            return (piece for part, piece in self._plan.pieces() if part == wanted)
+            return (document for part, document in self._plan.documents() if part == wanted)
         ending = _ENDINGS.get(self._config.document, "")
         kept: Part = getattr(self._store, wanted)
         documents = (kept.ids[begin:end] for begin, end in pairwise(kept.offsets.tolist()))
-        return (Piece(_Kept(self._name, self._checkpoint.level, ids, ending)) for ids in documents)
+        return (_Kept(self._name, self._checkpoint.level, ids, ending) for ids in documents)
 
     @property
     def _folder(self) -> Path:
@@ -117,7 +116,8 @@ class _Kept(Document):
 
     def __init__(self, name: str, level: Level, ids: Ids, ending: str) -> None:
         self.name = name
-        self.ending = ending if ids[-1] == Level.END else ""
+        self.is_complete = bool(ids[-1] == Level.END)
+        self.ending = ending if self.is_complete else ""
         self._level = level
         self._ids = ids
 
@@ -128,10 +128,17 @@ class _Kept(Document):
         elif isinstance(self._level, TextLevel):
             decoder = self._level.decoder()
             for begin in range(0, len(self._ids), _BLOCK):
-                yield decoder.feed(self._ids[begin : begin + _BLOCK].tolist())
-            yield decoder.finish()
+                if text := decoder.feed(self._ids[begin : begin + _BLOCK].tolist()):
+                    yield text
+            if text := decoder.finish():
+                yield text
 
     @property
-    def survey(self) -> Survey:
-        """Its length, and a digest of its ids, which stand for its content."""
-        return Survey(sum(map(len, self.chunks())), hashlib.sha256(self._ids.tobytes()).digest()[:16])
+    def size(self) -> int:
+        """The number of characters or bars."""
+        return sum(map(len, self.chunks()))
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the ids, which stand for the content."""
+        return hashlib.sha256(self._ids.tobytes()).digest()[:16]

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
-from seqgen.corpus.split import Piece
+from seqgen.corpus.documents import Document
 from seqgen.evaluation.copying import Copied, Library, Work
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import TextLevel
@@ -76,8 +76,8 @@ def report_on_texts(
     checkpoint: Checkpoint,
     model: LanguageModel,
     level: TextLevel,
-    train: Iterable[Piece],
-    held_out: Iterable[Piece],
+    train: Iterable[Document],
+    held_out: Iterable[Document],
     num_samples: int,
     seed: int,
     progress: Progress = SILENT,
@@ -113,14 +113,14 @@ def report_on_texts(
     return TextReport(num_samples, size, *found)
 
 
-def _limited(pieces: Iterable[Piece], size: int) -> Iterator[Work]:
+def _limited(documents: Iterable[Document], size: int) -> Iterator[Work]:
     """Yield documents as works, together of at most so many characters."""
-    for piece in pieces:
+    for document in documents:
         if size <= 0:
             return
-        text = "".join(_first(piece.chunks(), size))
+        text = "".join(_first(document.chunks(), size))
         size -= len(text)
-        yield Work(piece.document.name, text)
+        yield Work(document.name, text)
 
 
 def _first(chunks: Iterable[str], size: int) -> Iterator[str]:

@@ -141,8 +141,8 @@ def read_corpus(name: str, content: bytes, folder: Path) -> None:
     """Read a file as a corpus, and all documents of it."""
     path = folder / name
     path.write_bytes(content)
-    for _, piece in Plan.of(CorpusConfig(corpus=(str(path),))).pieces():
-        for _ in piece.chunks():
+    for _, document in Plan.of(CorpusConfig(corpus=(str(path),))).documents():
+        for _ in document.chunks():
             pass
 
 
