@@ -1,7 +1,9 @@
 """What is shown on terminals of any size, and in pipes."""
 
 import io
+import math
 import re
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -55,6 +57,14 @@ def test_a_command_stays_in_one_line_that_can_be_copied(monkeypatch):
         monkeypatch.setattr(display, "console", terminal(width))
         display.propose("now try", command)
         assert shown_on(display.console) == expected
+
+
+def test_a_loss_is_shown_per_token_and_per_note_or_character():
+    """Of 200 tokens each; 50 notes take four tokens each, 400 characters half a token."""
+    notes, text = (SimpleNamespace(num_targets=200, extent={"bars": 9} | extent)
+                   for extent in ({"notes": 50}, {"characters": 400}))  # fmt: skip
+    assert panel.loss(1.5, notes) == "1.5000 nats (6.000 per note)"
+    assert panel.loss(math.log(2), text) == "0.6931 nats (0.500 bits per character)"
 
 
 def test_a_table_in_a_pipe_is_never_cut_or_wrapped(capsys, monkeypatch):

@@ -28,6 +28,19 @@ def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(option
         assert activations <= 2 * sum(kept)
 
 
+@pytest.mark.parametrize(("cell", "num_gates"), [("lstm", 4), ("gru", 3), ("rnn", 1)])
+@pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("bfloat16", 2)])
+def test_a_layer_takes_memory_for_its_gates_and_its_output_at_each_token(cell, num_gates, precision, size):
+    machine = MachineConfig(device="cpu", precision=precision)
+
+    def activations(num_layers):
+        config = ModelConfig(cell=cell, num_layers=num_layers, hidden_size=64, embedding_size=64, dropout=0.0)
+        return memory.training_bytes(config, 10, machine, 50) - memory.training_bytes(config, 0, machine, 50)
+
+    gates, output, state = 64 * num_gates * size, 64 * size, 64 * 4  # in bytes per token; the state is in float32
+    assert activations(3) - activations(2) == 10 * (gates + output + state)
+
+
 def test_sizes_that_cannot_fit_are_refused_before_they_are_allocated():
     config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
     with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(1,000,000\)"):

@@ -203,7 +203,8 @@ def test_bars_of_silence_at_the_beginning_and_the_end_are_left_out():
 
 
 def test_keys_hold_from_the_next_bar_line_on():
-    keys = [*meta(0, 0x59, b"\x02\0"), *meta(5, 0x59, b"\xfd\x01"), *meta(6, 0x59, b"\x09\0")]
+    keys = [*meta(0, 0x59, b"\x02\0"), *meta(5, 0x59, b"\xfd\x01")]
+    keys += [*meta(6, 0x59, b"\x09\0"), *meta(7, 0x59, b"\x01\x02")]  # nine sharps, and neither major nor minor
     score, _ = read(midi(track([*keys, *note(0, 12, 60)])))
     assert [bar.sharps for bar in score.bars] == [2, 2, -3]
 

@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from seqgen.cli import display
+from seqgen.cli.model import load
+from seqgen.config import DeviceConfig, RunsConfig
+
 COMMANDS = {
     "sample": ["--length", "5"],
     "evaluate": [],
@@ -34,6 +38,22 @@ def test_folders_and_device_can_be_named(trained, quick_cli, command):
     refused = quick_cli(command, *folders, "--device", "tpu", "--checkpoint", "rhyme")
     assert refused.returncode == 2
     assert "tpu" in refused.stderr
+
+
+def test_a_model_is_loaded_on_the_chosen_device(trained, monkeypatch):
+    monkeypatch.setattr("seqgen.model.hardware.resolve_device", {"auto": "cpu", "cuda": "meta"}.get)
+    folders = RunsConfig(checkpoints_dir=str(trained.files.parent))
+    for name, expected in (("auto", "cpu"), ("cuda", "meta")):
+        _, _, model = load("rhyme", folders, DeviceConfig(device=name))
+        assert {parameter.device.type for parameter in model.parameters()} == {expected}
+
+
+def test_a_process_that_does_not_speak_stays_silent_without_quiet(monkeypatch):
+    monkeypatch.setattr(display.console, "quiet", display.console.quiet)
+    for is_speaker, is_quiet, expected in ((True, False, False), (True, True, True), (False, False, True)):
+        monkeypatch.setattr(display, "is_speaker", lambda is_speaker=is_speaker: is_speaker)
+        assert display.set_quiet(is_quiet) == is_quiet
+        assert display.console.quiet == expected
 
 
 def test_the_seed_of_an_evaluation_fixes_its_samples(trained):

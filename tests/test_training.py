@@ -409,7 +409,7 @@ def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
 def test_a_time_budget_is_kept_with_validation_and_saving(start, clock):
     clock.slow(Learner, "learn", 0.02)
     clock.slow(loop, "estimate", 0.1)
-    clock.slow(Run, "save_last", 0.03)
+    clock.slow(Run, "save_last", 0.2)
     trainer = start(time="3s", patience=10**6)
     begun = clock.now
     train(trainer)

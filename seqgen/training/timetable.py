@@ -117,7 +117,10 @@ class Timetable:
         return affordable if EXACT_SLOWNESS * self._validation_seconds <= affordable else 0.0
 
     def _reserve(self) -> None:
-        """Keep time for the last validation and save: as long as the last ones took, or a guess before the first."""
+        """Keep time for the last validation and two saves, one with it and one of the end.
+
+        They are taken to last as long as the last ones did; before the first validation its time is a guess.
+        """
         if isinstance(self.budget, TimeBudget):
             validation = self._validation_seconds or self.validation_steps * self.step_seconds
-            self.budget.reserve = validation + self._saving_seconds
+            self.budget.reserve = validation + 2 * self._saving_seconds
