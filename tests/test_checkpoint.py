@@ -13,7 +13,7 @@ from seqgen.errors import CheckpointError, SeqgenError
 from seqgen.levels import level_from_json
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
-from seqgen.levels.note.encoder import Part
+from seqgen.levels.note.encoder import TrackHeader
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_unseen_tokens_that_there_are_not_are_refused(checkpoint, tmp_path, unse
     "changed", [{"tempo": 0}, {"grid": 10**9}, {"metre": [4, 0]}, {"keys": ["C"]}, {"layouts": [[[200, False, 1, ""]]]}]
 )
 def test_a_level_of_music_that_there_is_not_is_refused(changed):
-    content = NoteLevel(12, keys=[0], layouts=[(Part(0, False, 1, "Piano"),)]).to_json()
+    content = NoteLevel(12, keys=[0], layouts=[(TrackHeader(0, False, 1, "Piano"),)]).to_json()
     assert level_from_json(content).to_json() == content
     with pytest.raises((ValueError, SeqgenError)):
         level_from_json(content | changed)

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
 from seqgen.levels.note import NoteLevel
-from seqgen.levels.note.encoder import Part
+from seqgen.levels.note.encoder import TrackHeader
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.sampling.composer import compose, without_prime
 from seqgen.sampling.sampler import Sample
 from tests.scores import forms, melody, scores
 
-CHOIR = tuple(Part(52, is_drum=False, num_voices=1, name=name) for name in ("Soprano", "Alto", "Tenor", "Bass"))
+CHOIR = tuple(TrackHeader(52, is_drum=False, num_voices=1, name=name) for name in ("Soprano", "Alto", "Tenor", "Bass"))
 LEVEL = NoteLevel(12, layouts=[CHOIR])
-SOLO = NoteLevel(12, layouts=[(Part(0, is_drum=False, num_voices=1, name="Flute"),)])
+SOLO = NoteLevel(12, layouts=[(TrackHeader(0, is_drum=False, num_voices=1, name="Flute"),)])
 
 
 def write(make_model, level=LEVEL, prime=None, num_samples=3, unseen=(), **options):

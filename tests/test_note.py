@@ -1,4 +1,4 @@
-"""Music as tokens: exact both ways, and nothing but music can be written."""
+"""Music as tokens: encoding is lossless, and the grammar admits only music."""
 
 import json
 
@@ -22,7 +22,7 @@ HEADER = [*C_MAJOR, *FOUR_FOUR, *PIANO]
 
 
 def content(score):
-    """Return what the level keeps of a score: all but names, tempo and velocities."""
+    """Return what is encoded of a score: all but names, tempo and velocities."""
     tracks = [(t.program, t.is_drum, [note[:3] for note in t.notes]) for t in score.tracks]
     return score.bars, score.pickup, score.grid, tracks
 
@@ -43,20 +43,20 @@ def written_out(tokens):
 
 
 @given(score=scores())
-def test_decoding_gives_back_every_note_bar_and_signature(score):
+def test_decoding_inverts_encoding(score):
     assert content(LEVEL.decode([0, *LEVEL.encode(score), 1])) == content(score)
 
 
 @given(score=scores(grid=4, max_tracks=8))
 @settings(max_examples=30)
-def test_other_grids_and_more_voices_than_speak_in_turn(score):
+def test_decoding_inverts_encoding_on_another_grid_with_many_voices(score):
     level = NoteLevel(4)
     assert content(level.decode([0, *level.encode(score), 1])) == content(score)
 
 
 @given(score=scores(max_tracks=2))
 @settings(max_examples=30)
-def test_velocities_come_back_within_their_degree(score):
+def test_velocities_are_quantized_to_their_degree(score):
     level = NoteLevel(12, has_velocity=True)
     decoded = level.decode([*level.encode(score), 1])
     assert content(decoded) == content(score)
@@ -64,7 +64,7 @@ def test_velocities_come_back_within_their_degree(score):
     assert all(abs(after.velocity - before.velocity) <= t.VELOCITY_STEP // 2 for after, before in pairs)
 
 
-def test_a_melody_takes_two_tokens_a_note():
+def test_a_melody_takes_two_tokens_per_note():
     """C quarter, E quarter, G half | F eighth, E eighth, eighth rest, C for the rest of the bar."""
     p, at = t.PITCH, t.POSITION
     expected = [*HEADER, t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
@@ -72,8 +72,8 @@ def test_a_melody_takes_two_tokens_a_note():
     assert LEVEL.encode(melody()).tolist() == expected
 
 
-def test_bars_that_come_again_are_told_by_how_far_back_they_are():
-    """A B A B A A is A B, two bars as two before, one as two before, one as one before."""
+def test_repeated_bars_are_encoded_by_their_distance():
+    """A B A B A A is A B, two bars at distance 2, one bar at distance 2, one bar at distance 1."""
     pitches, p = [60, 62, 60, 62, 60, 60], t.POSITION
     score = melody([(48 * bar + at, 24, pitch) for bar, pitch in enumerate(pitches) for at in (0, 24)], num_bars=6)
     a, b = ([t.BAR, t.PITCH + pitch, t.POSITION + 24, t.PITCH + pitch] for pitch in (60, 62))
@@ -84,13 +84,13 @@ def test_bars_that_come_again_are_told_by_how_far_back_they_are():
 
 @given(score=forms())
 @settings(max_examples=200)
-def test_forms_come_back(score):
+def test_decoding_inverts_encoding_of_repetitions(score):
     ids = LEVEL.encode(score)
     assert content(LEVEL.decode([0, *ids, 1])) == content(score)
 
 
-def test_bars_come_again_only_where_they_mean_the_same():
-    """A second bar comes a second time after a tie, a silence or a held note, in its key or another."""
+def test_bars_are_repeated_only_if_they_have_the_same_meaning():
+    """The second bar recurs after a tie, a silence or a sustained note, in its key or another."""
     first, second, third = [(0, 48, 60)], [(60, 12, 64), (72, 24, 65)], [(96, 48, 67)]
     again = [(156, 12, 64), (168, 24, 65)]
     silent = melody(
@@ -105,15 +105,15 @@ def test_bars_come_again_only_where_they_mean_the_same():
     assert all(content(LEVEL.decode([*LEVEL.encode(score), 1])) == content(score) for score in scores)
 
 
-def test_what_is_held_ends_where_bars_come_again():
-    """Two bars come again; the second's note is ended by that, and then by a rest in the bar after."""
+def test_sustained_notes_end_where_repeated_bars_begin():
+    """Two bars are repeated, which ends the note of the second; its repetition is ended by a rest in the bar after."""
     bars = [t.BAR, t.POSITION + 24, t.PITCH + 62, t.BAR, t.PITCH + 60]
     again, after = [t.REPEAT, t.POSITION + 2, t.POSITION + 2], [t.BAR, t.POSITION + 12, t.REST]
     score = LEVEL.decode([*HEADER, *bars, *again, *after])
     assert [note[:3] for note in score.notes] == [(24, 24, 62), (48, 48, 60), (120, 24, 62), (144, 60, 60)]
 
 
-def test_a_piece_does_not_end_before_its_first_note_not_even_after_repeated_silence():
+def test_a_piece_does_not_end_before_its_first_note_even_after_repeated_silence():
     silence = [*HEADER, t.BAR, t.BAR, t.REPEAT, t.POSITION + 1, t.POSITION + 1]
     note = [t.BAR, t.PITCH + 60]
     for ids, may_end in ((silence, False), ([*silence, t.BAR], False), ([*silence, *note], True)):
@@ -123,14 +123,14 @@ def test_a_piece_does_not_end_before_its_first_note_not_even_after_repeated_sile
     assert NoteConstraint(LEVEL.vocabulary_size, 12, again).mask()[0, t.END] == 0
 
 
-def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
+def test_repeated_bars_leave_the_same_state_as_the_bars_themselves():
     first = [*HEADER, t.SPLIT, t.BAR, t.PITCH + 60, t.PITCH + 50, t.POSITION + 12, t.HOLD, t.REST]
     second = [t.BAR, t.PITCH + 62, t.HOLD, t.POSITION + 24, t.HOLD, t.PITCH + 40, t.POSITION + 36, t.REST, t.HOLD]
     again, bar = [t.REPEAT, t.POSITION + 2, t.POSITION + 1], [t.BAR, t.PITCH + 70]
     folded = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *again, *bar])
     plain = NoteConstraint(LEVEL.vocabulary_size, 12, [*first, *second, *first[len(HEADER) + 1 :], *bar])
     assert (folded.mask() == plain.mask()).all()
-    assert folded.mask()[0, t.REST] < 0, "the second voice is silent already, as it was after the first bar"
+    assert folded.mask()[0, t.REST] < 0, "the second voice is silent, as it was after the first bar"
     assert folded.num_bars.tolist() == [4]
 
 
@@ -145,8 +145,8 @@ def test_the_state_after_bars_that_come_again_is_that_of_the_bars_written_out():
         ([t.BAR, t.PITCH + 60, t.BAR, t.KEY + 8, t.PITCH + 60, t.BAR, t.PITCH + 60], {1}),
     ],
 )
-def test_only_a_bar_that_means_the_same_anywhere_can_come_again(bars, sources):
-    """Not one that goes on with what came before it, nor what came before a change of key."""
+def test_only_a_bar_with_the_same_meaning_anywhere_can_be_repeated(bars, sources):
+    """Not a bar into which a note is sustained, nor one before a change of key."""
     constraint = NoteConstraint(LEVEL.vocabulary_size, 12, [*HEADER, *bars])
     assert (constraint.mask()[0, t.REPEAT] == 0) == bool(sources)
     if sources:
@@ -157,7 +157,7 @@ def test_only_a_bar_that_means_the_same_anywhere_can_come_again(bars, sources):
         assert set(np.flatnonzero(constraint.mask()[0] == 0)) == counts
 
 
-def test_a_last_bar_that_ends_early_is_written_out():
+def test_a_last_bar_that_ends_early_is_not_encoded_as_a_repetition():
     two = melody([(24 * half, 24, 60) for half in range(4)])
     early = melody([(24 * half, 24 - half // 3, 60) for half in range(4)])
     assert [t.REPEAT in LEVEL.encode(score) for score in (two, early)] == [True, False]
@@ -170,7 +170,7 @@ def test_a_pickup_and_an_end_within_a_bar():
     assert LEVEL.encode(score).tolist() == expected
 
 
-def test_voices_of_a_chorale_hold_while_others_move():
+def test_a_voice_of_a_chorale_holds_while_another_moves():
     soprano = track_of([Note(0, 48, 72)])
     alto = track_of([Note(0, 24, 64), Note(24, 24, 65)])
     expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, t.BAR, t.PITCH + 72, t.PITCH + 64]
@@ -178,7 +178,7 @@ def test_voices_of_a_chorale_hold_while_others_move():
     assert LEVEL.encode(Score((Bar(),), (soprano, alto))).tolist() == expected
 
 
-def test_of_many_voices_only_those_that_move_speak():
+def test_with_many_voices_only_those_that_change_are_encoded():
     low = track_of([Note(0, 24, 40), Note(24, 24, 41)])
     tracks = (*(track_of([Note(0, 48, 60 + k)]) for k in range(7)), low)
     ids = LEVEL.encode(Score((Bar(),), tracks)).tolist()
@@ -205,17 +205,17 @@ def test_a_bar_beyond_the_highest_position():
 
 @given(seed=st.integers(0, 2**32 - 1), grid=st.sampled_from([4, 12, 24]), has_velocity=st.booleans())
 @settings(max_examples=25)
-def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
-    """Streams with random favourites never get stuck, and what they write decodes and encodes again."""
+def test_whatever_the_grammar_allows_is_music(seed, grid, has_velocity):
+    """Random streams never get stuck, and what they write survives decoding and encoding."""
     level = NoteLevel(grid, has_velocity=has_velocity)
     random, num_streams = np.random.default_rng(seed), 6
     constraint = NoteConstraint(level.vocabulary_size, grid, [level.START], num_streams)
-    taste = random.random((num_streams, level.vocabulary_size)) ** 8 + 1e-4
-    taste[:, level.END] /= 50
-    taste[:, t.REPEAT] += 0.1
+    preference = random.random((num_streams, level.vocabulary_size)) ** 8 + 1e-4
+    preference[:, level.END] /= 50
+    preference[:, t.REPEAT] += 0.1
     written = []
     for _ in range(150):
-        weights = np.where(constraint.mask() == 0, taste, 0)
+        weights = np.where(constraint.mask() == 0, preference, 0)
         assert (weights.sum(1) > 0).all()
         ids = np.array([random.choice(len(row), p=row / row.sum()) for row in weights])
         constraint.advance(ids)
@@ -244,12 +244,12 @@ def test_whatever_the_rules_allow_is_music(seed, grid, has_velocity):
         ([*HEADER, t.BAR, t.DRUM + 40], 7),
     ],
 )
-def test_tokens_out_of_place_are_refused_by_place(ids, place):
+def test_an_invalid_token_is_rejected_with_its_place(ids, place):
     with pytest.raises(MusicError, match=f"at place {place} "):
         LEVEL.decode(ids)
 
 
-def test_a_piece_that_is_cut_short_ends_with_its_bar():
+def test_an_unfinished_piece_ends_with_its_bar():
     ids = [*HEADER, t.BAR, t.PITCH + 60, t.POSITION + 12, t.PITCH + 62]
     assert [note[:3] for note in LEVEL.decode(ids).notes] == [(0, 12, 60), (12, 36, 62)]
 
@@ -277,13 +277,13 @@ def test_variants_are_the_transposed_scores(score):
         pitches = [note.pitch + semitones for track in score.tracks if not track.is_drum for note in track.notes]
         if all(0 <= pitch < 128 for pitch in pitches):
             expected = LEVEL.encode(score.transposed(semitones))
-            key = {7: -5, -6: 6, -7: 5, 6: 6}  # signatures that no transposition yields
+            key = {7: -5, -6: 6, -7: 5, 6: 6}  # signatures that no transposition produces
             ids = row[LEVEL.encode(score)]
             if not {bar.sharps for bar in score.bars} & set(key):
                 assert ids.tolist() == expected.tolist()
 
 
-def test_a_variant_never_leaves_the_range_of_pitches():
+def test_transposed_pitches_stay_in_range():
     table = LEVEL.variants(CorpusConfig(transpose="on"))
     assert table[:, t.PITCH : t.DRUM].min() == t.PITCH
     assert table[:, t.PITCH : t.DRUM].max() == t.DRUM - 1
@@ -292,12 +292,12 @@ def test_a_variant_never_leaves_the_range_of_pitches():
 
 
 @pytest.mark.parametrize("sharps", range(-7, 8))
-def test_one_key_is_reached_by_less_than_an_octave(sharps):
+def test_every_key_is_within_six_semitones_of_no_signature(sharps):
     assert -5 <= to_no_signature(sharps) <= 6
     assert transposed_key(sharps, to_no_signature(sharps)) == 0
 
 
-def test_one_key_for_all():
+def test_all_pieces_can_be_encoded_in_one_key():
     level = NoteLevel(12, is_in_one_key=True)
     score = melody()
     ids = level.encode(score).tolist()
@@ -305,7 +305,7 @@ def test_one_key_for_all():
     assert level.encode(in_d).tolist() == ids
 
 
-def test_what_is_fitted_is_kept_in_json():
+def test_fitted_settings_survive_json():
     slow = melody(tempos=(Tempo(0, 60.0),))
     named = Score(slow.bars, (Track(slow.tracks[0].notes, "Voice", 52),), tempos=slow.tempos)
     others = [melody(), melody().transposed(2)]
@@ -317,10 +317,10 @@ def test_what_is_fitted_is_kept_in_json():
     assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 90.0)
 
 
-def test_too_many_voices_or_no_notes_are_refused():
-    with pytest.raises(MusicError, match="more than 32 voices"):
+def test_scores_that_cannot_be_encoded_are_rejected():
+    with pytest.raises(MusicError, match="33 voices, more than 32"):
         LEVEL.encode(Score((Bar(),), tuple(track_of([Note(0, 1, 60)]) for _ in range(33))))
     with pytest.raises(MusicError, match="no notes"):
         LEVEL.encode(Score((Bar(),), (track_of([]),)))
-    with pytest.raises(MusicError, match="24 steps a quarter, not 12"):
+    with pytest.raises(MusicError, match="24 steps per quarter note, the model 12"):
         LEVEL.encode(melody(grid=24, num_bars=2))

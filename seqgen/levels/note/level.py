@@ -1,4 +1,4 @@
-"""The note level: music as tokens, one vocabulary for melodies, chorales and ensembles (see `tokens.py`)."""
+"""The note level: one vocabulary for melodies, chorales and ensembles."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,26 +15,27 @@ from seqgen.errors import MusicError
 from seqgen.levels.base import Content, Encoder, Ids, Level
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.decoder import decoded
-from seqgen.levels.note.encoder import Layout, NoteEncoder, Part, Prime
+from seqgen.levels.note.encoder import Layout, NoteEncoder, TrackHeader
+from seqgen.levels.note.prime import Prime, prime_of
 from seqgen.music.bars import fits
 from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, to_no_signature, transposed_key
 from seqgen.music.tempos import MAX_TEMPO
 
-TRANSPOSITIONS = range(-5, 7)  # into all keys, as near as may be
+TRANSPOSITIONS = range(-5, 7)  # semitones, to all keys by the shortest way
 _MAX_LAYOUTS = 20
 
 
 class NoteLevel(Level):
-    """Tokens of music.
+    """A vocabulary of music.
 
     Args:
-        grid: steps a quarter.
-        has_velocity: whether velocities are coded, in sixteen degrees; else all are alike.
-        is_in_one_key: whether pieces are moved to the key without signature.
-        tempo: in quarters a minute, of all that is decoded.
-        metre: numerator and denominator that most training pieces begin with.
-        layouts: the parts of the training pieces, the most frequent first.
-        keys: the sharps of the signatures that training pieces begin with, before they are transposed.
+        grid: steps per quarter note.
+        has_velocity: whether velocities are encoded, in sixteen degrees; otherwise all are equal.
+        is_in_one_key: whether pieces are transposed to the key without a signature.
+        tempo: of all decoded pieces, in quarter notes per minute.
+        metre: numerator and denominator of the most frequent initial metre of the training pieces.
+        layouts: of the training pieces, the most frequent first.
+        keys: the initial key signatures of the training pieces before transposition, in sharps.
     """
 
     name: ClassVar[str] = "note"
@@ -61,7 +62,7 @@ class NoteLevel(Level):
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[Content]], config: CorpusConfig) -> Self:
-        """Return the level with the training pieces' most frequent layouts and metre, and their median tempo."""
+        """Return the level with the most frequent layouts and metre of the training pieces, and their median tempo."""
         level = cls(config.grid, has_velocity=config.velocity, is_in_one_key=config.transpose == "key")
         tempos: list[float] = []
         metres: Counter[tuple[int, ...]] = Counter()
@@ -70,7 +71,7 @@ class NoteLevel(Level):
         for score in chain.from_iterable(documents):
             tempos.append(score.tempos[0].quarters_per_minute)
             metres[score.bars[0][:2]] += 1
-            layouts[tuple(part for part, _ in level._encoder.parts(score))] += 1
+            layouts[tuple(header for header, _ in level._encoder.voiced(score))] += 1
             keys.add(score.bars[0].sharps)
         if tempos:
             level.tempo = median(tempos)
@@ -81,7 +82,7 @@ class NoteLevel(Level):
 
     @property
     def vocabulary_size(self) -> int:
-        """All tokens of the language; which of them a corpus uses makes no difference."""
+        """The number of tokens of the language, whether a corpus uses them or not."""
         return self._encoder.highest_position + 1 + (t.NUM_VELOCITIES if self.has_velocity else 0)
 
     def encoder(self) -> Encoder:
@@ -92,21 +93,21 @@ class NoteLevel(Level):
         """Return the ids of a score, without START and END; shape (tokens,).
 
         Raises:
-            MusicError: it has more voices, or a longer metre, than the language can tell.
+            MusicError: the score has another grid, no notes, too many voices, or a metre that is too long.
         """
-        return np.fromiter(self._encoder.tokens(self._moved(score)), dtype=self.dtype)
+        return np.fromiter(self._encoder.tokens(self._in_own_key(score)), dtype=self.dtype)
 
     def decode(self, ids: Sequence[int] | Ids) -> Score:
-        """Return the score that the ids stand for; one that is not ended yet ends with its last bar.
+        """Return the score of the ids; an unfinished one ends with its last bar.
 
         Raises:
-            MusicError: they are not in the language.
+            MusicError: the ids violate the grammar.
         """
         tokens = [int(token) for token in ids if token != self.START]
         score = decoded(tokens, self.grid, self.vocabulary_size)
-        parts = tuple(part for part, _ in self._encoder.parts(score))
-        named = next((layout for layout in self.layouts if _unnamed(layout) == parts), parts)
-        tracks = tuple(replace(track, name=part.name) for track, part in zip(score.tracks, named, strict=True))
+        layout = tuple(header for header, _ in self._encoder.voiced(score))
+        named = next((known for known in self.layouts if _unnamed(known) == layout), layout)
+        tracks = tuple(replace(track, name=header.name) for track, header in zip(score.tracks, named, strict=True))
         return replace(score, tracks=tracks, tempos=(Tempo(0, self.tempo),))
 
     def spelled(self, ids: Sequence[int]) -> list[str]:
@@ -114,11 +115,11 @@ class NoteLevel(Level):
         return [t.name_of(token) for token in ids]
 
     def extent(self, content: Content, before: Content | None = None) -> dict[str, float]:  # noqa: ARG002
-        """Return how many notes and quarters a score has."""
+        """Return the number of notes and of quarter notes of a score."""
         return {"notes": content.num_notes, "quarters": content.quarters}
 
     def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:
-        """Return the twelve keys, with `--transpose on`; a pitch that would leave MIDI's range changes its octave."""
+        """Return the transpositions to all keys, with `--transpose on`; pitches beyond MIDI's range change octave."""
         if config.transpose != "on":
             return None
         table = np.tile(np.arange(self.vocabulary_size), (len(TRANSPOSITIONS), 1))
@@ -131,7 +132,7 @@ class NoteLevel(Level):
         return table
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the constructor takes."""
+        """Return the arguments of the constructor."""
         return {
             "level": self.name,
             "grid": self.grid,
@@ -148,11 +149,11 @@ class NoteLevel(Level):
         """Return the level with these settings.
 
         Raises:
-            TypeError or ValueError: they are none, as somebody else may have written them.
+            TypeError or ValueError: the settings are invalid; a checkpoint may be damaged or malicious.
         """
         options = {name: value for name, value in content.items() if name not in ("level", "layouts")}
         CorpusConfig(grid=options["grid"], velocity=options["has_velocity"])  # checks both
-        layouts = [tuple(Part(*part) for part in layout) for layout in content["layouts"]]
+        layouts = [tuple(TrackHeader(*track) for track in layout) for layout in content["layouts"]]
         numerator, denominator = options["metre"]
         is_valid = (
             0 < options["tempo"] <= MAX_TEMPO
@@ -161,37 +162,38 @@ class NoteLevel(Level):
             and all(map(_is_valid, chain.from_iterable(layouts)))
         )
         if not is_valid:
-            raise ValueError("its music has a tempo, metre, key or part that there is not")
+            raise ValueError("its music has an invalid tempo, metre, key or track")
         return cls(**options, layouts=layouts)
 
-    def _moved(self, score: Score) -> Score:
-        """Return the score in the level's own key, if it has one."""
+    def _in_own_key(self, score: Score) -> Score:
+        """Return the score in the key of the level, if the level has one."""
         if score.grid != self.grid:
-            raise MusicError("score on another grid", f"the score has {score.grid} steps a quarter, not {self.grid}")
+            problem = f"the score has {score.grid} steps per quarter note, the model {self.grid}"
+            raise MusicError("score on another grid", problem)
         return score.transposed(to_no_signature(score.bars[0].sharps)) if self.is_in_one_key else score
 
     def prime(self, score: Score) -> Prime:
-        """Return how a piece begins that goes on from a score.
+        """Return the beginning of a piece that continues a score.
 
-        A score with as many parts as a layout of the training pieces is all there is so far, played by that layout's
-        instruments. One with fewer parts than the most frequent layout gives the highest parts of that, and the
-        others are still to be written.
+        A score with as many tracks as a layout of the training pieces is complete so far, and is played by the
+        instruments of that layout. A score with fewer tracks than the most frequent layout provides the highest tracks
+        of that layout, and the others are still to be written.
         """
-        score = self._moved(score)
-        parts = self._encoder.parts(score)
-        fitting = [layout for layout in self.layouts if len(layout) == len(parts)]
-        is_whole = bool(fitting) or not self.layouts or len(parts) > len(self.layouts[0])
-        layout = (fitting or [tuple(part for part, _ in parts)])[0] if is_whole else self.layouts[0]
+        score = self._in_own_key(score)
+        tracks = self._encoder.voiced(score)
+        fitting = [layout for layout in self.layouts if len(layout) == len(tracks)]
+        is_whole = bool(fitting) or not self.layouts or len(tracks) > len(self.layouts[0])
+        layout = (fitting or [tuple(header for header, _ in tracks)])[0] if is_whole else self.layouts[0]
         merged = [
-            (part._replace(num_voices=max(part.num_voices, len(voices))), voices)
-            for part, (_, voices) in zip(layout, parts, strict=False)
+            (header._replace(num_voices=max(header.num_voices, len(voices))), voices)
+            for header, (_, voices) in zip(layout, tracks, strict=False)
         ]
-        merged += [(part, [[]]) for part in layout[len(merged) :]]
-        return self._encoder.prime(score, merged, is_whole=is_whole)
+        merged += [(header, [[]]) for header in layout[len(merged) :]]
+        return prime_of(score, merged, self._encoder, is_whole=is_whole)
 
     @property
     def foreign_keys(self) -> list[int]:
-        """The tokens of the signatures that no training piece begins with; none if that is not known."""
+        """The tokens of the key signatures that no training piece begins with; none if the keys are unknown."""
         signatures = range(-MAX_SHARPS, MAX_SHARPS + 1)
         return [self.key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
 
@@ -209,12 +211,12 @@ class _ScoreEncoder:
         return np.empty(0, self._dtype)
 
 
-def _is_valid(part: Part) -> bool:
-    kinds = tuple(map(type, part)) == (int, bool, int, str)
-    if kinds:
-        part.name.encode()  # raises ValueError where it is no text
-    return kinds and 0 <= part.program < 128 and 0 < part.num_voices <= t.MAX_VOICES
+def _is_valid(header: TrackHeader) -> bool:
+    has_types = tuple(map(type, header)) == (int, bool, int, str)
+    if has_types:
+        header.name.encode()  # raises ValueError for lone surrogates
+    return has_types and 0 <= header.program < 128 and 0 < header.num_voices <= t.MAX_VOICES
 
 
 def _unnamed(layout: Layout) -> Layout:
-    return tuple(part._replace(name="") for part in layout)
+    return tuple(header._replace(name="") for header in layout)

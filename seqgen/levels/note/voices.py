@@ -2,46 +2,24 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from seqgen.music.score import Note, Track
-
-
-class Chord(NamedTuple):
-    """Notes of one track that begin and end together.
-
-    Attributes:
-        onset: in steps.
-        end: in steps.
-        pitches: from the highest down.
-        velocity: of all.
-    """
-
-    onset: int
-    end: int
-    pitches: tuple[int, ...]
-    velocity: int
-
-    @property
-    def notes(self) -> list[Note]:
-        """The notes, each by itself."""
-        return [Note(self.onset, self.end - self.onset, pitch, self.velocity) for pitch in self.pitches]
-
+from seqgen.music.voices import Chord
 
 Voice = list[Chord]
 
 
-def voices_of(track: Track, *, by_velocity: bool) -> list[Voice]:
-    """Divide a track among as few voices as hold it, each chord going to the first voice that is free.
+def assign_voices(track: Track, *, by_velocity: bool) -> list[Voice]:
+    """Divide a track into the smallest number of voices, assigning each chord to the first free voice.
 
     Args:
         track: the notes.
-        by_velocity: whether notes of different velocity must not be in one chord; else it is that of the highest.
+        by_velocity: whether all notes of a chord have the same velocity; otherwise the highest note's velocity counts.
     """
     voices: list[Voice] = []
-    for _, together in groupby(track.notes, key=lambda note: note.onset):
-        for chord in _chords(list(together), by_velocity=by_velocity):
-            free = next((voice for voice in voices if voice[-1].end <= chord.onset), None)
+    for _, simultaneous in groupby(track.notes, key=lambda note: note.onset):
+        for chord in _chords(list(simultaneous), by_velocity=by_velocity):
+            free = next((voice for voice in voices if voice[-1].end <= chord.start), None)
             if free is None:
                 voices.append([chord])
             else:
@@ -50,14 +28,8 @@ def voices_of(track: Track, *, by_velocity: bool) -> list[Voice]:
 
 
 def _chords(notes: Sequence[Note], *, by_velocity: bool) -> list[Chord]:
-    """Return the chords of notes that begin at once, the one with the highest note first."""
-    if len(notes) == 1:
-        note = notes[0]
-        return [Chord(note.onset, note.end, (note.pitch,), note.velocity)]
-    alike: dict[tuple[int, int], list[Note]] = {}
-    for note in notes:  # from the highest down
-        alike.setdefault((note.end, note.velocity if by_velocity else 0), []).append(note)
-    return [
-        Chord(group[0].onset, end, tuple(n.pitch for n in group), group[0].velocity)
-        for (end, _), group in alike.items()
-    ]
+    """Return the chords of simultaneous notes, ordered by their highest notes from the top."""
+    groups: dict[tuple[int, int], list[Note]] = {}
+    for note in notes:  # in descending pitch
+        groups.setdefault((note.end, note.velocity if by_velocity else 0), []).append(note)
+    return [Chord(group[0].onset, end, tuple(group)) for (end, _), group in groups.items()]
