@@ -33,8 +33,8 @@ from seqgen.corpus.documents import Passage
 from seqgen.corpus.part import Part, PartWriter
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.training import session
 from seqgen.training.loop import Trainer
+from seqgen.training.session import Session
 from tests import processes, several
 
 settings.register_profile("seqgen", deadline=None, max_examples=60)
@@ -154,7 +154,7 @@ def start(tmp_path: Path, folders: FoldersConfig) -> Callable[..., Trainer]:
             budget=BudgetConfig(**budget),
             machine=MachineConfig(device=device, seed=seed, precision=precision),
         )
-        trainer = session.start(requested, name, folders, print, overwrite=False)
+        trainer = Session(folders, print).start(requested, name)
         assert trainer is not None
         return trainer
 

@@ -12,8 +12,8 @@ from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.scan import scan, step_by_step
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
-from seqgen.training import session
 from seqgen.training.figures import Notice
+from seqgen.training.session import Session
 from tests import processes
 from tests.conftest import RHYME
 from tests.test_cells import NAMES, every_variant, make, random_state, run
@@ -89,7 +89,7 @@ def test_a_training_that_is_stopped_and_resumed_ends_bit_for_bit_alike(begin, fo
     train(whole)
     train(again)
     train(stopped, stop_at=11)
-    resumed = session.resume("stopped", None, None, folders, print)
+    resumed = Session(folders, print).resume("stopped")
     train(resumed)
     for trainer in (again, resumed):
         assert_bit_for_bit(whole, trainer)

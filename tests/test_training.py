@@ -28,6 +28,7 @@ from seqgen.training.learner import Learned, Learner
 from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TOKENS
 from seqgen.training.run import Run
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
+from seqgen.training.session import Session
 from seqgen.training.timetable import VALIDATION_SHARE, Timetable
 from tests.conftest import RHYME
 
@@ -216,7 +217,7 @@ def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start,
     assert whole.timetable.validation_interval in {14, 15}  # so that some stops fall on it
     stopped = start("stopped", steps=41)
     train(stopped, stop_at)
-    resumed = session.resume("stopped", None, None, folders, print)
+    resumed = Session(folders, print).resume("stopped")
     if resumed is None:  # at the last step there is nothing left to stop
         resumed = stopped
     else:
@@ -238,7 +239,7 @@ def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
 
     with pytest.raises(MemoryError):
         list(dying.train(die))
-    resumed = session.resume("dying", None, None, folders, print)
+    resumed = Session(folders, print).resume("dying")
     assert resumed.figures.step < 17
     train(resumed)
     assert_bit_for_bit(whole, resumed)
@@ -277,14 +278,14 @@ def test_a_kill_between_two_saves_never_costs_the_best_model_though_the_clock_va
     assert Checkpoint.read(running.run.best).figures["step"] == 10
     assert running.run.read_last().figures["step"] == 5
 
-    running = session.resume("run", None, None, folders, print)
+    running = Session(folders, print).resume("run")
     monkeypatch.setattr(Timetable, "is_validation_due", lambda _, step: step in (12, 17))
     train(running, stop_at=13)
     assert running.run.best.read_bytes() == best
     assert (running.figures.best_step, running.figures.best_valid_nats) == (10, 1.0)
     assert running.figures.validations_since_best == 1
 
-    running = session.resume("run", None, None, folders, print)
+    running = Session(folders, print).resume("run")
     train(running, stop_at=18)
     assert Checkpoint.read(running.run.best).figures["step"] == 17
 
@@ -296,7 +297,7 @@ def test_a_run_killed_between_two_saves_ends_bit_for_bit_like_one_that_was_not(s
     killed = start("killed", steps=40)
     train_and_kill_after_the_best_model_of(40, killed, monkeypatch)
     assert killed.run.read_last().figures["step"] < 40
-    resumed = session.resume("killed", None, None, folders, print)
+    resumed = Session(folders, print).resume("killed")
     train(resumed)
     for file in ("last.safetensors", "best.safetensors"):
         assert_bit_for_bit(whole, resumed, file)
@@ -312,7 +313,7 @@ def test_a_run_that_began_with_another_resumes_exactly_too(start, folders, stop_
     whole = start("whole", steps=20, **begun)
     train(whole)
     train(start("stopped", steps=20, **begun), stop_at)
-    resumed = session.resume("stopped", None, None, folders, print)
+    resumed = Session(folders, print).resume("stopped")
     assert resumed.figures.step == stop_at
     train(resumed)
     assert_bit_for_bit(whole, resumed)
@@ -332,10 +333,10 @@ def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders):
             optimization=trainer.requested.optimization, budget=trainer.requested.budget,
         )  # fmt: skip
         trainer.run.release()
-        trainer = session.start(requested, name, folders, print, overwrite=True)
+        trainer = Session(folders, print).start(requested, name, overwrite=True)
         train(trainer, stop_at)
         runs.append(trainer)
-    resumed = session.resume("stopped", None, None, folders, print)
+    resumed = Session(folders, print).resume("stopped")
     train(resumed)
     assert_bit_for_bit(runs[0], resumed)
 
@@ -373,7 +374,7 @@ def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folde
     ]
     with (trainer.run.folder / "metrics.jsonl").open("a") as log:
         log.write("\n".join([json.dumps({"step": 33, "train_nats": 1.0}), *strange, '{"step": 34, "tra']))  # by a crash
-    train(session.resume("run", None, None, folders, print))
+    train(Session(folders, print).resume("run"))
     lines = [json.loads(line) for line in (trainer.run.folder / "metrics.jsonl").read_text().splitlines()]
     assert set(lines[0]) == {
         "step", "epoch", "tokens", "seconds", "train_nats", "valid_nats", "learning_rate", "gradient_norm",
@@ -428,18 +429,18 @@ def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monke
     train(steps, stop_at=2)
     assert steps.figures.validation_tokens == MAX_VALIDATION_TOKENS
     monkeypatch.setattr("seqgen.training.loop.MAX_VALIDATION_TOKENS", 5)
-    resumed = session.resume("steps", None, None, folders, print)
+    resumed = Session(folders, print).resume("steps")
     assert resumed._validation_tokens == MAX_VALIDATION_TOKENS  # the same ones all through the run
 
 
 def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
     train(start(steps=10))
-    assert session.resume("run", None, None, folders, print) is None
+    assert Session(folders, print).resume("run") is None
     with pytest.raises(UsageError, match="--steps must be above the run's 10, got 10"):
-        session.resume("run", BudgetConfig(steps=10), None, folders, print)
+        Session(folders, print).resume("run", budget=BudgetConfig(steps=10))
     with pytest.raises(UsageError, match="the budget of this run is --steps 10: give a larger --steps"):
-        session.resume("run", BudgetConfig(time="1h"), None, folders, print)
-    longer = session.resume("run", BudgetConfig(steps=15), None, folders, print)
+        Session(folders, print).resume("run", budget=BudgetConfig(time="1h"))
+    longer = Session(folders, print).resume("run", budget=BudgetConfig(steps=15))
     train(longer)
     assert longer.figures.step == 15
     assert Checkpoint.read(longer.run.folder / "last.safetensors").config.budget.steps == 15
@@ -450,7 +451,7 @@ def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_
     train(trainer, stop_at=5)
     (tmp_path / "corpus.txt").write_text("another text altogether")
     with pytest.raises(CorpusError, match=f"has changed .*{trainer.store.fingerprint} then, [0-9a-f]+ now"):
-        session.resume("run", None, None, folders, print)
+        Session(folders, print).resume("run")
 
 
 def test_a_run_that_explodes_goes_back_to_its_best_model_and_on_more_slowly(start, monkeypatch):
@@ -496,7 +497,7 @@ def test_a_run_that_explodes_stopped_and_resumed_ends_bit_for_bit_alike(start, f
     assert whole.figures.roll_backs
     stopped = start("stopped", **options)
     train(stopped, 12)
-    resumed = session.resume("stopped", None, None, folders, print)
+    resumed = Session(folders, print).resume("stopped")
     train(resumed)
     assert_bit_for_bit(whole, resumed)
 
@@ -579,7 +580,7 @@ def test_the_budget_is_no_longer_out_of_patience_once_it_is_raised(start, folder
     train(trainer)
     trainer.figures.validations_since_best = 6
     trainer._save_last()
-    resumed = session.resume("run", BudgetConfig(steps=20), None, folders, print)
+    resumed = Session(folders, print).resume("run", budget=BudgetConfig(steps=20))
     train(resumed)
     assert resumed.figures.step == 20
 
@@ -590,20 +591,20 @@ def test_a_larger_budget_outlives_kills_before_and_after_it_is_saved(start, fold
     for module in ("session", "loop"):
         monkeypatch.setattr(f"seqgen.training.{module}.launch_name", lambda: "this launch")
     larger, restarted = BudgetConfig(steps=20), World(is_restarted=True)
-    session.resume("run", larger, None, folders, print).run.release()  # and killed
-    train(session.resume("run", larger, None, folders, print, restarted), stop_at=15)
-    resumed = session.resume("run", larger, None, folders, print, restarted)
+    Session(folders, print).resume("run", budget=larger).run.release()  # and killed
+    train(Session(folders, print, restarted).resume("run", budget=larger), stop_at=15)
+    resumed = Session(folders, print, restarted).resume("run", budget=larger)
     assert resumed.figures.step == 15
     train(resumed)
     assert resumed.figures.step == 20
     with pytest.raises(UsageError, match="--steps must be above the run's 20"):
-        session.resume("run", larger, None, folders, print)
+        Session(folders, print).resume("run", budget=larger)
 
 
 def test_seconds_of_all_parts_add_up(start, folders):
     trainer = start(steps=30)
     train(trainer, stop_at=10)
-    resumed = session.resume("run", None, None, folders, print)
+    resumed = Session(folders, print).resume("run")
     assert resumed.seconds >= trainer.figures.seconds > 0
 
 
@@ -621,7 +622,7 @@ def test_a_model_without_its_training_state_is_not_resumed(start, folders):
     trainer.run.save_best(trainer._checkpoint({}))
     (trainer.run.folder / "last.safetensors").write_bytes(trainer.run.best.read_bytes())
     with pytest.raises(CheckpointError, match="no training state to resume from"):
-        session.resume("run", None, None, folders, print)
+        Session(folders, print).resume("run")
 
 
 @pytest.mark.parametrize(
@@ -648,14 +649,14 @@ def test_a_state_that_a_stranger_has_made_up_is_refused(start, folders, changed,
     training = {**state.training, **changed.get("training", {})}
     replace(state, config=config, figures=figures, training=training).write(trainer.run.folder / "last.safetensors")
     with pytest.raises(CheckpointError, match=message):
-        session.resume("run", None, None, folders, print)
+        Session(folders, print).resume("run")
 
 
 def test_a_best_model_that_was_deleted_is_written_again(start, folders):
     trainer = start(steps=40)
     train(trainer, stop_at=20)
     trainer.run.best.unlink()
-    resumed = session.resume("run", None, None, folders, print)
+    resumed = Session(folders, print).resume("run")
     train(resumed)
     assert resumed.run.best.is_file()
 
@@ -665,7 +666,7 @@ def test_a_last_state_that_is_gone_is_told_with_the_one_before(start, folders):
     train(trainer)
     (trainer.run.folder / "last.safetensors").unlink()
     with pytest.raises(CheckpointError, match="is missing; .*copy .*previous.safetensors to its place"):
-        session.resume("run", None, None, folders, print)
+        Session(folders, print).resume("run")
 
 
 def test_a_small_text_is_validated_early_at_powers_of_two(start):

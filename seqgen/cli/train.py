@@ -3,9 +3,8 @@
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
@@ -15,6 +14,7 @@ import typer
 
 from seqgen.cli import display, panel
 from seqgen.cli.completion import run_names
+from seqgen.cli.conclusion import conclude
 from seqgen.cli.options import EARLIER, QuietOption, defaults_from_file, given_options, options_from
 from seqgen.compiled import announced
 from seqgen.config import (
@@ -27,7 +27,6 @@ from seqgen.config import (
     OptimizationConfig,
     TrainConfig,
 )
-from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
 from seqgen.options import flag
 from seqgen.process import load_torch
@@ -35,6 +34,7 @@ from seqgen.training.launch import INTERRUPTED, count_of, end_with_launcher, is_
 
 if TYPE_CHECKING:
     from seqgen.training.loop import Trainer
+    from seqgen.training.session import Session
 
 COMPILING = "compiling kernels: once per installation, before the time of training starts"
 SOURCES = ("corpus", "valid")  # may have moved
@@ -108,42 +108,46 @@ def train(
         raise typer.Exit(launch(sys.argv[1:], count, say))
     end_with_launcher()
     load_torch()
-    from seqgen.training import session
     from seqgen.training.distributed import World
+    from seqgen.training.session import Session
 
-    requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
     with World.join() as world:
         quiet = quiet or not world.is_first
-        is_sampled = panel.is_live(is_quiet=quiet)
+        session = Session(folders, say, world, is_sampled=panel.is_live(is_quiet=quiet))
         with display.waiting("reading the corpus", is_quiet=quiet), announced(lambda: say(COMPILING)):
-            larger = budget if resume is not None and given & set(BUDGETS) else None
             if resume is None and world.is_restarted:
-                resume = session.begun_before(folders, world)
+                resume = session.unfinished_run()
             if resume is None:
-                own = given | set(context.default_map or ())
-                trainer: Trainer | None = session.start(
-                    requested,
-                    name,
-                    folders,
-                    say,
-                    overwrite=overwrite,
-                    given=own,
-                    earlier=context.meta.get(EARLIER),
-                    world=world,
-                    is_sampled=is_sampled,
+                requested = TrainConfig(
+                    corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine
                 )
+                own, earlier = given | set(context.default_map or ()), context.meta.get(EARLIER)
+                trainer = session.start(requested, name, overwrite=overwrite, given=own, earlier=earlier)
+            elif (resumed := _resumed(session, resume, given, corpus, budget, machine)) is not None:
+                trainer = resumed
             else:
-                device = machine.device if "device" in given else None
-                moved = {option: getattr(corpus, option) for option in SOURCES if option in given}
-                trainer = session.resume(
-                    resume, larger, device, folders, say, world, is_sampled=is_sampled, moved=moved
-                )
-        if trainer is None:
-            say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
-            return
+                say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
+                return
         _train(trainer, folders, quiet=quiet, verbose=verbose)
     if not quiet:
-        _conclude(trainer)
+        conclude(trainer)
+
+
+def _resumed(
+    session: "Session",
+    name: str,
+    given: set[str],
+    corpus: CorpusConfig,
+    budget: BudgetConfig,
+    machine: MachineConfig,
+) -> "Trainer | None":
+    """Return the trainer of an existing run, with those options that the command line gives."""
+    return session.resume(
+        name,
+        budget=budget if given & set(BUDGETS) else None,
+        device=machine.device if "device" in given else None,
+        moved={option: getattr(corpus, option) for option in SOURCES if option in given},
+    )
 
 
 def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, misplaced: list[str] | None) -> None:
@@ -195,47 +199,6 @@ def _warning(trainer: "Trainer") -> str:
         f"the model is starting to overfit: the training loss still falls, but the validation loss was lowest at step "
         f"{trainer.figures.best_step:,}. That model is kept; more text, a --dropout above {model.dropout:g} or a "
         f"--hidden-size below {model.hidden_size:,} may give a better one"
-    )
-
-
-def _conclude(trainer: "Trainer") -> None:
-    """Say how good the best model is, where it is, and what to do next."""
-    from seqgen.levels.base import TextLevel
-    from seqgen.training.run import CURVE
-
-    figures, patience = trainer.figures, trainer.config.budget.patience
-    if figures.validations_since_best >= patience:
-        display.note(f"stopped early: no better validation loss in {counted(patience, 'validation')} (--patience)")
-    with display.waiting("scoring the best model", is_quiet=False):
-        loss = _best_loss(trainer)
-    display.note(
-        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; the best model (step "
-        f"{figures.best_step:,}) has a validation loss of {loss}"
-    )
-    folder = trainer.run.folder
-    is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
-    name = folder.name if is_found else shlex.quote(str(folder))
-    try_out = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
-    curve = folder / CURVE
-    drawn = f"; loss curve: {curve}" if curve.is_file() else ""
-    display.note(f"saved as {trainer.run.best}{drawn}")
-    display.propose("now try", f"seqgen sample --checkpoint {name} {try_out}")
-
-
-def _best_loss(trainer: "Trainer") -> str:
-    """Return what `seqgen evaluate` will say of the best model; an estimate where that takes too long."""
-    from seqgen.checkpoint import Checkpoint
-    from seqgen.evaluation.report import Evaluation
-
-    valid, read = trainer.store.valid, trainer.figures.validation_tokens
-    if trainer.exact_seconds:
-        deadline = time.perf_counter() + trainer.exact_seconds
-        best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
-        with suppress(TimeoutError):
-            return Evaluation.of(best, valid, "validation", deadline).loss.summary
-    share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
-    return (
-        f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate gives the exact one"
     )
 
 

@@ -1,11 +1,11 @@
-"""How a run begins: anew from options, or again from where it was stopped."""
+"""Starts a run from options, or resumes one from its last saved state."""
 
 import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,141 +31,162 @@ from seqgen.training.repetition import repeated
 from seqgen.training.run import Run, refuse_taken
 
 
-def start(
-    requested: TrainConfig,
-    name: str | None,
-    folders: FoldersConfig,
-    say: Say,
-    *,
-    overwrite: bool,
-    given: Collection[str] = (),
-    earlier: Resolved | None = None,
-    world: World = ALONE,
-    is_sampled: bool = False,
-) -> Trainer:
-    """Return a trainer before its first step.
+@dataclass(frozen=True)
+class Session:
+    """The process group and the folders in which runs are started and resumed.
 
-    Args:
-        requested: the options.
-        name: the run's name; None makes one.
+    Attributes:
         folders: where runs and prepared corpora are kept.
-        say: takes sentences for the user.
-        overwrite: whether a run of this name may be replaced.
-        given: the options that are the user's own word, though they may be what they are by default.
-        earlier: the run whose configuration file was given.
+        say: receives messages for the user.
         world: the processes that train together.
-        is_sampled: whether samples are shown while it trains.
-
-    Raises:
-        SeqgenError: an option, the corpus or a folder is not as it must be; nothing is left behind.
+        is_sampled: whether samples are shown during training, so that their kernels are compiled in advance.
     """
-    checkpoints_dir = Path(folders.checkpoints_dir)
-    if world.is_first:
-        refuse_taken(checkpoints_dir, name, overwrite=overwrite)
-    world.check_device(resolve_device(requested.machine.device))  # refused before a long reading, not after
-    cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
-    parent = None
-    if requested.model.from_ is not None:
-        parent = _read(lambda: find(str(requested.model.from_), checkpoints_dir), world)
-        requested = inherited(requested, parent, given)
-    store = prepare(requested.corpus, parent, folders, say, world)
-    _tell_of_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, say)
-    compile_kernels(requested.model, store.level, requested.machine, is_sampled=is_sampled)
-    started = time.perf_counter()
-    kept = repeated(requested, earlier, store.fingerprint, say) if earlier else requested
-    config, reasons = resolve(kept, store, world)
-    if config.budget.time is not None:
-        _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
-    for reason in reasons:
-        say(reason)
-    run = _told(lambda: Run.create(checkpoints_dir, name, config.corpus.corpus, say, overwrite=overwrite), world, say)
-    with _released_on_failure(run):
+
+    folders: FoldersConfig
+    say: Say
+    world: World = ALONE
+    is_sampled: bool = False
+
+    def start(
+        self,
+        requested: TrainConfig,
+        name: str | None = None,
+        *,
+        overwrite: bool = False,
+        given: Collection[str] = (),
+        earlier: Resolved | None = None,
+    ) -> Trainer:
+        """Return the trainer of a new run, before its first step.
+
+        Args:
+            requested: the options.
+            name: the run's name; None makes one from the corpus.
+            overwrite: whether an existing run of this name may be replaced.
+            given: the options that the user set explicitly, even if to their defaults.
+            earlier: the run whose configuration file was given.
+
+        Raises:
+            SeqgenError: an option, the corpus or a folder is invalid; nothing is left behind.
+        """
+        world = self.world
         if world.is_first:
-            run.write_config(to_toml(without_inherited(requested), Resolved(store.fingerprint, config)))
-        model = initial_model(config, store).to(config.machine.device)
-        trainer = Trainer(model, store, requested, config, run, started, world)
-        if parent is not None:
-            trainer.begin_from(parent)
-    return trainer
+            refuse_taken(self._runs, name, overwrite=overwrite)
+        world.check_device(resolve_device(requested.machine.device))  # before the corpus is read
+        cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
+        parent = None
+        if (origin := requested.model.from_) is not None:
+            parent = self._read(lambda: find(origin, self._runs))
+            requested = inherited(requested, parent, given)
+        store = prepare(requested.corpus, parent, self.folders, self.say, world)
+        _report_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, self.say)
+        compile_kernels(requested.model, store.level, requested.machine, is_sampled=self.is_sampled)
+        started = time.perf_counter()
+        repeated_options = repeated(requested, earlier, store.fingerprint, self.say) if earlier else requested
+        config, reasons = resolve(repeated_options, store, world)
+        if config.budget.time is not None:
+            _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
+        for reason in reasons:
+            self.say(reason)
+        run = self._run(lambda: Run.create(self._runs, name, config.corpus.corpus, self.say, overwrite=overwrite))
+        with _released_on_failure(run):
+            if world.is_first:
+                run.write_config(to_toml(without_inherited(requested), Resolved(store.fingerprint, config)))
+            model = initial_model(config, store).to(config.machine.device)
+            trainer = Trainer(model, store, requested, config, run, started, world)
+            if parent is not None:
+                trainer.begin_from(parent)
+        return trainer
 
+    def resume(
+        self,
+        name: str,
+        *,
+        budget: BudgetConfig | None = None,
+        device: str | None = None,
+        moved: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Trainer | None:
+        """Return a trainer that continues exactly from the last saved state; None if the run is finished.
 
-def resume(
-    name: str,
-    budget: BudgetConfig | None,
-    device: str | None,
-    folders: FoldersConfig,
-    say: Say,
-    world: World = ALONE,
-    *,
-    is_sampled: bool = False,
-    moved: Mapping[str, Any] = MappingProxyType({}),
-) -> Trainer | None:
-    """Return a trainer that goes on exactly where the run was stopped, or None if the run is finished.
+        Args:
+            name: the run's name.
+            budget: a larger budget.
+            device: another device.
+            moved: `corpus` and `valid`, if they have moved since the run was started.
 
-    Args:
-        name: the run's name.
-        budget: a larger budget, if one is given.
-        device: another device, if one is given.
-        folders: where runs and prepared corpora are kept.
-        say: takes sentences for the user.
-        world: the processes that train together; they need not be as many as before.
-        is_sampled: whether samples are shown while it trains.
-        moved: where `corpus` and `valid` are now, if they are not where the run began with them.
+        Raises:
+            SeqgenError: the run does not exist, its state is damaged, the budget is not larger, or the corpus has
+                changed.
+        """
+        run = self._run(lambda: Run.existing(self._runs, name, self.say))
+        with _released_on_failure(run):
+            trainer = self._resumed(run, budget, device, moved)
+        if trainer is None:
+            run.release()
+        return trainer
 
-    Raises:
-        SeqgenError: there is no such run, its state is damaged, the budget is not larger, or the corpus has changed.
-    """
-    checkpoints_dir = Path(folders.checkpoints_dir)
-    run = _told(lambda: Run.existing(checkpoints_dir, name, say), world, say)
-    with _released_on_failure(run):
-        trainer = _resumed(run, budget, device, folders, say, world, is_sampled=is_sampled, moved=moved)
-    if trainer is None:
-        run.release()
-    return trainer
+    def _resumed(
+        self, run: Run, budget: BudgetConfig | None, device: str | None, moved: Mapping[str, Any]
+    ) -> Trainer | None:
+        world = self.world
+        checkpoint = _with_sources(self._read(lambda: run.folder / LAST), moved)
+        before = Figures.from_json(checkpoint.figures)
+        _check_state(checkpoint, run.folder / LAST)
+        # After a restart of killed processes the run may have the larger budget already.
+        if budget is not None and not (world.is_restarted and before.launch == launch_name()):
+            checkpoint = _with_budget(checkpoint, budget)
+        elif before.is_finished:
+            return None
+        machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
+        world.check_device(machine.device)
+        world.check_alike(machine)
+        world.check_streams(checkpoint.config.optimization.batch_size)
+        config = replace(checkpoint.config, machine=machine)
+        store = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
+        compile_kernels(config.model, store.level, config.machine, is_sampled=self.is_sampled)
+        model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
+        if world.is_first:
+            run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(store.fingerprint, config)))
+        trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter(), world)
+        trainer.restore(checkpoint)
+        if before.processes != world.size:
+            self.say(
+                f"using {world.size} process{'es' if world.size > 1 else ''} instead of {before.processes}: the result "
+                "agrees with that of an uninterrupted run within rounding, not bit for bit"
+            )
+        return trainer
 
+    def unfinished_run(self) -> str | None:
+        """Return the name of the run that this launch started before one of its processes was killed, if any."""
 
-def _resumed(
-    run: Run,
-    budget: BudgetConfig | None,
-    device: str | None,
-    folders: FoldersConfig,
-    say: Say,
-    world: World,
-    *,
-    is_sampled: bool,
-    moved: Mapping[str, Any],
-) -> Trainer | None:
-    checkpoint = _read(lambda: run.folder / LAST, world)
-    checkpoint = _with_sources(checkpoint, moved)
-    before = Figures.from_json(checkpoint.figures)
-    _check_state(checkpoint, run.folder / LAST)
-    if budget is not None and not (world.is_restarted and before.launch == launch_name()):  # else it has it already
-        checkpoint = _with_budget(checkpoint, budget)
-    elif before.is_finished:
-        return None
-    machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
-    world.check_device(machine.device)
-    world.check_alike(machine)
-    world.check_streams(checkpoint.config.optimization.batch_size)
-    config = replace(checkpoint.config, machine=machine)
-    store = prepare_again(checkpoint, run.name, folders, say, world, is_moved=bool(moved))
-    compile_kernels(config.model, store.level, config.machine, is_sampled=is_sampled)
-    model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
-    if world.is_first:
-        run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(store.fingerprint, config)))
-    trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter(), world)
-    trainer.restore(checkpoint)
-    if before.processes != world.size:
-        say(
-            f"using {world.size} process{'es' if world.size > 1 else ''} instead of {before.processes}: the result "
-            "agrees with that of an uninterrupted run within rounding, not bit for bit"
-        )
-    return trainer
+        def find_name() -> bytes:
+            files = self._runs.glob(f"*/{LAST}")
+            for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
+                with suppress(CheckpointError):  # of other runs
+                    if Figures.from_json(Checkpoint.read(path).figures).launch == launch_name():
+                        return path.parent.name.encode()
+            return b""
+
+        return self.world.told(find_name).decode() or None
+
+    @property
+    def _runs(self) -> Path:
+        return Path(self.folders.checkpoints_dir)
+
+    def _read(self, find_file: Callable[[], Path]) -> Checkpoint:
+        """Return a checkpoint, whose file only the first process needs to find."""
+        path = find_file() if self.world.is_first else Path()
+        return Checkpoint.of(self.world.told(lambda: read_bytes(path)), path)
+
+    def _run(self, make: Callable[[], Run]) -> Run:
+        """Return the run that the first process creates or finds; only that process writes to it."""
+        run = make() if self.world.is_first else None
+        folder = self.world.told(lambda: os.fsencode(run.folder if run else ""))
+        return run or Run(Path(os.fsdecode(folder)), self.say)
 
 
 @contextmanager
 def _released_on_failure(run: Run) -> Iterator[None]:
-    """Let others train the run if it does not begin here after all."""
+    """Release the run's lock if it cannot be started."""
     try:
         yield
     except BaseException:
@@ -173,46 +194,15 @@ def _released_on_failure(run: Run) -> Iterator[None]:
         raise
 
 
-def begun_before(folders: FoldersConfig, world: World) -> str | None:
-    """Return the run that these processes began before one of them was killed, or None where it came to none."""
-
-    def find_name() -> bytes:
-        files = Path(folders.checkpoints_dir).glob(f"*/{LAST}")
-        for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
-            with suppress(CheckpointError):  # of other runs
-                if Figures.from_json(Checkpoint.read(path).figures).launch == launch_name():
-                    return path.parent.name.encode()
-        return b""
-
-    return world.told(find_name).decode() or None
-
-
-def _read(find_file: Callable[[], Path], world: World) -> Checkpoint:
-    """Return a checkpoint that only the first process can be sure to find."""
-    path = find_file() if world.is_first else Path()
-    return Checkpoint.of(world.told(lambda: read_bytes(path)), path)
-
-
-def _told(make: Callable[[], Run], world: World, say: Say) -> Run:
-    """Return the run that the first process makes or finds, and that it alone writes to."""
-    run = make() if world.is_first else None
-    folder = world.told(lambda: os.fsencode(run.folder if run else ""))
-    return run or Run(Path(os.fsdecode(folder)), say)
-
-
-def _tell_of_vocabulary(wanted: int | None, size: int, say: Say) -> None:
-    if wanted is not None and size > wanted:
-        say(f"the vocabulary has {size:,} tokens: this text needs more than --vocabulary-size {wanted:,}")
-    elif wanted is not None and size < wanted:
-        say(f"the vocabulary has {counted(size, 'token')}: this text yields fewer than --vocabulary-size {wanted:,}")
+def _report_vocabulary(requested: int | None, size: int, say: Say) -> None:
+    if requested is not None and size > requested:
+        say(f"the vocabulary has {size:,} tokens: this text needs more than --vocabulary-size {requested:,}")
+    elif requested is not None and size < requested:
+        say(f"the vocabulary has {counted(size, 'token')}: this text yields fewer than --vocabulary-size {requested:,}")
 
 
 def _refuse_too_short(budget: str, elapsed: float) -> None:
-    """Refuse a time that is over before the first step.
-
-    Raises:
-        UsageError: it is.
-    """
+    """Raise a UsageError if the time is over before the first step."""
     if elapsed >= parse_time(budget):
         raise UsageError(
             f"--time {budget} is too short for one step: choosing a model took {elapsed:.1f} s; give "
@@ -221,11 +211,7 @@ def _refuse_too_short(budget: str, elapsed: float) -> None:
 
 
 def _check_state(checkpoint: Checkpoint, path: Path) -> None:
-    """Refuse a state that is none, before memory is taken for what it says it is of.
-
-    Raises:
-        CheckpointError: it is none.
-    """
+    """Raise a CheckpointError if there is no training state, before memory is allocated for it."""
     checkpoint.model()
     num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
     if not checkpoint.config.is_resolved or num_streams != {(checkpoint.config.optimization.batch_size,)}:
@@ -233,7 +219,7 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _with_sources(checkpoint: Checkpoint, moved: Mapping[str, Any]) -> Checkpoint:
-    """Return the checkpoint with its corpus where it is now."""
+    """Return the checkpoint with the new paths of its corpus."""
     requested, config = (
         replace(options, corpus=replace(options.corpus, **moved))
         for options in (checkpoint.requested, checkpoint.config)
@@ -242,7 +228,7 @@ def _with_sources(checkpoint: Checkpoint, moved: Mapping[str, Any]) -> Checkpoin
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
-    """Return the checkpoint with its budget raised.
+    """Return the checkpoint with a larger budget.
 
     Raises:
         UsageError: the budget is of another kind, or not larger.

@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, TrainConfig
 from seqgen.process import num_cores
-from seqgen.training import session
 from seqgen.training.loop import Trainer
 from seqgen.training.run import Run
+from seqgen.training.session import Session
 from tests.benchmarks.measure import row, seconds
 
 TIME = "10m"  # the default
@@ -57,7 +57,7 @@ def saving() -> None:
     with tempfile.TemporaryDirectory() as name:
         requested = TrainConfig(corpus=CorpusConfig(corpus=("builtin:python-docs",)), budget=BudgetConfig(time=TIME))
         folders = FoldersConfig(checkpoints_dir=name, data_dir=name)
-        trainer = session.start(requested, None, folders, lambda *_, **__: None, overwrite=False)
+        trainer = Session(folders, lambda *_, **__: None).start(requested, None)
         taken: list[float] = []
 
         def timed(owner: type, method: str) -> AbstractContextManager[object]:

@@ -28,9 +28,9 @@ from seqgen.config import (
     TrainConfig,
 )
 from seqgen.model.language_model import LanguageModel
-from seqgen.training import session
 from seqgen.training.figures import Report
 from seqgen.training.loop import Trainer
+from seqgen.training.session import Session
 from tests.benchmarks.measure import row, seconds
 
 BATCH_SIZE, SEQUENCE_LENGTH, STEPS, VOCABULARY = 64, 128, 10, 121
@@ -72,7 +72,7 @@ def trainer(folder: Path, hidden_size: int, **options: object) -> Trainer:
         machine=MachineConfig(device="cpu"),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder), data_dir=str(folder))
-    return session.start(requested, None, folders, lambda *_, **__: None, overwrite=False)
+    return Session(folders, lambda *_, **__: None).start(requested, None)
 
 
 def speeds(trainer: Trainer) -> Iterator[float]:

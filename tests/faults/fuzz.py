@@ -55,8 +55,8 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.music.read import read
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.write import rendered
-from seqgen.training import session
 from seqgen.training.figures import Figures
+from seqgen.training.session import Session
 from tests.scores import random_melody
 
 SECONDS = 20  # of a core that one input may take
@@ -178,7 +178,7 @@ def interrupted_run() -> tuple[Path, FoldersConfig]:
         budget=BudgetConfig(steps=10**6),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder / "runs"), data_dir=str(folder))
-    trainer = session.start(requested, "run", folders, lambda *_, **__: None, overwrite=True)
+    trainer = Session(folders, lambda *_, **__: None).start(requested, "run", overwrite=True)
     assert trainer is not None
     few = iter([False, False, False])
     for _ in trainer.train(lambda: next(few, True)):
@@ -191,7 +191,7 @@ def read_state(name: str, content: bytes, folder: Path) -> None:
     last, folders = interrupted_run()
     last.write_bytes(content)
     with suppress(OSError):  # a source that is no file's name; the command line has a sentence for it
-        trainer = session.resume("run", None, None, folders, lambda *_, **__: None)
+        trainer = Session(folders, lambda *_, **__: None).resume("run")
         for _ in trainer.train(lambda: True) if trainer is not None else ():
             pass
 

@@ -1,0 +1,55 @@
+"""What `seqgen train` prints when a run is finished."""
+
+import shlex
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqgen.cli import display
+from seqgen.config import FoldersConfig
+from seqgen.corpus.reading import counted
+
+if TYPE_CHECKING:
+    from seqgen.training.loop import Trainer
+
+
+def conclude(trainer: "Trainer") -> None:
+    """Print the loss of the best model, the files, and a command to continue with."""
+    from seqgen.levels.base import TextLevel
+    from seqgen.training.run import CURVE
+
+    figures, patience = trainer.figures, trainer.config.budget.patience
+    if figures.validations_since_best >= patience:
+        display.note(f"stopped early: no better validation loss in {counted(patience, 'validation')} (--patience)")
+    with display.waiting("scoring the best model", is_quiet=False):
+        loss = _best_loss(trainer)
+    display.note(
+        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; the best model (step "
+        f"{figures.best_step:,}) has a validation loss of {loss}"
+    )
+    folder = trainer.run.folder
+    is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
+    name = folder.name if is_found else shlex.quote(str(folder))
+    try_out = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
+    curve = folder / CURVE
+    drawn = f"; loss curve: {curve}" if curve.is_file() else ""
+    display.note(f"saved as {trainer.run.best}{drawn}")
+    display.propose("now try", f"seqgen sample --checkpoint {name} {try_out}")
+
+
+def _best_loss(trainer: "Trainer") -> str:
+    """Return the loss of the best model as `seqgen evaluate` reports it, or an estimate if that takes too long."""
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.evaluation.report import Evaluation
+
+    valid, read = trainer.store.valid, trainer.figures.validation_tokens
+    if trainer.exact_seconds:
+        deadline = time.perf_counter() + trainer.exact_seconds
+        best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
+        with suppress(TimeoutError):
+            return Evaluation.of(best, valid, "validation", deadline).loss.summary
+    share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
+    return (
+        f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate gives the exact one"
+    )
