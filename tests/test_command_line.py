@@ -1,6 +1,8 @@
 """Help, completion, and mistakes on the command line."""
 
 import re
+import shutil
+import sys
 from dataclasses import fields
 
 import pytest
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from seqgen import config, registry
 from seqgen.cli.app import app
 from seqgen.options import Options, flag
+from tests import processes
 
 PROGRAM = typer.main.get_command(app)
 COMMANDS = ["train", "sample", "evaluate", "inspect"]
@@ -151,6 +154,34 @@ def test_runs_sources_and_choices_are_completed(complete):
     assert offered("train", "--transpose", "") == ["on", "off", "key"]
     assert offered("train", "--corpus", "poems.t") == []  # so that the shell offers files
     assert {"--residual", "--resume"} == set(offered("train", "--res"))
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("train --corpus builtin : py", "python-docs python-source"),
+        ("train --corpus builtin :", "python-docs python-source bach-chorales folk-tunes"),
+        ("train --corpus = builtin : f", "folk-tunes"),
+        ("train --corpus = buil", "builtin:python-docs builtin:python-source builtin:bach-chorales builtin:folk-tunes"),
+        ("train --level = ch", "character"),
+        ("train --corpus builtin : python-docs --level ch", "character"),
+        ("train --corpus builtin:py", "builtin:python-docs builtin:python-source"),  # no colon in COMP_WORDBREAKS
+    ],
+)
+def test_bash_is_offered_what_follows_the_colon_at_which_it_splits_words(complete, words, offered):
+    assert complete("bash", "seqgen", *words.split()).split() == offered.split()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_a_real_bash_completes_a_word_with_a_colon(tmp_path):
+    program = tmp_path / "seqgen"
+    program.write_text(f"#!{sys.executable}\nfrom seqgen.__main__ import main\nmain()\n")
+    program.chmod(0o755)
+    script = CliRunner().invoke(app, [], prog_name="seqgen", env={"_SEQGEN_COMPLETE": "source_bash"}).stdout
+    words = "COMP_WORDS=(seqgen train --corpus builtin : py) COMP_CWORD=5"
+    lines = [f"PATH={tmp_path}:$PATH", script, words, "_seqgen_completion seqgen", "echo ${COMPREPLY[*]}"]
+    done = processes.run([shutil.which("bash"), "--norc", "-c", "\n".join(lines)])
+    assert done.stdout.split() == ["python-docs", "python-source"], done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])

@@ -1,20 +1,21 @@
-"""What all commands have in common: their help, how mistakes on the command line are answered, and completion."""
+"""What all commands have in common: their help, the errors of the command line, and completion."""
 
 import copy
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from seqgen.cli.completion import whole_words
 from seqgen.cli.help import help_text
 from seqgen.cli.reporting import reporting
 from seqgen.errors import UsageError
 
 
 class Command(TyperCommand):
-    """A command that takes options alone, and refuses one that is given twice where a single value counts."""
+    """A command that takes only options, and rejects repeated ones unless the option takes several values."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Return what follows the name of the command: an argument is there only to be refused with a sentence."""
+        """Return what follows the command's name; arguments are accepted only to be rejected with a clear error."""
         return ["[OPTIONS]"]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -22,17 +23,17 @@ class Command(TyperCommand):
         formatter.write(help_text(self, ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the arguments.
+        """Parse the arguments.
 
         Raises:
-            UsageError: an option with a single value is given several.
+            UsageError: an option that takes one value is repeated.
         """
         if not ctx.resilient_parsing:
             self._refuse_repeated(ctx, args)
         return super().parse_args(ctx, args)
 
     def _refuse_repeated(self, ctx: Any, args: list[str]) -> None:
-        """Refuse what the parser would pass over: all but the last of several values of an option."""
+        """Reject repeated options, of which the parser would silently use the last value."""
         single = [param for param in self.params if isinstance(param, TyperOption) and not param.multiple]
         collecting = copy.copy(self)
         collecting.params = [copy.copy(param) for param in self.params]
@@ -50,14 +51,19 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The program: every mistake on the command line becomes one sentence, as all other errors."""
+    """The program; errors of the command line are reported in one line, like all other errors."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program, or complete the command line if the shell asks for that."""
+        with whole_words():
+            return super().main(*args, **kwargs)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
         formatter.write(help_text(self, ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the arguments; without any, show the help."""
+        """Parse the arguments; without any, show the help."""
         with reporting():
             return super().parse_args(ctx, args if args or ctx.resilient_parsing else ["--help"])
 
