@@ -1,4 +1,4 @@
-"""The public Python API: a trained model that samples and scores."""
+"""The Python API: load a trained model, sample from it and score texts with it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -30,10 +30,10 @@ _FLAG = re.compile("--([a-z][a-z-]*)")
 
 
 class Model:
-    """A trained model; `load` makes one.
+    """A trained model, as returned by `load`.
 
     Args:
-        checkpoint: what a checkpoint file holds.
+        checkpoint: the content of a checkpoint file.
         device: `auto`, `cpu`, `cuda` or `mps`.
     """
 
@@ -43,15 +43,15 @@ class Model:
             self._model = checkpoint.model(resolve_device(DeviceConfig(device=device).device))
 
     def sample(self, prime: str = "", **options: Any) -> list[str]:
-        """Return texts that begin with the prime.
+        """Return sampled texts, each of which starts with the prime.
 
         Args:
-            prime: what each begins with, as it is: a text that begins with @ is no file.
-            options: fields of `seqgen.config.SamplingConfig`, named as the options of `seqgen sample`; `stop` is a text
-                or several.
+            prime: the start of each text; unlike on the command line, @ has no special meaning.
+            options: fields of `seqgen.config.SamplingConfig`, named like the options of `seqgen sample`; `stop` is a
+                text or a sequence of texts.
 
         Raises:
-            UsageError: an option breaks its rule, or this is a model of music.
+            UsageError: an option is invalid, or this is a model of music.
         """
         with _python_terms():
             level, config = self._text_level(), _sampling_config({"prime": prime, **options})
@@ -65,45 +65,45 @@ class Model:
             return texts
 
     def compose(self, prime: Score | str | None = None, **options: Any) -> list[Score]:
-        """Return pieces of music that begin with the prime.
+        """Return sampled pieces of music, each of which starts with the prime.
 
         Args:
-            prime: what each goes on from: a score, or notes as "C4 E4:2 R:1"; None lets each begin as it likes.
-            options: fields of `seqgen.config.SamplingConfig`, named as the options of `seqgen sample`.
+            prime: a score, or notes such as "C4 E4:2 R:1"; None for no prime.
+            options: fields of `seqgen.config.SamplingConfig`, named like the options of `seqgen sample`.
 
         Raises:
-            UsageError: an option breaks its rule, the prime is no music, or this is a model of text.
+            UsageError: an option or the prime is invalid, or this is a model of text.
         """
         level = self.checkpoint.level
         with _python_terms():
             if not isinstance(level, NoteLevel):
-                raise UsageError("this is a model of text: sample() writes it")
+                raise UsageError("this is a model of text: use sample()")
             if not isinstance(prime, Score | str | None):
-                raise UsageError(f'prime must be a score, or notes as "C4 E4:2 R:1", got {prime!r}')
+                raise UsageError(f'prime must be a score, or notes such as "C4 E4:2 R:1", got {prime!r}')
             config = _sampling_config(options)
             config.refuse_for_music()
             score = primed(prime, level.grid, level.metre, config.key) if isinstance(prime, str) else prime
             return compose(self._model, level, score, config, begin(config), self.checkpoint.unseen)
 
     def score(self, text: str, *, is_ended: bool = False) -> dict[str, Any]:
-        """Return how well the model predicts a text, with the keys of `seqgen evaluate --json`.
+        """Return the loss of the model on a text, with the keys of `seqgen evaluate --json`.
 
-        A model of lines or paragraphs reads the text line by line or paragraph by paragraph, as `seqgen evaluate`
-        does, and the end of a line or paragraph is scored where the text has the newline that ends it.
+        A model of lines or paragraphs scores each line or paragraph as a document, like `seqgen evaluate`. The end of
+        a document is scored where the text has the newline that ends it.
 
         Args:
-            text: what to predict.
-            is_ended: whether the text ends where its last document does: then this end is scored too, as `seqgen
-                evaluate` does it at the end of a file.
+            text: the text.
+            is_ended: whether the end of the text is the end of a document, and is scored as such, like the end of a
+                file by `seqgen evaluate`.
 
         Raises:
-            CorpusError: the text holds nothing to predict.
+            CorpusError: the text is empty.
             UsageError: this is a model of music.
         """
         passage = Passage("text", self._text_level().normalise(text))
         documents = list(cut(passage, self.checkpoint.config.corpus.document, Reading()))
         if not text or not documents:
-            raise CorpusError("an empty text cannot be scored: there is nothing to predict")
+            raise CorpusError("an empty text cannot be scored")
         if not is_ended and not documents[-1].ending:
             documents[-1] = Excerpt(documents[-1], stop=documents[-1].size)
         with encoded(self.checkpoint.level, documents) as part:
@@ -111,32 +111,36 @@ class Model:
 
     def _text_level(self) -> TextLevel:
         if not isinstance(self.checkpoint.level, TextLevel):
-            raise UsageError("this is a model of music: compose() writes it")
+            raise UsageError("this is a model of music: use compose()")
         return self.checkpoint.level
 
 
 def load(checkpoint: str | Path | None = None, device: str = "auto") -> Model:
-    """Return the model of a run in `checkpoints/`, of a checkpoint file, or by default of the newest run.
+    """Load the model of a run in `checkpoints/` or of a checkpoint file; by default that of the newest run.
+
+    Args:
+        checkpoint: name of a run, or path of a checkpoint file.
+        device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
         CheckpointError: the file does not exist or is damaged.
-        UsageError: there is no such device.
+        UsageError: the device is not available.
     """
     path = find(None if checkpoint is None else str(checkpoint), Path(RunsConfig().checkpoints_dir))
     return Model(Checkpoint.read(path), device)
 
 
 def _sampling_config(options: Mapping[str, Any]) -> SamplingConfig:
-    """Return the options of a call as a configuration; numbers may be numpy's, and several texts any sequence.
+    """Return the keyword arguments of a call as a configuration; numpy numbers and lists are accepted.
 
     Raises:
-        UsageError: there is no option of a name, or a value breaks its rule.
+        UsageError: an option does not exist, or its value is invalid.
     """
     names = [item.name for item in fields(SamplingConfig)]
     for name in options:
         if name not in names:
             nearest = get_close_matches(name, names, 1)
-            remedy = f"do you mean {nearest[0]}?" if nearest else f"there are {', '.join(names)}"
+            remedy = f"did you mean {nearest[0]}?" if nearest else f"the options are {', '.join(names)}"
             raise UsageError(f"there is no option {name}: {remedy}")
     values = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
     stop = values.get("stop")
@@ -147,7 +151,7 @@ def _sampling_config(options: Mapping[str, Any]) -> SamplingConfig:
 
 @contextmanager
 def _python_terms() -> Iterator[None]:
-    """Let messages name parameters as Python does: `top_k` for `--top-k`."""
+    """Name options like Python parameters in messages: `top_k` for `--top-k`."""
     try:
         yield
     except UsageError as error:

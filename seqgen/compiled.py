@@ -1,15 +1,15 @@
-"""Functions on arrays that numba compiles when they are first called, if it is installed.
+"""Functions on arrays that are compiled by numba, if it is installed, when they are first called.
 
     @compiled()
     def double(row):
         for place in range(row.size):
             row[place] = twice(row[place])  # `twice` may be compiled as well, in any module
 
-Compiling takes a second or more and needs no C compiler; the machine code is kept on disk. Numba itself is loaded at
-the first call only, since it takes 60 MB and 0.2 s.
+Compilation takes a second or more and needs no C compiler; machine code is cached on disk. Numba is loaded at the
+first call, since it takes 60 MB and 0.2 s.
 
-Before numba takes machine code from the disk it checks the file that defines the function, but not what the function
-uses from other files. So the machine code is kept under a key of all of that: see `content_key`.
+Numba's cache checks whether the file that defines a function has changed, but not whether anything that it uses from
+other files has. Therefore the cache key includes the content of everything that a function uses, see `content_key`.
 """
 
 import functools
@@ -23,22 +23,22 @@ from typing import Any, TypeVar, cast
 
 HAS_COMPILER = find_spec("numba") is not None
 
-# Everything that makes arithmetic fast, except what would let NaN and infinity pass unnoticed.
+# All fast-math flags except those that assume that there are no NaN and no infinity.
 FAST_MATH = ("afn", "arcp", "contract", "nsz", "reassoc")
 
-parallel_range = range  # where `is_parallel`, the loop that is divided among the threads
+parallel_range = range  # if `is_parallel`, the loop is divided among threads
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(*, is_parallel: bool = False, is_fast: bool = False) -> Callable[[Function], Function]:
-    """Return a decorator: its functions are compiled at their first call, with the compiled functions that they call.
+    """Return a decorator that compiles a function, and compiled functions that it calls, at its first call.
 
-    Without numba they stay as they are.
+    Without numba, functions are left unchanged.
 
     Args:
-        is_parallel: loops over `parallel_range` are divided among the threads, and other Python threads go on.
-        is_fast: arithmetic may be reordered and approximated as `FAST_MATH` says.
+        is_parallel: whether loops over `parallel_range` are divided among threads and the GIL is released.
+        is_fast: whether arithmetic may be reordered and approximated according to `FAST_MATH`.
     """
 
     def decorate(function: Function) -> Function:
@@ -48,10 +48,10 @@ def compiled(*, is_parallel: bool = False, is_fast: bool = False) -> Callable[[F
 
 
 def by_type(choose: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
-    """Make a function for use in compiled functions that differs by the types of its arguments.
+    """Return a function for compiled code whose implementation depends on the types of its arguments.
 
     Args:
-        choose: takes the types of the arguments, as numba knows them, and returns the function that is called.
+        choose: takes the numba types of the arguments, and returns the function to be called.
     """
     return _ByType(choose)
 
@@ -70,7 +70,7 @@ class _Compiled:
 
     @functools.cached_property
     def linked(self) -> Callable[..., Any]:
-        """The function as numba compiles it, kept on disk where there is a place for it."""
+        """The compiled function, cached on disk if possible."""
         if not HAS_COMPILER:
             return self.function
         numba = _numba()
@@ -81,7 +81,7 @@ class _Compiled:
             "fastmath": set(FAST_MATH) if self.is_fast else False,
         }
         function = _link(self.function, is_parallel=options["parallel"])
-        # Numba keeps machine code under a hash of the variables from enclosing functions, too: the key becomes one.
+        # The key of numba's cache includes closure variables, so the content key becomes one.
         code = function.__code__
         keyed = FunctionType(
             code.replace(co_freevars=(*code.co_freevars, "content_key")),
@@ -91,12 +91,12 @@ class _Compiled:
         keyed.__qualname__ = self.function.__qualname__
         try:
             return cast(Callable[..., Any], numba.njit(cache=True, **options)(keyed))
-        except RuntimeError:  # there is no folder in which the machine code could be kept
+        except RuntimeError:  # no folder for the cache is writable
             return cast(Callable[..., Any], numba.njit(**options)(keyed))
 
 
 class _ByType:
-    """A function that numba replaces by another one, depending on the types of its arguments."""
+    """A function that numba replaces by another, depending on the types of its arguments."""
 
     def __init__(self, choose: Callable[..., Callable[..., Any]]) -> None:
         functools.update_wrapper(self, choose)
@@ -107,7 +107,7 @@ class _ByType:
 
     @functools.cached_property
     def linked(self) -> Callable[..., Any]:
-        """What numba replaces where it is called."""
+        """The function that numba replaces in compiled code."""
         from numba.extending import overload
 
         @functools.wraps(self.function)
@@ -121,7 +121,7 @@ class _ByType:
 
 
 def _link(function: FunctionType, *, is_parallel: bool) -> FunctionType:
-    """Return the function with its globals as numba must see them."""
+    """Return the function with its globals replaced by what numba can compile."""
     linked = function.__globals__.copy()
     for name, value in _globals_of(function).items():
         if isinstance(value, _Compiled | _ByType):
@@ -134,7 +134,7 @@ def _link(function: FunctionType, *, is_parallel: bool) -> FunctionType:
 
 
 def _globals_of(function: FunctionType) -> dict[str, Any]:
-    """Return the globals that a function uses, by name."""
+    """Return the globals used by a function, by name."""
     return {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
 
 
@@ -149,7 +149,7 @@ def content_key(value: Any) -> str:
     """Return a hash of everything that the machine code of a function depends on.
 
     Raises:
-        TypeError: it refers to something whose changes could not be noticed, as a list.
+        TypeError: it refers to an object whose changes cannot be detected, such as a list.
     """
     contents, seen, due = hashlib.sha256(), set(), [value]
     while due:
@@ -164,7 +164,7 @@ def content_key(value: Any) -> str:
 
 
 def _content(value: Any) -> tuple[str, tuple[Any, ...]]:
-    """Return a value's own content as text, and what it consists of or refers to."""
+    """Return the content of a value as text, and the values that it consists of or refers to."""
     match value:
         case _Compiled():
             return f"{value.is_parallel} {value.is_fast} {FAST_MATH}", (value.function,)
@@ -180,16 +180,16 @@ def _content(value: Any) -> tuple[str, tuple[Any, ...]]:
         case type():
             return f"{value.__module__}.{value.__qualname__} {getattr(value, '_fields', '')}", ()
         case ModuleType() if not value.__name__.startswith("seqgen"):
-            return value.__name__, ()  # of numpy; numba takes no machine code of another version of itself
+            return value.__name__, ()  # such as numpy; numba does not load machine code of other versions
         case frozenset():
             return "frozenset", tuple(sorted(value, key=repr))
         case int() | float() | complex() | str() | bytes() | None:
             return repr(value), ()
-    raise TypeError(f"a compiled function may not refer to {value!r}, since changes of it would go unnoticed")
+    raise TypeError(f"a compiled function must not refer to {value!r}, whose changes cannot be detected")
 
 
 def _has_openmp() -> bool:
-    """Tell whether numba has OpenMP; not on macOS, where two OpenMP libraries in one process end it."""
+    """Return whether numba can use OpenMP; not on macOS, where two OpenMP libraries crash the process."""
     return platform.system() == "Linux" and find_spec("numba.np.ufunc.omppool") is not None
 
 
@@ -198,9 +198,9 @@ _announcers: list[Callable[[], None]] = []
 
 @contextmanager
 def announced(announce: Callable[[], None]) -> Iterator[None]:
-    """Call a function when the first compilation within the context begins; machine code from the disk is none.
+    """Call a function before the first compilation in this context; loading machine code from disk does not count.
 
-    Of contexts within each other the innermost calls its function, and the others do not.
+    If contexts are nested, only the function of the innermost one is called.
     """
     _announcers.append(announce)
     try:
@@ -212,7 +212,7 @@ def announced(announce: Callable[[], None]) -> Iterator[None]:
 
 @functools.cache
 def _numba() -> Any:
-    """Return numba, which announces from now on what it compiles."""
+    """Return numba, with a listener that announces compilation."""
     import numba
     from numba.core import event
 

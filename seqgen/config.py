@@ -1,7 +1,7 @@
-"""Every option as a field: its name, default, help text and bound are written here, once.
+"""All options: each is a field with its name, default, help text and bounds.
 
-A field made with `chosen` is None until the recipe fills it in: `requested` configs have such holes, `resolved` ones
-do not, and all code past `training/recipe.py` sees resolved ones only.
+A field made with `chosen` is None in requested options and has a value in resolved ones; code after
+`training/recipe.py` sees only resolved options.
 """
 
 from collections.abc import Mapping
@@ -16,33 +16,31 @@ from seqgen.options import Interval, Options, chosen, field_name, flag, option, 
 COUNT = Interval(1)
 UNITS = Interval(1, 10_000_000)
 LAYERS = Interval(1, 1_000)
-WINDOW = Interval(1, 100_000)  # of a cache, which looks at all of it for every token
+WINDOW = Interval(1, 100_000)  # of a cache: time per token is proportional to it
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)
 SEED = Interval(0, 2**31 - 1)
 DROP = Interval(0, 1, high_open=True)
 FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
-BUDGETS = ("time", "epochs", "steps")  # one of them is a whole budget
+BUDGETS = ("time", "epochs", "steps")  # at most one is given
 INITIAL_WEIGHTS = ("orthogonal", "small")
-TEXT_LENGTH = 500  # tokens of a sample of text, by default
-# Of `CorpusConfig`: how a source is read, whatever is done with it.
+TEXT_LENGTH = 500  # default number of tokens of a text
+# Fields of `CorpusConfig` on how a source is read.
 READING = ("field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusConfig(Options):
-    """Corpus: what is learned from."""
+    """Corpus: what to train on."""
 
     corpus: tuple[str, ...] = option(
-        "What to learn from: a file, a folder, a quoted pattern, - for standard input, or builtin:python-docs, "
+        "Text or music to train on: a file, a folder, a quoted pattern, - for standard input, or builtin:python-docs, "
         "builtin:python-source, builtin:bach-chorales or builtin:folk-tunes. Can be repeated.",
         (),
         metavar="SOURCE",
     )
-    valid: str | None = option(
-        "Source of the validation set, which is otherwise a part of the corpus.", metavar="SOURCE"
-    )
+    valid: str | None = option("Source of the validation set.", metavar="SOURCE", shown_default="a part of the corpus")
     valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
     level: str = option(
         "Type of token; auto chooses note for music and character for text.",
@@ -59,34 +57,37 @@ class CorpusConfig(Options):
         group="Music",
     )
     transpose: str = option(
-        "on transposes each piece to a random key in every epoch; key transposes all pieces to one key, and samples "
-        "back; off leaves them as they are.",
+        "on: transpose each piece to a random key in every epoch; key: transpose all pieces to one key, and samples "
+        "back; off: keep the original keys.",
         "on",
         choices=("on", "off", "key"),
         group="Music",
     )
-    velocity: bool = option("Learn the loudness of the notes as well.", False, group="Music")
+    velocity: bool = option("Also model the velocity (loudness) of notes.", False, group="Music")
     document: str = option(
-        "Unit of text that the model learns to begin and to end; with file, a record of a table is one too.",
+        "Unit of text that the model learns to begin and end. With file, each record of a table is a document, too.",
         "file",
         choices=("file", "line", "paragraph"),
     )
     field: str | None = option(
-        "What holds the text of a table (.csv, .tsv) or of JSON records (.json, .jsonl): a column's name, its number "
-        "if there is no header, or outer.inner for a nested field. Default: the one with the most text.",
+        "Column or field that contains the text, in tables (.csv, .tsv) and JSON records (.json, .jsonl): its name, "
+        "outer.inner for a nested field, or a column number if there is no header.",
         metavar="NAME",
+        shown_default="the one with the most text",
         group="Files",
     )
     header: str | None = option(
-        "Whether the first row of a table names its columns. Default: decided from the first rows.",
+        "Whether the first row of a table contains the names of its columns.",
+        shown_default="detected",
         choices=("yes", "no"),
         group="Files",
     )
     delimiter: str | None = option(
-        "What separates the columns of a table: a character, or comma, semicolon, tab, pipe, space or none. Default: "
-        "decided from the first rows. Standard input is a table if this, --header or --field is given, and holds JSON "
-        "records if it begins with a JSON object.",
+        "Column separator of tables: a character, or comma, semicolon, tab, pipe, space or none. Standard input is "
+        "read as a table if this option, --header or --field is given, and as JSON records if it starts with a JSON "
+        "object.",
         metavar="CHARACTER",
+        shown_default="detected",
         group="Files",
     )
     encoding: str = option(
@@ -96,13 +97,13 @@ class CorpusConfig(Options):
         group="Files",
     )
     encoding_errors: str = option(
-        "Invalid bytes: strict rejects the file, replace reads them as U+FFFD and reports how many.",
+        "What to do with invalid bytes: strict rejects the file; replace decodes them as U+FFFD and counts them.",
         "strict",
         choices=("strict", "replace"),
         group="Files",
     )
     unpack_limit: str = option(
-        "Maximum size to which a compressed file or an archive may unpack.", "50GB", metavar="SIZE", group="Files"
+        "Maximum unpacked size of a compressed file or an archive.", "50GB", metavar="SIZE", group="Files"
     )
 
     def __post_init__(self) -> None:
@@ -121,7 +122,7 @@ class ModelConfig(Options):
     """Model: which network."""
 
     from_: str | None = option(
-        "Fine-tune: start with the weights and the vocabulary of this run or checkpoint.",
+        "Fine-tune: start from the weights and the vocabulary of this run or checkpoint.",
         metavar="NAME|FILE",
     )
     cell: str = option("Recurrent cell.", "lstm", choices=registry.names("cells"))
@@ -131,10 +132,12 @@ class ModelConfig(Options):
         "Size to which each layer's output is projected (LSTM variants only).", metavar="N", bound=UNITS
     )
     embedding_size: int = chosen("Size of the token embedding.", metavar="N", bound=UNITS)
-    tie_weights: bool = chosen("Use one matrix for the embedding and the output layer (their sizes must be equal).")
+    tie_weights: bool = chosen(
+        "Share one matrix between the embedding and the output layer (their sizes must be equal)."
+    )
     softmax_cutoff: int = chosen(
-        "Adaptive softmax: number of frequent tokens; all others share one entry of a first softmax and have a second "
-        "one of their own. 0: one full softmax.",
+        "Adaptive softmax: number of frequent tokens in the first softmax; a second one covers all others. 0 disables "
+        "it.",
         metavar="N",
         bound=NOT_NEGATIVE,
     )
@@ -175,15 +178,15 @@ class ModelConfig(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizationConfig(Options):
-    """Optimization: how its weights are found."""
+    """Optimization: how to train it."""
 
     learning_rate: float = chosen("Peak learning rate, reached after the warm-up.", metavar="X", bound=POSITIVE)
     weight_decay: float = chosen(
         "Decoupled weight decay (AdamW), applied to matrices.", metavar="X", bound=NOT_NEGATIVE
     )
-    batch_size: int = chosen("Number of streams that are read in parallel.", metavar="N", bound=COUNT)
+    batch_size: int = chosen("Number of streams processed in parallel.", metavar="N", bound=COUNT)
     sequence_length: int = chosen(
-        "Tokens per stream and step, through which gradients are propagated; half as many in the first half of a run.",
+        "Time steps per training step (truncated backpropagation through time); half as many in the first half.",
         metavar="N",
         bound=COUNT,
     )
@@ -192,23 +195,27 @@ class OptimizationConfig(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetConfig(Options):
-    """Budget: how long."""
+    """Budget: how long to train."""
 
-    time: str | None = option("Training time, such as 80s, 10m, 1.5h or 1d; 10m if no budget is given.", metavar="TIME")
-    epochs: int | None = option("Number of passes over the corpus, instead of a time.", metavar="N", bound=COUNT)
-    steps: int | None = option("Number of training steps, instead of a time.", metavar="N", bound=COUNT)
-    patience: int = option("Stop early after this many validations without improvement.", 6, metavar="N", bound=COUNT)
+    time: str | None = option(
+        "Training time, such as 80s, 10m, 1.5h or 1d.",
+        metavar="TIME",
+        shown_default="10m, unless --epochs or --steps is given",
+    )
+    epochs: int | None = option("Train for N passes over the corpus instead of a time.", metavar="N", bound=COUNT)
+    steps: int | None = option("Train for N steps instead of a time.", metavar="N", bound=COUNT)
+    patience: int = option("Stop after N validations without improvement.", 6, metavar="N", bound=COUNT)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise UsageError(f"give one of {' and '.join(map(flag, given))}, not {len(given)}: each is a whole budget")
+            raise UsageError(f"{' and '.join(map(flag, given))} cannot be combined: give only one of them")
         if self.time is not None:
             parse_time(self.time)
 
     def num_steps(self, steps_per_epoch: int) -> int:
-        """Return how many steps the budget is; 0 where it is a time."""
+        """Return the number of steps of the budget; 0 if it is a time."""
         return self.steps or (self.epochs or 0) * steps_per_epoch
 
 
@@ -221,7 +228,7 @@ class DeviceConfig(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineConfig(DeviceConfig):
-    """Machine: where to compute, and how exactly."""
+    """Machine: where to compute, and with what precision."""
 
     precision: str = option(
         "Precision of matrix products; auto uses bfloat16 if the hardware supports it.",
@@ -233,40 +240,41 @@ class MachineConfig(DeviceConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RunsConfig(Options):
-    """Folders: where runs are kept."""
+    """Folders: where runs are stored."""
 
     checkpoints_dir: str = option("Folder that contains the runs.", "checkpoints", metavar="FOLDER")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldersConfig(RunsConfig):
-    """Folders: where runs and prepared corpora are kept."""
+    """Folders: where runs and prepared corpora are stored."""
 
     data_dir: str = option("Folder for prepared corpora.", "data", metavar="FOLDER")
 
     @property
     def parsed(self) -> Path:
-        """Where music that was read slowly is kept."""
+        """The cache of parsed music files."""
         return Path(self.data_dir) / "parsed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig(Options):
-    """Sampling: what to write, and how boldly."""
+    """Sampling: what to write."""
 
     prime: str = option(
-        "What the sample begins with: text, or notes (C4 E4:2 R:1); @FILE reads a file, - standard input, and @@ "
-        "begins a text with @.",
+        "Start of each sample: text, or notes such as C4 E4:2 R:1. @FILE reads it from a file, - from standard input; "
+        "@@ stands for a text that starts with @.",
         "",
         metavar="TEXT|NOTES|@FILE|-",
     )
     length: int | None = option(
-        f"Tokens to write after the prime. Default: {TEXT_LENGTH} of text, and as many of music as --bars needs.",
+        "Number of tokens to write after the prime.",
         metavar="N",
         bound=COUNT,
+        shown_default=f"{TEXT_LENGTH} for text; as many as --bars needs for music",
     )
     min_length: int = option(
-        "Minimum length in tokens: a text does not end before, by itself or at --stop.",
+        "Minimum number of tokens before a text may end, by itself or at --stop.",
         0,
         metavar="N",
         bound=NOT_NEGATIVE,
@@ -278,15 +286,15 @@ class SamplingConfig(Options):
         metavar="X",
         bound=NOT_NEGATIVE,
     )
-    top_k: int | None = option("Sample from the N most likely tokens only.", metavar="N", bound=COUNT)
+    top_k: int | None = option("Sample only from the N most likely tokens.", metavar="N", bound=COUNT)
     top_p: float = option(
-        "Sample from the most likely tokens whose probabilities add up to P.",
+        "Sample only from the most likely tokens whose probabilities add up to P.",
         1.0,
         metavar="P",
         bound=SHARE,
     )
     no_repeat: int | None = option(
-        "Let no N tokens in a row occur twice in a text, its prime included; it ends where this leaves no token.",
+        "Never repeat a sequence of N tokens in a text or its prime; the text ends if no token remains.",
         metavar="N",
         bound=COUNT,
     )
@@ -297,24 +305,30 @@ class SamplingConfig(Options):
     )
     keep_stop: bool = option("Keep the text given with --stop at the end of the sample.", False)
     bars: int | None = option(
-        "Bars of music to write after the prime, at most; a piece may end in the second half. Default: 16.",
+        "Maximum number of bars to write after the prime; a piece may end in the second half of them.",
+        shown_default="16",
         metavar="N",
         bound=COUNT,
         group="Music",
     )
     tempo: float | None = option(
-        "Tempo in quarter notes per minute. Default: as in the corpus.",
+        "Tempo in quarter notes per minute.",
+        shown_default="as in the corpus",
         metavar="X",
         bound=Interval(10, 1000),
         group="Music",
     )
-    key: str | None = option("Key, such as D, Bb or f#m. Default: chosen by the model.", metavar="KEY", group="Music")
-    seed: int | None = option("Random seed of the samples. Default: drawn and printed.", metavar="N", bound=SEED)
+    key: str | None = option(
+        "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
+    )
+    seed: int | None = option(
+        "Random seed of the samples.", metavar="N", bound=SEED, shown_default="random, and printed"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if "" in self.stop:
-            raise UsageError("--stop must not be empty: every text contains the empty one")
+            raise UsageError("--stop must not be empty")
         if self.keep_stop and not self.stop:
             raise UsageError("--keep-stop needs --stop")
         if self.min_length > (self.length or TEXT_LENGTH):
@@ -323,22 +337,22 @@ class SamplingConfig(Options):
             )
 
     def refuse_for_text(self) -> None:
-        """Refuse what only models of music take.
+        """Reject options that only models of music have.
 
         Raises:
-            UsageError: there is such an option.
+            UsageError: such an option is given.
         """
         self._refuse(("bars", "tempo", "key"), "is for models of music; this model writes text")
 
     def refuse_for_music(self) -> None:
-        """Refuse what only models of text take.
+        """Reject options that only models of text have.
 
         Raises:
-            UsageError: there is such an option.
+            UsageError: such an option is given.
         """
         self._refuse(
             ("stop", "min_length", "no_repeat"),
-            "is for models of text; this model writes music, which repeats bars, and ends by itself or after --bars",
+            "is for models of text; this model writes music, which ends by itself or after --bars",
         )
 
     def _refuse(self, names: tuple[str, ...], reason: str) -> None:
@@ -351,33 +365,43 @@ class SamplingConfig(Options):
 class EvaluationConfig(Options):
     """Evaluation: what to measure."""
 
-    corpus: str | None = option("Text that the model has not seen.", metavar="SOURCE")
-    dynamic: bool = option("Also let a copy of the model go on learning from the text while it is measured.", False)
+    corpus: str | None = option(
+        "Text or music to evaluate on.", metavar="SOURCE", shown_default="the validation set of the run"
+    )
+    dynamic: bool = option(
+        "Also report the loss with dynamic evaluation: a copy of the model learns from the text while reading it.",
+        False,
+    )
     cache: int | None = option(
-        "Also let the model look at the last so many tokens for what followed before.", metavar="N", bound=WINDOW
+        "Also report the loss with a neural cache of the last N tokens.", metavar="N", bound=WINDOW
     )
     num_samples: int = option(
-        "Draw so many samples and tell what they copy, and how music compares.", 0, metavar="N", bound=Interval(0)
+        "Also draw N samples and report what they copy and, for music, how they compare with the corpus.",
+        0,
+        metavar="N",
+        bound=Interval(0),
     )
-    seed: int = option("Fixes these samples.", 1, metavar="N", bound=SEED)
-    per_document: bool = option("Print a line of JSON for each document instead.", False)
-    per_token: bool = option("Print a line of JSON for each token instead.", False)
+    seed: int = option("Random seed of these samples.", 1, metavar="N", bound=SEED)
+    per_document: bool = option("Print one line of JSON per document instead of the report.", False)
+    per_token: bool = option("Print one line of JSON per token instead of the report.", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.per_document and self.per_token:
-            raise UsageError("give one of --per-document and --per-token, not both: each prints lines of its own")
+            raise UsageError("--per-document and --per-token cannot be combined: give only one of them")
         others = [name for name in ("dynamic", "cache", "num_samples") if getattr(self, name)]
         if others and (self.per_document or self.per_token):
-            raise UsageError(f"{flag(others[0])} is for the report, which --per-document and --per-token replace")
+            raise UsageError(
+                f"{flag(others[0])} cannot be combined with --per-document or --per-token, which replace the report"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class InspectionConfig(Options):
-    """Inspection: which untrained networks to look at, and how far back."""
+    """Inspection: which untrained networks to inspect, and over how many steps."""
 
     cell: tuple[str, ...] = option(
-        "Untrained network with this cell. Can be repeated.",
+        "Inspect an untrained network with this cell. Can be repeated.",
         (),
         metavar="NAME",
         choices=registry.names("cells"),
@@ -385,13 +409,13 @@ class InspectionConfig(Options):
     num_layers: int = option("Number of layers of the untrained networks.", 1, metavar="N", bound=LAYERS)
     hidden_size: int = option("Units per layer of the untrained networks.", 128, metavar="N", bound=UNITS)
     initial_weights: str = option("Initialization of the untrained networks.", "orthogonal", choices=INITIAL_WEIGHTS)
-    length: int = option("Number of steps to look back.", 100, metavar="N", bound=COUNT)
-    seed: int = option("Random seed of their weights and inputs.", 1, metavar="N", bound=SEED)
+    length: int = option("Number of time steps over which gradients are traced back.", 100, metavar="N", bound=COUNT)
+    seed: int = option("Random seed of the weights and inputs of the untrained networks.", 1, metavar="N", bound=SEED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that settles a training run: what `config.toml` and a checkpoint hold."""
+    """All options that determine a training run, as stored in `config.toml` and in checkpoints."""
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -400,23 +424,23 @@ class TrainConfig:
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
-        """Refuse names that a configuration cannot keep, as of files whose names are in Latin-1."""
+        """Reject text that cannot be encoded in UTF-8, such as names of files in Latin-1."""
         for name, value in self.to_flat().items():
             try:
                 "".join(value if isinstance(value, list) else [str(value)]).encode()
             except UnicodeEncodeError:
-                raise UsageError(f"{flag(name)} must be text that can be written in UTF-8, got {value!r}") from None
+                raise UsageError(f"{flag(name)} must be valid UTF-8, got {value!r}") from None
 
     @property
     def is_resolved(self) -> bool:
-        """Whether nothing is left to be chosen."""
+        """Whether every option has a value."""
         groups = (getattr(self, group.name) for group in fields(self))
         is_open = any(options.is_open(item.name) for options in groups for item in fields(options))
         has_budget = any(getattr(self.budget, name) is not None for name in BUDGETS)
         return has_budget and not is_open and "auto" not in (self.machine.device, self.machine.precision)
 
     def to_flat(self) -> dict[str, Any]:
-        """Return the values by option name, those that are None left out."""
+        """Return the values by option name, without those that are None."""
         flat: dict[str, Any] = {}
         for group in fields(self):
             options = getattr(self, group.name)
@@ -429,10 +453,10 @@ class TrainConfig:
 
     @classmethod
     def from_flat(cls, flat: Mapping[str, Any]) -> Self:
-        """Return the config that `to_flat` made these values from.
+        """Return the config of the values returned by `to_flat`.
 
         Raises:
-            UsageError: a name is no option, or a value breaks its rule.
+            UsageError: an option does not exist, or a value is invalid.
         """
         values = {field_name(name): tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
         if isinstance(values.get("corpus"), str):
@@ -444,5 +468,5 @@ class TrainConfig:
                 **{item.name: values.pop(item.name) for item in fields(kind) if item.name in values}
             )
         if values:
-            raise UsageError(f"{', '.join(map(flag, values))}: no option that a configuration can hold")
+            raise UsageError(f"{', '.join(map(flag, values))}: no such option in a configuration")
         return cls(**groups)

@@ -1,22 +1,22 @@
-"""What can go wrong for a reason the user can mend.
+"""Errors that the user can correct.
 
-SeqgenError                 one clear sentence: rule, value, remedy (exit status 1)
-├── UsageError              an option is out of bounds or clashes with another (exit status 2)
-├── CorpusError             a corpus cannot be read or is not enough to learn from
-├── MusicError              a piece of music cannot be read, learned from or written
-├── CheckpointError         a checkpoint is missing, damaged or not ours
-└── TrainingError           training cannot go on
-    ├── ShortageError       for want of memory
-    └── ProcessLostError           for want of another of its processes
+SeqgenError                 base class: a one-line message with rule, value and remedy (exit status 1)
+├── UsageError              an option is invalid or conflicts with another (exit status 2)
+├── CorpusError             a corpus cannot be read or is too small
+├── MusicError              a piece of music cannot be read, encoded or written
+├── CheckpointError         a checkpoint is missing, damaged or incompatible
+└── TrainingError           training cannot continue
+    ├── ShortageError       there is not enough memory
+    └── ProcessLostError    another process of the training has ended
 """
 
 
 class SeqgenError(Exception):
-    """Base of every error that is shown to the user as a sentence, without a traceback."""
+    """Base class of all errors that are shown to the user as one line, without a traceback."""
 
 
 class UsageError(SeqgenError, ValueError):
-    """An option has a value that its rule forbids, or does not go with another option."""
+    """The value of an option is invalid, or options cannot be combined."""
 
 
 class CorpusError(SeqgenError):
@@ -24,11 +24,11 @@ class CorpusError(SeqgenError):
 
 
 class MusicError(SeqgenError):
-    """A piece of music cannot be read, learned from or written.
+    """A piece of music cannot be read, encoded or written.
 
     Args:
-        kind: what it is, in the singular, as "file without notes": pieces that are passed over are counted by it.
-        message: the sentence.
+        kind: reason in the singular, such as "file without notes", by which skipped pieces are counted.
+        message: the error message.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -37,11 +37,11 @@ class MusicError(SeqgenError):
 
 
 class CheckpointError(SeqgenError):
-    """A checkpoint is missing, damaged, of another format or of a newer version."""
+    """A checkpoint is missing or damaged, or has another format or a newer version."""
 
 
 class TrainingError(SeqgenError):
-    """Training cannot go on; what was saved before stays."""
+    """Training cannot continue; the last saved state is kept."""
 
 
 class ShortageError(TrainingError):
@@ -49,12 +49,12 @@ class ShortageError(TrainingError):
 
 
 class ProcessLostError(TrainingError):
-    """Another process of this training has ended, or cannot be reached."""
+    """Another process of the training has ended or cannot be reached."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that there is too little memory: Python's, torch's of the CPU, or that of a GPU."""
-    signs = ("memory", "alloc_failed")  # the second is cuBLAS'
+    """Return whether Python, or torch on a CPU or GPU, raised this error for lack of memory."""
+    signs = ("memory", "alloc_failed")  # the second is from cuBLAS
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
     )

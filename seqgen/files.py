@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all."""
+"""Atomic replacement of files."""
 
 import os
 import tempfile
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def replace(path: Path, content: bytes | bytearray) -> None:
-    """Put the content in place of what the file held, so that a crash leaves the old or the new, never a mixture.
+    """Replace the content of a file atomically: after a crash it has either the old or the new content.
 
-    It is written beside the file, flushed to the disk and renamed; then the folder is flushed, which holds the name.
-    A link stays a link, permissions stay as they were, and what is no regular file, as a pipe, is written to.
+    The content is written to a temporary file, which is flushed to disk and renamed; then the folder is flushed.
+    Symbolic links and permissions are kept. If the path is not a regular file, such as a pipe, it is written to.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; the old file is still there. It names the file.
+        OSError: the folder is not writable or the disk is full; the old file is kept. `filename` is that of the file.
     """
     try:
         _replace(path.resolve(), content)
@@ -44,7 +44,7 @@ def _replace(path: Path, content: bytes | bytearray) -> None:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Add the content to the end of a file; where that fails, the file is as before.
+    """Append to a file, which is left unchanged if that fails.
 
     Raises:
         OSError: the file cannot be written, or the disk is full.
@@ -60,14 +60,14 @@ def append(path: Path, content: bytes) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Delete what `replace` had begun to put in a file's place when it was killed; no other process may be at it."""
+    """Delete temporary files of calls of `replace` that were killed; no other process may be replacing the file."""
     for left in path.parent.glob(f".{path.name}.*"):
         with suppress(OSError):
             left.unlink()
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk, where the system can."""
+    """Flush the entries of a folder to disk, if the system supports it."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -78,7 +78,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def _permissions() -> int:
-    """Return what a newly made file may do here; a temporary one is closed to others."""
+    """Return the permissions of a new file; those of temporary files are more restrictive."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

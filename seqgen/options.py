@@ -1,4 +1,4 @@
-"""What an option is: a field with a help text and a rule for its values, in the words of the command line."""
+"""Options: dataclass fields with a help text and a rule for their values."""
 
 import keyword
 import math
@@ -8,12 +8,12 @@ from typing import Any, get_args, get_type_hints
 
 from seqgen.errors import UsageError
 
-LARGEST = 10**15  # of whole numbers: more than any run counts to, and room for sums and products of 64 bits
+LARGEST = 10**15  # of integers, so that sums and products fit into 64 bits
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The finite values a number may take; an open end is left out of it."""
+    """The finite values that a number may have; an open end is excluded."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -39,32 +39,44 @@ def option(
     bound: Interval | None = None,
     choices: tuple[str, ...] = (),
     group: str | None = None,
+    shown_default: str | None = None,
 ) -> Any:
-    """Declare a field that becomes a command-line option; its group in the help is that of its class by default."""
+    """Declare a field that becomes a command-line option.
+
+    Args:
+        help: help text.
+        default: default value.
+        metavar: placeholder of the value in the help.
+        bound: values that a number may have.
+        choices: values that a text may have.
+        group: title of its group in the help; None for that of the class.
+        shown_default: description of the default in the help, if the value does not explain itself.
+    """
     metadata = {
         "help": help,
         "metavar": metavar,
         "bound": bound,
         "choices": choices,
         "group": group,
+        "shown_default": shown_default,
         "chosen": False,
     }
     return field(default=default, metadata=metadata)
 
 
 def chosen(help: str, *, metavar: str | None = None, bound: Interval | None = None) -> Any:  # noqa: A002
-    """Declare a field that the recipe fills in when the user does not."""
-    metadata = {"help": help, "metavar": metavar, "bound": bound, "choices": (), "group": None, "chosen": True}
-    return field(default=None, metadata=metadata)
+    """Declare a field that the recipe fills in if the user does not."""
+    declared = option(help, metavar=metavar, bound=bound)
+    return field(default=None, metadata={**declared.metadata, "chosen": True})
 
 
 def flag(name: str) -> str:
-    """Return the option's spelling on the command line: `hidden_size` is `--hidden-size`, `from_` is `--from`."""
+    """Return the option of a field: `--hidden-size` for `hidden_size`, `--from` for `from_`."""
     return "--" + name.rstrip("_").replace("_", "-")
 
 
 def field_name(option: str) -> str:
-    """Return the field of an option's name: `hidden-size` is `hidden_size`, `from` is `from_`."""
+    """Return the field of an option: `hidden_size` for `hidden-size`, `from_` for `from`."""
     name = option.replace("-", "_")
     return f"{name}_" if keyword.iskeyword(name) else name
 
@@ -78,7 +90,7 @@ _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
 
 
 def _check_type(name: str, value: Any, annotated: Any) -> None:
-    """Refuse a value of another type: the command line has checked that, a file or a caller has not."""
+    """Reject a value of a wrong type."""
     accepted, words = next(_TYPES[kind] for kind in (annotated, *get_args(annotated)) if kind in _TYPES)
     is_several = annotated == tuple[str, ...] and isinstance(value, tuple)
     if not all(type(item) in accepted for item in (value if is_several else (value,))):
@@ -91,16 +103,18 @@ _TIME = re.compile("".join(rf"(?:{_NUMBER}{unit})?" for unit in _SECONDS))
 
 
 def parse_time(text: str) -> float:
-    """Return the seconds that `80s`, `1.5m`, `1h30m` or `1d` stands for.
+    """Return the seconds of a duration such as `80s`, `1.5m`, `1h30m` or `1d`.
 
     Raises:
-        UsageError: it is no such time, or zero.
+        UsageError: it is not a duration, or zero.
     """
     match = _TIME.fullmatch(text.strip())
     parts = match.groups() if match else ()
     total = sum(float(part or 0) * seconds for part, seconds in zip(parts, _SECONDS.values(), strict=False))
     if not total:
-        raise UsageError(f"--time must be above 0 with a unit (d, h, m or s), such as 80s, 1.5h or 1h30m, got {text!r}")
+        raise UsageError(
+            f"--time must be a positive number with a unit (d, h, m or s), such as 80s, 1.5h or 1h30m, got {text!r}"
+        )
     return total
 
 
@@ -109,15 +123,17 @@ _SIZE = re.compile(rf"{_NUMBER} ?([{''.join(_BYTES)}]?)b?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that `500MB`, `1.5GB` or `2000000` stands for.
+    """Return the bytes of a size such as `500MB`, `1.5GB` or `2000000`.
 
     Raises:
-        UsageError: it is no such size, or zero.
+        UsageError: it is not a size, or zero.
     """
     match = _SIZE.fullmatch(text.strip())
     size = int(float(match[1]) * _BYTES[match[2].lower()]) if match else 0
     if not size:
-        raise UsageError(f"--unpack-limit must be above 0, in bytes or with a unit (kB, MB, GB or TB), got {text!r}")
+        raise UsageError(
+            f"--unpack-limit must be a positive number of bytes, or have a unit (kB, MB, GB or TB), got {text!r}"
+        )
     return size
 
 
@@ -125,10 +141,10 @@ _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe":
 
 
 def parse_delimiter(text: str) -> str | None:
-    """Return the character that `tab` or `;` stands for; None for `none`.
+    """Return the character of a delimiter such as `tab` or `;`; None for `none`.
 
     Raises:
-        UsageError: it is neither a character that can separate columns nor the name of one.
+        UsageError: it is not a character that can separate columns.
     """
     delimiter = _DELIMITERS.get(text.lower(), text)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
@@ -141,9 +157,9 @@ def parse_delimiter(text: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Base of the option groups: checks every field against its bound and choices.
+    """Base class of the option groups; checks every field against its bound and choices.
 
-    The first word of a class' docstring is the title of its options in the help.
+    The docstring of a subclass starts with the title of the group in the help.
     """
 
     def __post_init__(self) -> None:
@@ -163,6 +179,6 @@ class Options:
                     raise UsageError(f"{flag(item.name)} must be one of {', '.join(choices)}; got {each!r}")
 
     def is_open(self, name: str) -> bool:
-        """Tell whether the recipe has still to choose this option."""
+        """Return whether the recipe has yet to choose this option."""
         is_chosen = next(item.metadata["chosen"] for item in fields(self) if item.name == name)
         return is_chosen and getattr(self, name) is None

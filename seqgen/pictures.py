@@ -1,4 +1,4 @@
-"""How pictures are drawn whose texts may come from anywhere."""
+"""Drawing of pictures with arbitrary text."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ _MAX_LENGTH = 50  # characters
 
 @contextmanager
 def any_font() -> Iterator[None]:
-    """Draw a box for each character that the font lacks, without a warning; usable as a decorator."""
+    """Suppress warnings on characters that the font lacks, which are drawn as boxes; usable as a decorator."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")
         yield
 
 
 def literal(text: str) -> str:
-    """Return a title or label for matplotlib to draw as it is: no formula between dollars, none hidden by its `_`.
+    """Escape a title or label for matplotlib, which treats `$` as a formula and hides labels that start with `_`.
 
-    The middle of a long one is left out, so that it fits into the picture.
+    Long texts are shortened in the middle.
     """
     if len(text) > _MAX_LENGTH:
         half = _MAX_LENGTH // 2

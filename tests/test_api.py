@@ -114,8 +114,8 @@ def test_the_newest_run_is_loaded_by_default(trained, monkeypatch):
         ({"stop": ["a", 3]}, "stop must be text"),
         ({"stop": ""}, "stop must not be empty"),
         ({"keep_stop": True}, "keep_stop needs stop"),
-        ({"temprature": 1}, "there is no option temprature: do you mean temperature?"),
-        ({"foo": 1}, "there is no option foo: there are prime, length,"),
+        ({"temprature": 1}, "there is no option temprature: did you mean temperature?"),
+        ({"foo": 1}, "there is no option foo: the options are prime, length,"),
         ({"bars": 3}, "bars is for models of music; this model writes text"),
         ({"key": "D"}, "key is for models of music; this model writes text"),
     ],
@@ -134,7 +134,7 @@ def test_numbers_may_be_those_of_numpy_and_stop_a_text_or_several(model):
 
 
 def test_music_is_not_asked_of_a_model_of_text(model):
-    with pytest.raises(UsageError, match=r"this is a model of text: sample\(\) writes it"):
+    with pytest.raises(UsageError, match=r"this is a model of text: use sample\(\)"):
         model.compose("C4 E4")
 
 

@@ -35,7 +35,7 @@ def test_training_leaves_all_files_and_tells_the_next_command(trained):
         "lock",
     }  # fmt: skip
     assert (trained.files / "curve.png").read_bytes().startswith(b"\x89PNG")
-    assert "now try: seqgen sample --checkpoint rhyme" in trained.output
+    assert "try: seqgen sample --checkpoint rhyme" in trained.output
     assert "\x1b" not in trained.output
     assert not list((trained.folder / "data" / "prepared").glob(".building-*"))
 
@@ -224,16 +224,16 @@ def test_what_was_chosen_for_a_corpus_is_kept_for_the_same_text_alone(quick_cli,
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("hiden-size = 3", "--hiden-size: no option that a configuration can hold"),
+        ("hiden-size = 3", "--hiden-size: no such option in a configuration"),
         ("hidden-size = 0", "--hidden-size must be in [1, 10000000], got 0"),
         ("hidden-size = 'big'", "--hidden-size must be a whole number, got 'big'"),
         ("hidden-size = 2.5", "--hidden-size must be a whole number, got 2.5"),
         ("corpus = 3", "--corpus must be text, got 3"),
         ("hidden-size = [3, 4]", "--hidden-size must be a whole number, got (3, 4)"),
         ("tie-weights = 1", "--tie-weights must be true or false, got 1"),
-        ("hidden-size", "--config c.toml is not TOML"),
-        (f"seed = {'9' * 5000}", "--config c.toml is not TOML"),  # Python reads no whole number as long as this
-        ("time = '1m'\nsteps = 3", "give one of --time and --steps"),
+        ("hidden-size", "--config c.toml is not valid TOML"),
+        (f"seed = {'9' * 5000}", "--config c.toml is not valid TOML"),  # Python reads no whole number as long as this
+        ("time = '1m'\nsteps = 3", "--time and --steps cannot be combined"),
     ],
 )
 def test_a_config_file_that_is_wrong_is_refused_with_the_reason(quick_cli, tmp_path, content, message):
@@ -264,7 +264,7 @@ def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypa
     for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; given up
         monkeypatch.setattr(f"seqgen.training.timetable.{name}", value)
         assert (
-            "nats per token, estimated; seqgen evaluate gives the exact one"
+            "nats per token, estimated; seqgen evaluate computes it exactly"
             in quick_cli(*arguments, "--time", "1s").stderr
         )
         monkeypatch.setattr("seqgen.training.timetable.EXACT_SLOWNESS", 0.0)
@@ -324,7 +324,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["train"], 2, "a corpus is required: give --corpus FILE"),
+        (["train"], 2, "a corpus is required: use --corpus FILE"),
         (["train", "--corpus", "nothing.txt"], 1, "there is no file or folder 'nothing.txt'"),
         (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is nothing in it to learn from"),
         (["train", "--corpus", "one.txt"], 1, "one.txt: a single character is too little to learn from"),
@@ -342,22 +342,26 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["train", "--corpus", "good.txt", "--seed", "9" * 30], 2, "--seed must be in [0, 2147483647], got 999"),
         (["train", "--corpus", ""], 1, "there is no file or folder ''"),
         (["train", "--corpus", "*.tsv"], 1, "nothing matches '*.tsv'"),
-        (["train", "--corpus", "good.txt", "one.txt"], 2, "'one.txt' is not an option: every source needs its own"),
+        (["train", "--corpus", "good.txt", "one.txt"], 2, "unexpected argument 'one.txt': give --corpus before every"),
         (["train", "--corpus", "good.txt", "--level", "word", "--ngram", "2"], 2, "--ngram is for --level character"),
         (
             ["train", "--corpus", "good.txt", "--unpack-limit", "much"],
             2,
-            "--unpack-limit must be above 0, in bytes or with a",
+            "--unpack-limit must be a positive number of bytes, or have a",
         ),
         (["train", "--corpus", "broken.gz"], 1, "broken.gz is damaged, or not what its suffix says"),
         (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no column 'x'; --field may be id, title"),
         (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read: row 1 (line 1)"),
         (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level note reads"),
         (["train", "--corpus", "-"], 1, "-: there is nothing in it to learn from"),
-        (["sample", "--output", "empty"], 2, "--output must be a file, and empty is a folder"),
-        (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: there is no folder no; make it first"),
-        (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must be above 0 with a unit (d, h, m or s)"),
-        (["train", "--corpus", "good.txt", "--time", "1m", "--epochs", "2"], 2, "give one of --time and --epochs"),
+        (["sample", "--output", "empty"], 2, "--output must be a file, but empty is a folder"),
+        (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: folder no does not exist; create it first"),
+        (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must be a positive number with a unit"),
+        (
+            ["train", "--corpus", "good.txt", "--time", "1m", "--epochs", "2"],
+            2,
+            "--time and --epochs cannot be combined",
+        ),
         (["train", "--corpus", "good.txt", "--device", "cuda"], 2, "--device cuda is not available"),
         (
             ["train", "--corpus", "good.txt", "--encoding", "klingon"],
@@ -366,7 +370,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         ),
         (["train", "--corpus", "good.txt", "--valid", "nothing.txt"], 1, "no file or folder 'nothing.txt'"),
         (["train", "--resume", "nothing"], 1, "there is no run 'nothing' to resume in checkpoints; there is none"),
-        (["train", "--resume", "x", "--hidden-size", "3"], 2, "--hidden-size cannot be given with it"),
+        (["train", "--resume", "x", "--hidden-size", "3"], 2, "--hidden-size cannot be given"),
         (["sample"], 1, "there is no trained model in checkpoints; make one: seqgen train --corpus FILE"),
         (["sample", "--checkpoint", "nothing"], 1, "there is no checkpoint 'nothing'"),
         (["sample", "--checkpoint", "good.txt"], 1, "good.txt is cut short, damaged or no safetensors file"),
@@ -395,7 +399,7 @@ def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(quick_cli, tmp_pat
 
 def test_a_prime_that_cannot_be_read_is_a_sentence(trained, tmp_path):
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    for name, message in (("nothing.txt", "cannot be read"), ("latin.txt", "is not UTF-8 text (byte offset 3)")):
+    for name, message in (("nothing.txt", "cannot be read"), ("latin.txt", "is not valid UTF-8 (byte offset 3)")):
         done = trained.cli("sample", "--prime", f"@{tmp_path / name}")
         assert done.returncode == 1
         assert f"the prime {tmp_path / name} {message}" in sentence(done)
@@ -412,7 +416,7 @@ def test_what_does_not_fit_into_memory_is_a_sentence_too(quick_cli, tmp_path):
 def test_memory_that_runs_out_on_the_way_is_a_sentence_too(capsys):
     with pytest.raises(typer.Exit), reporting():
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-    assert "there is not enough memory: use a smaller model" in capsys.readouterr().err
+    assert "not enough memory: use a smaller model" in capsys.readouterr().err
 
 
 def on_terminal(folder, *arguments, status=0, output=None, **environment):
@@ -437,7 +441,7 @@ def test_on_a_terminal_training_shows_a_live_panel_with_losses_and_a_sample(tmp_
     (tmp_path / "rhyme.txt").write_text(RHYME * 30)
     short = ["train", "--corpus", "rhyme.txt", "--steps", "40", "--hidden-size", "16", "--batch-size", "4"]
     shown = on_terminal(tmp_path, *short)
-    for text in ("─ rhyme ─", "tokens/s", "left", "train", "valid", "best", "a sample:", "now try: seqgen sample"):
+    for text in ("─ rhyme ─", "tokens/s", "left", "train", "valid", "best", "sample:", "try: seqgen sample"):
         assert text in shown, text
     plain = on_terminal(tmp_path, *short, TERM="dumb")
     assert "\x1b" not in plain

@@ -102,7 +102,7 @@ def test_what_can_change_unnoticed_is_refused():
     def first(row):
         return TABLE[0] + row
 
-    with pytest.raises(TypeError, match=r"may not refer to \[1, 2\]"):
+    with pytest.raises(TypeError, match=r"must not refer to \[1, 2\]"):
         first(3)
 
 

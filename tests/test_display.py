@@ -50,12 +50,12 @@ def test_elsewhere_a_sentence_is_one_line(capsys, monkeypatch):
 def test_a_command_stays_in_one_line_that_can_be_copied(monkeypatch):
     command = "seqgen sample --checkpoint a-long-name --length 300"
     for width, expected in (
-        (80, f"now try: {command}\n"),
-        (52, f"now try:\n{command}\n"),
-        (30, f"now try:\n{command}\n"),
+        (80, f"try: {command}\n"),
+        (52, f"try:\n{command}\n"),
+        (30, f"try:\n{command}\n"),
     ):
         monkeypatch.setattr(display, "console", terminal(width))
-        display.propose("now try", command)
+        display.propose("try", command)
         assert shown_on(display.console) == expected
 
 

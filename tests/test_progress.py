@@ -87,7 +87,7 @@ def test_each_slow_part_of_an_evaluation_is_shown_until_it_is_done(trained, monk
     assert done.returncode == 0, done.stderr
     assert {"scoring", "counting n-grams", "scoring with n-grams", "compressing with xz", "compressing with bz2",
             "gradients of the training set", "dynamic evaluation", "scoring with a cache", "sampling",
-            "looking for copies"} <= recorded.tasks.keys()  # fmt: skip
+            "searching for copies"} <= recorded.tasks.keys()  # fmt: skip
     assert ("comparing with the corpus of the run" in recorded.tasks) == bool(corpus)
     for name, tasks in recorded.tasks.items():
         for task in tasks:

@@ -49,7 +49,7 @@ def model_of(make_model, tmp_path):
         ({}, ["--corpus", "empty.txt"], "there is nothing in it to learn from"),
         ({}, ["--corpus", "tiny.jsonl"], "tiny.jsonl"),
         ({}, ["--corpus", "-"], "-: there is nothing in it to learn from"),
-        ({}, ["--field", "text"], "--field is for the text that --corpus names"),
+        ({}, ["--field", "text"], "--field needs --corpus"),
         ({"document": "line"}, ["--corpus", "long.txt"], "has a line of over 100 characters"),
         ({"document": "paragraph"}, ["--corpus", "lines.txt"], "has a paragraph of over 100 characters"),
         ({"level_name": "note"}, ["--corpus", "long.txt"], "long.txt is no music"),
@@ -85,7 +85,7 @@ def test_remedies_can_be_given_to_the_command(
         ({"level_name": "note"}, ["--prime", "R:1"], "--prime must hold a note"),
         ({"level_name": "note"}, ["--stop", "x"], "--stop is for"),
         ({"level_name": "note"}, ["--output", "x.txt"], "--output x.txt"),
-        ({}, ["--output", "no/x.txt"], "there is no folder no"),
+        ({}, ["--output", "no/x.txt"], "folder no does not exist"),
         ({}, ["--device", "cuda"], "--device cuda is not available"),
     ],
 )

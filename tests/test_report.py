@@ -136,8 +136,8 @@ def test_samples_are_looked_for_in_training(trained):
     ("arguments", "message"),
     [
         (["--cache", "0"], "--cache must be in [1, 100000], got 0"),
-        (["--per-token", "--per-document"], "give one of --per-document and --per-token"),
-        (["--per-token", "--dynamic"], "--dynamic is for the report"),
+        (["--per-token", "--per-document"], "--per-document and --per-token cannot be combined"),
+        (["--per-token", "--dynamic"], "--dynamic cannot be combined with --per-document or --per-token"),
         (["--num-samples", "-1"], "--num-samples must be at least 0, got -1"),
     ],
 )
@@ -198,9 +198,9 @@ def test_a_text_that_the_model_was_trained_on_is_said_to_be_one(poems):
     share = report(poems)["tokens"] / content["tokens"]  # of the validation set; lines of both sets end alike
     assert 1 - 1.1 * share <= training < 1
     assert 0.9 * share <= validation < 0.5
-    said = f"{training:.1%} of this text is in the training set, and {validation:.1%} of this text is in the validation"
-    assert said in own.stderr
+    message = f"{training:.1%} of the text occurs in the training set, and {validation:.1%} of the text occurs in the"
+    assert message in own.stderr
     assert f"overlap: {training:.1%} of the text in the training set, {validation:.1%} in the" in own.stdout
     assert report(poems, "--corpus", "new.txt")["overlap"] == {"training": 0, "validation": 0, "window": 32}
-    assert "of this text is in" not in new.stderr
+    assert "of the text occurs in" not in new.stderr
     assert "overlap" not in report(poems)

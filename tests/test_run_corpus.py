@@ -72,7 +72,7 @@ def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is
     assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(pieces[0][1])]
     assert "has changed since" in run.notes[0]
     (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
-    with pytest.raises(CorpusError, match=r"has changed since .* is not in .*: name a text with --corpus, or the"):
+    with pytest.raises(CorpusError, match=r"has changed since .* is not in .*: give a text with --corpus, or the"):
         HeldOut(checkpoint, None, folders)
 
 
@@ -142,7 +142,7 @@ def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(
     done = piped("evaluate", *elsewhere)
     assert (done.returncode, done.stdout) == (1, "")
     assert "standard input, which can be read only once, and what was prepared of it is not in elsewhere" in done.stderr
-    assert "name a text with --corpus, or the right --data-dir" in done.stderr
+    assert "give a text with --corpus, or the right --data-dir" in done.stderr
     done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--dynamic", "--num-samples", "3")
     assert (done.returncode, done.stdout) == (1, "")
     assert "omit --dynamic and --num-samples, or give the right --data-dir" in done.stderr

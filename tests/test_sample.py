@@ -69,7 +69,7 @@ def test_a_prime_may_begin_with_an_at_sign_or_come_from_standard_input(trained, 
 def test_a_prime_that_is_no_file_is_told_how_to_write_the_text(trained):
     said = refusal(trained.cli("sample", "--prime", "@handle"), status=1)
     assert "the prime handle cannot be read: No such file" in said
-    assert said.endswith("write @@handle for a text that begins with @")
+    assert said.endswith("use @@handle for a text that starts with @")
 
 
 @pytest.mark.parametrize(("name", "expected"), [("lines", "How I"), ("words", "How I\n")])
@@ -91,7 +91,7 @@ def test_a_prime_is_kept_to_the_letter_by_a_model_of_words(lines, prime):
 
 def test_characters_of_a_prime_that_the_vocabulary_lacks_are_reported_once(trained, lines):
     done = trained.cli("sample", "--length", "2", "--prime", "How é 漢 é")
-    assert "the vocabulary lacks 'é', '漢': training" in done.stderr
+    assert "the prime contains characters that are not in the vocabulary: 'é', '漢'" in done.stderr
     assert "lacks" not in trained.cli("sample", "--length", "2", "--prime", "How I").stderr
     assert "lacks '\\n'" in lines("sample", "--checkpoint", "lines", "--length", "2", "--prime", "a\nb").stderr
     many = "".join(map(chr, range(0x4E00, 0x4E0F)))
@@ -132,7 +132,7 @@ def test_no_repeat_leaves_loops_and_says_where_it_ends_a_sample(trained):
     assert len({looping[i : i + 9] for i in range(len(looping) - 8)}) < len(looping) - 8
     assert len({text[i : i + 9] for i in range(len(text) - 8)}) == len(text) - 8
     done = trained.cli("sample", "--length", "100", "--num-samples", "2", "--no-repeat", "1")
-    assert "2 samples ended early, where the options exclude every token" in done.stderr
+    assert "2 samples ended early because the options excluded every token" in done.stderr
 
 
 def test_samples_of_lines_end_by_themselves_and_are_not_empty(lines):

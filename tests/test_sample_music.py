@@ -68,7 +68,7 @@ def test_training_tells_what_was_read_and_skipped(folder):
     assert "read 24 files of music, 24 pieces" in done.stderr
     assert "skipped 1 file without music" in done.stderr
     assert "broken" not in done.stderr
-    assert "now try: seqgen sample --checkpoint t --output tune.mid" in done.stderr
+    assert "try: seqgen sample --checkpoint t --output tune.mid" in done.stderr
     named = run("train", "--corpus", "tunes/*.mid", "--steps", "1", "--hidden-size", "16", "--name", "u", "--verbose")
     assert "tunes/broken.mid" in named.stderr
 
@@ -121,13 +121,13 @@ def test_the_python_api_takes_notes_and_refuses_what_is_for_text():
     model = seqgen.load("tunes", device="cpu")
     (written,) = model.compose("C4:0.5 E4", bars=np.int64(2), seed=1)
     assert [note[:3] for note in written.notes][:2] == [(0, 6, 60), (6, 12, 64)]
-    with pytest.raises(seqgen.UsageError, match='^prime must be a score, or notes as "C4 E4:2 R:1", got 5'):
+    with pytest.raises(seqgen.UsageError, match='^prime must be a score, or notes such as "C4 E4:2 R:1", got 5'):
         model.compose(5)
     with pytest.raises(seqgen.UsageError, match="^prime: this model writes music, so a prime is notes"):
         model.compose("Hello")
     with pytest.raises(seqgen.UsageError, match="^no_repeat is for models of text"):
         model.compose(no_repeat=3)
-    with pytest.raises(seqgen.UsageError, match=r"this is a model of music: compose\(\) writes it"):
+    with pytest.raises(seqgen.UsageError, match=r"this is a model of music: use compose\(\)"):
         model.sample()
 
 

@@ -1,1 +1,1 @@
-"""The command line: the only part that prints, and the only one that ends the program."""
+"""The command line: the only package that prints and exits."""

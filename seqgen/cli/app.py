@@ -1,4 +1,4 @@
-"""The commands: `seqgen train`, `seqgen sample`, `seqgen evaluate` and `seqgen inspect`."""
+"""The program `seqgen` with its commands `train`, `sample`, `evaluate` and `inspect`."""
 
 import os
 import sys
@@ -27,15 +27,15 @@ def run() -> None:
     """Run the command line."""
     process.settle(is_sampling=sys.argv[1:2] == ["sample"])
     if sys.stdout is None:  # closed before the start
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for as long as the program runs
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # open until the program ends
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what a narrow encoding cannot show must not end the program
+        if isinstance(stream, TextIOWrapper):  # characters that the encoding lacks must not raise an error
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     app()
 
 
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         typer.echo(f"seqgen {__version__}")
         raise typer.Exit
 

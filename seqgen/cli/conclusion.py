@@ -21,21 +21,21 @@ def conclude(trainer: "Trainer") -> None:
 
     figures, patience = trainer.figures, trainer.config.budget.patience
     if figures.validations_since_best >= patience:
-        display.note(f"stopped early: no better validation loss in {counted(patience, 'validation')} (--patience)")
+        display.note(f"stopped early: no improvement in {counted(patience, 'validation')} (--patience)")
     with display.waiting("scoring the best model", is_quiet=False):
         loss = _best_loss(trainer)
     display.note(
-        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; the best model (step "
-        f"{figures.best_step:,}) has a validation loss of {loss}"
+        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; best validation loss (step "
+        f"{figures.best_step:,}): {loss}"
     )
     folder = trainer.run.folder
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
-    try_out = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
+    options = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
     curve = folder / CURVE
     drawn = f"; loss curve: {curve}" if curve.is_file() else ""
     display.note(f"saved as {trainer.run.best}{drawn}")
-    display.propose("now try", f"seqgen sample --checkpoint {name} {try_out}")
+    display.propose("try", f"seqgen sample --checkpoint {name} {options}")
 
 
 def _best_loss(trainer: "Trainer") -> str:
@@ -51,5 +51,5 @@ def _best_loss(trainer: "Trainer") -> str:
             return Evaluation.of(best, valid, "validation", deadline).loss.summary
     share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
     return (
-        f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate gives the exact one"
+        f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate computes it exactly"
     )

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its model, for which no corpus is needed."""
+"""Description of a checkpoint, for which no corpus is needed."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Description:
-    """A checkpoint in a few words.
+    """Summary of a checkpoint.
 
     Attributes:
-        name: as the user named it.
-        level: what a token is.
-        vocabulary_size: how many tokens there are.
-        cell: the kind of recurrent cell.
-        size: layers x units, with the size of a projection behind them.
-        best_valid_nats: the lowest validation loss, nats per token; None before the first validation.
-        best_step: the step of that loss.
-        step: how many steps of training were done.
-        train_seconds: how long they took.
-        corpus: the sources.
-        version: of the seqgen that wrote the file.
-        modified: seconds since 1970 when the file was last changed.
+        name: name of the run or file, as given by the user.
+        level: type of token.
+        vocabulary_size: number of different tokens.
+        cell: recurrent cell.
+        size: layers x units, followed by the projection size, if any.
+        best_valid_nats: lowest validation loss in nats per token; None before the first validation.
+        best_step: step of the lowest validation loss.
+        step: number of training steps.
+        train_seconds: training time.
+        corpus: sources of the corpus.
+        version: version of seqgen that wrote the file.
+        modified: time of the last change of the file, in seconds since 1970.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Description:
 
     @classmethod
     def of(cls, name: str, path: Path, checkpoint: "Checkpoint") -> Self:
-        """Describe the content of a file.
+        """Describe a checkpoint and its file.
 
         Raises:
-            CheckpointError: its figures are none.
+            CheckpointError: the figures of the checkpoint are invalid.
         """
         from seqgen.training.figures import Figures
 
@@ -72,22 +72,22 @@ class Description:
 
     @property
     def age_seconds(self) -> int:
-        """How long ago the file was changed."""
+        """Time since the last change of the file."""
         return round(time.time() - self.modified)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object of the description."""
         return {**asdict(self), "age_seconds": self.age_seconds}
 
     @property
     def summary(self) -> list[str]:
-        """One row of a table of runs."""
+        """The row in the table of runs."""
         loss = "" if self.best_valid_nats is None else f"{self.best_valid_nats:.4f}"
         return [self.name, self.level, self.cell, self.size, loss, f"{self.step:,}", self.age]
 
     @property
     def rows(self) -> list[list[str]]:
-        """What there is to show of it, each with its value."""
+        """The rows of a table of its own: names and values."""
         loss = "none yet"
         if self.best_valid_nats is not None:
             loss = f"{self.best_valid_nats:.4f} nats per token, at step {self.best_step:,}"
@@ -103,7 +103,7 @@ class Description:
 
     @property
     def age(self) -> str:
-        """The age in its largest unit."""
+        """The age in the largest unit that fits."""
         for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
             if self.age_seconds >= size:
                 count = self.age_seconds // size

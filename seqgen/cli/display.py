@@ -1,4 +1,4 @@
-"""What the user sees: notes and errors on standard error, results and tables on standard output."""
+"""Output: messages and errors on standard error, results and tables on standard output."""
 
 import sys
 from collections.abc import Iterator
@@ -15,47 +15,47 @@ _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 console = Console(stderr=True, highlight=False, markup=False, quiet=not is_speaker())
 _errors = Console(stderr=True, highlight=False, markup=False)
-_BETWEEN = "  "  # two columns of a table
+_SEPARATOR = "  "  # between columns of a table
 
 
 def visible(text: str) -> str:
-    """Return the text with control characters replaced by their symbols, so that none can reach a terminal raw."""
+    """Replace control characters by visible symbols, so that a text cannot control the terminal."""
     return text.translate(_CONTROLS)
 
 
 def set_quiet(is_quiet: bool) -> bool:  # as Typer calls it
-    """Let nothing but errors and results be shown, or everything again; returns the value, as Typer wants it."""
+    """Show only errors and results, or everything again; returns its argument, as Typer requires of a callback."""
     console.quiet = is_quiet or not is_speaker()
     return is_quiet
 
 
 def note(text: str) -> None:
-    """Tell the user something on standard error, in whole words on a terminal and in one line elsewhere."""
+    """Print a message on standard error, wrapped between words if it is a terminal."""
     console.print(visible(text), soft_wrap=not console.is_terminal)
 
 
 def propose(text: str, command: str) -> None:
-    """Tell the user a command to go on with, which stays one line so that it can be copied."""
+    """Suggest a command, which is printed on one line so that it can be copied."""
     line = visible(f"{text}: {command}")
     if console.is_terminal and cell_len(line) > console.width:
         line = visible(f"{text}:\n{command}")
     console.print(line, soft_wrap=True)
 
 
-def error(text: str, *, is_everyones: bool = False) -> None:
-    """Tell the user why it could not be done.
+def error(text: str, *, is_shared: bool = False) -> None:
+    """Print an error.
 
     Args:
-        text: a sentence.
-        is_everyones: whether all processes of a training have come to it, so that one on each machine tells.
+        text: the message.
+        is_shared: whether all processes have the same error, so that only the first one on each machine prints it.
     """
-    if is_first_here() or not is_everyones:
+    if is_first_here() or not is_shared:
         _errors.print(Text("Error: ", style="bold red") + Text(visible(text)), soft_wrap=not _errors.is_terminal)
 
 
 @contextmanager
 def waiting(text: str, *, is_quiet: bool) -> Iterator[None]:
-    """Show on a terminal that something is under way."""
+    """Show a spinner on a terminal."""
     if is_quiet or not console.is_terminal:
         yield
         return
@@ -69,7 +69,7 @@ def results() -> Console:
 
 
 def write_result(text: str) -> None:
-    """Write a result to standard output as it is, or made visible if that is a terminal."""
+    """Write a result to standard output; on a terminal, control characters are made visible."""
     sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 
@@ -82,12 +82,12 @@ def number(value: float | None) -> str:
 
 
 def show_table(heads: list[str], rows: list[list[str]]) -> None:
-    """Print a table as a result, its numbers to the right; row by row if it is too wide for the terminal."""
+    """Print a table with numbers aligned right; row by row if it is too wide for the terminal."""
     lines = [[" ".join(visible(cell).split()) for cell in row] for row in (heads, *rows)]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(cell_len, column)) for column in columns]
     out = results()
-    if out.is_terminal and sum(widths) + len(_BETWEEN) * (len(widths) - 1) > out.width:
+    if out.is_terminal and sum(widths) + len(_SEPARATOR) * (len(widths) - 1) > out.width:
         _show_records(lines, out)
         return
     numeric = [all(cell[:1] in "-0123456789" for cell in column[1:] if cell) for column in columns]
@@ -97,11 +97,11 @@ def show_table(heads: list[str], rows: list[list[str]]) -> None:
             " " * (width - cell_len(cell)) * is_number + cell + " " * (width - cell_len(cell)) * (not is_number)
             for cell, width, is_number in zip(line, widths, numeric, strict=True)
         ]
-        out.print(Text(_BETWEEN.join(cells).rstrip(), style="" if place else "bold"))
+        out.print(Text(_SEPARATOR.join(cells).rstrip(), style="" if place else "bold"))
 
 
 def _show_records(lines: list[list[str]], out: Console) -> None:
-    """Print the rows of a table one below the other."""
+    """Print each row of a table as a list of its cells."""
     heads = lines[0]
     for line in lines[1:]:
         out.print(Text(": ".join(filter(None, (heads[0], line[0]))), style="bold"))

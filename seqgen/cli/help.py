@@ -1,4 +1,4 @@
-"""The text of `--help`: options by group, the most important group first, and nothing cut or broken inside a word."""
+"""Formats `--help`: options by group, the most important groups first, wrapped only between words."""
 
 import inspect
 import textwrap
@@ -9,9 +9,9 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-CHOSEN = "auto"  # in place of the default of an option that the recipe chooses
+CHOSEN = "auto"  # shown as the default of options that the recipe chooses
 MAX_WIDTH = 100
-NARROW = 60  # columns: below, an explanation stands under its option instead of beside it
+NARROW = 60  # columns, below which an explanation is placed under its option instead of beside it
 _GROUPS = (
     "Corpus",
     "Sampling",
@@ -32,7 +32,7 @@ _JOINED = "\N{NO-BREAK SPACE}"
 
 
 def help_text(command: TyperCommand | TyperGroup, context: Any) -> str:
-    """Return the help of a command, as wide as the terminal, and 100 columns at most."""
+    """Return the help of a command, as wide as the terminal but at most 100 columns."""
     width = min(typer.get_terminal_size().columns, MAX_WIDTH)
     usage = " ".join(["Usage:", context.command_path, *command.collect_usage_pieces(context)])
     parts = [usage, *_paragraphs(command.help or "", width)]
@@ -51,7 +51,7 @@ def _group(option: TyperOption) -> str:
 
 
 def _term(option: TyperOption) -> str:
-    """Return an option's spellings, and what stands for its value."""
+    """Return the names of an option and the placeholder of its value."""
     names = ", ".join(sorted(option.opts, key=len))
     others = f" / {', '.join(option.secondary_opts)}" if option.secondary_opts else ""
     value = "" if option.is_flag else f" {option.metavar or 'VALUE'}"
@@ -59,7 +59,7 @@ def _term(option: TyperOption) -> str:
 
 
 def _explanation(option: TyperOption) -> str:
-    """Return an option's help with its default, which stays on one line if it is short."""
+    """Return the help text of an option with its default, which is not broken if it is short."""
     default = option.show_default
     if default is True:
         default = "" if option.is_flag or option.default is None else str(option.default)
@@ -74,13 +74,13 @@ def _first_paragraph(text: str) -> str:
 
 
 def _paragraphs(text: str, width: int) -> Iterator[str]:
-    """Yield the paragraphs of a docstring, wrapped; what is indented stays as it is."""
+    """Yield the paragraphs of a docstring, wrapped unless they are indented."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         yield paragraph if paragraph.startswith(" ") else "\n".join(_wrapped(paragraph, width))
 
 
 def _section(title: str, rows: Iterable[tuple[str, str]], width: int) -> str:
-    """Return a heading and, below it, terms with their explanations."""
+    """Return a heading with a list of terms and their explanations."""
     indent = 28 if width >= NARROW else 8
     lines = [typer.style(f"{title}:", bold=True)]
     for term, explanation in rows:
@@ -94,6 +94,6 @@ def _section(title: str, rows: Iterable[tuple[str, str]], width: int) -> str:
 
 
 def _wrapped(text: str, width: int) -> Sequence[str]:
-    """Return the lines of a text that is broken at its spaces alone: names of options hold hyphens."""
+    """Wrap a text at spaces only, since names of options contain hyphens."""
     lines = textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
     return [line.replace(_JOINED, " ") for line in lines]

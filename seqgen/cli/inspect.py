@@ -46,23 +46,27 @@ def inspect(
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="Text to look back on.",
+            help="Text or music on which gradients are computed.",
             metavar="SOURCE",
-            show_default="the run's own validation part",
+            show_default="the validation set of the run",
             autocompletion=sources,
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where to draw the gradient flow.", metavar="FILE.png")] = PICTURE,
+    output: Annotated[
+        Path, typer.Option(help="File for the picture of the gradient flow.", metavar="FILE.png")
+    ] = PICTURE,
     as_json: JsonOption = False,
-    quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
+    quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
-    """List the runs, or show what a network is and how far back its gradients reach.
+    """List runs, or show networks and how far back in time their gradients reach.
 
-    With --checkpoint or --cell, the norm of the gradient of the loss at one step with respect to the state so many
-    steps back is printed as a table and drawn as a picture, for all networks side by side.
+    With --checkpoint or --cell, print and draw the norm of the gradient of the loss at one time step with respect to
+    the states of earlier steps, side by side for all networks. Without them, list the runs.
     """
     if corpus is not None and not checkpoint:
-        raise UsageError("--corpus is what a trained model looks back on: name one with --checkpoint")
+        raise UsageError(
+            "--corpus needs --checkpoint: it is the text on which gradients of a trained model are computed"
+        )
     load_torch()
     if not checkpoint and not inspection.cell:
         _list_runs(Path(folders.checkpoints_dir), as_json=as_json)
@@ -72,7 +76,7 @@ def inspect(
 
     device = resolve_device(machine.device)
     described: list[tuple[Description | None, GradientFlow]] = []
-    with display.waiting("following gradients", is_quiet=False):
+    with display.waiting("computing gradients", is_quiet=False):
         for name in checkpoint or []:
             source, loaded, model = load(name, folders, machine)
             flow = _flow_of_run(name, loaded, model, corpus, folders, reading, inspection.length)
@@ -89,7 +93,7 @@ def inspect(
             _show(description, flow)
     if drawn and not as_json:
         _show_norms(drawn)
-    display.note(f"drawn in {output}" if drawn else "nothing was drawn")
+    display.note(f"saved as {output}" if drawn else "no picture was drawn")
 
 
 def _flow_of_run(
@@ -101,7 +105,7 @@ def _flow_of_run(
     reading: dict[str, Any],
     length: int,
 ) -> "GradientFlow":
-    """Return what is known of a trained model, without norms where the run's own text is gone and no other is named."""
+    """Return the gradient flow of a trained model, without norms if its corpus is missing and no other is given."""
     from seqgen.evaluation.gradient_flow import GradientFlow
     from seqgen.evaluation.held_out import HeldOut
 
@@ -110,7 +114,7 @@ def _flow_of_run(
     except CorpusError as error:
         if corpus is not None:
             raise
-        display.note(f"the gradient flow of {name} is not shown: {error}")
+        display.note(f"no gradient flow of {name}: {error}")
         return GradientFlow(name, model.parameters_by_layer)
     with held_out.encoded() as part:
         flow = GradientFlow.of_run(name, model, part, length)
@@ -120,7 +124,7 @@ def _flow_of_run(
 
 
 def _show(description: Description | None, flow: "GradientFlow") -> None:
-    """Print what a network is."""
+    """Print the description and the parameters of a network."""
     if description is not None:
         display.show_table([flow.name, ""], description.rows)
     rows = [[part, f"{count:,}"] for part, count in flow.parameters.items()]
@@ -134,12 +138,12 @@ def _show_norms(flows: "list[GradientFlow]") -> None:
 
 
 def _list_runs(folder: Path, *, as_json: bool) -> None:
-    """Print a line for each run, the newest first; those that cannot be read are named."""
+    """Print one line per run, the newest first; unreadable ones are reported."""
     from seqgen.checkpoint import Checkpoint, list_runs, model_file
 
     paths = sorted(map(model_file, list_runs(folder)), key=lambda path: path.stat().st_mtime, reverse=True)
     if not paths:
-        display.note(f"there is no run in {folder}; make one: seqgen train --corpus FILE")
+        display.note(f"there are no runs in {folder}; train a model with: seqgen train --corpus FILE")
     described: list[Description] = []
     for path in paths:
         try:

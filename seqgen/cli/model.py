@@ -1,4 +1,4 @@
-"""The trained model that a command works with."""
+"""Options and loading of the model that a command uses."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def load(
     checkpoint: str | None, folders: RunsConfig, machine: DeviceConfig
 ) -> "tuple[Path, Checkpoint, LanguageModel]":
-    """Return the file that is meant, its content and its model.
+    """Return the path of a checkpoint, its content and its model.
 
     Raises:
         CheckpointError: the file does not exist or is damaged.

@@ -1,4 +1,4 @@
-"""The output of `seqgen sample` where it is music: files of notes."""
+"""The output of `seqgen sample` for models of music."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqgen.music.score import Score
     from seqgen.sampling.sampler import Sample
 
-ROLL_WIDTH = 100  # of the piano roll on a terminal, at most
+ROLL_WIDTH = 100  # maximum width of the piano roll on a terminal
 
 
 def sample_music(
@@ -36,17 +36,17 @@ def sample_music(
     omit_prime: bool,
     as_json: bool,
 ) -> None:
-    """Compose, and write files: those asked for, or else a MIDI file in this folder.
+    """Compose, and write the given files, or by default a MIDI file named after the run.
 
     Args:
-        source: the checkpoint's file; the run's name is that of a file where none is asked for.
+        source: path of the checkpoint.
         loaded: the checkpoint.
         level: its level.
         model: its model.
-        config: what is wanted.
-        outputs: files, whose suffixes tell their formats; of several samples each gets its number.
-        omit_prime: whether the prime is left out.
-        as_json: whether the notes are printed as JSON instead.
+        config: the sampling options.
+        outputs: files, whose suffixes determine their formats; several samples are numbered.
+        omit_prime: whether to omit the prime.
+        as_json: whether to print the notes as JSON.
     """
     config.refuse_for_music()
     from seqgen.music.prime import primed
@@ -57,7 +57,7 @@ def sample_music(
     display.note(f"{source}, seed {samples[0].seed}")
     given = read_standard_input() if config.prime == STANDARD_INPUT else config.prime
     prime = primed(given, level.grid, level.metre, config.key)
-    min_bars = (config.bars or DEFAULT_BARS) // 2  # a tune of two bars is not what anybody wants of sixteen
+    min_bars = (config.bars or DEFAULT_BARS) // 2  # a piece should not end after 2 of 16 bars
     scores = compose(model, level, prime, config, samples, loaded.unseen, min_bars)
     end = max(note.end for note in prime.notes) if prime else 0
     if omit_prime and prime:
@@ -77,19 +77,19 @@ def sample_music(
 
 
 def numbered(path: Path, count: int) -> list[Path]:
-    """Return the path itself for one sample; for more, with a number each before the suffix."""
+    """Return the paths of the samples: the path itself for one, numbered before the suffix for several."""
     width = len(str(count))
     return [path] if count == 1 else [path.with_stem(f"{path.stem}-{n:0{width}}") for n in range(1, count + 1)]
 
 
 def write_score(score: "Score", path: Path, source: Path, prime_end: int = 0) -> None:
-    """Write a score in the format that the file's suffix tells.
+    """Write a score in the format of the file's suffix.
 
     Args:
         score: the music.
-        path: replaced atomically.
-        source: the checkpoint's file.
-        prime_end: up to this step it is the prime.
+        path: the file, which is replaced atomically.
+        source: path of the checkpoint.
+        prime_end: step at which the prime ends.
     """
     from seqgen.music.write import rendered
 
@@ -97,10 +97,10 @@ def write_score(score: "Score", path: Path, source: Path, prime_end: int = 0) ->
 
 
 def write_file(path: Path, content: bytes, source: Path) -> None:
-    """Replace a file atomically, and record in the checkpoint's run that it is a sample, which is no corpus.
+    """Replace a file atomically, and record it as a sample in the run, so that no corpus includes it.
 
     Raises:
-        SeqgenError: it cannot be written.
+        SeqgenError: the file cannot be written.
     """
     try:
         files.replace(path, content)
@@ -110,7 +110,7 @@ def write_file(path: Path, content: bytes, source: Path) -> None:
 
 
 def described(score: "Score") -> str:
-    """Return one line on a score: parts, bars, notes."""
+    """Return the size of a score: parts, bars, notes."""
     tracks = [track for track in score.tracks if track.notes]
     parts = f"{len(tracks)} parts, " if len(tracks) != 1 else ""
     bars = f"{counted(len(score), 'bar')} of {score.bars[0].numerator}/{score.bars[0].denominator}"
@@ -118,10 +118,10 @@ def described(score: "Score") -> str:
 
 
 def write_tunes(texts: Sequence[str], path: Path, source: Path) -> None:
-    """Write the tunes in ABC that a model of text has written, each to its own file; say how many can be read.
+    """Write each tune in the ABC notation of a text sample to a file, and report how many are valid.
 
     Raises:
-        MusicError: none can.
+        MusicError: no tune is valid.
     """
     from seqgen.music.read import read
 
@@ -130,13 +130,13 @@ def write_tunes(texts: Sequence[str], path: Path, source: Path) -> None:
     if not tunes:
         raise MusicError(
             "no tune",
-            f"nothing of the sample can be read as ABC, so {path} is not written: a model of ABC as text makes tunes, "
-            "others do not; --output FILE.txt keeps the text",
+            f"{path} was not written: the sample contains no valid ABC notation, which only models trained on ABC as "
+            "text write; use --output FILE.txt for text",
         )
     for tune, place in zip(tunes, numbered(path, len(tunes)), strict=True):
         write_score(tune.score, place, source)
         display.note(f"written to {place}: {described(tune.score)}")
-    display.note(f"{len(tunes)} of {len(found)} tunes could be read")
+    display.note(f"{len(tunes)} of {len(found)} tunes are valid")
 
 
 def _show(score: "Score") -> None:
@@ -146,7 +146,7 @@ def _show(score: "Score") -> None:
 
 
 def _as_json(sample: "Sample", score: "Score", prime: str) -> str:
-    """Return one JSON object on a line."""
+    """Return one line of JSON."""
     notes: list[dict[str, Any]] = [
         {
             "track": track.name or number,

@@ -1,4 +1,4 @@
-"""Turns config dataclasses into Typer options: one option per field, one group in the help per class."""
+"""Creates Typer options from config dataclasses: one option per field, one help group per class."""
 
 import functools
 import inspect
@@ -19,24 +19,24 @@ from seqgen.errors import UsageError
 from seqgen.options import Options, field_name, flag
 
 Command = Callable[..., None]
-EARLIER = "seqgen.earlier"  # in a context's `meta`: the run whose configuration file was given
+EARLIER = "seqgen.earlier"  # key in a context's `meta` of the run whose configuration file was given
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print errors only.", callback=display.set_quiet)]
 
 
 class Overrides(NamedTuple):
-    """Some options of a group that replace those of a run; a command gets the values that are given, by name."""
+    """Some options of a group, which override those of a run; a command receives the given values by name."""
 
     config: type[Options]
     names: tuple[str, ...]
 
 
 def options_from(**configs: type[Options] | Overrides) -> Callable[[Command], Command]:
-    """Replace a command's config parameters, given by name and class, by the options of their fields."""
+    """Return a decorator that replaces parameters of a command, given by name and config class, by options."""
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
         own = [parameter for parameter in signature.parameters.values() if parameter.name not in configs]
-        kept = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        others = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         added = [
             option
             for config in configs.values()
@@ -46,7 +46,7 @@ def options_from(**configs: type[Options] | Overrides) -> Callable[[Command], Co
         @functools.wraps(command)
         def run(**given: Any) -> None:
             if "context" in given and (budgets := given_options(given["context"]) & set(BUDGETS)):
-                given |= dict.fromkeys(set(BUDGETS) - budgets)  # one given here wins over another in --config
+                given |= dict.fromkeys(set(BUDGETS) - budgets)  # a budget on the command line overrides any in --config
             for name, config in configs.items():
                 if isinstance(config, Overrides):
                     values = _values(config.config, {key: given.pop(key) for key in config.names})
@@ -57,7 +57,7 @@ def options_from(**configs: type[Options] | Overrides) -> Callable[[Command], Co
                     )
             command(**given)
 
-        vars(run)["__signature__"] = signature.replace(parameters=added + kept)
+        vars(run)["__signature__"] = signature.replace(parameters=added + others)
         return run
 
     return decorate
@@ -76,7 +76,7 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
             metavar=item.metadata["metavar"] or "NAME",
             rich_help_panel=item.metadata["group"] or title,
             autocompletion=_completion(item),
-            show_default=CHOSEN if item.metadata["chosen"] else item.default not in (None, "", (), False),
+            show_default=CHOSEN if item.metadata["chosen"] else _default(item),
         )
         yield inspect.Parameter(
             item.name,
@@ -94,14 +94,19 @@ def _overriding(overrides: Overrides) -> Iterator[inspect.Parameter]:
             yield parameter.replace(default=None, annotation=Annotated[annotated | None, option])
 
 
+def _default(item: Field[Any]) -> str | bool:
+    """Return what the help shows as the default: a description, the value itself, or nothing."""
+    return item.metadata["shown_default"] or item.default not in (None, "", (), False)
+
+
 def _help(item: Field[Any]) -> str:
-    """Return the help of an option, with all choices."""
+    """Return the help text of an option, with its choices."""
     help_, names = item.metadata["help"], item.metadata["choices"]
     return f"{help_} One of: {', '.join(names)}." if names else str(help_)
 
 
 def _completion(item: Field[Any]) -> Callable[..., list[str]] | None:
-    """Return what offers values of an option."""
+    """Return the function that completes values of an option."""
     if item.metadata["choices"]:
         return choices(item.metadata["choices"])
     offers: dict[str | None, Callable[..., list[str]]] = {"SOURCE": sources, "NAME|FILE": run_names}
@@ -109,14 +114,14 @@ def _completion(item: Field[Any]) -> Callable[..., list[str]] | None:
 
 
 def _type(annotated: Any) -> Any:
-    """Return a field's type as Typer knows it: whatever has a value is text, which `Options` has the rules for."""
+    """Return the type of a field for Typer: values are passed as text, since `Options` checks them."""
     if annotated is bool:
         return bool | None
     return list[str] if annotated == tuple[str, ...] else str | None
 
 
 def _values(config: type[Options], given: dict[str, Any]) -> dict[str, Any]:
-    """Return what the texts of the command line stand for; one that is no number stays as it is, to be refused."""
+    """Convert the texts of the command line; invalid numbers stay text, which `Options` rejects."""
     types = get_type_hints(config)
     return {name: _value(types[name], value) for name, value in given.items()}
 
@@ -132,10 +137,10 @@ def _value(annotated: Any, given: Any) -> Any:
 
 
 def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None:
-    """Take the options in a TOML file as defaults: what the command line gives wins.
+    """Use the options in a TOML file as defaults, which the command line overrides.
 
     Raises:
-        UsageError: the file cannot be read, or an option in it does not exist or breaks its rule.
+        UsageError: the file cannot be read, or an option in it does not exist or is invalid.
     """
     if path is None:
         return None
@@ -148,7 +153,7 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
     except UsageError as error:
         raise UsageError(f"--config {path}: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"--config {path} is not TOML: {error}") from error
+        raise UsageError(f"--config {path} is not valid TOML: {error}") from error
     if isinstance(values.get("corpus"), str):
         values["corpus"] = [values["corpus"]]
     context.default_map = {
@@ -159,6 +164,6 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
 
 
 def given_options(context: typer.Context) -> set[str]:
-    """Return the names of the parameters that the command line itself gives."""
+    """Return the names of the parameters that are given on the command line."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}

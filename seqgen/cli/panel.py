@@ -1,4 +1,4 @@
-"""A training as the user sees it: a live panel on a terminal, plain lines elsewhere."""
+"""Display of a training run: a live panel on a terminal, plain lines elsewhere."""
 
 import math
 import time
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from seqgen.training.figures import Report
     from seqgen.training.loop import Trainer
 
-PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
+PLAIN_SECONDS = 10.0  # between lines if there is no terminal
 SAMPLE_LINES = 6
-PANEL_WIDTH = 100  # and never so wide that the ^C of an interruption would break its last line
+PANEL_WIDTH = 100  # at most; it leaves room for the ^C of an interruption
 
 
 def loss(nats: float, part: "Part") -> str:
-    """Return a loss in nats per token, and as users know it of the part it was measured on."""
+    """Return a loss in nats per token and, for the set it was measured on, per character or note."""
     if "characters" in part.extent:
         bits = nats / math.log(2) * part.num_targets / part.extent["characters"]
         return f"{nats:.4f} nats ({bits:.3f} bits per character)"
@@ -33,7 +33,7 @@ def loss(nats: float, part: "Part") -> str:
 
 
 def described(trainer: "Trainer") -> str:
-    """Return one line on what is trained with what."""
+    """Return the model, the hyperparameters and the budget in one line."""
     config, model = trainer.config, trainer.config.model
     budget = config.budget
     length = budget.time or (counted(budget.epochs, "epoch") if budget.epochs else counted(budget.steps or 0, "step"))
@@ -48,24 +48,24 @@ def described(trainer: "Trainer") -> str:
 
 
 def _gradient(report: "Report") -> str:
-    """Return what is to be told of the gradient."""
+    """Return the norm of the gradient and how often it was clipped."""
     if report.gradient_norm is None or report.clipped_share is None:
         return ""
-    return f"norm {report.gradient_norm:.2f}, clipped in {report.clipped_share:.0%} of the steps"
+    return f"norm {report.gradient_norm:.2f}, clipped in {report.clipped_share:.0%} of steps"
 
 
 def is_live(*, is_quiet: bool) -> bool:
-    """Return whether a training is shown as a panel, with samples, instead of as lines."""
+    """Return whether training is displayed as a panel with samples instead of lines."""
     return console.is_terminal and not console.is_dumb_terminal and not is_quiet
 
 
 class TrainingDisplay:
-    """What a training looks like while it goes on; use it as a context manager.
+    """Shows the progress of training; used as a context manager.
 
     Args:
-        trainer: the training to show.
-        is_quiet: show nothing.
-        is_verbose: where there is no live panel, a line for every report.
+        trainer: the trainer.
+        is_quiet: whether nothing is shown.
+        is_verbose: whether every report is shown if there is no panel.
     """
 
     def __init__(self, trainer: "Trainer", *, is_quiet: bool, is_verbose: bool) -> None:
@@ -87,23 +87,23 @@ class TrainingDisplay:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._report is not None:  # stays, with all of the last sample: now it may be higher than the terminal
+        if self._report is not None:  # the last panel stays and may be higher than the terminal
             self._live.update(self._panel(self._report, SAMPLE_LINES))
         self._live.stop()
 
     def show_sample(self, text: str) -> None:
-        """Take a new sample of the model into the panel."""
+        """Show a new sample in the panel."""
         self._sample = visible(text.strip())
         if self._report is not None:
             self._refresh(self._report)
 
-    def tell(self, text: str) -> None:
-        """Tell a sentence, above the panel if there is one."""
+    def note(self, text: str) -> None:
+        """Print a message, above the panel if there is one."""
         if not self._is_quiet:
             note(text)
 
     def show(self, report: "Report") -> None:
-        """Show the newest figures."""
+        """Show a report."""
         if self.is_live:
             self._report = report
             self._refresh(report)
@@ -127,9 +127,9 @@ class TrainingDisplay:
         return "  ".join(part for part in parts if part)
 
     def _refresh(self, report: "Report") -> None:
-        """Show the panel with as much of the sample as the terminal is high for, or a single line on a very low one.
+        """Show the panel with as many lines of the sample as fit, or one line if the terminal is very low.
 
-        What is higher than the terminal would scroll, and could not be erased.
+        Anything higher than the terminal would scroll and could not be erased.
         """
         for num_lines in range(SAMPLE_LINES, -1, -1):
             panel = self._panel(report, num_lines)
@@ -158,6 +158,6 @@ class TrainingDisplay:
             losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
         losses.add_row("gradient", self._gradient)
         lines = self._sample.splitlines()[:num_sample_lines]
-        sample = [Text("a sample:", style="dim"), Text("\n".join(lines))] if lines else []
+        sample = [Text("sample:", style="dim"), Text("\n".join(lines))] if lines else []
         title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
         return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)

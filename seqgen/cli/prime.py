@@ -1,4 +1,4 @@
-"""What `--prime` and `--stop` stand for: a text, a file, standard input; a newline that is written as an escape."""
+"""Interprets the values of `--prime` and `--stop`: text, files, standard input, and escapes."""
 
 import re
 import sys
@@ -11,12 +11,12 @@ _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
 def text_prime(argument: str, *, is_passage: bool) -> str:
-    """Return the text that `--prime` means for a model of text.
+    """Return the text given with `--prime` to a model of text.
 
     Args:
         argument: a text; @ and the name of a file; - for standard input; or @@ for a text that begins with @.
-        is_passage: whether the model writes lines or paragraphs: the newline at the end of a file then ends the file,
-            not the prime.
+        is_passage: whether the model writes lines or paragraphs, so that a final newline of a file is not part of the
+            prime.
 
     Raises:
         CorpusError: the file cannot be read.
@@ -36,27 +36,26 @@ def read_standard_input() -> str:
     """Return the text of standard input.
 
     Raises:
-        CorpusError: it is not UTF-8.
+        CorpusError: it is not valid UTF-8.
     """
     data = sys.stdin.buffer.read()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CorpusError(f"the prime from standard input is not UTF-8 text (byte offset {error.start})") from error
+        raise CorpusError(f"the prime from standard input is not valid UTF-8 (byte offset {error.start})") from error
 
 
 def unescaped(text: str) -> str:
-    """Return a text of `--stop` with its escapes replaced.
+    """Return the text given with `--stop`, with escapes replaced.
 
     Raises:
-        UsageError: a backslash begins none.
+        UsageError: an escape is unknown.
     """
 
     def replaced(match: re.Match[str]) -> str:
         if match[1] not in _ESCAPES:
             raise UsageError(
-                f"--stop {text}: {match[0]} is no escape; there are \\n (newline), \\t (tab) and \\\\ (backslash), so "
-                f"write \\\\ for a backslash"
+                f"--stop {text}: unknown escape {match[0]}; use \\n for a newline, \\t for a tab, \\\\ for a backslash"
             )
         return _ESCAPES[match[1]]
 
@@ -70,11 +69,11 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CorpusError(
-            f"the prime {path} cannot be read: {error.strerror}; write @@{path} for a text that begins with @"
+            f"the prime {path} cannot be read: {error.strerror}; use @@{path} for a text that starts with @"
         ) from error
     except UnicodeDecodeError as error:
         if path.suffix.lower() in MUSIC:
             raise UsageError(f"--prime @{path}: this model writes text, and {path} is music") from error
         raise CorpusError(
-            f"the prime {path} is not UTF-8 text (byte offset {error.start}), which this model writes: convert it"
+            f"the prime {path} is not valid UTF-8 (byte offset {error.start}): convert it to UTF-8"
         ) from error

@@ -1,4 +1,4 @@
-"""How far slow work has come: a bar with the time left on a terminal, a line now and then elsewhere."""
+"""Progress of long computations: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from seqgen.cli.display import console, duration, note
 from seqgen.cli.panel import PLAIN_SECONDS
 from seqgen.evaluation.progress import Progress, Task
 
-_BAR_SECONDS = 0.1  # between two movements of a bar
+_BAR_SECONDS = 0.1  # between updates of a bar
 
 
 class ShownProgress(Progress):
-    """Shows each part of the work while it lasts."""
+    """Shows the progress of each task while it runs."""
 
     @contextmanager
     def task(self, name: str, total: int = 0) -> Iterator[Task]:
-        """Lend a part of the work, whose bar is gone at its end."""
+        """Provide a task, whose bar disappears at its end."""
         if not console.is_terminal or console.is_dumb_terminal:
             yield _LineTask(name, total)
             return
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        # What goes to standard output meanwhile is left alone: that may be a file.
+        # Results that are written meanwhile must not be redirected: standard output may be a file.
         with Bars(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bars:
             yield _BarTask(bars, name, total)
 
@@ -35,7 +35,7 @@ class _LineTask(Task):
         self._name = name
 
     def show(self) -> None:
-        """Say how much is done, and how long the rest will take at this speed."""
+        """Print the share that is done and an estimate of the time left."""
         share = min(self.done / max(1, self.total), 1.0)
         left = f", {duration((time.monotonic() - self.begun_at) * (1 / share - 1))} left" if share else ""
         note(f"{self._name}: {share:.0%}{left}")
@@ -48,5 +48,5 @@ class _BarTask(Task):
         self._id = bars.add_task(name, total=total or None)
 
     def show(self) -> None:
-        """Move the bar."""
+        """Update the bar."""
         self._bars.update(self._id, completed=self.done, total=self.total)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from seqgen.sampling.sampler import Sample
 
 SEPARATOR = "---\n"
-MAX_SHOWN = 10  # characters of a prime that the vocabulary lacks
-MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # into which tunes that are written as text are converted
+MAX_SHOWN = 10  # characters of the prime that are not in the vocabulary
+MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # formats to which ABC notation in samples is converted
 
 
 @options_from(sampling=SamplingConfig, machine=DeviceConfig, folders=RunsConfig)
@@ -33,10 +33,13 @@ def sample(
     machine: DeviceConfig,
     folders: RunsConfig,
     checkpoint: CheckpointOption = None,
-    output: Annotated[list[Path] | None, typer.Option(help="Write to this file instead.", metavar="FILE")] = None,
-    omit_prime: Annotated[bool, typer.Option("--omit-prime", help="Leave the prime out of the samples.")] = False,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(help="Write to this file instead of standard output. Can be repeated.", metavar="FILE"),
+    ] = None,
+    omit_prime: Annotated[bool, typer.Option("--omit-prime", help="Omit the prime from the samples.")] = False,
     as_json: JsonOption = False,
-    quiet: QuietOption = False,  # noqa: ARG001  # its callback has done the work
+    quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
     """Write new text or music with a trained model."""
     outputs = output or []
@@ -64,7 +67,7 @@ def _sample_text(
     omit_prime: bool,
     as_json: bool,
 ) -> None:
-    """Write text to standard output as it comes, or to files."""
+    """Write text to files, or to standard output while it is generated."""
     sampling.refuse_for_text()
     from seqgen.sampling.sampler import begin, sample
 
@@ -75,7 +78,7 @@ def _sample_text(
     display.note(f"{source}, seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples
     is_streamed = sampling.num_samples == 1 and not (as_json or outputs)
-    num_written = 0  # the prime is written with the first text: what is compiled is reported before
+    num_written = 0  # the prime is written with the first text, after messages about compilation
     for index, text in sample(
         model, level, prime, sampling, samples, loaded.unseen, knows_beginnings=loaded.knows_beginnings
     ):
@@ -88,17 +91,17 @@ def _sample_text(
     else:
         _write(_as_json(samples, texts, prime) if as_json else _separated(texts), texts, outputs, source)
     if cut_short := sum(each.is_cut_short for each in samples):
-        display.note(f"{counted(cut_short, 'sample')} ended early, where the options exclude every token")
+        display.note(f"{counted(cut_short, 'sample')} ended early because the options excluded every token")
 
 
 def _write(result: str, texts: list[str], outputs: list[Path], source: Path) -> None:
-    """Write the result to files, or to standard output where there are none; tunes to files of music.
+    """Write the result to the given files, or to standard output if there are none.
 
     Args:
-        result: what is printed, or written to a file of text.
-        texts: the samples, which may be tunes.
+        result: content of text files and of standard output.
+        texts: the samples, from which music files are made.
         outputs: the files.
-        source: the checkpoint's file.
+        source: path of the checkpoint.
     """
     for path in outputs:
         if path.suffix.lower() in MUSIC_SUFFIXES:
@@ -111,15 +114,15 @@ def _write(result: str, texts: list[str], outputs: list[Path], source: Path) -> 
 
 
 def _report_lacking(characters: list[str]) -> None:
-    """Report the characters of a prime that are not in the vocabulary."""
+    """Report characters of the prime that are not in the vocabulary."""
     if characters:
         shown = ", ".join(map(repr, characters[:MAX_SHOWN]))
         more = f" and {len(characters) - MAX_SHOWN} more" if len(characters) > MAX_SHOWN else ""
-        display.note(f"the vocabulary lacks {shown}{more}: training has hardly shown what follows such a prime")
+        display.note(f"the prime contains characters that are not in the vocabulary: {shown}{more}")
 
 
 def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
-    """Return one JSON object a line."""
+    """Return one line of JSON per sample."""
     objects = (
         {"text": text, "prime": prime, "tokens": sample.tokens, "nats": sample.nats, "seed": sample.seed}
         for sample, text in zip(samples, texts, strict=True)
@@ -128,7 +131,7 @@ def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
 
 
 def _separated(texts: list[str]) -> str:
-    """Return the samples one below the other."""
+    """Return the samples separated by lines."""
     return SEPARATOR.join(text + _missing_newline(text) for text in texts)
 
 
@@ -137,17 +140,17 @@ def _missing_newline(text: str) -> str:
 
 
 def _refuse_unknown_suffixes(paths: list[Path]) -> None:
-    """Refuse a file that is no kind of music."""
+    """Reject files that are not music."""
     from seqgen.music.write import SUFFIXES
 
     for path in paths:
         if path.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--output {path}: music is written to {', '.join(SUFFIXES)}; its suffix tells which")
+            raise UsageError(f"--output {path}: the suffix of a music file must be one of {', '.join(SUFFIXES)}")
 
 
 def _refuse_no_file(path: Path) -> None:
-    """Refuse an output that cannot become a file, before anything is sampled for it."""
+    """Reject an invalid output before sampling."""
     if path.is_dir():
-        raise UsageError(f"--output must be a file, and {path} is a folder")
+        raise UsageError(f"--output must be a file, but {path} is a folder")
     if not path.parent.is_dir():
-        raise UsageError(f"--output {path}: there is no folder {path.parent}; make it first")
+        raise UsageError(f"--output {path}: folder {path.parent} does not exist; create it first")

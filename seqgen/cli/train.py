@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from seqgen.training.loop import Trainer
     from seqgen.training.session import Session
 
-COMPILING = "compiling kernels: once per installation, before the time of training starts"
-SOURCES = ("corpus", "valid")  # may have moved
+COMPILING = "compiling kernels (once per installation, not counted as training time)"
+SOURCES = ("corpus", "valid")  # may have moved since the run was started
 WITH_RESUME = {
     "resume",
     *SOURCES,
@@ -74,7 +74,7 @@ def train(
     resume: Annotated[
         str | None, typer.Option(help="Resume the named run.", metavar="NAME", autocompletion=run_names)
     ] = None,
-    config: Annotated[  # noqa: ARG001  # its callback has done the work
+    config: Annotated[  # noqa: ARG001  # its callback does the work
         Path | None,
         typer.Option(
             help="Read options from a TOML file; options on the command line take precedence.",
@@ -92,7 +92,7 @@ def train(
 ) -> None:
     """Train a model on a corpus, or resume training one.
 
-    Options marked [auto] are chosen to fit the corpus, the budget and this machine unless they are given.
+    Options marked [auto] are chosen for the corpus, the budget and this machine.
 
         seqgen train --corpus poems.txt
         seqgen train --resume poems
@@ -151,22 +151,20 @@ def _resumed(
 
 
 def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, misplaced: list[str] | None) -> None:
-    """Refuse what does not go together."""
+    """Reject options that cannot be combined."""
     if misplaced:
         raise UsageError(
-            f"{misplaced[0]!r} is not an option: every source needs its own --corpus, and a pattern needs quotes, such "
-            "as --corpus 'poems/*.txt'"
+            f"unexpected argument {misplaced[0]!r}: give --corpus before every source, and quote patterns, as in "
+            "--corpus 'poems/*.txt'"
         )
     if resume is None and not corpus.corpus:
-        raise UsageError("a corpus is required: give --corpus FILE, or try --corpus builtin:python-docs")
+        raise UsageError("a corpus is required: use --corpus FILE, or try --corpus builtin:python-docs")
     if unfit := sorted(given - WITH_RESUME) if resume else []:
-        raise UsageError(
-            f"--resume takes all options from the run: {', '.join(map(flag, unfit))} cannot be given with it"
-        )
+        raise UsageError(f"--resume takes its options from the run: {', '.join(map(flag, unfit))} cannot be given")
 
 
 def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: bool) -> None:
-    """Train to the end or to an interruption, and say what came of it."""
+    """Train until the end or an interruption."""
     from seqgen.training.curve import draw_curve
     from seqgen.training.figures import Notice
 
@@ -175,7 +173,7 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
         with panel.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
             for report in trainer.train(is_interrupted):
                 if isinstance(report, Notice):
-                    shown.tell(report.text)
+                    shown.note(report.text)
                     continue
                 shown.show(report)
                 if trainer.is_overfitting and not has_warned and not quiet:
@@ -193,25 +191,25 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
 
 
 def _warning(trainer: "Trainer") -> str:
-    """Return what to say when the model begins to overfit."""
+    """Return the warning that the model is starting to overfit."""
     model = trainer.config.model
     return (
-        f"the model is starting to overfit: the training loss still falls, but the validation loss was lowest at step "
+        f"the model is starting to overfit: the training loss is falling, but the validation loss was lowest at step "
         f"{trainer.figures.best_step:,}. That model is kept; more text, a --dropout above {model.dropout:g} or a "
         f"--hidden-size below {model.hidden_size:,} may give a better one"
     )
 
 
 def _elsewhere(folders: FoldersConfig) -> str:
-    """Return the options that name the folders, where they are not the usual ones."""
-    usual = FoldersConfig()
-    named = {item.name: getattr(folders, item.name) for item in fields(folders)}
-    moved = {name: folder for name, folder in named.items() if folder != getattr(usual, name)}
+    """Return the options for folders other than the default ones."""
+    default = FoldersConfig()
+    given = {item.name: getattr(folders, item.name) for item in fields(folders)}
+    moved = {name: folder for name, folder in given.items() if folder != getattr(default, name)}
     return "".join(f" {flag(name)} {shlex.quote(folder)}" for name, folder in moved.items())
 
 
 def _preview(trainer: "Trainer") -> str:
-    """Return a few lines or bars from the model as it is now; its random numbers are its own."""
+    """Return a few lines or bars from the current model, without using random numbers of the training."""
     from seqgen.sampling.preview import preview
 
     num_documents = panel.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
@@ -228,7 +226,7 @@ def _preview(trainer: "Trainer") -> str:
 
 @contextmanager
 def _interruption() -> Iterator[Callable[[], bool]]:
-    """Lend a function that tells whether Ctrl-C or SIGTERM has come since."""
+    """Provide a function that returns whether Ctrl-C or SIGTERM has been received."""
     received: list[int] = []
 
     def receive(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

@@ -1,10 +1,10 @@
-"""The neural cache: tokens that followed states like this one, not long ago, are likelier to come again.
+"""The neural cache: raises the probability of tokens that recently followed similar states.
 
     p(w) = (1 - weight) p_model(w) + weight p_cache(w)
-    p_cache(w) ~ sum over the last `window` places i of [x_{i+1} = w] exp(sharpness h_t . h_i / size)
+    p_cache(w) ~ sum over the last `window` positions i of [x_{i+1} = w] exp(sharpness h_t . h_i / size)
 
-where h are the highest layer's outputs (Grave, Joulin & Usunier, Improving neural language models with a continuous
-cache, 2017). The sharpness is divided by the size of h, so that one grid serves every model.
+where h are the outputs of the highest layer (Grave, Joulin & Usunier, Improving neural language models with a
+continuous cache, 2017). The sharpness is divided by the size of h, so that the same grid fits every model.
 """
 
 from collections.abc import Iterator
@@ -28,11 +28,11 @@ _STRETCH = 256
 
 @dataclass(frozen=True)
 class CacheSettings:
-    """What is chosen on the validation part.
+    """The settings that are chosen on the validation set.
 
     Attributes:
-        sharpness: how much the likest places count before the others.
-        weight: the share of the cache in the probability.
+        sharpness: inverse temperature of the similarity of states.
+        weight: share of the cache in the mixture.
     """
 
     sharpness: float
@@ -41,11 +41,11 @@ class CacheSettings:
 
 @dataclass(frozen=True)
 class CachedPredictions:
-    """The probability of every target.
+    """The probabilities of all targets.
 
     Attributes:
-        model: by the model, shape (targets,).
-        cache: by the cache, one row for each of `SHARPNESS`; NaN where there is nothing in it.
+        model: probabilities by the model, shape (targets,).
+        cache: probabilities by the cache, shape (len(SHARPNESS), targets); NaN while the cache is empty.
     """
 
     model: NDArray[np.float64]
@@ -53,7 +53,7 @@ class CachedPredictions:
 
     @classmethod
     def of(cls, model: LanguageModel, part: Part, window: int, progress: Progress = SILENT) -> "CachedPredictions":
-        """Read the documents of a part one after the other; what is remembered stays from one to the next."""
+        """Read the documents of a part in order; the cache is kept from one to the next."""
         pairs = []
         with torch.inference_mode(), progress.task("scoring with a cache", part.num_targets) as task:
             for by_model, by_cache in _predictions(model, part, window):
@@ -62,12 +62,12 @@ class CachedPredictions:
         return cls(*(np.concatenate(columns, axis=-1) for columns in zip(*pairs, strict=True)))
 
     def best(self) -> CacheSettings:
-        """Return the settings that suit these targets best."""
+        """Return the settings with the lowest loss on these targets."""
         choices = [CacheSettings(sharpness, weight) for sharpness in SHARPNESS for weight in WEIGHTS]
         return min(choices, key=lambda settings: self.score(settings).nats)
 
     def score(self, settings: CacheSettings) -> Score:
-        """Return the score of model and cache together."""
+        """Return the score of the mixture of model and cache."""
         cache = self.cache[SHARPNESS.index(settings.sharpness)]
         mixed = (1 - settings.weight) * self.model + settings.weight * cache
         return Score(float(-np.log(np.where(np.isnan(cache), self.model, mixed)).sum()), len(self.model))
@@ -76,7 +76,7 @@ class CachedPredictions:
 def _predictions(
     model: LanguageModel, part: Part, window: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Yield what model and cache say of each stretch's targets."""
+    """Yield the probabilities of each stretch's targets by model and by cache."""
     state = model.initial_state(1)
     keys = torch.empty(0, model.config.output_size, device=model.device)
     values = torch.empty(0, dtype=torch.int64, device=model.device)
@@ -92,22 +92,22 @@ def _predictions(
 
 
 def _by_cache(keys: Tensor, values: Tensor, num_targets: int, window: int) -> Tensor:
-    """Return the cache's probability of the last targets, shape (sharpness, targets); NaN where it is empty.
+    """Return the probabilities of the last targets by the cache, shape (sharpness, targets); NaN if it is empty.
 
     Args:
-        keys: the states before the targets, those of earlier ones first, shape (places, output_size).
-        values: the targets, shape (places,).
-        num_targets: how many of them are to be predicted.
-        window: how far each may look back.
+        keys: outputs before each target, in order, shape (positions, output_size).
+        values: the targets, shape (positions,).
+        num_targets: number of the last targets that are predicted.
+        window: number of positions covered by the cache.
     """
     first = len(keys) - num_targets
-    place, query = torch.arange(len(keys), device=keys.device), torch.arange(first, len(keys), device=keys.device)
-    is_past = (place < query[:, None]) & (place >= query[:, None] - window)
+    position, query = torch.arange(len(keys), device=keys.device), torch.arange(first, len(keys), device=keys.device)
+    is_past = (position < query[:, None]) & (position >= query[:, None] - window)
     is_match = is_past & (values == values[first:, None])
-    likeness = keys[first:] @ keys.T / keys.shape[1]
+    similarity = keys[first:] @ keys.T / keys.shape[1]
     rows = []
     for sharpness in SHARPNESS:
-        scores = sharpness * likeness
+        scores = sharpness * similarity
         matching, all_past = (scores.masked_fill(~mask, -torch.inf).logsumexp(1) for mask in (is_match, is_past))
         rows.append((matching - all_past).exp())
     return torch.stack(rows)

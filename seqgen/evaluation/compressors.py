@@ -1,4 +1,4 @@
-"""A baseline that knows nothing of tokens: what general compressors need for a text once they have seen another."""
+"""Baselines independent of tokens: general-purpose compressors that have read the training set."""
 
 import bz2
 import lzma
@@ -7,9 +7,9 @@ from typing import Protocol
 
 from seqgen.evaluation.progress import SILENT, Progress, Task
 
-MAX_BYTES = 1 << 23  # of either text: xz takes a second for half a million
+MAX_BYTES = 1 << 23  # of each text: xz compresses half a million per second
 
-_BLOCK = 1 << 16  # bytes that are compressed at once
+_BLOCK = 1 << 16  # bytes per call
 
 
 class _Compressor(Protocol):
@@ -24,21 +24,21 @@ _COMPRESSORS: dict[str, Callable[[], _Compressor]] = {
 
 
 def compressed_bits(seen: Iterable[str], text: Iterable[str], progress: Progress = SILENT) -> dict[str, float]:
-    """Return the bits for each byte that compressors need for a text behind another one.
+    """Return the bits per byte of a text, given another text, by compressor.
 
-    What a compressor makes of both together is longer than what it makes of the first alone by what the second costs.
+    They are computed from the difference between the compressed size of both texts and that of the first one.
 
     Args:
-        seen: the first text in chunks, of which at most the last `MAX_BYTES` are used.
-        text: the second in chunks, of which at most the first `MAX_BYTES` are used.
-        progress: shows how far it is.
+        seen: chunks of the given text, of which at most the last `MAX_BYTES` are used.
+        text: chunks of the text, of which at most the first `MAX_BYTES` are used.
+        progress: receives the progress.
     """
-    before, behind = _last_bytes(seen), _first_bytes(text)
+    before, after = _last_bytes(seen), _first_bytes(text)
     bits = {}
     for name, compressor in _COMPRESSORS.items():
-        with progress.task(f"compressing with {name}", 2 * len(before) + len(behind)) as task:
-            both, first = (_compressed_size(compressor(), data, task) for data in (before + behind, before))
-        bits[name] = 8 * (both - first) / len(behind)
+        with progress.task(f"compressing with {name}", 2 * len(before) + len(after)) as task:
+            both, first = (_compressed_size(compressor(), data, task) for data in (before + after, before))
+        bits[name] = 8 * (both - first) / len(after)
     return bits
 
 

@@ -1,7 +1,7 @@
-"""How far a loss may be from that on all text of its kind: a bootstrap over documents, or over blocks of few long ones.
+"""Confidence interval of a loss: a bootstrap over documents, or over blocks if there are only a few documents.
 
-What is drawn again, with replacement, are whole documents (or blocks), since the tokens within one depend on each
-other (Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapters 8 and 13).
+Whole documents or blocks are resampled, since tokens within one depend on each other (Efron & Tibshirani, "An
+introduction to the bootstrap", 1993, chapters 8 and 13).
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from seqgen.corpus.part import Part
 
 LEVEL = 0.95
-_MIN_DOCUMENTS = 30  # fewer say too little of how documents differ
-_MIN_BLOCK = 200  # tokens: neighbouring blocks must be as good as independent
+_MIN_DOCUMENTS = 30  # fewer are too small a sample
+_MIN_BLOCK = 200  # tokens, so that neighbouring blocks are almost independent
 _MIN_BLOCKS = 10
-_MAX_BLOCKS = 100  # longer ones, in a longer text, depend less on each other
-_MAX_DOCUMENTS = 1000  # neighbours are joined to no more, which bounds the work
+_MAX_BLOCKS = 100  # more blocks would be shorter and less independent
+_MAX_DOCUMENTS = 1000  # neighbouring documents are grouped if there are more, which bounds the work
 _NUM_RESAMPLES = 2000
 
 
@@ -25,10 +25,10 @@ class Interval:
     """A confidence interval of the mean loss.
 
     Attributes:
-        low: nats a token.
-        high: nats a token.
-        level: how often such intervals hold the loss of the whole.
-        over: what was drawn again: `documents` or `blocks`.
+        low: lower bound in nats per token.
+        high: upper bound in nats per token.
+        level: confidence level.
+        over: what is resampled: `documents` or `blocks`.
     """
 
     low: float
@@ -38,11 +38,11 @@ class Interval:
 
 
 def interval(part: Part, surprisals: NDArray[np.float32]) -> Interval | None:
-    """Return the confidence interval of a part's loss; None where there is too little of it.
+    """Return the confidence interval of the loss on a part; None if the part is too small.
 
     Args:
         part: the documents.
-        surprisals: nats of each of its tokens, 0 for start tokens, shape (tokens,).
+        surprisals: nats of each token, 0 for start tokens, shape (tokens,).
     """
     over, begins = _units(part)
     if len(begins) < _MIN_BLOCKS:
@@ -51,13 +51,13 @@ def interval(part: Part, surprisals: NDArray[np.float32]) -> Interval | None:
     starts = np.searchsorted(part.offsets[:-1], np.append(begins, len(part.ids)))
     tokens = np.diff(np.append(begins, len(part.ids))) - np.diff(starts)
     random = np.random.default_rng(0)
-    drawn = random.multinomial(len(begins), np.full(len(begins), 1 / len(begins)), size=_NUM_RESAMPLES)
-    low, high = np.quantile(drawn @ nats / (drawn @ tokens), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    resamples = random.multinomial(len(begins), np.full(len(begins), 1 / len(begins)), size=_NUM_RESAMPLES)
+    low, high = np.quantile(resamples @ nats / (resamples @ tokens), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high), LEVEL, over)
 
 
 def _units(part: Part) -> tuple[str, NDArray[np.int64]]:
-    """Return what is drawn again, and where each begins."""
+    """Return what is resampled, and the first position of each unit."""
     if part.num_documents >= _MIN_DOCUMENTS:
         first = np.linspace(0, part.num_documents, min(part.num_documents, _MAX_DOCUMENTS), endpoint=False).astype(
             np.int64

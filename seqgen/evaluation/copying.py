@@ -1,10 +1,10 @@
-"""What samples have copied from training: the longest run found there word for word, and the share of n-grams.
+"""What samples copy from the training set: the longest match, and the share of n-grams that occur in it.
 
-It works on sequences of any symbols: characters, tokens, or the intervals and durations of a melody. It is exact, with
-no hashes to collide: windows of symbols get numbers, equal ones the same; first those of one symbol, then of two, four
-and so on, each numbered by the pair of numbers of its halves (Karp, Miller & Rosenberg 1972, "Rapid identification of
-repeated patterns in strings, trees and arrays"). Only what comes in the samples has a number, so that the longer the
-windows are, the fewer places of the training works are left to look at.
+Works on sequences of any symbols: characters, tokens, or the intervals and durations of a melody. The result is exact,
+without hash collisions: windows of symbols are numbered so that equal ones have the same number, first windows of one
+symbol, then of two, four and so on, each by the numbers of its two halves (Karp, Miller & Rosenberg 1972, "Rapid
+identification of repeated patterns in strings, trees and arrays"). Only windows that occur in the samples are numbered,
+so that the longer the windows, the fewer positions of the training works remain to be searched.
 """
 
 from array import array
@@ -21,20 +21,20 @@ from seqgen.evaluation.progress import Task
 from seqgen.music.melody import melodies
 from seqgen.music.score import Score
 
-_NONE = -1  # the number of what has none: unknown symbols, what stands between works, windows beyond an end
-_BLOCK = 1 << 20  # places that are looked at at once
+_NONE = -1  # no number: unknown symbols, separators of works, windows beyond the end
+_BLOCK = 1 << 20  # positions processed at once
 _NO_PAIR = np.iinfo(np.int64).max
 
 Numbers = NDArray[np.int32]
 
 
 class Work(NamedTuple):
-    """What may be copied: a document, or one part of a piece of music.
+    """A sequence that may be copied: a document, or one part of a piece of music.
 
     Attributes:
-        name: as a file's.
-        symbols: what it consists of.
-        places: what each position is called, as a bar's number; None for the position itself, counted from 0.
+        name: name, such as that of a file.
+        symbols: the symbols.
+        places: label of each position, such as the number of its bar; None for the position itself, from 0.
     """
 
     name: str
@@ -44,14 +44,14 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """Symbols that a sample and a training work have in common, one after the other.
+    """A sequence of symbols that a sample and a training work have in common.
 
     Attributes:
-        length: how many they are.
-        sample: the sample's name.
-        sample_place: where in it they begin.
-        source: the training work's name.
-        source_place: where in that they begin; the first of several places.
+        length: number of symbols.
+        sample: name of the sample.
+        sample_place: place in the sample where it begins.
+        source: name of the training work.
+        source_place: first place in the training work where it begins.
     """
 
     length: int
@@ -66,10 +66,10 @@ class Copied:
     """What samples have in common with the training works.
 
     Attributes:
-        num_symbols: how many were looked for; the longest run grows with them.
-        n: how many symbols an n-gram has.
-        longest: the longest run; None where training has none of the symbols.
-        share_found: the share of n-grams that training has, each counted as often as it comes; None without n-grams.
+        num_symbols: number of symbols in the samples, on which the length of the longest run depends.
+        n: number of symbols of an n-gram.
+        longest: the longest run; None if there is no common symbol.
+        share_found: share of the samples' n-grams that occur in the training works; None if there are no n-grams.
     """
 
     num_symbols: int
@@ -78,28 +78,28 @@ class Copied:
     share_found: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What samples have copied, beside what held-out works, which nobody has copied, have in common with training."""
+    """What samples, and held-out works for comparison, have in common with the training works."""
 
     samples: Copied
     held_out: Copied
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object."""
         return asdict(self)
 
 
 class Library:
-    """Training works to look things up in: 4 bytes a symbol, and 12 more while it is searched.
+    """Training works that can be searched; uses 4 bytes per symbol, and 12 more during a search.
 
     Args:
-        works: they may come one by one; their symbols are not kept.
-        task: counts the symbols.
+        works: the works, which are read once.
+        task: receives the number of symbols read.
     """
 
     def __init__(self, works: Iterable[Work], task: Task | None = None) -> None:
@@ -108,53 +108,53 @@ class Library:
         self._vocabulary = dict(vocabulary)
 
     def compare(self, samples: Sequence[Work], held_out: Sequence[Work], n: int = 8) -> Comparison:
-        """Look for samples and for held-out works, of which there should be about as much.
+        """Search for samples and for held-out works, whose total lengths should be similar.
 
         Args:
-            samples: without what they were primed with.
-            held_out: what was kept from training.
-            n: the length of n-grams, at least 1. It should be so long that it rarely comes twice by chance: 8 suits
-                words and notes (two bars of a chorale), 20 or more characters.
+            samples: the samples without their primes.
+            held_out: works that are not in the training set.
+            n: length of n-grams, at least 1. They should rarely match by chance: use 8 for words and notes (two bars
+                of a chorale), 20 or more for characters.
         """
         return Comparison(self.search(samples, n), self.search(held_out, n))
 
     def search(self, samples: Sequence[Work], n: int = 8) -> Copied:
-        """Look for samples; see `compare`."""
-        wanted = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, _NONE), Task())
+        """Search for samples; see `compare`."""
+        works = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, _NONE), Task())
         num_found, widest = 0, None
-        for windows in _doubled(_Windows(1, wanted.numbers, self._works.numbers)):
+        for windows in _doubled(_Windows(1, works.numbers, self._works.numbers)):
             if windows.length <= n < 2 * windows.length:
                 num_found = windows.widened(n).num_found
             widest = windows
-        num_grams = int(np.maximum(np.diff(wanted.offsets) - n, 0).sum())
+        num_grams = int(np.maximum(np.diff(works.offsets) - n, 0).sum())
         return Copied(
-            num_symbols=len(wanted.numbers) - len(wanted.works),
+            num_symbols=len(works.numbers) - len(works.works),
             n=n,
-            longest=self._run(_longest(widest), wanted) if widest else None,
+            longest=self._run(_longest(widest), works) if widest else None,
             share_found=num_found / num_grams if num_grams else None,
         )
 
-    def _run(self, windows: "_Windows", wanted: "_Works") -> Run:
+    def _run(self, windows: "_Windows", samples: "_Works") -> Run:
         place = int(np.argmax(windows.training != _NONE))
         sample_place = int(np.argmax(windows.samples == windows.training[place]))
-        return Run(windows.length, *wanted.at(sample_place), *self._works.at(place))
+        return Run(windows.length, *samples.at(sample_place), *self._works.at(place))
 
 
 def works_of(name: str, score: Score) -> list[Work]:
-    """Return the parts of a piece of music as works, whose symbols do not change when it is transposed.
+    """Return the parts of a piece of music as works that do not depend on its key.
 
-    The symbols are the intervals and durations of the top lines, the places bars: a run of length n is n + 1 notes.
+    Symbols are the intervals and durations of the top lines, places are bars; a run of length n has n + 1 notes.
     """
     return [Work(name, melody.moves, melody.bars) for melody in melodies(score)]
 
 
 class _Works(NamedTuple):
-    """Works one after the other.
+    """Concatenated works.
 
     Attributes:
-        numbers: of their symbols, one place without behind each work.
-        offsets: where each work begins, and the end of the last.
-        works: without their symbols.
+        numbers: numbers of the symbols, with `_NONE` after each work.
+        offsets: first position of each work, and the end of the last.
+        works: the works without their symbols.
     """
 
     numbers: Numbers
@@ -163,7 +163,7 @@ class _Works(NamedTuple):
 
     @classmethod
     def of(cls, works: Iterable[Work], number: Callable[[Hashable], int], task: Task) -> Self:
-        offsets, kept = array("q", [0]), []
+        offsets, without_symbols = array("q", [0]), []
 
         def numbers() -> Iterator[int]:
             for work in works:
@@ -172,12 +172,12 @@ class _Works(NamedTuple):
                     task.advance(min(_BLOCK, len(work.symbols) - begin))
                 yield _NONE
                 offsets.append(offsets[-1] + len(work.symbols) + 1)
-                kept.append(work._replace(symbols=()))
+                without_symbols.append(work._replace(symbols=()))
 
-        return cls(np.fromiter(numbers(), np.int32), np.array(offsets), kept)
+        return cls(np.fromiter(numbers(), np.int32), np.array(offsets), without_symbols)
 
     def at(self, place: int) -> tuple[str, int]:
-        """Return the name of the work that has a place, and what the place is called in it."""
+        """Return the name of the work at a position, and its place in the work."""
         which = int(np.searchsorted(self.offsets, place, side="right")) - 1
         position = place - int(self.offsets[which])
         name, _, places = self.works[which]
@@ -185,12 +185,12 @@ class _Works(NamedTuple):
 
 
 class _Windows(NamedTuple):
-    """The windows of one length by where they begin, as numbers: equal ones have the same.
+    """The numbers of all windows of one length, by first position; equal windows have the same number.
 
     Attributes:
-        length: of the windows.
-        samples: the samples' windows.
-        training: the training works' windows; those that are not in the samples have no number.
+        length: length of the windows.
+        samples: windows of the samples.
+        training: windows of the training works; `_NONE` for those that do not occur in the samples.
     """
 
     length: int
@@ -199,29 +199,29 @@ class _Windows(NamedTuple):
 
     @property
     def are_shared(self) -> bool:
-        """Whether any window of the samples is in training."""
+        """Whether any window of the samples occurs in the training works."""
         return bool((self.training != _NONE).any())
 
     @property
     def num_found(self) -> int:
-        """How many windows of the samples are in training."""
-        is_found = np.zeros(len(self.samples), dtype=bool)  # by number, of which there are no more than windows
+        """Number of windows of the samples that occur in the training works."""
+        is_found = np.zeros(len(self.samples), dtype=bool)  # by number
         is_found[self.training[self.training != _NONE]] = True
         return int(is_found[self.samples[self.samples != _NONE]].sum())
 
     def widened(self, length: int) -> "_Windows":
-        """Return windows of another length, up to twice as long: the pair of first and last halves numbers them.
+        """Return windows of another length, at most twice as long, each numbered by its first and last half.
 
-        The halves may overlap; to the same length, training windows lose their number where no sample has them.
+        The halves may overlap. With the same length, training windows that occur in no sample lose their number.
         """
         shift = length - self.length
         pairs = np.unique(np.concatenate([keys for _, keys in _pairs(self.samples, shift)]))
-        pairs = np.append(pairs, _NO_PAIR)  # so that there is one to compare with at every place that may be found
+        pairs = np.append(pairs, _NO_PAIR)  # so that every result of searchsorted is a valid index
         return _Windows(length, _numbered(self.samples, shift, pairs), _numbered(self.training, shift, pairs))
 
 
 def _numbered(halves: Numbers, shift: int, pairs: NDArray[np.int64]) -> Numbers:
-    """Return the place in `pairs` of each pair of a half and the one that begins `shift` behind it."""
+    """Return the index in `pairs` of each pair of a half and the one that begins `shift` positions later."""
     numbers = np.full(max(0, len(halves) - shift), _NONE, dtype=np.int32)
     for places, keys in _pairs(halves, shift):
         found = np.searchsorted(pairs, keys)
@@ -230,7 +230,7 @@ def _numbered(halves: Numbers, shift: int, pairs: NDArray[np.int64]) -> Numbers:
 
 
 def _pairs(halves: Numbers, shift: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield, block by block, where pairs begin, and each pair as one number."""
+    """Yield blocks of positions of pairs, and of the pairs as numbers."""
     for begin in range(0, max(1, len(halves) - shift), _BLOCK):
         last = halves[begin + shift : begin + shift + _BLOCK]
         first = halves[begin : begin + len(last)]
@@ -239,7 +239,7 @@ def _pairs(halves: Numbers, shift: int) -> Iterator[tuple[NDArray[np.int64], NDA
 
 
 def _doubled(windows: _Windows) -> Iterator[_Windows]:
-    """Yield windows of 1, 2, 4, ... symbols as long as any is shared."""
+    """Yield windows of 1, 2, 4, ... symbols while any of them is shared."""
     windows = windows.widened(1)
     while windows.are_shared:
         yield windows
@@ -247,7 +247,7 @@ def _doubled(windows: _Windows) -> Iterator[_Windows]:
 
 
 def _longest(windows: _Windows) -> _Windows:
-    """Return the longest windows that are shared, given shared ones more than half as long."""
+    """Return the longest shared windows, by bisection between the longest shared power of two and twice that."""
     unshared = 2 * windows.length
     while unshared - windows.length > 1:
         middle = windows.widened((windows.length + unshared) // 2)

@@ -1,11 +1,11 @@
-"""Dynamic evaluation: a model that goes on learning from the text that it is measured on, each token scored first.
+"""Dynamic evaluation: a model that learns from each token of a text after predicting it.
 
     w = w - learning_rate clip(g / (r + floor mean(r))) + decay r / mean(r) (w_0 - w)
 
-where g is the gradient of the last stretch, w_0 the trained weights, and r the root mean square of each weight's
-gradients over stretches of the training part: what was certain there is held, what was not adapts (Krause, Kahembwe,
-Murray & Renals, Dynamic evaluation of neural sequence models, 2018, section 4). The floor is for weights that the
-stretches hardly use, as those of a rare character, and so is the clip: without them they jump when it comes.
+where g is the gradient of the last stretch, w_0 the trained weight, and r the root mean square of a weight's gradients
+over stretches of the training set: weights with small gradients there change less (Krause, Kahembwe, Murray & Renals,
+Dynamic evaluation of neural sequence models, 2018, section 4). The floor and the clip limit the changes of weights with
+few gradients, such as those of a rare character.
 """
 
 import copy
@@ -24,38 +24,38 @@ from seqgen.evaluation.streams import Stretch, document_stretches, stretches
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import detach
 
-STRETCH = 32  # tokens between two changes of the weights
-# Python's documentation after 20 s of training, 1.245 nats a character: 1.166 with these, 1.187 at a rate of 3e-4,
-# 1.169 with floors of 0.03 and 1. With one of 1e-5 a text of unseen characters costs thousands of nats each.
+STRETCH = 32  # tokens between updates of the weights
+# Python's documentation after 20 s of training, 1.245 nats per character: 1.166 with these values, 1.187 at a rate of
+# 3e-4, 1.169 with floors of 0.03 and 1. With a floor of 1e-5, unseen characters cost thousands of nats each.
 LEARNING_RATE = 1e-3
 FLOOR = 0.1
 DECAY = 3e-3
-CLIP = 10.0  # times what a gradient usually is
-_TRAINING_TOKENS = 1 << 14  # over whose stretches the gradients are squared
-_SEGMENT = 8 * STRETCH  # so many of them are read on end
+CLIP = 10.0  # relative to the usual size of a gradient
+_TRAINING_TOKENS = 1 << 14  # from which the usual gradients are computed
+_SEGMENT = 8 * STRETCH  # tokens read in a row
 
 
 @dataclass(frozen=True)
 class _Weight:
-    """A weight that adapts.
+    """A weight that is adapted.
 
     Attributes:
-        value: as it is now.
-        trained: as it was.
-        pace: what its gradient is divided by.
-        pull: how strongly it is drawn back, at most 1.
+        value: current value.
+        trained: value after training.
+        scale: divisor of the gradient.
+        pull: how far the weight moves back to its trained value in each update, at most 1.
     """
 
     value: nn.Parameter
     trained: Tensor
-    pace: Tensor
+    scale: Tensor
     pull: Tensor
 
     def learn(self, learning_rate: float) -> None:
-        """Change by the gradient, and towards the trained weight."""
+        """Move along the gradient and towards the trained value."""
         back = (self.trained - self.value).mul_(self.pull)
         if self.value.grad is not None:
-            self.value.sub_(self.value.grad.div_(self.pace).clamp_(-CLIP, CLIP), alpha=learning_rate)
+            self.value.sub_(self.value.grad.div_(self.scale).clamp_(-CLIP, CLIP), alpha=learning_rate)
         self.value.add_(back)
         self.value.grad = None
 
@@ -68,17 +68,17 @@ def dynamic_score(
     decay: float = DECAY,
     progress: Progress = SILENT,
 ) -> Score:
-    """Return the score of a part by a copy of the model that learns from each stretch after it is scored.
+    """Return the score of a part by a copy of the model that learns from each stretch after scoring it.
 
     Args:
-        model: the model; it is not changed.
-        part: its documents are read one after the other.
-        train: the training part, or another text that the model knows.
-        learning_rate: of the weights whose gradients are as large as they usually are.
-        decay: how fast the mean weight goes back to what it was.
-        progress: shows how far it is.
+        model: the model, which is not changed.
+        part: the documents, which are read in order.
+        train: the training set.
+        learning_rate: learning rate for gradients of their usual size.
+        decay: average share by which weights return to their trained values in each update.
+        progress: receives the progress.
     """
-    learner = copy.deepcopy(model).train()  # the library's kernels keep what gradients need only then
+    learner = copy.deepcopy(model).train()  # kernels save what the backward pass needs only in training mode
     usual = _usual_gradients(learner, train, progress)
     mean = torch.cat([root.flatten() for root in usual.values()]).mean()
     weights = [
@@ -105,7 +105,7 @@ def _loss(model: LanguageModel, stretch: Stretch, state: list[State]) -> tuple[T
 
 
 def _usual_gradients(model: LanguageModel, train: Part, progress: Progress) -> dict[str, Tensor]:
-    """Return the root mean square of each weight's gradients over stretches spread over the training part."""
+    """Return the root mean square of each weight's gradients over stretches of the training set."""
     squares = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
     state, count = model.initial_state(1), 0
     with progress.task("gradients of the training set", min(_TRAINING_TOKENS, train.num_targets)) as task:

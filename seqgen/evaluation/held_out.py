@@ -1,4 +1,4 @@
-"""The text that a model is measured on."""
+"""The text that a model is evaluated on."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,21 +22,21 @@ SELECTED = "validation, used to select the checkpoint"
 
 
 class HeldOut:
-    """A text that a model has not learned from.
+    """A text to evaluate a model on.
 
     Args:
-        checkpoint: of the model, whose level encodes it.
-        corpus: the SOURCE; None for the run's own validation part.
-        folders: where what was prepared for the run is kept.
-        reading: how the SOURCE is read, by option of `READING`; what is not in it is as in the run.
+        checkpoint: the model, whose level encodes the text.
+        corpus: source of the text; None for the validation set of the run.
+        folders: where the prepared corpus of the run is stored.
+        reading: values of the options `READING` that override those of the run.
 
     Attributes:
-        name: a path, or `SELECTED`.
-        run: what the model was trained on.
+        name: the source, or `SELECTED`.
+        run: the corpus that the model was trained on.
 
     Raises:
-        CorpusError: the text cannot be read, or the run's validation part is not there any more.
-        UsageError: options of reading are given, and nothing to read.
+        CorpusError: the text cannot be read, or the validation set of the run is missing.
+        UsageError: reading options are given without a source.
     """
 
     def __init__(
@@ -54,30 +54,30 @@ class HeldOut:
             config = replace(checkpoint.config.corpus, corpus=(corpus,), valid=None, **reading)
             self._other = Texts.read([corpus], config, folders.parsed)
         elif reading:
-            raise UsageError(f"{flag(next(iter(reading)))} is for the text that --corpus names, and none is given")
+            raise UsageError(f"{flag(next(iter(reading)))} needs --corpus")
         elif self.run.missing:
-            raise CorpusError(f"{self.run.missing}: name a text with --corpus, or the right --data-dir")
+            raise CorpusError(f"{self.run.missing}: give a text with --corpus, or the right --data-dir")
 
     @property
     def notes(self) -> list[str]:
-        """What the user should hear about the reading so far."""
+        """Notes for the user on what has been read so far."""
         return [*(self._other.reading.summary if self._other else []), *self.run.notes]
 
     @property
     def is_validation(self) -> bool:
-        """Whether it is the part that has selected the checkpoint."""
+        """Whether it is the validation set of the run, which selected the checkpoint."""
         return self._other is None
 
     def documents(self) -> Iterator[Document]:
-        """Yield its documents."""
+        """Yield the documents."""
         return self.run.documents(VALID) if self._other is None else iter(self._other)
 
     def encoded(self) -> AbstractContextManager[Part]:
-        """Lend it as token ids."""
+        """Provide the text as token ids."""
         return self.run.encoded(VALID) if self._other is None else encoded(self._level, self.documents())
 
     def extent(self, document: Document) -> dict[str, float]:
-        """Return how much a document of it is, in the units of the level."""
+        """Return the size of a document in the units of the level."""
         ending = [document.ending] if document.ending else []
         total = Counter[str]()
         for before, chunk in pairwise(chain([None], document.chunks(), ending)):

@@ -1,4 +1,4 @@
-"""How unlikely each document, or each token, of a text is to a model."""
+"""The loss of each document or token of a text."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from seqgen.model.language_model import LanguageModel
 
 
 def by_document(model: LanguageModel, held_out: HeldOut, progress: Progress = SILENT) -> Iterator[dict[str, Any]]:
-    """Yield where each document is from, its number, tokens and nats, and how much it is in the units of its level."""
+    """Yield the origin, number, tokens and nats of each document, and its size in the units of its level."""
     with held_out.encoded() as part:
         for number, (document, _, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
             total = float(nats.sum(dtype=np.float64))
@@ -33,7 +33,7 @@ def by_document(model: LanguageModel, held_out: HeldOut, progress: Progress = SI
 def by_token(
     model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut, progress: Progress = SILENT
 ) -> Iterator[dict[str, Any]]:
-    """Yield where the document of each token is from and its number, and the token's place, id, nats and text."""
+    """Yield the origin and number of each token's document, and the place, id, text and nats of the token."""
     with held_out.encoded() as part:
         for number, (document, ids, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
             texts, origin = checkpoint.level.spelled(ids), _origin(document)
@@ -42,14 +42,14 @@ def by_token(
 
 
 def _origin(document: Document) -> dict[str, Any]:
-    """Return the file of a document and, for a record, its row in it (from 1; the header does not count)."""
+    """Return the file of a document and, for a record, its row (from 1, without the header)."""
     return {"document": document.name} if document.row is None else {"document": document.name, "row": document.row}
 
 
 def _documents(
     model: LanguageModel, held_out: HeldOut, part: Part, progress: Progress
 ) -> Iterator[tuple[Document, list[int], NDArray[np.float32]]]:
-    """Yield each document, its targets and their nats."""
+    """Yield each document with its targets and their nats."""
     nats = surprisals(model, part, progress=progress)
     for document, begin, end in zip(held_out.documents(), part.offsets[:-1] + 1, part.offsets[1:], strict=True):
         yield document, part.ids[begin:end].tolist(), nats[begin:end]

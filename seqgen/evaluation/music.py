@@ -1,4 +1,4 @@
-"""What `seqgen evaluate` tells of a model of music beside its likelihood: what its samples are like."""
+"""Comparison of samples of a model of music with held-out music and with the training set."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,12 +23,12 @@ from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import begin
 
-_FREE_LENGTH = 2000  # tokens of a sample without rules; what has not ended by then is judged as far as it goes
-_BARS, _LENGTH = 64, 8000  # of a sample with them: as long as most pieces
+_FREE_LENGTH = 2000  # maximum tokens of a sample without the grammar; longer samples are judged up to here
+_BARS, _LENGTH = 64, 8000  # limits of a sample with the grammar; most pieces are shorter
 
 
 class NamedScore(NamedTuple):
-    """A piece of music with its file's name."""
+    """A piece of music with the name of its file."""
 
     name: str
     score: Score
@@ -36,13 +36,13 @@ class NamedScore(NamedTuple):
 
 @dataclass(frozen=True)
 class MusicReport:
-    """What samples of a model are like.
+    """Properties of samples of music.
 
     Attributes:
-        num_samples: how many were drawn.
-        valid_share: how many of as many samples that were drawn without any rules are music.
-        comparison: of samples with held-out music, and of that with the training music.
-        copying: what samples share with the training music, and what held-out music does.
+        num_samples: number of samples.
+        valid_share: share of valid pieces among the same number of samples drawn without the grammar.
+        comparison: comparison of samples with held-out music, and of held-out with training music.
+        copying: what samples and held-out music have in common with the training music.
     """
 
     num_samples: int
@@ -51,7 +51,7 @@ class MusicReport:
     copying: Copying
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object."""
         return {
             "num_samples": self.num_samples,
             "valid_share_without_rules": self.valid_share,
@@ -73,17 +73,17 @@ def report_on_music(
     seed: int,
     progress: Progress = SILENT,
 ) -> MusicReport:
-    """Draw samples and compare them.
+    """Draw samples and compare them with music.
 
     Args:
-        checkpoint: of the model.
-        model: the model.
+        checkpoint: the checkpoint.
+        model: its model.
         level: its level.
-        train: the pieces it has learned from.
-        held_out: pieces it has not.
-        num_samples: how many samples to draw.
-        seed: of the first.
-        progress: shows how far it is.
+        train: pieces of the training set.
+        held_out: pieces that are not in the training set.
+        num_samples: number of samples.
+        seed: seed of the first sample.
+        progress: receives the progress.
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, bars=_BARS, length=_LENGTH)
     begun = begin(config)
@@ -107,7 +107,7 @@ def report_on_music(
 
 
 def _as_many(works: Iterable[Work], moves: int) -> list[Work]:
-    """Return the first works, together of about so many moves: the longest copy grows with what is looked for."""
+    """Return the first works with about this number of moves, since the longest copy grows with the total length."""
     taken: list[Work] = []
     for work in works:
         if sum(len(each.symbols) for each in taken) >= moves:
@@ -124,7 +124,7 @@ def _works(pieces: Iterable[Document]) -> Iterator[NamedScore]:
 def _valid_share(
     checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel, config: SamplingConfig, progress: Progress
 ) -> float:
-    """Return the share of samples drawn without rules that are in the note level's language."""
+    """Return the share of samples drawn without the grammar that are valid music."""
     never = Never(level.vocabulary_size, checkpoint.unseen)
     seeds = [sample.seed for sample in begin(config)]
     reading = prefill(model, [level.START]).repeat(len(seeds))

@@ -1,15 +1,15 @@
-"""The baseline: an n-gram model with modified Kneser-Ney smoothing, all orders interpolated.
+"""An n-gram model with interpolated modified Kneser-Ney smoothing, which serves as a baseline.
 
     p_n(w | h) = max(c(h w) - D(c(h w)), 0) / sum_v c(h v)  +  gamma(h) p_{n-1}(w | h'),    p_0(w) = 1 / (V - 1)
     gamma(h)   = sum_v D(c(h v)) / sum_v c(h v)
     D(1) = 1 - 2 Y n_2 / n_1,   D(2) = 2 - 3 Y n_3 / n_2,   D(3 and more) = 3 - 4 Y n_4 / n_3,   Y = n_1 / (n_1 + 2 n_2)
 
-where h is the context, the n - 1 tokens before w, and h' is h without its first token. c(h w) is how often h w came at
-the highest order; below, it is how many different tokens came before h w, or how often it came where none did (at the
-beginning of a document). n_k is how many n-grams have a count of k. A context that never came has gamma = 1. The start
-token is context alone: of the V tokens it is the one that is never predicted (Kneser & Ney 1995; Chen & Goodman 1999,
-"An empirical study of smoothing techniques for language modeling", whose discounts these are; Heafield et al. 2013 for
-the beginning of a document).
+where h is the context, the n - 1 tokens before w, and h' is h without its first token. At the highest order, c(h w) is
+the number of occurrences of h w; at lower orders it is the number of different tokens that precede h w or, if there are
+none (at the beginning of a document), the number of occurrences. n_k is the number of n-grams with count k. Contexts
+that never occur have gamma = 1. The start token occurs only as context: it is the one of the V tokens that is never
+predicted (Kneser & Ney 1995; discounts from Chen & Goodman 1999, "An empirical study of smoothing techniques for
+language modeling"; beginning of a document as in Heafield et al. 2013).
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import Ids, Level
 
-MAX_TOKENS = 1 << 23  # of the training part are counted: 0.6 GB with order 6 for characters, at worst 2.2 GB with 8
-_NUM_STRETCHES = 64  # that are taken of a larger part
-_BLOCK = 1 << 18  # tokens that are scored at once
+MAX_TOKENS = 1 << 23  # that are counted: 0.6 GB with order 6 for characters, at most 2.2 GB with order 8
+_NUM_STRETCHES = 64  # taken from a larger part
+_BLOCK = 1 << 18  # tokens scored at once
 _NO_KEY = np.iinfo(np.int64).max
-# Of counts 0, 1, 2, 3 and more, where counts of counts do not tell: in a small text, or of single characters (KenLM's).
+# For counts 0, 1, 2, and 3 or more, if they cannot be estimated: in small texts or for single characters (as KenLM).
 _USUAL_DISCOUNTS = np.array([0.0, 0.5, 1.0, 1.5])
 
 Numbers = NDArray[np.integer[Any]]
@@ -36,11 +36,11 @@ Numbers = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class NgramModel:
-    """Models of the orders 1 to `max_order`, which share what they count.
+    """Models of the orders 1 to `max_order`, which share their counts.
 
     Attributes:
-        vocabulary_size: V, the start token among them.
-        num_tokens: how many tokens of the training part were counted.
+        vocabulary_size: V, including the start token.
+        num_tokens: number of tokens that were counted.
     """
 
     vocabulary_size: int
@@ -52,11 +52,11 @@ class NgramModel:
         """Count the n-grams of a part.
 
         Args:
-            part: to learn from.
-            max_order: the length of the longest n-grams, at least 1.
-            max_tokens: of a larger part only about as many are counted, in stretches spread evenly over it, each as if
-                it were a document. This bounds time and memory.
-            progress: shows how far it is.
+            part: the training set.
+            max_order: length of the longest n-grams, at least 1.
+            max_tokens: number of tokens of a larger part that are counted, in evenly spaced stretches, each treated as
+                a document. This bounds time and memory.
+            progress: receives the progress.
         """
         ids = _sample(part.ids, max_tokens)
         vocabulary_size = len(part.counts)
@@ -72,10 +72,10 @@ class NgramModel:
         """Return the probability of each token after those before it in its document.
 
         Args:
-            ids: documents, each from its start token on, shape (tokens,).
+            ids: documents, each beginning with its start token, shape (tokens,).
 
         Returns:
-            Shape (orders, tokens); what it says of a start token has no meaning.
+            Shape (orders, tokens); values at start tokens are meaningless.
         """
         result = np.empty((self.max_order, len(ids)))
         below = np.full(len(ids), 1 / (self.vocabulary_size - 1))
@@ -88,11 +88,11 @@ class NgramModel:
         return result
 
     def scores(self, part: Part, progress: Progress = SILENT) -> list[Score]:
-        """Return the score of a part by each order, from 1 on; every token but the start tokens is a target."""
+        """Return the score of a part by order, from 1; every token except start tokens is a target."""
         nats = np.zeros(self.max_order)
         blocks = range(0, len(part.ids), _BLOCK)
         for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
-            first = max(0, begin - self.max_order + 1)  # what stands before a block is context alone
+            first = max(0, begin - self.max_order + 1)  # tokens before a block are only context
             ids = part.ids[first : begin + _BLOCK]
             is_target = ids != Level.START
             is_target[: begin - first] = False
@@ -104,16 +104,16 @@ class NgramModel:
         return self.scores(part)[order - 1]
 
     def best_order(self, part: Part, progress: Progress = SILENT) -> int:
-        """Return the order that predicts a validation part best; the lowest of equally good ones."""
+        """Return the order with the lowest loss on a part; the lowest order of several."""
         return 1 + int(np.argmin([score.nats for score in self.scores(part, progress)]))
 
 
 class _Weights(NamedTuple):
-    """The two terms of the equation, as far as they can be known beforehand.
+    """The precomputed parts of the two terms of the equation.
 
     Attributes:
-        shares: of each n-gram, the first term; one 0 more at the end, where number -1 finds it: an unknown n-gram's.
-        backoffs: of each context, gamma; one 1 more at the end, an unknown context's.
+        shares: first term of each n-gram; the last element, at index -1, is 0 for unknown n-grams.
+        backoffs: gamma of each context; the last element, at index -1, is 1 for unknown contexts.
     """
 
     shares: NDArray[np.float32]
@@ -124,9 +124,9 @@ class _Weights(NamedTuple):
         """Return the weights of n-grams.
 
         Args:
-            counts: c(h w) of each.
-            contexts: the number of its h.
-            num_contexts: how many numbers there are.
+            counts: c(h w) of each n-gram.
+            contexts: number of the context h of each n-gram.
+            num_contexts: number of contexts.
         """
         discounts = _discounts(counts)[np.minimum(counts, 3)]
         held_back = np.bincount(contexts, discounts, num_contexts)
@@ -142,12 +142,12 @@ class _Weights(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """What is known of the n-grams of one length.
+    """The n-grams of one length.
 
     Attributes:
-        keys: each different n-gram as a key, in order: its place is the n-gram's number; `_NO_KEY` at the end.
-        highest: the weights where it is the highest order.
-        lower: the weights where there is a higher one.
+        keys: sorted keys of the different n-grams, whose index is the n-gram's number; `_NO_KEY` at the end.
+        highest: weights if this is the highest order.
+        lower: weights if there is a higher order.
     """
 
     keys: NDArray[np.int64]
@@ -155,14 +155,14 @@ class _Order(NamedTuple):
     lower: _Weights
 
     def find(self, ids: Ids, contexts: Numbers, vocabulary_size: int) -> Numbers:
-        """Return the number of the n-gram that ends at each token; -1 where it is unknown."""
+        """Return the number of the n-gram that ends at each token; -1 if it is unknown."""
         keys = _keys(ids, contexts, vocabulary_size)
         places = np.searchsorted(self.keys, keys)
         return np.where(self.keys[places] == keys, places, -1)
 
 
 def _count(ids: Ids, vocabulary_size: int, max_order: int) -> Iterator[_Order]:
-    """Yield the orders; the counts below the highest come from the n-grams that are longer by one."""
+    """Yield the orders; counts of lower orders come from the n-grams of the next order."""
     counted, numbers = _Counted.of(ids, np.zeros(len(ids), dtype=np.int32), vocabulary_size)
     counted.counts[counted.keys == Level.START] = 0
     num_contexts = 1
@@ -183,9 +183,9 @@ class _Counted(NamedTuple):
     """The different n-grams of one length in a text.
 
     Attributes:
-        keys: each as one number, in order.
-        examples: a place in the text where each ends.
-        counts: how often each came.
+        keys: sorted keys.
+        examples: a position in the text where each n-gram ends.
+        counts: number of occurrences of each n-gram.
     """
 
     keys: NDArray[np.int64]
@@ -194,7 +194,7 @@ class _Counted(NamedTuple):
 
     @classmethod
     def of(cls, ids: Ids, contexts: Numbers, vocabulary_size: int) -> tuple[Self, Numbers]:
-        """Count, and return also the number of the n-gram that ends at each token; -1 where there is none."""
+        """Return the n-grams, and the number of the n-gram that ends at each token; -1 if there is none."""
         places = np.flatnonzero(contexts >= 0)
         keys, examples, inverse, counts = np.unique(
             _keys(ids[places], contexts[places], vocabulary_size),
@@ -208,20 +208,22 @@ class _Counted(NamedTuple):
 
 
 def _keys(ids: Ids, contexts: Numbers, vocabulary_size: int) -> NDArray[np.int64]:
-    """Return one number for each context and token, negative where the context is unknown."""
+    """Return one number per context and token, which is negative if the context is unknown."""
     return contexts.astype(np.int64) * vocabulary_size + ids
 
 
 def _before(numbers: Numbers, ids: Ids) -> Numbers:
-    """Return the number of the n-gram that ends before each token: the context of one that is longer by one."""
+    """Return the number of the n-gram that ends before each token, which is the context of the next order."""
     contexts = np.concatenate([[-1], numbers[:-1]])
-    contexts[ids == Level.START] = -1  # nothing of the document before counts
+    contexts[ids == Level.START] = -1  # contexts do not cross documents
     return contexts
 
 
 def _discounts(counts: Numbers) -> NDArray[np.float64]:
-    """Return the discounts of counts 0, 1, 2, 3 and more."""
-    n = np.bincount(np.minimum(counts, 5), minlength=6)[:5].astype(np.float64)  # n[k] n-grams have a count of k
+    """Return the discounts of counts 0, 1, 2, and 3 or more."""
+    n = np.bincount(np.minimum(counts, 5), minlength=6)[:5].astype(
+        np.float64
+    )  # n[k] is the number of n-grams with count k
     if not n[1:].all():
         return _USUAL_DISCOUNTS
     y = n[1] / (n[1] + 2 * n[2])

@@ -1,9 +1,9 @@
-"""How much of a text a model was trained on, or selected with: the share of it that a part of the run has too.
+"""The overlap of a text with the training and validation sets of a run.
 
-A document is cut into windows of `WINDOW` tokens, which are looked for everywhere in the part; a shorter document has
-to be one of the part's. Windows are compared by 64-bit polynomial hashes (Karp & Rabin 1987, "Efficient randomized
-pattern-matching algorithms"), so a false match is expected once in 10^19 / (windows x tokens) texts. A window with one
-other token does not match: the share is a lower bound.
+Documents are cut into windows of `WINDOW` tokens, which are searched for at all positions of the set; shorter documents
+must occur as whole documents. Windows are compared by 64-bit polynomial hashes (Karp & Rabin 1987, "Efficient
+randomized pattern-matching algorithms"), so that a false match is expected once in 10^19 / (windows x tokens) texts. A
+window with one different token does not match: the overlap is a lower bound.
 """
 
 from collections.abc import Iterator
@@ -21,68 +21,68 @@ from seqgen.levels.base import Level
 
 WINDOW = 32  # tokens, a power of 2
 _BASE = 0x9E3779B97F4A7C15  # odd, with mixed bits
-_TABLE_BITS = 24  # of a hash, which rule out most windows before the search
-_NOTABLE = 0.01  # of a text, from which on its figures are less than what they seem
-_BLOCK = 1 << 20  # tokens that are hashed at once
+_TABLE_BITS = 24  # of a hash, which exclude most windows before the search
+_NOTABLE = 0.01  # overlap above which the user is warned
+_BLOCK = 1 << 20  # tokens hashed at once
 
 Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """The shares of a text that are in the parts of a run, from 0 to 1."""
+    """The shares of a text that occur in the training and validation sets of a run, from 0 to 1."""
 
     training: float
     validation: float
 
     @classmethod
     def of(cls, text: Part, run: RunCorpus, progress: Progress = SILENT) -> Self:
-        """Look for a text in the parts of a run, which must still be there."""
+        """Search for a text in the corpus of a run, which must exist."""
         with run.encoded(TRAIN) as training, run.encoded(VALID) as validation:
             return cls(share_in(text, training, progress), share_in(text, validation, progress))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object."""
         return {**asdict(self), "window": WINDOW}
 
     @property
     def notes(self) -> list[str]:
-        """What the user should hear about it."""
+        """Warnings for the user."""
         shares = {"training set": self.training, "validation set, which selected the checkpoint": self.validation}
-        found = [f"{share:.1%} of this text is in the {name}" for name, share in shares.items() if share >= _NOTABLE]
-        return [f"{', and '.join(found)}: the loss on text that is new may be higher"] if found else []
+        found = [f"{share:.1%} of the text occurs in the {name}" for name, share in shares.items() if share >= _NOTABLE]
+        return [f"{', and '.join(found)}: the loss on new text may be higher"] if found else []
 
 
 def share_in(text: Part, known: Part, progress: Progress = SILENT) -> float:
-    """Return the share of a text's tokens that are in a known part, beside start and end tokens.
+    """Return the share of a text's tokens, except start and end tokens, that occur in a known part.
 
     Args:
-        text: the documents that are looked for.
-        known: where they are looked for.
-        progress: shows how far it is.
+        text: the documents to search for.
+        known: the part to search in.
+        progress: receives the progress.
     """
     windows = _Windows.of(text)
     if not len(windows.sizes):
         return 0.0
-    wanted, which = np.unique(np.concatenate(list(windows.hashes(text))), return_inverse=True)
+    unique, inverse = np.unique(np.concatenate(list(windows.hashes(text))), return_inverse=True)
     table = np.zeros(1 << _TABLE_BITS, dtype=bool)
-    table[_high_bits(wanted)] = True
-    is_found = np.zeros(len(wanted), dtype=bool)
+    table[_high_bits(unique)] = True
+    is_found = np.zeros(len(unique), dtype=bool)
     hashed = progress.track("comparing with the corpus of the run", _all_hashes(known), len(known.ids) // _BLOCK + 1)
     for hashes in hashed:
         likely = hashes[table[_high_bits(hashes)]]
-        places = np.minimum(np.searchsorted(wanted, likely), len(wanted) - 1)
-        is_found[places[wanted[places] == likely]] = True
-    return float(windows.sizes[is_found[which]].sum() / windows.sizes.sum())
+        places = np.minimum(np.searchsorted(unique, likely), len(unique) - 1)
+        is_found[places[unique[places] == likely]] = True
+    return float(windows.sizes[is_found[inverse]].sum() / windows.sizes.sum())
 
 
 class _Windows(NamedTuple):
     """The windows that cover the documents of a part, without start and end tokens.
 
     Attributes:
-        begins: where each begins; the last of a long document overlaps the one before it.
-        ends: where each ends.
-        sizes: how many tokens each adds to those before it.
+        begins: first position of each; the last window of a long document overlaps the one before it.
+        ends: end of each.
+        sizes: number of tokens that each adds to the windows before it.
     """
 
     begins: NDArray[np.int64]
@@ -102,12 +102,12 @@ class _Windows(NamedTuple):
         return cls(begins, np.minimum(begins + WINDOW, last), sizes)
 
     def short(self) -> Self:
-        """Return those of documents shorter than a window."""
+        """Return the windows of documents that are shorter than a window."""
         is_short = self.ends - self.begins < WINDOW
         return type(self)(*(values[is_short] for values in self))
 
     def hashes(self, part: Part) -> Iterator[Hashes]:
-        """Yield the hashes of all in order, some at a time; behind the end of a document stands no token."""
+        """Yield blocks of the hashes of all windows; positions after the end of a document are a separate token."""
         for some in range(0, len(self.begins), _BLOCK // WINDOW):
             begins, ends = (values[some : some + _BLOCK // WINDOW, None] for values in (self.begins, self.ends))
             places = begins + np.arange(WINDOW)
@@ -116,7 +116,7 @@ class _Windows(NamedTuple):
 
 
 def _all_hashes(part: Part) -> Iterator[Hashes]:
-    """Yield the hashes of all places where a window fits, and of all short documents."""
+    """Yield the hashes of the windows at all positions, and of all short documents."""
     for begin in range(0, len(part.ids) - WINDOW + 1, _BLOCK):
         yield _hashes(part.ids[begin : begin + _BLOCK + WINDOW - 1])
     yield from _Windows.of(part).short().hashes(part)

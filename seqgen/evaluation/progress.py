@@ -1,4 +1,4 @@
-"""How far slow work has come: what shows it to the user derives from these, which show nothing."""
+"""Progress of long computations; these classes show nothing, subclasses display it."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -9,11 +9,11 @@ Item = TypeVar("Item")
 
 
 class Task:
-    """One part of the work, which counts what is done.
+    """A task, which counts what is done.
 
     Args:
-        total: how much there is to do; 0 while that is not known.
-        interval: seconds between two calls of `show` at least.
+        total: total amount of work; 0 if unknown.
+        interval: minimum number of seconds between calls of `show`.
     """
 
     def __init__(self, total: int = 0, interval: float = 0.0) -> None:
@@ -23,11 +23,11 @@ class Task:
         self._interval = interval
 
     def expect(self, amount: int) -> None:
-        """Count what there is to do in addition."""
+        """Add to the total amount of work."""
         self.total += amount
 
     def advance(self, amount: int = 1) -> None:
-        """Count what has been done."""
+        """Add to the amount of work done."""
         self.done += amount
         if time.monotonic() - self._shown_at >= self._interval:
             self.show()
@@ -38,20 +38,20 @@ class Task:
 
 
 class Progress:
-    """Shows the parts of the work one after the other; this one shows nothing."""
+    """Shows tasks one after the other; this class shows nothing."""
 
     @contextmanager
-    def task(self, name: str, total: int = 0) -> Iterator[Task]:  # noqa: ARG002  # what shows it needs the name
-        """Lend a part of the work.
+    def task(self, name: str, total: int = 0) -> Iterator[Task]:  # noqa: ARG002  # subclasses need the name
+        """Provide a task.
 
         Args:
-            name: what is done, as "sampling".
+            name: name of the task, such as "sampling".
             total: see `Task`.
         """
         yield Task(total)
 
     def track(self, name: str, items: Iterable[Item], total: int) -> Iterator[Item]:
-        """Yield items, each of which is a step of a part of the work."""
+        """Yield items, each of which is one unit of work of a task."""
         with self.task(name, total) as task:
             for item in items:
                 yield item

@@ -1,4 +1,4 @@
-"""A part read as one stream, a few tokens at a time: what adapts to a text must see it in its order."""
+"""A part as one stream of short stretches, for predictors that adapt to a text while reading it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from seqgen.levels.base import Ids
 
 @dataclass(frozen=True)
 class Stretch:
-    """Some tokens of one document, and those that follow them.
+    """Consecutive tokens of one document.
 
     Attributes:
         inputs: token ids, shape (time, 1).
-        targets: the id that follows each, shape (time, 1).
-        is_first: whether a document begins here.
+        targets: the id after each input, shape (time, 1).
+        is_first: whether it is the beginning of a document.
     """
 
     inputs: Tensor
@@ -27,7 +27,7 @@ class Stretch:
 
 
 def stretches(part: Part, length: int, device: torch.device) -> Iterator[Stretch]:
-    """Yield all documents, one after the other, in stretches of at most so many tokens."""
+    """Yield all documents in order, in stretches of at most this number of tokens."""
     for begin, end in zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True):
         yield from document_stretches(part.ids[begin:end], length, device)
 
@@ -35,5 +35,5 @@ def stretches(part: Part, length: int, device: torch.device) -> Iterator[Stretch
 def document_stretches(ids: Ids, length: int, device: torch.device) -> Iterator[Stretch]:
     """Yield the stretches of one document."""
     for first in range(0, len(ids) - 1, length):
-        some = torch.from_numpy(ids[first : first + length + 1].astype(np.int64)).to(device)
-        yield Stretch(some[:-1, None], some[1:, None], is_first=first == 0)
+        tokens = torch.from_numpy(ids[first : first + length + 1].astype(np.int64)).to(device)
+        yield Stretch(tokens[:-1, None], tokens[1:, None], is_first=first == 0)

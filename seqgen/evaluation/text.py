@@ -1,4 +1,4 @@
-"""What samples of text have copied from training, beside what text that nobody has copied shares with it."""
+"""What samples of text copy from the training set, compared with held-out text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,20 +13,21 @@ from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.sampler import begin, sample
 
-NGRAM = 20  # characters: shorter ones come again by chance
-MAX_TRAINING = 1 << 25  # characters of the training part that are looked through
-_LENGTH = 1000  # tokens of a sample
+NGRAM = 20  # characters; shorter n-grams often match by chance
+MAX_TRAINING = 1 << 25  # characters of the training set that are searched
+_LENGTH = 1000  # tokens per sample
 
 
 @dataclass(frozen=True)
 class Verbatim:
-    """What some texts have in common with training.
+    """What texts have in common with the training set.
 
     Attributes:
-        characters: how many they have.
-        new_share: the share of `NGRAM` characters in a row that training does not have; None without any.
-        longest: the longest run of characters that training has.
-        source: where training has it, and from which character on.
+        characters: number of characters of the texts.
+        ngram: number of characters of an n-gram.
+        new_share: share of n-grams that do not occur in the training set; None if there are no n-grams.
+        longest: the longest sequence of characters that occurs in the training set.
+        source: document of the training set that contains it, and its first character there.
     """
 
     characters: int
@@ -37,7 +38,7 @@ class Verbatim:
 
     @classmethod
     def of(cls, copied: Copied, texts: Sequence[Work]) -> "Verbatim":
-        """Return it with the text of the longest run."""
+        """Return the result of a search with the text of the longest run."""
         new_share = None if copied.share_found is None else 1 - copied.share_found
         run = copied.longest
         if run is None:
@@ -47,7 +48,7 @@ class Verbatim:
         return cls(copied.num_symbols, copied.n, new_share, longest, (run.source, run.source_place))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object."""
         place = {} if self.source is None else {"source": self.source[0], "place": self.source[1]}
         run = {"length": len(self.longest), "text": self.longest, **place}
         return {"characters": self.characters, "ngram": self.ngram, "new_share": self.new_share, "longest": run}
@@ -55,7 +56,7 @@ class Verbatim:
 
 @dataclass(frozen=True)
 class TextReport:
-    """What samples have copied, and what held-out text has in common with the training text that was looked through."""
+    """What samples and held-out text have in common with the training set, as far as it was searched."""
 
     num_samples: int
     training_characters: int
@@ -63,7 +64,7 @@ class TextReport:
     held_out: Verbatim
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the JSON object."""
         return {
             "num_samples": self.num_samples,
             "training_characters": self.training_characters,
@@ -82,39 +83,39 @@ def report_on_texts(
     seed: int,
     progress: Progress = SILENT,
 ) -> TextReport:
-    """Draw samples and look for them in the training part, and for as much held-out text.
+    """Draw samples and search the training set for them, and for the same amount of held-out text.
 
     Args:
-        checkpoint: of the model.
-        model: the model.
+        checkpoint: the checkpoint.
+        model: its model.
         level: its level.
-        train: what it has learned from.
-        held_out: what it has not.
-        num_samples: how many samples to draw.
-        seed: of the first.
-        progress: shows how far it is.
+        train: documents of the training set.
+        held_out: documents that are not in the training set.
+        num_samples: number of samples.
+        seed: seed of the first sample.
+        progress: receives the progress.
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, length=_LENGTH)
     texts = [""] * num_samples
     unseen, knows_beginnings = checkpoint.unseen, checkpoint.knows_beginnings
     written = sample(model, level, "", config, begin(config), unseen, knows_beginnings=knows_beginnings)
-    for index, text in progress.track("sampling", written, num_samples * _LENGTH):  # a token at a time
+    for index, text in progress.track("sampling", written, num_samples * _LENGTH):  # one item per token
         texts[index] += text
     drawn = [Work(f"sample {number}", text) for number, text in enumerate(texts, start=1)]
     others = [
-        work._replace(name=f"text {number}")  # lines of a file may have one name
+        work._replace(name=f"text {number}")  # lines of a file have the same name
         for number, work in enumerate(_limited(held_out, sum(map(len, texts))), start=1)
     ]
     known = list(_limited(train, MAX_TRAINING))
     size = sum(len(work.symbols) for work in known)
-    with progress.task("looking for copies", size) as task:
+    with progress.task("searching for copies", size) as task:
         library = Library(known, task)
         found = [Verbatim.of(library.search(works, NGRAM), works) for works in (drawn, others)]
     return TextReport(num_samples, size, *found)
 
 
 def _limited(documents: Iterable[Document], size: int) -> Iterator[Work]:
-    """Yield documents as works, together of at most so many characters."""
+    """Yield documents as works with at most this number of characters in total."""
     for document in documents:
         if size <= 0:
             return
