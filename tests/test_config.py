@@ -32,7 +32,9 @@ def test_times_read_as_days_hours_minutes_and_seconds(text, seconds):
     "text", ["", "80", "10 min", "-5s", "0s", "0h0m", "1m1h", "ten", "5w", "nan", "1e3s", "1..5m", "5.s", "1,5m"]
 )
 def test_other_times_are_refused(text):
-    with pytest.raises(UsageError, match="--time must be a positive number with a unit .* such as 80s, 1.5h or 1h30m") as refused:
+    with pytest.raises(
+        UsageError, match="--time must be a positive number with a unit .* such as 80s, 1.5h or 1h30m"
+    ) as refused:
         parse_time(text)
     assert str(refused.value).endswith(f"got {text!r}")
 
@@ -47,7 +49,9 @@ def test_sizes_read_as_bytes_or_multiples_of_thousands(text, size):
 
 @pytest.mark.parametrize("text", ["", "0", "0GB", "0.1", "-5GB", "5 gigs", "1,5GB", "1e9", "MB", "5GiB"])
 def test_other_sizes_are_refused(text):
-    with pytest.raises(UsageError, match="--unpack-limit must be a positive number, in bytes or with a unit") as refused:
+    with pytest.raises(
+        UsageError, match="--unpack-limit must be a positive number of bytes, or have a unit"
+    ) as refused:
         parse_size(text)
     assert str(refused.value).endswith(f"got {text!r}")
 

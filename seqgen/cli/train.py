@@ -115,8 +115,8 @@ def train(
         quiet = quiet or not world.is_first
         session = Session(folders, say, world, is_sampled=panel.is_live(is_quiet=quiet))
         with display.waiting("reading the corpus", is_quiet=quiet), announced(lambda: say(COMPILING)):
-            if resume is None and world.is_restarted:
-                resume = session.unfinished_run()
+            if resume is None and world.is_restarted and (resume := session.unfinished_run()):
+                given -= set(BUDGETS)  # the run has this budget already
             if resume is None:
                 requested = TrainConfig(
                     corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine
