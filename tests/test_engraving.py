@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 
 from seqgen.errors import MusicError
-from seqgen.music.engraving import Accidentals, bars_of, beams
+from seqgen.music.accidentals import Accidentals
+from seqgen.music.beams import beams
+from seqgen.music.engraving import bars_of
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.voices import MAX_VOICES, hands_of, voices_of
 from tests.scores import scores

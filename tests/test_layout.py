@@ -6,7 +6,7 @@ import pytest
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.layout import Measure, Part, Written, laid_out
+from seqgen.music.layout import Measure, WrittenNote, WrittenPart, laid_out
 from seqgen.music.repeats import Signs
 from seqgen.music.score import Bar, Note, Tempo, Track
 from seqgen.music.tempos import tempo_map
@@ -15,12 +15,12 @@ GRID = 12
 
 
 def measure(*notes, quarters=4.0, **options):
-    return Measure(Bar(), quarters, [Written(*note) for note in notes], **options)
+    return Measure(Bar(), quarters, [WrittenNote(*note) for note in notes], **options)
 
 
 def made(*parts):
     counts = Counter()
-    score = laid_out([Part(measures) for measures in parts], GRID, counts)
+    score = laid_out([WrittenPart(measures) for measures in parts], GRID, counts)
     return score, dict(+counts)
 
 
@@ -74,7 +74,7 @@ def test_of_changes_of_tempo_at_one_step_the_last_counts_and_equal_ones_are_one(
 def test_short_notes_and_those_off_the_grid_are_counted():
     score, counts = made([measure((0, 1 / 64, 60), (1 / 3, 1 / 3, 62), (1.2, 0.8, 64))])
     assert spans(score) == [(0, 1, 60), (4, 4, 62), (14, 10, 64)]
-    assert counts == {notices.MOVED: 2, notices.LENGTHENED: 1}
+    assert counts == {notices.QUANTIZED: 2, notices.LENGTHENED: 1}
 
 
 def test_pitches_beyond_midi_are_left_out_and_counted():
@@ -86,7 +86,7 @@ def test_pitches_beyond_midi_are_left_out_and_counted():
 def test_notes_behind_the_last_bar_line_get_bars():
     score, _ = made([measure((3, 6, 60))])
     assert len(score) == 3
-    with pytest.raises(MusicError, match="goes on for more than 20,000 bars"):
+    with pytest.raises(MusicError, match="has more than 20,000 bars"):
         made([measure((3, 1e9, 60))])
 
 
@@ -98,11 +98,11 @@ def test_a_bar_that_no_time_signature_fits_is_lengthened_and_counted():
 
 def test_more_parts_than_an_orchestra_has_are_refused():
     parts = [[measure((0, 4, 60))]] * 33
-    with pytest.raises(MusicError, match="holds 33 tracks"):
+    with pytest.raises(MusicError, match="has 33 tracks"):
         made(*parts)
     assert len(made(*parts[1:])[0].tracks) == 32
 
 
 def test_parts_keep_name_program_and_drums():
-    part = Part([measure((0, 4, 38))], "Drums", 3, is_drum=True)
+    part = WrittenPart([measure((0, 4, 38))], "Drums", 3, is_drum=True)
     assert laid_out([part], GRID, Counter()).tracks == (Track((Note(0, 48, 38),), "Drums", 3, is_drum=True),)

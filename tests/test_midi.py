@@ -64,14 +64,14 @@ def test_chords_are_ordered_from_above():
 def test_notes_off_the_grid_are_moved_and_counted():
     score, counts = read(melody((0.01, 1, 60), (1 + 1 / 12 + 0.02, 2, 62), (2, 2.5, 64)))
     assert spans(score) == [(0, 12), (13, 11), (24, 6)]
-    assert counts == {notices.MOVED: 2}
+    assert counts == {notices.QUANTIZED: 2}
 
 
 def test_triplets_are_on_the_grid_and_on_a_grid_of_four_they_are_not():
     data = melody((0, 1 / 3, 60), (1 / 3, 2 / 3, 62), (2 / 3, 1, 64))
     assert read(data) == (read(data)[0], {})
     assert spans(read(data)[0]) == [(0, 4), (4, 4), (8, 4)]
-    assert read(data, grid=4)[1][notices.MOVED] == 3
+    assert read(data, grid=4)[1][notices.QUANTIZED] == 3
 
 
 @pytest.mark.parametrize("share", [0.88, 0.9, 0.95, 0.98, 1 - 1 / TICKS])
@@ -81,7 +81,7 @@ def test_notes_cut_short_by_a_notation_program_have_their_written_length(share):
     notes = [(start, start + length * share, 60) for start, length in zip(starts, quarters, strict=True)]
     score, counts = read(melody(*notes))
     assert [duration for _, duration in spans(score)] == [round(12 * length) for length in quarters]
-    assert set(counts) <= {notices.CLOSED, notices.MOVED}
+    assert set(counts) <= {notices.CLOSED, notices.QUANTIZED}
     assert counts[notices.CLOSED] > 5
 
 
@@ -241,8 +241,8 @@ GOOD = track(note(0, 1, 60))
         (midi(chunk(b"\0\x90\x3c")), "damaged file", "events make no sense"),
         (midi(chunk(b"\0\x3c\x50")), "damaged file", "events make no sense"),
         (midi(chunk(b"\0\x90\xff\xff\0\x80\xff\0")), "damaged file", "events make no sense"),
-        (midi(*[GOOD] * 33), "file of too many tracks", "holds 33 tracks"),
-        (midi(*[GOOD] * 5000), "file of too many tracks", "holds 5,000 tracks"),
+        (midi(*[GOOD] * 33), "file of too many tracks", "has 33 tracks"),
+        (midi(*[GOOD] * 5000), "file of too many tracks", "has 5,000 tracks"),
         (melody((0, 1, 60), (90_000, 90_001, 60)), "endless music", "more than 20,000 bars"),
         (midi(chunk((b"\xff\xff\xff\x7f\x90\x3c\x50\x00\x80\x3c\x00") * 20)), "endless music", "more than 20,000 bars"),
     ],

@@ -68,7 +68,7 @@ def test_a_metre_that_music21_would_take_minutes_over_is_kept_from_it(suffix, mo
 
 def test_what_was_changed_is_told():
     (tune,) = read.read("a.mid", melody((0, 0.95, 60), (1, 2.02, 60), (3.51, 4, 62)))
-    assert tune.notices == {notices.CLOSED: 1, notices.MOVED: 2}
+    assert tune.notices == {notices.CLOSED: 1, notices.QUANTIZED: 2}
 
 
 def test_tunes_of_a_book_come_in_order_and_a_bad_one_ends_nothing():

@@ -6,7 +6,18 @@ import pytest
 
 from seqgen.errors import UsageError
 from seqgen.music.score import Bar, Note, Score, track_of
-from seqgen.music.theory import Key, Step, best_key, key_name, key_of, name_of, notes_of, pitch_of, signed, spelled
+from seqgen.music.theory import (
+    Key,
+    TypedChord,
+    best_key,
+    key_name,
+    key_of,
+    name_of,
+    notes_of,
+    pitch_of,
+    signed,
+    spelled,
+)
 from tests.scores import melody
 
 C_MAJOR_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
@@ -71,11 +82,11 @@ def test_other_notes_are_spelled_as_they_usually_lead():
 
 def test_notes_have_quarters_chords_and_rests():
     assert notes_of("C4 E4:2 G4:0.5, R:1 C4+E4+G4:1/3") == [
-        Step((60,), Fraction(1)),
-        Step((64,), Fraction(2)),
-        Step((67,), Fraction(1, 2)),
-        Step((), Fraction(1)),
-        Step((67, 64, 60), Fraction(1, 3)),
+        TypedChord((60,), Fraction(1)),
+        TypedChord((64,), Fraction(2)),
+        TypedChord((67,), Fraction(1, 2)),
+        TypedChord((), Fraction(1)),
+        TypedChord((67, 64, 60), Fraction(1, 3)),
     ]
     assert notes_of(" ") == []
 

@@ -62,11 +62,11 @@ def test_what_was_read_slowly_is_kept_and_not_read_again(tmp_path, monkeypatch):
 
 
 def test_changes_and_skips_are_told(tmp_path, monkeypatch):
-    found = [Tune("a", melody(), {"note moved to the grid": 2}), MusicError("damaged file", "b cannot be read")]
+    found = [Tune("a", melody(), {"note quantized to the grid": 2}), MusicError("damaged file", "b cannot be read")]
     monkeypatch.setattr(tunes, "read", lambda *_: iter([*found, found[0]]))
     reading = Reading()
     file(tmp_path, "a.mid", b"x").report(reading)
-    assert reading.summary == ["4 notes moved to the grid", "skipped 1 damaged file"]
+    assert reading.summary == ["4 notes quantized to the grid", "skipped 1 damaged file"]
     assert reading.details == ["skipped damaged file: b cannot be read"]
 
 

@@ -8,7 +8,8 @@ from seqgen.errors import CorpusError
 
 _NAMED = 20  # of one kind, in the details
 _BEHIND_A_NOUN = (
-    "with|without|of|in|that|moved|left|short|shorter|shortened|lengthened|inside|beyond|off|cut|on|timed|found"
+    "with|without|of|in|that|moved|quantized|left|omitted|short|shorter|shortened|lengthened|inside|outside|within|beyond|off|cut|"
+    "on|timed|found"
 )
 
 
@@ -55,7 +56,7 @@ class Reading:
         self._said.setdefault(sentence, _Seen()).add(subject)
 
     def notice(self, kind: str, count: int) -> None:
-        """Count what was changed on reading; the kind in the singular, as "note moved to the grid"."""
+        """Count what was changed on reading; the kind in the singular, as "note quantized to the grid"."""
         self._noticed[kind] += count
 
     def skip(self, kind: str, example: str, count: int = 1, reason: str = "") -> None:

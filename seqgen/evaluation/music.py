@@ -16,7 +16,7 @@ from seqgen.evaluation.copying import Library, Work, works_of
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.music.comparison import Comparison, compare
+from seqgen.music.comparison import MusicComparison, compare
 from seqgen.music.score import Score
 from seqgen.sampling.composer import compose
 from seqgen.sampling.constraint import Never
@@ -47,7 +47,7 @@ class MusicReport:
 
     num_samples: int
     valid_share: float
-    comparison: Comparison
+    comparison: MusicComparison
     copying: Copying
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from seqgen.errors import MusicError
 from seqgen.music.abc_text import BAR_LINE, BarLine, voices
 from seqgen.music.bars import fits
-from seqgen.music.layout import Measure, Part, Written, laid_out
+from seqgen.music.layout import Measure, WrittenNote, WrittenPart, laid_out
 from seqgen.music.notation import decoded, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
@@ -52,11 +52,13 @@ def score_of(tune: str, grid: int) -> tuple[Score, Counter[str]]:
         raise MusicError("endless music", f"has {len(tune):,} characters: a tune has at most {MAX_CHARACTERS:,}")
     counts = Counter[str]()
     with quiet():
-        parts = [Part(_Reader(grid, counts).measures(voice.text), voice.name) for voice in voices(tune, counts)]
+        parts = [
+            WrittenPart(_VoiceReader(grid, counts).measures(voice.text), voice.name) for voice in voices(tune, counts)
+        ]
     return laid_out(parts, grid, counts), +counts
 
 
-class _Reader:
+class _VoiceReader:
     """Reads the measures of a voice."""
 
     def __init__(self, grid: int, counts: Counter[str]) -> None:
@@ -88,7 +90,7 @@ class _Reader:
         ties = token.tie in ("start", "continue")
         for note in getattr(token, "subTokens", [token]):
             if note.pitchName:
-                self._open.notes.append(Written(self._open.quarters, duration, _midi_pitch(note.pitchName), ties))
+                self._open.notes.append(WrittenNote(self._open.quarters, duration, _midi_pitch(note.pitchName), ties))
         self._open.quarters += duration
 
     def _add_field(self, token: Any) -> None:

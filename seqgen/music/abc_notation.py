@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import count
 
+from seqgen.music.accidentals import Accidentals, sharps_at
+from seqgen.music.beams import beams, beat_quarters
 from seqgen.music.clefs import COMMON, clef_of
-from seqgen.music.engraving import Accidentals, Piece, Tuplet, bars_of, beams, beat_quarters, sharps_at
+from seqgen.music.engraving import Symbol, Tuplet, bars_of
 from seqgen.music.instruments import names_of
 from seqgen.music.midi_file import DRUM_CHANNEL
 from seqgen.music.score import Bar, Note, Score
@@ -79,7 +81,7 @@ def _tempo(quarters_per_minute: float, bar: Bar) -> str:
     return f"Q:{whole.numerator}/{whole.denominator}={float(quarters_per_minute / beat):.5g}"
 
 
-def _lines(score: Score, bars: Sequence[Sequence[Piece]], *, has_tempos: bool) -> Iterator[str]:
+def _lines(score: Score, bars: Sequence[Sequence[Symbol]], *, has_tempos: bool) -> Iterator[str]:
     """Yield a voice's lines: a few bars each, and what changes at a bar line before them."""
     line: list[str] = []
     for place, pieces in enumerate(bars):
@@ -104,7 +106,7 @@ def _changes(score: Score, place: int, *, has_tempos: bool) -> Iterator[str]:
         yield _tempo(tempos[-1], bar)
 
 
-def _bar(score: Score, place: int, pieces: Sequence[Piece]) -> str:
+def _bar(score: Score, place: int, pieces: Sequence[Symbol]) -> str:
     """Return a bar's notes; those under one beam without a space."""
     bar, start = score.bars[place], score.bar_starts[place]
     accidentals = Accidentals(bar.sharps)
@@ -125,7 +127,7 @@ def _opening(tuplet: Tuplet, num_pieces: int) -> str:
     return "(3" if ratio == (3, 2, 3) else f"({':'.join(map(str, ratio))}"
 
 
-def _sound(score: Score, piece: Piece, accidentals: Accidentals) -> str:
+def _sound(score: Score, piece: Symbol, accidentals: Accidentals) -> str:
     """Return a rest, a note, or a chord in brackets, in which notes have ties of their own if not all have one."""
     if len(piece.notes) < 2:
         return _name(score, piece.notes[0], accidentals, is_alone=True) if piece.notes else "z"

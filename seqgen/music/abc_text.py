@@ -46,20 +46,20 @@ class BarLine(NamedTuple):
         return cls(int(passes), starts == "True", ends_brackets == "True", endings)
 
 
-class Voice(NamedTuple):
+class AbcVoice(NamedTuple):
     """One voice of a tune, in notes, chords, and the fields of key, metre, tempo, unit and bar line."""
 
     name: str
     text: str
 
 
-def voices(tune: str, counts: Counter[str]) -> list[Voice]:
+def voices(tune: str, counts: Counter[str]) -> list[AbcVoice]:
     """Return the voices of a tune; what is left out of them is counted.
 
     Raises:
         MusicError: it has no key, without which no ABC is complete.
     """
-    writer = _Writer(counts)
+    writer = _VoiceTexts(counts)
     for line in tune.split("\n"):
         writer.add(line)
     if writer.is_in_head:
@@ -67,7 +67,7 @@ def voices(tune: str, counts: Counter[str]) -> list[Voice]:
     return writer.voices()
 
 
-class _Writer:
+class _VoiceTexts:
     """Writes the text of each voice, line by line."""
 
     def __init__(self, counts: Counter[str]) -> None:
@@ -82,9 +82,9 @@ class _Writer:
         self._metre = Fraction(1)
         self._unit: Fraction | None = None
 
-    def voices(self) -> list[Voice]:
+    def voices(self) -> list[AbcVoice]:
         """Return what has been written."""
-        return [Voice(self._names.get(voice, ""), self._head + "".join(text)) for voice, text in self._texts.items()]
+        return [AbcVoice(self._names.get(voice, ""), self._head + "".join(text)) for voice, text in self._texts.items()]
 
     def add(self, line: str) -> None:
         """Take in a line of the tune."""

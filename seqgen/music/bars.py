@@ -1,4 +1,4 @@
-"""Bars as they are found in files, made regular."""
+"""Makes the bars of a file regular: each as long as its time signature."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from seqgen.music.score import DENOMINATORS, Bar
 _NUMERATORS = range(1, MAX_NUMERATOR + 1)
 
 
-class Found(NamedTuple):
+class FoundBar(NamedTuple):
     """A bar of a file.
 
     Attributes:
-        num_steps: how long it is.
-        bar: the time and key signature that it stands under, one that `fits` the grid.
+        num_steps: length.
+        bar: its time and key signature; the time signature `fits` the grid.
     """
 
     num_steps: int
@@ -22,20 +22,20 @@ class Found(NamedTuple):
 
 
 def fits(bar: Bar, grid: int) -> bool:
-    """Tell whether a score can have this time signature, and its bars end on the grid."""
+    """Return whether a score may have this time signature, and its bars end on the grid."""
     if bar.numerator not in _NUMERATORS or bar.denominator not in DENOMINATORS:
         return False
     return 4 * grid * bar.numerator % bar.denominator == 0
 
 
-class Regular(NamedTuple):
-    """Bars that are as long as their time signatures say.
+class RegularBars(NamedTuple):
+    """Bars that are as long as their time signatures.
 
     Attributes:
-        bars: every one.
-        pickup: how many steps of the first there are; 0 where it is a whole one.
-        starts: the step at which each bar that was found begins.
-        num_stretched: how many had to be lengthened, because no time signature has their length.
+        bars: all bars.
+        pickup: number of steps of a first bar that is incomplete, otherwise 0.
+        starts: the step at which each bar of the file begins.
+        num_stretched: number of bars that were lengthened, because no time signature has their length.
     """
 
     bars: tuple[Bar, ...]
@@ -44,15 +44,16 @@ class Regular(NamedTuple):
     num_stretched: int
 
 
-def regular(found: Sequence[Found], grid: int) -> Regular:
-    """Return bars that are as long as their time signatures say.
+def regular(found: Sequence[FoundBar], grid: int) -> RegularBars:
+    """Return bars that are as long as their time signatures.
 
-    A first bar that is too short is a pickup, a last one is filled up with rest, two that make up a whole one (as
-    before and after a repeat) become that, from one of twice its length or more (bar lines are missing) whole ones are
-    taken; any other bar of its own length gets its own time signature.
+    - A first bar that is too short is a pickup; a last one is filled with rests.
+    - Two short bars that together make a whole one, as before and after a repeat, become one bar.
+    - A bar of at least twice its length (bar lines are missing) is divided into whole bars.
+    - Any other bar of irregular length gets a time signature of its own.
 
     Raises:
-        MusicError: there are too many.
+        MusicError: there are too many bars.
     """
     if sum(bar.num_steps // bar.bar.num_steps(grid) + 1 for bar in found) > MAX_BARS:
         raise endless()
@@ -78,18 +79,18 @@ def regular(found: Sequence[Found], grid: int) -> Regular:
         bars += new
         time += taken
         place += 1
-    return Regular(tuple(bars), pickup, tuple(starts), num_stretched)
+    return RegularBars(tuple(bars), pickup, tuple(starts), num_stretched)
 
 
-def _pickup(found: Sequence[Found], grid: int) -> int:
-    """Return the length of the pickup that the first bar is; 0 if it is none."""
+def _pickup(found: Sequence[FoundBar], grid: int) -> int:
+    """Return the length of the first bar if it is a pickup, otherwise 0."""
     if len(found) > 1 and found[0].num_steps < found[0].bar.num_steps(grid):
         return found[0].num_steps
     return 0
 
 
 def _cut(num_steps: int, bar: Bar, grid: int, *, is_last: bool) -> list[Bar]:
-    """Return the bars that a bar of this length is."""
+    """Return the bars into which a bar of this length is divided."""
     whole = bar.num_steps(grid)
     if num_steps == whole:
         return [bar]
@@ -105,7 +106,7 @@ def _cut(num_steps: int, bar: Bar, grid: int, *, is_last: bool) -> list[Bar]:
 
 
 def of_length(num_steps: int, bar: Bar, grid: int) -> Bar | None:
-    """Return the bar with a time signature of this length, its own denominator if possible; None if there is none."""
+    """Return the bar with a time signature of this length, with the same denominator if possible, or None."""
     for denominator in sorted(DENOMINATORS, key=lambda denominator: (denominator != bar.denominator, denominator)):
         numerator, rest = divmod(num_steps * denominator, 4 * grid)
         if not rest and numerator in _NUMERATORS:

@@ -79,7 +79,7 @@ class Overlaps:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MusicComparison:
     """Samples beside real music.
 
     Attributes:
@@ -99,13 +99,13 @@ class Comparison:
         return asdict(self)
 
 
-def compare(samples: Sequence[Score], held_out: Sequence[Score], train: Sequence[Score]) -> Comparison:
+def compare(samples: Sequence[Score], held_out: Sequence[Score], train: Sequence[Score]) -> MusicComparison:
     """Compare samples with held-out music, and that with training music.
 
     Small sets overlap less: take about as many samples as there are held-out pieces.
     """
     middle = Histograms.of(held_out)
-    return Comparison(
+    return MusicComparison(
         samples=Features.of(samples),
         held_out=Features.of(held_out),
         overlaps=Histograms.of(samples).overlaps(middle),

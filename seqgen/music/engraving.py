@@ -3,13 +3,11 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from seqgen.errors import MusicError
-from seqgen.music.melody import bar_at
 from seqgen.music.score import Bar, Note, Score
-from seqgen.music.theory import signed
 from seqgen.music.voices import Chord
 
 _LONGEST = 12  # quarters: a dotted breve
@@ -26,7 +24,7 @@ class Tuplet(NamedTuple):
     normal: int
 
 
-class Piece(NamedTuple):
+class Symbol(NamedTuple):
     """A chord, or a rest, with one notehead's value.
 
     Attributes:
@@ -52,76 +50,7 @@ class Piece(NamedTuple):
         return (quarters, 0) if quarters.numerator % 3 else (quarters * 2 / 3, 1)
 
 
-class Accidentals:
-    """The accidentals that are in force in a bar.
-
-    Strictly one holds for its octave alone, but many read it for all octaves: a sign is written unless both agree.
-
-    Args:
-        sharps: of the key signature.
-    """
-
-    def __init__(self, sharps: int) -> None:
-        self._sharps = sharps
-        self._heights: dict[tuple[str, int], int] = {}
-        self._letters: dict[str, int | None] = {}
-
-    def note(self, letter: str, alteration: int, octave: int) -> bool:
-        """Take a note in, and tell whether its sign, or a natural, has to be written."""
-        signature = signed(letter, self._sharps)
-        in_force = {self._heights.get((letter, octave), signature), self._letters.get(letter, signature)}
-        self._heights[letter, octave] = self._letters[letter] = alteration
-        return in_force != {alteration}
-
-    def doubtful_note(self, letter: str, alteration: int, octave: int) -> bool:
-        """Do the same for a note that some readers neither pass accidentals to nor take them from."""
-        is_signed = self.note(letter, alteration, octave) or alteration != signed(letter, self._sharps)
-        if is_signed:
-            self._letters[letter] = None  # unlike any alteration: the next one is signed
-        return is_signed
-
-
-def sharps_at(score: Score, step: int) -> int:
-    """Return the key signature under which a note that begins there is spelled, also where it is tied on."""
-    return score.bars[bar_at(score, step)].sharps
-
-
-def beat_quarters(bar: Bar) -> Fraction:
-    """Return the length of a beat: a unit of the metre, or of eighths and shorter ones three or else two."""
-    num_units = 1 if bar.denominator <= 4 else 2 if bar.numerator % 3 else 3
-    return Fraction(4 * num_units, bar.denominator)
-
-
-def beat_of(step: int, bar: Bar, grid: int) -> int:
-    """Return the number of the beat that a step of a bar is in; what is in one beat stands under one beam.
-
-    What is left over at the end, as in 7/8, belongs to the last beat.
-    """
-    beat = beat_quarters(bar) * grid
-    return min(int(step / beat), max(int(bar.num_steps(grid) / beat) - 1, 0))
-
-
-def beams(pieces: Sequence[Piece], bar: Bar, start: int, grid: int) -> Iterator[list[int]]:
-    """Yield the places of the pieces under each beam: shorter than a quarter, with no rest between, in one beat.
-
-    Args:
-        pieces: of one voice in the bar.
-        bar: its metre.
-        start: the step at which the whole bar begins.
-        grid: steps a quarter.
-    """
-
-    def beam_of(place: int) -> int:
-        piece = pieces[place]
-        is_beamed = piece.notes and piece.notehead(grid)[0] < 1
-        return beat_of(piece.start - start, bar, grid) if is_beamed else -1
-
-    for beat, places in groupby(range(len(pieces)), beam_of):
-        if beat >= 0:
-            yield list(places)
-
-
-def bars_of(score: Score, voice: Iterable[Chord]) -> list[list[Piece]]:
+def bars_of(score: Score, voice: Iterable[Chord]) -> list[list[Symbol]]:
     """Return the pieces of each bar, rests filled in; a bar without notes is one rest, the pickup begins late."""
     starts = score.bar_starts
     bars: list[list[Chord]] = [[] for _ in score.bars]
@@ -149,11 +78,11 @@ def _filled(chords: Iterable[Chord], start: int, end: int) -> list[Chord]:
     return filled
 
 
-def _pieces(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterator[Piece]:
+def _pieces(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterator[Symbol]:
     """Yield a bar's chords and rests in pieces of one notehead; `origin` is where the whole bar begins."""
     sizes = _sizes(bar, grid)
     if len(chords) == 1 and not chords[0].notes and chords[0].end - chords[0].start == sizes[0]:
-        yield Piece(*chords[0], None)  # a whole bar's rest looks alike in every metre
+        yield Symbol(*chords[0], None)  # a whole bar's rest looks alike in every metre
         return
     tuplets = list(_tuplets([chord.start - origin for chord in chords], 0, sizes))
     tuplets = [Tuplet(origin + start, origin + end, actual, normal) for start, end, actual, normal in tuplets]
@@ -162,7 +91,7 @@ def _pieces(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterat
         times = sorted({*chord[:2], *(edge for edge in edges if chord.start < edge < chord.end)})
         for start, end in pairwise(times):
             tuplet = next((tuplet for tuplet in tuplets if tuplet.start <= start < tuplet.end), None)
-            piece = Piece(start, end, chord.notes, tuplet)
+            piece = Symbol(start, end, chord.notes, tuplet)
             if tuplet:
                 length = tuplet.end - tuplet.start
                 yield from _split(piece, tuplet.start, _halved([length, length // tuplet.actual]), grid)
@@ -221,7 +150,7 @@ def _division(inner: set[int], length: int, *, is_last: bool) -> int:
     return 0
 
 
-def _split(piece: Piece, origin: int, sizes: list[int], grid: int) -> Iterator[Piece]:
+def _split(piece: Symbol, origin: int, sizes: list[int], grid: int) -> Iterator[Symbol]:
     """Yield a piece as one notehead, or cut at the strongest beat inside it.
 
     A notehead may hide a beat if it begins or ends on one as strong, or is a plain syncopation, from the middle of one

@@ -11,10 +11,10 @@ _GRAM = 10  # intervals in a row; by chance two melodies share few that are so l
 _VARIETY = 4  # different intervals in them: drones, scales and tremolos tell nothing
 _SHARE = 0.3  # of the shorter melody's, that make two pieces one family
 
-Line = tuple[int, ...]
+Intervals = tuple[int, ...]
 
 
-def lines(score: Score) -> list[Line]:
+def lines(score: Score) -> list[Intervals]:
     """Return the intervals of each part's highest notes, in semitones; they are the same in every key."""
     return [
         tuple(after.pitch - before.pitch for before, after in pairwise(top_line(track)))
@@ -23,7 +23,7 @@ def lines(score: Score) -> list[Line]:
     ]
 
 
-def families(pieces: Sequence[Sequence[Line]]) -> list[int]:
+def families(pieces: Sequence[Sequence[Intervals]]) -> list[int]:
     """Return for each piece the number of the first of its family.
 
     Two pieces belong together if a part of one shares many stretches of `_GRAM` intervals with a part of the other,
@@ -57,7 +57,7 @@ def families(pieces: Sequence[Sequence[Line]]) -> list[int]:
     return [head(number) for number in range(len(pieces))]
 
 
-def _grams(line: Line) -> set[int]:
+def _grams(line: Intervals) -> set[int]:
     """Return hashes of the stretches that tell something; a shorter line is one stretch by itself."""
     if len(line) < _GRAM:
         return {hash(line)} if line else set()

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seqgen.music import notices
-from seqgen.music.bars import Found, fits, of_length, regular
+from seqgen.music.bars import FoundBar, fits, of_length, regular
 from seqgen.music.limits import MAX_BARS, endless
-from seqgen.music.midi_data import Line, Ticks, parsed
+from seqgen.music.midi_data import NoteArrays, Ticks, parsed
 from seqgen.music.score import MAX_SHARPS, Bar, Note, Score
 from seqgen.music.tempos import tempo_map
 
@@ -47,7 +47,7 @@ def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
     return score[first:] if first else score, +counts
 
 
-def _notes(line: Line, tpq: int, grid: int, counts: Counter[str]) -> list[Note]:
+def _notes(line: NoteArrays, tpq: int, grid: int, counts: Counter[str]) -> list[Note]:
     """Return a track's notes on the grid.
 
     Notation programs export notes a little shorter than they are written, at 95 % as a rule, which would leave a tiny
@@ -62,7 +62,7 @@ def _notes(line: Line, tpq: int, grid: int, counts: Counter[str]) -> list[Note]:
     stops = np.where((8 * gaps <= written) & ~_stands(ends, grid * tpq, tpq), targets, stops)
     is_closed = (stops == targets) & (gaps > 0)
     counts[notices.CLOSED] += int(is_closed.sum())
-    counts[notices.MOVED] += int(((starts % tpq != 0) | ((ends % tpq != 0) & ~is_closed)).sum())
+    counts[notices.QUANTIZED] += int(((starts % tpq != 0) | ((ends % tpq != 0) & ~is_closed)).sum())
     counts[notices.LENGTHENED] += int((stops <= onsets).sum())
     durations = np.maximum(stops - onsets, 1)
     columns = (onsets, durations, line.pitches, line.velocities)
@@ -92,14 +92,14 @@ def _stands(ends: Ticks, quarter: int, step: int) -> npt.NDArray[np.bool_]:
     return is_standing
 
 
-def _bars(midi: Any, end: int, grid: int, counts: Counter[str]) -> list[Found]:
+def _bars(midi: Any, end: int, grid: int, counts: Counter[str]) -> list[FoundBar]:
     """Return the bars up to a step; where a time signature changes inside a bar, that is cut.
 
     A change at a place where no bar can end is moved to the next bar line. A first bar with a shorter time signature of
     its own is a pickup.
     """
     metres = [change for change in _metres(midi, grid, counts) if change[0] < end]
-    found: list[Found] = []
+    found: list[FoundBar] = []
     place, num_bars = 0, 0
     for (_, metre), (until, following) in zip(metres, [*metres[1:], (end, None)], strict=True):
         num_steps = max(0, until - place)
@@ -113,11 +113,11 @@ def _bars(midi: Any, end: int, grid: int, counts: Counter[str]) -> list[Found]:
         if num_bars > MAX_BARS:
             raise endless()
         if following and not found and num_whole == 1 and not cut and whole < following.num_steps(grid):
-            found.append(Found(whole, following))
+            found.append(FoundBar(whole, following))
         else:
-            found += [Found(whole, metre)] * num_whole
+            found += [FoundBar(whole, metre)] * num_whole
         if cut:
-            found.append(Found(rest, metre))
+            found.append(FoundBar(rest, metre))
         place += num_whole * whole + (rest if cut else 0)
     return _with_keys(found, midi, grid)
 
@@ -138,7 +138,7 @@ def _metres(midi: Any, grid: int, counts: Counter[str]) -> Iterator[tuple[int, B
         before = bar
 
 
-def _with_keys(found: Sequence[Found], midi: Any, grid: int) -> list[Found]:
+def _with_keys(found: Sequence[FoundBar], midi: Any, grid: int) -> list[FoundBar]:
     """Return the bars with the key signatures that hold where they begin."""
     keys = {
         _step(key.time, midi.tpq, grid): key.key
@@ -150,7 +150,7 @@ def _with_keys(found: Sequence[Found], midi: Any, grid: int) -> list[Found]:
     keyed = []
     for (num_steps, bar), start in zip(found, starts, strict=False):
         place = bisect_right(steps, start) - 1
-        keyed.append(Found(num_steps, bar._replace(sharps=keys[steps[place]] if place >= 0 else 0)))
+        keyed.append(FoundBar(num_steps, bar._replace(sharps=keys[steps[place]] if place >= 0 else 0)))
     return keyed
 
 

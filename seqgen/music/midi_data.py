@@ -26,7 +26,7 @@ _PADDING = bytes(8)  # where a meta event lacks its data, symusic reads a little
 Ticks = npt.NDArray[np.int64]
 
 
-class Line(NamedTuple):
+class NoteArrays(NamedTuple):
     """The notes of a track, as arrays; times are in ticks."""
 
     onsets: Ticks
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     velocities: Ticks
 
 
-def parsed(data: bytes, counts: Counter[str]) -> tuple[Any, list[Line]]:
+def parsed(data: bytes, counts: Counter[str]) -> tuple[Any, list[NoteArrays]]:
     """Return symusic's score, and the notes of each of its tracks.
 
     symusic drops a note that is never switched off. The file is parsed once more with all notes switched off at the
@@ -134,12 +134,12 @@ def _switched_off(track: bytes) -> bytes:
     return track + b"\0" + _END_OF_TRACK
 
 
-def _line(track: Any) -> Line:
+def _line(track: Any) -> NoteArrays:
     notes = track.notes.numpy()
-    return Line(*(notes[name].astype(np.int64) for name in ("time", "duration", "pitch", "velocity")))
+    return NoteArrays(*(notes[name].astype(np.int64) for name in ("time", "duration", "pitch", "velocity")))
 
 
-def _shortened(lines: list[Line], closed: list[Line], max_duration: int) -> list[Line]:
+def _shortened(lines: list[NoteArrays], closed: list[NoteArrays], max_duration: int) -> list[NoteArrays]:
     """Return the notes of `closed`; those that `lines` lacks have at most this duration."""
     known = Counter(note for line in lines for note in zip(*line, strict=True))
     shortened = []

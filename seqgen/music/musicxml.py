@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from seqgen.music import drum_notation
-from seqgen.music.engraving import beat_quarters
+from seqgen.music.beams import beat_quarters
 from seqgen.music.instruments import names_of
 from seqgen.music.midi_file import channels_of
 from seqgen.music.score import Score, Track

@@ -1,4 +1,4 @@
-"""Written music as music21 has it -> parts of measures; kern files."""
+"""WrittenNote music as music21 has it -> parts of measures; kern files."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
-from seqgen.music.layout import Measure, Part, Written, laid_out
+from seqgen.music.layout import Measure, WrittenNote, WrittenPart, laid_out
 from seqgen.music.limits import MAX_SILENT_TRACKS, is_countable, too_many_tracks
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
@@ -42,7 +42,7 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
         collection = HumdrumDataCollection(text)
         collection.parse()
         score: Any = collection.stream
-        parts = [Part(measures_of(part, grid, counts), *title_of(part)) for part in score.parts]
+        parts = [WrittenPart(measures_of(part, grid, counts), *title_of(part)) for part in score.parts]
     return laid_out(parts, grid, counts), +counts
 
 
@@ -79,14 +79,14 @@ def measures_of(part: Any, grid: int, counts: Counter[str]) -> list[Measure]:
     lengths = [after - start for start, after in pairwise(starts)]
     lengths += [float(streams[-1].duration.quarterLength)] if streams else []
     endings = _endings(streams, part.getElementsByClass(spanner.RepeatBracket))
-    reader = _Reader(grid, counts)
+    reader = _PartReader(grid, counts)
     return [
         reader.measure(measure, quarters, endings.get(place, ()))
         for place, (measure, quarters) in enumerate(zip(streams, lengths, strict=True))
     ]
 
 
-class _Reader:
+class _PartReader:
     """Reads the measures of a part one after the other."""
 
     def __init__(self, grid: int, counts: Counter[str]) -> None:
@@ -127,7 +127,7 @@ class _Reader:
                 self._counts[notices.UNPITCHED] += 1
                 continue
             ties = single.tie is not None and single.tie.type in ("start", "continue")
-            self._measure.notes.append(Written(offset, duration, single.pitch.midi, ties))
+            self._measure.notes.append(WrittenNote(offset, duration, single.pitch.midi, ties))
 
     def _add_metre(self, _: float, element: Any) -> None:
         bar = self._bar._replace(numerator=element.numerator, denominator=element.denominator)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import cycle, pairwise
 from typing import Any
 
-from seqgen.music.engraving import beat_quarters
+from seqgen.music.beams import beat_quarters
 from seqgen.music.instruments import drum_of, names_of
 from seqgen.music.score import Score, Track
 from seqgen.music.theory import name_of

@@ -7,16 +7,16 @@ from seqgen.music.limits import MAX_BARS, endless
 
 
 class Signs(NamedTuple):
-    """What a measure says about the order of playing.
+    """The signs of a measure that determine the order of playing.
 
     Attributes:
-        starts: a repeated section begins with it.
-        passes: how often the section that ends with it is played; 0 where none ends.
-        endings: in which passes it is played, where it stands under a bracket.
-        segno: it begins at a segno.
-        coda: it has a coda sign; from the first of two the way leads to the second, after a jump.
-        fine: after a jump, the piece ends with it.
-        jump: "capo" or "segno", where it leads back once.
+        starts: a repeated section begins with the measure.
+        passes: how often the section that ends with the measure is played; 0 if none ends.
+        endings: the passes in which a measure under a bracket is played.
+        segno: the measure begins at a segno.
+        coda: the measure has a coda sign; after a jump, playing continues from the first coda sign at the second.
+        fine: after a jump, the piece ends with the measure.
+        jump: "capo" or "segno", the destination of a single jump.
     """
 
     starts: bool = False
@@ -32,7 +32,7 @@ PLAIN = Signs()
 
 
 class _Brackets(NamedTuple):
-    """Endings that stand side by side: where the last of them stops, and how often what is before them is played."""
+    """Adjacent endings: where the last of them stops, and how often the section before them is played."""
 
     stop: int
     num_passes: int
@@ -41,29 +41,29 @@ class _Brackets(NamedTuple):
 def played(signs: Sequence[Signs]) -> list[int]:
     """Return the places of the measures in the order of playing.
 
-    A repeat without a beginning goes back to the end of the one before; after a jump nothing is repeated, and of
-    several endings the last is played. Endings without a repeat between them are played as they are written.
+    A repeat without a beginning returns to the end of the previous one. After a jump there are no repeats, and the last
+    of several endings is played. Endings without a repeat between them are played in written order.
 
     Raises:
-        MusicError: it would go on for too long.
+        MusicError: the music is too long.
     """
     if not any(sign != PLAIN for sign in signs):
         return list(range(len(signs)))
     player = _Player(signs)
     order: list[int] = []
     while player.place < len(signs):
-        if player.is_heard():
+        if player.is_played():
             order.append(player.place)
-            player.go_on()
+            player.advance()
         else:
-            player.pass_over()
+            player.skip()
         if len(order) > MAX_BARS:
             raise endless()
     return order
 
 
 class _Player:
-    """Goes through the measures, one at a time."""
+    """Moves through the measures, one at a time."""
 
     def __init__(self, signs: Sequence[Signs]) -> None:
         self.place = 0
@@ -73,8 +73,8 @@ class _Player:
         self._begin_section(0)
         self._has_jumped = False
 
-    def is_heard(self) -> bool:
-        """Tell whether the measure here is played in this pass."""
+    def is_played(self) -> bool:
+        """Return whether the current measure is played in this pass."""
         sign = self._signs[self.place]
         if sign.starts and self.place != self._start:
             self._begin_section(self.place)
@@ -84,14 +84,14 @@ class _Player:
             return self._brackets[self.place].num_passes in sign.endings
         return self._pass in sign.endings or self._pass < min(sign.endings)
 
-    def pass_over(self) -> None:
-        """Go to the next measure without playing this one, which is under a bracket."""
+    def skip(self) -> None:
+        """Move to the next measure without playing this one, which is under a bracket."""
         self.place += 1
         if self.place == self._brackets[self.place - 1].stop:
             self._begin_section(self.place)
 
-    def go_on(self) -> None:
-        """Go to the measure after this one."""
+    def advance(self) -> None:
+        """Move to the measure that is played after this one."""
         sign = self._signs[self.place]
         if self._has_jumped:
             self.place = self._after_jump(sign)
@@ -110,7 +110,7 @@ class _Player:
         return sign.passes > 0 and self._pass < num_passes
 
     def _leave(self, sign: Signs) -> None:
-        """Go forward; behind a repeat and its endings, a new section begins."""
+        """Move forward; after a repeat and its endings, a new section begins."""
         stop = self._brackets[self.place].stop if sign.endings else self.place + 1
         is_over = sign.passes > 0 or (bool(sign.endings) and self.place + 1 == stop and not sign.starts)
         self.place = stop if sign.passes > 0 else self.place + 1
@@ -130,7 +130,7 @@ class _Player:
 
 
 def _brackets(signs: Sequence[Signs]) -> dict[int, _Brackets]:
-    """Return, for the place of each measure under a bracket, the brackets that it belongs to."""
+    """Return the brackets of each measure that is under one, by the place of the measure."""
     found: dict[int, _Brackets] = {}
     first = 0
     for stop in range(len(signs) + 1):

@@ -6,8 +6,10 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
+from seqgen.music.accidentals import Accidentals, sharps_at
+from seqgen.music.beams import beams
 from seqgen.music.clefs import clef_of
-from seqgen.music.engraving import Accidentals, Piece, bars_of, beams, sharps_at
+from seqgen.music.engraving import Symbol, bars_of
 from seqgen.music.score import Note, Score
 from seqgen.music.theory import spelled
 from seqgen.music.voices import voices_of
@@ -38,7 +40,7 @@ def staff_of(score: Score, notes: Sequence[Note], *, is_drum: bool) -> Any:
     return staff
 
 
-def _measure(score: Score, place: int, voices: Sequence[list[Piece]]) -> Any:
+def _measure(score: Score, place: int, voices: Sequence[list[Symbol]]) -> Any:
     bar, before = score.bars[place], score.bars[place - 1] if place else None
     measure = music21().stream.Measure(number=place if score.pickup else place + 1)
     if place == 0 and score.pickup:
@@ -70,7 +72,7 @@ class _BarWriter:
         self._start = score.bar_starts[place]
         self._accidentals = Accidentals(self._bar.sharps)
 
-    def elements(self, voices: Sequence[Sequence[Piece]]) -> list[list[Any]]:
+    def elements(self, voices: Sequence[Sequence[Symbol]]) -> list[list[Any]]:
         """Return of each voice the offsets in quarters, each followed by music21's note, chord or rest.
 
         Rests of the lower voices are left out, but for those that a tuplet's bracket shows.
@@ -89,7 +91,7 @@ class _BarWriter:
             _bracket(elements, pieces, groups)
         return [self._with_offsets(*column) for column in zip(written, voices, strict=True)]
 
-    def _with_offsets(self, elements: Iterable[Any], pieces: Iterable[Piece]) -> list[Any]:
+    def _with_offsets(self, elements: Iterable[Any], pieces: Iterable[Symbol]) -> list[Any]:
         origin = max(self._start, self._score.start)
         return [
             entry
@@ -98,13 +100,13 @@ class _BarWriter:
             for entry in (Fraction(piece.start - origin, self._score.grid), element)
         ]
 
-    def _sound(self, piece: Piece) -> Any:
+    def _sound(self, piece: Symbol) -> Any:
         notes = [self._note(note, piece) for note in piece.notes]
         element = music21().chord.Chord(notes) if len(notes) > 1 else notes[0]
         element.duration = self._duration(piece)
         return element
 
-    def _note(self, note: Note, piece: Piece) -> Any:
+    def _note(self, note: Note, piece: Symbol) -> Any:
         letter, alteration, octave = spelled(note.pitch, sharps_at(self._score, note.onset))
         is_held = note.onset < piece.start
         # A tie over the bar line takes its accidental along.
@@ -118,7 +120,7 @@ class _BarWriter:
             element.tie = music21().tie.Tie("start" if not is_held else "continue" if note.end > piece.end else "stop")
         return element
 
-    def _duration(self, piece: Piece) -> Any:
+    def _duration(self, piece: Symbol) -> Any:
         quarters, num_dots = piece.notehead(self._score.grid)
         written = music21().duration.Duration(type=_type(quarters), dots=num_dots)
         if piece.tuplet:
@@ -127,7 +129,7 @@ class _BarWriter:
             written.appendTuplet(music21().duration.Tuplet(actual, normal, unit, unit))
         return written
 
-    def _beam(self, elements: Sequence[Any], pieces: Sequence[Piece]) -> None:
+    def _beam(self, elements: Sequence[Any], pieces: Sequence[Symbol]) -> None:
         """Join notes with a beam for each flag; a flag that no neighbour has becomes a stub towards the nearer one."""
         flags = [piece.notehead(self._score.grid)[0].denominator.bit_length() - 1 for piece in pieces]
         for place, element in enumerate(elements):
@@ -148,7 +150,7 @@ def _type(quarters: Fraction) -> str:
     return next(name for name, value in types.items() if value == quarters)
 
 
-def _bracket(elements: Sequence[Any], pieces: Sequence[Piece], groups: Sequence[Sequence[int]]) -> None:
+def _bracket(elements: Sequence[Any], pieces: Sequence[Symbol], groups: Sequence[Sequence[int]]) -> None:
     """Mark where each tuplet begins and ends; a bracket shows it where one beam does not."""
     for tuplet, places in groupby(range(len(pieces)), lambda place: pieces[place].tuplet):
         if not tuplet:

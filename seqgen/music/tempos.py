@@ -1,4 +1,4 @@
-"""Changes of tempo as they are found in files, made a tempo map."""
+"""Makes a tempo map from the tempo changes of a file."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from seqgen.music import notices
 from seqgen.music.score import DEFAULT_TEMPO, Tempo
 
-MAX_TEMPO = 1000.0  # quarters a minute
+MAX_TEMPO = 1000.0  # quarter notes per minute
 
 
 def tempo_map(changes: Iterable[tuple[int, float]], counts: Counter[str]) -> tuple[Tempo, ...]:
-    """Return the tempos of a score; of changes at one step the last one counts.
+    """Return the tempos of a score; the last of several changes at one step counts.
 
     Args:
-        changes: pairs of step and quarters a minute, in any order.
-        counts: where those are counted that cannot be used.
+        changes: pairs of step and quarter notes per minute, in any order.
+        counts: updated with the number of unusable changes.
     """
     found = {0: DEFAULT_TEMPO}
     for step, tempo in changes:

@@ -25,7 +25,7 @@ _PROFILES = {
 }
 
 
-class Step(NamedTuple):
+class TypedChord(NamedTuple):
     """What is typed between two spaces: a note, a chord or a rest.
 
     Attributes:
@@ -67,7 +67,7 @@ def pitch_of(name: str) -> int:
     return pitch
 
 
-def notes_of(text: str) -> list[Step]:
+def notes_of(text: str) -> list[TypedChord]:
     """Return the notes of a text as "C4 E4:2 G4:0.5 R:1 C4+E4+G4:1/3": quarters after the colon, 1 without it.
 
     Raises:
@@ -78,7 +78,7 @@ def notes_of(text: str) -> list[Step]:
         names, colon, quarters = word.partition(":")
         is_rest = names in ("R", "r")
         pitches = () if is_rest else tuple(sorted({pitch_of(name) for name in names.split("+")}, reverse=True))
-        steps.append(Step(pitches, _quarters(word, quarters) if colon else Fraction(1)))
+        steps.append(TypedChord(pitches, _quarters(word, quarters) if colon else Fraction(1)))
     return steps
 
 

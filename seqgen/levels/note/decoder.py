@@ -35,7 +35,7 @@ def decoded(tokens: Sequence[int], grid: int, vocabulary_size: int) -> Score:
     return Score(tuple(transcript.bars), tracks, transcript.pickup, grid=grid)
 
 
-class _Event(NamedTuple):
+class _VoiceEvent(NamedTuple):
     """A note that begins in a voice, or `_SILENCE`; equal times in one voice are a chord."""
 
     time: int
@@ -59,7 +59,7 @@ class _Transcript:
         self.bars: list[Bar] = []
         self.pickup = 0
         self.programs: list[int] = []
-        self.events: list[_Event] = []
+        self.events: list[_VoiceEvent] = []
         self.end = 0
         self._bar = Bar()
         self._family = 0
@@ -71,9 +71,9 @@ class _Transcript:
         """Add a token, given the state of the grammar after it."""
         phase, voice, now = state[s.PHASE], state[s.CURRENT_VOICE], state[s.BAR_START] + state[s.STEP]
         if phase == s.AFTER_NOTE:
-            self.events.append(_Event(now, voice, state[s.LOWEST], self._velocity))
+            self.events.append(_VoiceEvent(now, voice, state[s.LOWEST], self._velocity))
         elif token == t.REST:
-            self.events.append(_Event(now, voice, _SILENCE, 0))
+            self.events.append(_VoiceEvent(now, voice, _SILENCE, 0))
         elif phase == s.AFTER_VELOCITY:
             degree = token - self._highest_position - 1
             self._velocity = degree * t.VELOCITY_STEP + t.VELOCITY_STEP // 2
@@ -107,16 +107,16 @@ class _Transcript:
         source = begin - state[s.DISTANCE] * bar_steps
         first, stop = (bisect_left(self.events, (time,)) for time in (source, source + num_bars * bar_steps))
         repeated = [event._replace(time=event.time + begin - source) for event in self.events[first:stop]]
-        self.events += [_Event(begin, voice, _SILENCE, 0) for voice in range(state[s.NUM_VOICES])]
+        self.events += [_VoiceEvent(begin, voice, _SILENCE, 0) for voice in range(state[s.NUM_VOICES])]
         self.events += repeated
         self.bars += [self._bar] * num_bars
 
 
-def _notes(events: Sequence[_Event], num_voices: int, end: int) -> list[list[Note]]:
+def _notes(events: Sequence[_VoiceEvent], num_voices: int, end: int) -> list[list[Note]]:
     """Return the notes of each voice: the notes of a chord end with the next event of its voice, or with the score."""
     notes: list[list[Note]] = [[] for _ in range(num_voices)]
     sustained: list[list[Note]] = [[] for _ in range(num_voices)]
-    last = (_Event(end, voice, _SILENCE, 0) for voice in range(num_voices))
+    last = (_VoiceEvent(end, voice, _SILENCE, 0) for voice in range(num_voices))
     for time, voice, pitch, velocity in (*events, *last):
         if sustained[voice] and sustained[voice][0].onset < time:
             notes[voice] += [note._replace(duration=time - note.onset) for note in sustained[voice]]
