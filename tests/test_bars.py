@@ -1,4 +1,4 @@
-"""Bars made regular, against cases worked by hand on 12 steps a quarter."""
+"""Bars made regular, against cases worked by hand on 12 steps per quarter note."""
 
 import pytest
 from hypothesis import given

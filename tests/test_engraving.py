@@ -75,7 +75,7 @@ def test_on_other_grids_tuplets_have_other_numbers():
 
 
 def test_what_no_notehead_can_say_is_refused():
-    with pytest.raises(MusicError, match="no notehead is as short as one of 2048 steps a quarter"):
+    with pytest.raises(MusicError, match="no notehead is as short as one of 2048 steps per quarter note"):
         written([1, 2047], Bar(1, 4), grid=2048)
 
 

@@ -13,7 +13,8 @@ from seqgen.levels import level_from_json
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
-from seqgen.music.score import Bar, Note, Score, Tempo, Track, to_no_signature, track_of, transposed_key
+from seqgen.music.keys import to_no_signature, transposed_key
+from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of
 from tests.scores import forms, melody, scores
 
 LEVEL = NoteLevel(12)

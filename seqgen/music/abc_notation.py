@@ -1,4 +1,4 @@
-"""Scores -> ABC, by hand: music21 reads it but does not write it."""
+"""Scores -> ABC, without music21, which does not write it."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,16 +14,16 @@ from seqgen.music.score import Bar, Note, Score
 from seqgen.music.theory import key_name, spelled
 from seqgen.music.voices import Chord, hands_of, voices_of
 
-_Staff = Sequence[tuple[int, Sequence[Chord]]]  # voices with their numbers
+_Staff = Sequence[tuple[int, Sequence[Chord]]]  # numbered voices
 
-_UNIT = 8  # L:1/8, the note that has no number
-_BARS_A_LINE = 4
+_UNIT = 8  # L:1/8, the note without a number
+_BARS_PER_LINE = 4
 _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
-_UNSAFE = str.maketrans('"', "'", "\\%")  # what ends a name, begins an escape or a comment
+_UNSAFE = str.maketrans('"', "'", "\\%")  # these end a name, begin an escape or a comment
 
 
 def rendered(score: Score) -> str:
-    """Return a tune of ABC 2.1, one voice after the other; those of a track share its staff, or a keyboard's two.
+    """Return a tune of ABC 2.1, one voice after the other; the voices of a track share its staff or its two staves.
 
     Tempo changes are written at the next bar line.
 
@@ -57,7 +57,7 @@ def _header(score: Score, title: str, groups: Sequence[str]) -> list[str]:
 
 
 def _group(staves: Sequence[_Staff]) -> str:
-    """Return a track's part of `%%score`: voices of one staff stand in parentheses, staves of one track in braces."""
+    """Return a track's part of `%%score`: parentheses group the voices of a staff, braces the staves of a track."""
     numbers = [[str(number) for number, _ in staff] for staff in staves]
     groups = [f"({' '.join(staff)})" if len(staff) > 1 else staff[0] for staff in numbers]
     return f"{{{' '.join(groups)}}}" if len(groups) > 1 else groups[0]
@@ -82,15 +82,15 @@ def _tempo(quarters_per_minute: float, bar: Bar) -> str:
 
 
 def _lines(score: Score, bars: Sequence[Sequence[Symbol]], *, has_tempos: bool) -> Iterator[str]:
-    """Yield a voice's lines: a few bars each, and what changes at a bar line before them."""
+    """Yield the lines of a voice: a few bars each, preceded by the fields that change."""
     line: list[str] = []
-    for place, pieces in enumerate(bars):
+    for place, symbols in enumerate(bars):
         changes = list(_changes(score, place, has_tempos=has_tempos)) if place else []
-        if line and (changes or len(line) == _BARS_A_LINE):
+        if line and (changes or len(line) == _BARS_PER_LINE):
             yield " ".join(line)
             line = []
         yield from changes
-        line.append(_bar(score, place, pieces) + (" |" if place + 1 < len(bars) else " |]"))
+        line.append(_bar(score, place, symbols) + (" |" if place + 1 < len(bars) else " |]"))
     yield " ".join(line)
 
 
@@ -106,39 +106,39 @@ def _changes(score: Score, place: int, *, has_tempos: bool) -> Iterator[str]:
         yield _tempo(tempos[-1], bar)
 
 
-def _bar(score: Score, place: int, pieces: Sequence[Symbol]) -> str:
-    """Return a bar's notes; those under one beam without a space."""
+def _bar(score: Score, place: int, symbols: Sequence[Symbol]) -> str:
+    """Return the notes of a bar; notes under one beam are not separated by spaces."""
     bar, start = score.bars[place], score.bar_starts[place]
     accidentals = Accidentals(bar.sharps)
-    joined = {place for group in beams(pieces, bar, start, score.grid) for place in group[1:]}
+    joined = {place for group in beams(symbols, bar, start, score.grid) for place in group[1:]}
     text = ""
-    for number, piece in enumerate(pieces):
+    for number, symbol in enumerate(symbols):
         text += " " if number and number not in joined else ""
-        if piece.tuplet and (not number or pieces[number - 1].tuplet != piece.tuplet):
-            text += _opening(piece.tuplet, sum(other.tuplet == piece.tuplet for other in pieces))
-        text += _sound(score, piece, accidentals) + _length(piece.written_quarters(score.grid))
-        text += "-" if piece.notes and all(note.end > piece.end for note in piece.notes) else ""
+        if symbol.tuplet and (not number or symbols[number - 1].tuplet != symbol.tuplet):
+            text += _opening(symbol.tuplet, sum(other.tuplet == symbol.tuplet for other in symbols))
+        text += _sound(score, symbol, accidentals) + _length(symbol.written_quarters(score.grid))
+        text += "-" if symbol.notes and all(note.end > symbol.end for note in symbol.notes) else ""
     return text
 
 
-def _opening(tuplet: Tuplet, num_pieces: int) -> str:
-    """Return what begins a tuplet: `(3` for three in the time of two, otherwise the ratio and how many notes follow."""
-    ratio = (tuplet.actual, tuplet.normal, num_pieces)
+def _opening(tuplet: Tuplet, num_symbols: int) -> str:
+    """Return the beginning of a tuplet: `(3` for three in the time of two, otherwise the ratio and number of notes."""
+    ratio = (tuplet.actual, tuplet.normal, num_symbols)
     return "(3" if ratio == (3, 2, 3) else f"({':'.join(map(str, ratio))}"
 
 
-def _sound(score: Score, piece: Symbol, accidentals: Accidentals) -> str:
-    """Return a rest, a note, or a chord in brackets, in which notes have ties of their own if not all have one."""
-    if len(piece.notes) < 2:
-        return _name(score, piece.notes[0], accidentals, is_alone=True) if piece.notes else "z"
-    is_held = [note.end > piece.end for note in piece.notes]
-    names = [_name(score, note, accidentals, is_alone=False) for note in piece.notes]
+def _sound(score: Score, symbol: Symbol, accidentals: Accidentals) -> str:
+    """Return a rest, a note, or a chord in brackets; its notes have individual ties unless all are tied."""
+    if len(symbol.notes) < 2:
+        return _name(score, symbol.notes[0], accidentals, is_alone=True) if symbol.notes else "z"
+    is_held = [note.end > symbol.end for note in symbol.notes]
+    names = [_name(score, note, accidentals, is_alone=False) for note in symbol.notes]
     ties = ["-" if held and not all(is_held) else "" for held in is_held]
     return f"[{''.join(name + tie for name, tie in zip(reversed(names), reversed(ties), strict=True))}]"
 
 
 def _name(score: Score, note: Note, accidentals: Accidentals, *, is_alone: bool) -> str:
-    """Return a note's name, with a sign where it needs one; music21 carries none into or out of chords, nor doubles."""
+    """Return the name of a note, with a sign if needed; music21 carries none across chords or from doubles."""
     letter, alteration, octave = spelled(note.pitch, sharps_at(score, note.onset))
     needs_sign = accidentals.note if is_alone and abs(alteration) < 2 else accidentals.doubtful_note
     sign = _SIGNS[alteration] if needs_sign(letter, alteration, octave) else ""

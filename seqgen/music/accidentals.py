@@ -8,7 +8,8 @@ from seqgen.music.theory import signed
 class Accidentals:
     """The accidentals that are in force in a bar.
 
-    Strictly one holds for its octave alone, but many read it for all octaves: a sign is written unless both agree.
+    Strictly, an accidental applies to its octave only, but many readers apply it to all octaves: a sign is written
+    unless both readings agree.
 
     Args:
         sharps: of the key signature.
@@ -20,20 +21,20 @@ class Accidentals:
         self._letters: dict[str, int | None] = {}
 
     def note(self, letter: str, alteration: int, octave: int) -> bool:
-        """Take a note in, and tell whether its sign, or a natural, has to be written."""
+        """Record a note, and return whether its sign, or a natural, has to be written."""
         signature = signed(letter, self._sharps)
         in_force = {self._heights.get((letter, octave), signature), self._letters.get(letter, signature)}
         self._heights[letter, octave] = self._letters[letter] = alteration
         return in_force != {alteration}
 
     def doubtful_note(self, letter: str, alteration: int, octave: int) -> bool:
-        """Do the same for a note that some readers neither pass accidentals to nor take them from."""
+        """Do the same for a note that some readers ignore: its accidentals do not apply to others, nor theirs to it."""
         is_signed = self.note(letter, alteration, octave) or alteration != signed(letter, self._sharps)
         if is_signed:
-            self._letters[letter] = None  # unlike any alteration: the next one is signed
+            self._letters[letter] = None  # differs from any alteration: the next note is signed
         return is_signed
 
 
 def sharps_at(score: Score, step: int) -> int:
-    """Return the key signature under which a note that begins there is spelled, also where it is tied on."""
+    """Return the key signature that spells a note with this onset, including its tied continuation."""
     return score.bars[bar_at(score, step)].sharps

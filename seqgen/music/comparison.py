@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Self
 
+from seqgen.music.keys import to_no_signature
 from seqgen.music.melody import bar_at, top_line
 from seqgen.music.metrics import Features, pitched_notes
-from seqgen.music.score import Score, to_no_signature
+from seqgen.music.score import Score
 
 Histogram = Mapping[float, float]
 

@@ -1,4 +1,4 @@
-"""Drums in MusicXML: notes without a pitch, each with an instrument of its own."""
+"""Drums in MusicXML: unpitched notes with one instrument per drum."""
 
 from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement
@@ -10,14 +10,14 @@ from seqgen.music.theory import pitch_of
 
 
 def without_keys(score: Score) -> Score:
-    """Return the score in C: drums are in no key."""
+    """Return the score without key signatures, which drums do not have."""
     return replace(score, bars=tuple(bar._replace(sharps=0) for bar in score.bars))
 
 
 def rewrite(part: Element, description: Element) -> None:
-    """Make drums of a part's pitches, where they stand and in the list of parts.
+    """Replace the pitches of a part by drums, in its notes and in the list of parts.
 
-    music21 writes no two instruments of one kind in a part, so it is given pitches.
+    music21 cannot write several instruments of one kind in a part, so it is given pitches.
     """
     for old in [*description.findall("score-instrument"), *description.findall("midi-instrument")]:
         description.remove(old)
@@ -42,7 +42,7 @@ def _name(description: Element, key: int) -> str:
 
 
 def _rewrite_note(note: Element, pitch: Element, key: int, instrument: str) -> None:
-    """Put the drum's place for the pitch, its instrument and, if it is not the usual one, its notehead."""
+    """Replace the pitch by the staff position of the drum, and add its instrument and, if not normal, its notehead."""
     drum = drum_of(key)
     unpitched = Element("unpitched")
     SubElement(unpitched, "display-step").text = drum.place[0]
@@ -59,6 +59,6 @@ def _rewrite_note(note: Element, pitch: Element, key: int, instrument: str) -> N
 
 
 def _insert(note: Element, element: Element, followers: tuple[str, ...]) -> None:
-    """Insert an element where the order that MusicXML asks for has it: before the first of its followers."""
+    """Insert an element in the order that MusicXML requires: before the first of its followers."""
     place = next((place for place, child in enumerate(note) if child.tag in followers), len(note))
     note.insert(place, element)

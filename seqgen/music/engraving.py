@@ -1,4 +1,4 @@
-"""Voices as they are written down: bars of chords and rests, cut and tied to what one notehead can say."""
+"""Voices in music notation: bars of chords and rests, divided into symbols that one notehead value can represent."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,13 +10,13 @@ from seqgen.errors import MusicError
 from seqgen.music.score import Bar, Note, Score
 from seqgen.music.voices import Chord
 
-_LONGEST = 12  # quarters: a dotted breve
-_SHORTEST = Fraction(1, 256)  # of a quarter: a 1024th
-_SIMPLE_TUPLETS = (3, 5, 7)  # others are written only where nothing else is exact
+_LONGEST = 12  # quarter notes: a dotted breve
+_SHORTEST = Fraction(1, 256)  # quarter notes: a 1024th
+_SIMPLE_TUPLETS = (3, 5, 7)  # others are used only if nothing else is exact
 
 
 class Tuplet(NamedTuple):
-    """A stretch of a bar with its own beat: `actual` equal parts instead of `normal`; times are in steps."""
+    """A range of steps of a bar that is divided into `actual` equal parts instead of `normal`."""
 
     start: int
     end: int
@@ -25,13 +25,13 @@ class Tuplet(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """A chord, or a rest, with one notehead's value.
+    """A chord or rest with one notehead value.
 
     Attributes:
         start: in steps.
         end: in steps.
-        notes: as in a chord; a note is tied back where it began earlier, and on where it ends later.
-        tuplet: the one that it is a part of.
+        notes: of the chord. A note that begins earlier or ends later is tied to the symbol before or after.
+        tuplet: the tuplet to which the symbol belongs.
     """
 
     start: int
@@ -40,18 +40,18 @@ class Symbol(NamedTuple):
     tuplet: Tuplet | None
 
     def written_quarters(self, grid: int) -> Fraction:
-        """Return how long its notehead, with its dot, looks; in a tuplet it sounds shorter."""
+        """Return the value of its notehead and dot in quarter notes; in a tuplet it sounds shorter."""
         actual, normal = self.tuplet[2:] if self.tuplet else (1, 1)
         return Fraction((self.end - self.start) * actual, grid * normal)
 
     def notehead(self, grid: int) -> tuple[Fraction, int]:
-        """Return the quarters of its notehead without the dot, and the number of dots, 0 or 1."""
+        """Return the value of its notehead in quarter notes without the dot, and the number of dots, 0 or 1."""
         quarters = self.written_quarters(grid)
         return (quarters, 0) if quarters.numerator % 3 else (quarters * 2 / 3, 1)
 
 
 def bars_of(score: Score, voice: Iterable[Chord]) -> list[list[Symbol]]:
-    """Return the pieces of each bar, rests filled in; a bar without notes is one rest, the pickup begins late."""
+    """Return the symbols of each bar, including rests; a bar without notes is one rest, a pickup begins late."""
     starts = score.bar_starts
     bars: list[list[Chord]] = [[] for _ in score.bars]
     for start, end, notes in voice:
@@ -60,13 +60,13 @@ def bars_of(score: Score, voice: Iterable[Chord]) -> list[list[Symbol]]:
             bars[place].append(Chord(max(start, starts[place]), min(end, starts[place + 1]), notes))
             place += 1
     return [
-        list(_pieces(_filled(chords, max(start, score.start), end), start, bar, score.grid))
+        list(_symbols(_filled(chords, max(start, score.start), end), start, bar, score.grid))
         for (start, end), bar, chords in zip(pairwise(starts), score.bars, bars, strict=True)
     ]
 
 
 def _filled(chords: Iterable[Chord], start: int, end: int) -> list[Chord]:
-    """Return the chords with rests between them."""
+    """Return the chords with rests in the gaps."""
     filled = []
     for chord in chords:
         if start < chord.start:
@@ -78,11 +78,11 @@ def _filled(chords: Iterable[Chord], start: int, end: int) -> list[Chord]:
     return filled
 
 
-def _pieces(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterator[Symbol]:
-    """Yield a bar's chords and rests in pieces of one notehead; `origin` is where the whole bar begins."""
+def _symbols(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterator[Symbol]:
+    """Yield the symbols of the chords and rests of a bar; `origin` is the beginning of the whole bar."""
     sizes = _sizes(bar, grid)
     if len(chords) == 1 and not chords[0].notes and chords[0].end - chords[0].start == sizes[0]:
-        yield Symbol(*chords[0], None)  # a whole bar's rest looks alike in every metre
+        yield Symbol(*chords[0], None)  # a rest for a whole bar is the same in every metre
         return
     tuplets = list(_tuplets([chord.start - origin for chord in chords], 0, sizes))
     tuplets = [Tuplet(origin + start, origin + end, actual, normal) for start, end, actual, normal in tuplets]
@@ -91,12 +91,12 @@ def _pieces(chords: Sequence[Chord], origin: int, bar: Bar, grid: int) -> Iterat
         times = sorted({*chord[:2], *(edge for edge in edges if chord.start < edge < chord.end)})
         for start, end in pairwise(times):
             tuplet = next((tuplet for tuplet in tuplets if tuplet.start <= start < tuplet.end), None)
-            piece = Symbol(start, end, chord.notes, tuplet)
+            symbol = Symbol(start, end, chord.notes, tuplet)
             if tuplet:
                 length = tuplet.end - tuplet.start
-                yield from _split(piece, tuplet.start, _halved([length, length // tuplet.actual]), grid)
+                yield from _split(symbol, tuplet.start, _halved([length, length // tuplet.actual]), grid)
             else:
-                yield from _split(piece, origin, sizes, grid)
+                yield from _split(symbol, origin, sizes, grid)
 
 
 def _sizes(bar: Bar, grid: int) -> list[int]:
@@ -120,10 +120,10 @@ def _halved(sizes: list[int]) -> list[int]:
 
 
 def _tuplets(times: Sequence[int], start: int, sizes: list[int]) -> Iterator[Tuplet]:
-    """Yield the tuplets, as large as they can be, for what begins at these times from `start` on, in `sizes[0]` steps.
+    """Yield the largest possible tuplets for onsets at these times, in the `sizes[0]` steps from `start` on.
 
-    What halves alone cannot reach becomes a tuplet if it is looked at as a whole and its parts fit; otherwise each of
-    its halves is looked at.
+    Onsets that repeated halving does not reach become a tuplet if one division of the whole range fits them; otherwise
+    each part of the range is divided on its own.
     """
     length = sizes[0]
     inner = {time - start for time in times if start < time < start + length}
@@ -139,7 +139,7 @@ def _tuplets(times: Sequence[int], start: int, sizes: list[int]) -> Iterator[Tup
 
 
 def _division(inner: set[int], length: int, *, is_last: bool) -> int:
-    """Return into how many equal parts a stretch is divided, of which some may be halved; 0 for none."""
+    """Return the number of equal parts, some of which may be halved, that fit the onsets in a range, or 0."""
     candidates = range(3, length + 1, 2) if is_last else _SIMPLE_TUPLETS
     for actual in (number for number in candidates if length % number == 0):
         part = length // actual
@@ -150,34 +150,34 @@ def _division(inner: set[int], length: int, *, is_last: bool) -> int:
     return 0
 
 
-def _split(piece: Symbol, origin: int, sizes: list[int], grid: int) -> Iterator[Symbol]:
-    """Yield a piece as one notehead, or cut at the strongest beat inside it.
+def _split(symbol: Symbol, origin: int, sizes: list[int], grid: int) -> Iterator[Symbol]:
+    """Yield the symbol, or its parts divided at the strongest beat within it.
 
-    A notehead may hide a beat if it begins or ends on one as strong, or is a plain syncopation, from the middle of one
-    beat to that of the next. A rest begins on a beat and fills it.
+    A notehead may cross a beat if it begins or ends on an equally strong one, or is a simple syncopation, from the
+    middle of one beat to the middle of the next. A rest begins on a beat and fills it.
     """
-    start, end = piece.start - origin, piece.end - origin
+    start, end = symbol.start - origin, symbol.end - origin
     length = end - start
-    size = next((size for size in sizes if start // size != (end - 1) // size), 0)  # between the strongest beats inside
+    size = next((size for size in sizes if start // size != (end - 1) // size), 0)  # between the strongest beats within
     if not size:
         is_clear = True
-    elif piece.notes:
+    elif symbol.notes:
         is_clear = start % size == 0 or end % size == 0 or (length == size and 2 * start % size == 0)
     else:
         is_clear = length in sizes and start % length == 0
-    if is_clear and _has_notehead(piece.written_quarters(grid)):
-        yield piece
+    if is_clear and _has_notehead(symbol.written_quarters(grid)):
+        yield symbol
         return
     if not size:
-        raise MusicError("note too short to write", f"no notehead is as short as one of {grid} steps a quarter")
+        raise MusicError("note too short to write", f"no notehead is as short as one of {grid} steps per quarter note")
     first, last = (start // size + 1) * size, (end - 1) // size * size
     stronger = next((size for size in sizes if start % size == 0 or end % size == 0), 1)
     cut = origin + (last if start % stronger == 0 else first)
-    yield from _split(piece._replace(end=cut), origin, sizes, grid)
-    yield from _split(piece._replace(start=cut), origin, sizes, grid)
+    yield from _split(symbol._replace(end=cut), origin, sizes, grid)
+    yield from _split(symbol._replace(start=cut), origin, sizes, grid)
 
 
 def _has_notehead(quarters: Fraction) -> bool:
-    """Tell whether there is a note that long, with a dot or without."""
+    """Return whether a notehead has this value, with or without a dot."""
     undotted = quarters.numerator // 3 if quarters.numerator % 3 == 0 else quarters.numerator
     return _SHORTEST <= quarters <= _LONGEST and undotted & (undotted - 1) == 0

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
 from seqgen.music import notices
+from seqgen.music.keys import transposed_key
 from seqgen.music.layout import WrittenPart, laid_out
 from seqgen.music.limits import is_countable
 from seqgen.music.musicxml_document import score_root
 from seqgen.music.notation import measures_of, quiet, title_of
-from seqgen.music.score import NUM_PITCHES, Score, transposed_key
+from seqgen.music.score import NUM_PITCHES, Score
 
 _OF_SCORES = {"identification", "part-list", "part"}
 _EVENTS = {"note", "backup", "forward", "attributes", "direction", "sound", "barline"}

@@ -1,4 +1,4 @@
-"""A piece of music on an exact grid: bars with metre and key, and tracks of notes."""
+"""A piece of music on a grid: bars with metre and key, and tracks of notes."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,10 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple, Self
 
 from seqgen.errors import MusicError
+from seqgen.music.keys import transposed_key
 
-DEFAULT_GRID = 12  # steps a quarter: sixteenths and triplets of eighths; exact for 99.99 % of Nottingham's notes
-DEFAULT_TEMPO = 120.0  # quarters a minute, as MIDI has it
+DEFAULT_GRID = 12  # steps per quarter note: sixteenths and triplets; exact for 99.99 % of the notes of Nottingham
+DEFAULT_TEMPO = 120.0  # quarter notes per minute, the default of MIDI
 DEFAULT_VELOCITY = 90
 NUM_PITCHES = 128
 MAX_SHARPS = 7
@@ -18,10 +19,10 @@ DENOMINATORS = (1, 2, 4, 8, 16, 32)
 
 
 class Note(NamedTuple):
-    """One note; of a drum track, the pitch tells the instrument.
+    """A note. In a drum track, the pitch selects the drum.
 
     Attributes:
-        onset: in steps from the beginning of the first bar.
+        onset: in steps from the beginning of the first whole bar.
         duration: in steps, at least 1.
         pitch: MIDI number, 60 is middle C.
         velocity: 1 to 127.
@@ -34,12 +35,12 @@ class Note(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The step at which it has ended."""
+        """The step at which the note ends."""
         return self.onset + self.duration
 
 
 class Tempo(NamedTuple):
-    """A tempo, from a step on.
+    """A change of tempo.
 
     Attributes:
         onset: in steps.
@@ -51,7 +52,7 @@ class Tempo(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar's time signature and key signature.
+    """The time signature and key signature of a bar.
 
     Attributes:
         numerator: of the time signature, at least 1.
@@ -64,28 +65,28 @@ class Bar(NamedTuple):
     sharps: int = 0
 
     def num_steps(self, grid: int) -> int:
-        """Return the bar's length.
+        """Return the length of the bar.
 
         Raises:
-            MusicError: its end is not on the grid.
+            MusicError: the end of the bar is not on the grid.
         """
         steps, rest = divmod(4 * grid * self.numerator, self.denominator)
         if rest or not steps:
             raise MusicError(
                 "metre off the grid",
-                f"a bar of {self.numerator}/{self.denominator} does not fit {grid} steps a quarter",
+                f"a bar of {self.numerator}/{self.denominator} does not fit {grid} steps per quarter note",
             )
         return steps
 
 
 @dataclass(frozen=True)
 class Track:
-    """The notes of one part, in the order of onset, from the highest pitch down.
+    """The notes of one part, ordered by onset and descending pitch.
 
     Attributes:
-        notes: of equal pitch, none begins before the other has ended.
-        name: as "Soprano"; may be empty.
-        program: General MIDI's number of the instrument, from 0.
+        notes: those of equal pitch do not overlap.
+        name: such as "Soprano"; may be empty.
+        program: General MIDI program, from 0.
         is_drum: whether the pitches are drums.
     """
 
@@ -97,15 +98,15 @@ class Track:
 
 @dataclass(frozen=True)
 class Score:
-    """A piece of music: a sequence of bars, in which `len`, indices and slices count.
+    """A piece of music, a sequence of bars: `len` counts bars, a slice selects bars.
 
     Attributes:
-        bars: every bar in order.
+        bars: all bars.
         tracks: the parts, from the top of the page down.
-        pickup: how many steps of the first bar there are, at its end; 0 where it is a whole one. Times count from the
-            beginning of the whole bar, so notes of a pickup begin late in it.
+        pickup: number of steps of an incomplete first bar, otherwise 0. Times are counted from the beginning of the
+            whole bar, so that the notes of a pickup begin late in it.
         tempos: at least one, the first at 0.
-        grid: steps a quarter.
+        grid: steps per quarter note.
     """
 
     bars: tuple[Bar, ...]
@@ -124,7 +125,7 @@ class Score:
         return len(self.bars)
 
     def __getitem__(self, bars: slice) -> Self:
-        """Return some of the bars; a note that begins in them and ends behind them is cut."""
+        """Return a range of bars; a note that begins in them and ends after them is shortened."""
         first, stop, _ = bars.indices(len(self))
         start, end = self.bar_starts[first], self.bar_starts[max(first, stop)]
         tracks = tuple(
@@ -146,27 +147,27 @@ class Score:
 
     @cached_property
     def bar_starts(self) -> tuple[int, ...]:
-        """The step at which each bar begins, and at which the last ends."""
+        """The step at which each bar begins, followed by the end of the last bar."""
         return tuple(accumulate((bar.num_steps(self.grid) for bar in self.bars), initial=0))
 
     @property
     def num_steps(self) -> int:
-        """The step at which the last bar ends."""
+        """The end of the last bar."""
         return self.bar_starts[-1]
 
     @property
     def start(self) -> int:
-        """The step at which the music begins: 0, or where the pickup does."""
+        """The step at which the music begins: 0, or the beginning of the pickup."""
         return self.bar_starts[1] - self.pickup if self.pickup else 0
 
     @property
     def quarters(self) -> float:
-        """How long it is, in quarters."""
+        """The length in quarter notes."""
         return (self.num_steps - self.start) / self.grid
 
     @property
     def num_notes(self) -> int:
-        """How many notes all tracks have."""
+        """The number of notes of all tracks."""
         return sum(len(track.notes) for track in self.tracks)
 
     @property
@@ -175,10 +176,10 @@ class Score:
         return chain.from_iterable(track.notes for track in self.tracks)
 
     def transposed(self, semitones: int) -> Self:
-        """Return the score with all pitches and keys moved, drums as they are.
+        """Return the score with all pitches and keys transposed, except drums.
 
         Raises:
-            MusicError: a pitch would leave 0 to 127.
+            MusicError: a pitch would be outside 0 to 127.
         """
         tracks = tuple(
             track
@@ -190,7 +191,7 @@ class Score:
         return replace(self, bars=bars, tracks=tracks)
 
     def to_json(self) -> str:
-        """Return all of it as one line of JSON."""
+        """Return the score as one line of JSON."""
         content = {
             "grid": self.grid,
             "pickup": self.pickup,
@@ -219,22 +220,10 @@ class Score:
         )
 
 
-def transposed_key(sharps: int, semitones: int) -> int:
-    """Return the key signature a number of semitones up, with at most six sharps or flats."""
-    if semitones % 12 == 0:
-        return sharps
-    return (sharps + 7 * semitones + 5) % 12 - 5
-
-
-def to_no_signature(sharps: int) -> int:
-    """Return by how many semitones music with this key signature must be moved to have none, -5 to 6."""
-    return (5 * sharps + 5) % 12 - 5
-
-
 def track_of(notes: Sequence[Note], name: str = "", program: int = 0, *, is_drum: bool = False) -> Track:
-    """Return a track of notes in any order; of equal pitch, the one that is struck again ends the one before.
+    """Return a track of notes in any order. A note ends when the next note of equal pitch begins.
 
-    Of two that begin at once, the longer is kept.
+    Of two notes with equal onset and pitch, the longer one is kept.
     """
     kept: dict[int, list[Note]] = {}
     for note in sorted(notes, key=lambda note: (note.onset, note.duration)):
@@ -253,9 +242,14 @@ def _check_notes(track: Track, num_steps: int) -> None:
     before = (0, -NUM_PITCHES)
     for onset, duration, pitch, velocity in track.notes:
         if not (0 <= pitch < NUM_PITCHES and duration >= 1 and onset >= 0 and 1 <= velocity < NUM_PITCHES):
-            raise MusicError("broken score", f"{Note(onset, duration, pitch, velocity)} is beyond what a note can be")
+            raise MusicError(
+                "broken score", f"{Note(onset, duration, pitch, velocity)} has a value that a note cannot have"
+            )
         if (onset, -pitch) < before or onset < ends.get(pitch, 0) or onset + duration > num_steps:
-            raise MusicError("broken score", f"{Note(onset, duration, pitch, velocity)} is out of order or of the bars")
+            raise MusicError(
+                "broken score",
+                f"{Note(onset, duration, pitch, velocity)} is out of order, overlaps, or ends after the last bar",
+            )
         before, ends[pitch] = (onset, -pitch), onset + duration
 
 

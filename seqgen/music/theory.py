@@ -7,7 +7,8 @@ from statistics import fmean, pstdev
 from typing import NamedTuple
 
 from seqgen.errors import UsageError
-from seqgen.music.score import MAX_SHARPS, NUM_PITCHES, Score, transposed_key
+from seqgen.music.keys import transposed_key
+from seqgen.music.score import MAX_SHARPS, NUM_PITCHES, Score
 
 MAX_QUARTERS = 1000  # of one note that is typed in
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

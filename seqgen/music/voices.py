@@ -1,4 +1,4 @@
-"""Notes of one track, which may overlap, as hands, and as voices of chords, which do not."""
+"""Divides the notes of a track, which may overlap, into hands, and into voices of chords, which do not overlap."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 from seqgen.music.score import Note, Track
 
-MAX_VOICES = 4  # of a staff, in most notation programs
+MAX_VOICES = 4  # per staff, the limit of most notation programs
 _MIDDLE_C = 60
-_KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI: pianos, organs and the harp
+_KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI programs: pianos, organs and the harp
 
 
 class Chord(NamedTuple):
-    """Notes that are written together.
+    """Notes that begin and end together in one voice.
 
     Attributes:
         start: in steps.
         end: in steps.
-        notes: from the highest down; some may have begun before, or go on. None for a rest.
+        notes: in descending pitch; some may begin earlier or end later. Empty for a rest.
     """
 
     start: int
@@ -32,7 +32,7 @@ class Chord(NamedTuple):
 
 
 def hands_of(track: Track) -> list[list[Note]]:
-    """Return the notes of each staff: two, parted at middle C, for a keyboard that plays chords far to both sides."""
+    """Return the notes of each staff: two, split at middle C, for a keyboard with chords far above and below it."""
     notes = list(track.notes)
     is_keyboard = not track.is_drum and track.program in _KEYBOARDS
     is_wide = any(note.pitch < _MIDDLE_C - 5 for note in notes) and any(note.pitch > _MIDDLE_C + 5 for note in notes)
@@ -42,10 +42,10 @@ def hands_of(track: Track) -> list[list[Note]]:
 
 
 def voices_of(notes: Sequence[Note]) -> list[list[Chord]]:
-    """Return the notes as voices, the upper ones first, in each of which one chord ends before the next begins.
+    """Return the notes as voices, from the highest down, in which one chord ends before the next begins.
 
-    Notes of equal onset and duration are a chord. A stretch in which notes overlap is spread over voices, or, if it
-    would take more than `MAX_VOICES`, cut wherever a note begins or ends, into chords with ties between them.
+    Notes of equal onset and duration form a chord. Overlapping chords are distributed among voices. If these would be
+    more than `MAX_VOICES`, the notes are divided wherever one begins or ends, into chords with ties between them.
     """
     together: dict[tuple[int, int], list[Note]] = {}
     for note in notes:
@@ -64,7 +64,7 @@ def voices_of(notes: Sequence[Note]) -> list[list[Chord]]:
 
 
 def _stretches(chords: Iterable[Chord]) -> Iterator[list[Chord]]:
-    """Yield the chords in groups, between which nothing sounds on."""
+    """Yield the chords in groups across whose boundaries no note is sustained."""
     stretch: list[Chord] = []
     end = 0
     for chord in chords:
@@ -78,7 +78,7 @@ def _stretches(chords: Iterable[Chord]) -> Iterator[list[Chord]]:
 
 
 def _spread(stretch: list[Chord]) -> list[list[Chord]]:
-    """Return as few voices as can hold the chords: each goes on in the free one whose last notes were nearest."""
+    """Return as few voices as possible; each chord continues the free voice whose last chord is nearest in pitch."""
     if len(stretch) == 1:
         return [stretch]
     voices: list[list[Chord]] = []

@@ -9,7 +9,8 @@ from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.model.language_model import LanguageModel
-from seqgen.music.score import Score, Tempo, to_no_signature
+from seqgen.music.keys import to_no_signature
+from seqgen.music.score import Score, Tempo
 from seqgen.music.theory import key_of, name_of
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import Sample

@@ -18,7 +18,8 @@ from seqgen.levels.note.decoder import decoded
 from seqgen.levels.note.encoder import Layout, NoteEncoder, TrackHeader
 from seqgen.levels.note.prime import Prime, prime_of
 from seqgen.music.bars import fits
-from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, to_no_signature, transposed_key
+from seqgen.music.keys import to_no_signature, transposed_key
+from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo
 from seqgen.music.tempos import MAX_TEMPO
 
 TRANSPOSITIONS = range(-5, 7)  # semitones, to all keys by the shortest way
