@@ -262,12 +262,12 @@ def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypa
     monkeypatch.setattr("time.perf_counter", lambda: 0.01 * next(ticks))
     assert "estimated" not in quick_cli(*arguments, "--steps", "5").stderr  # no time to keep
     for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; given up
-        monkeypatch.setattr(f"seqgen.training.timetable.{name}", value)
+        monkeypatch.setattr(f"seqgen.training.progress.{name}", value)
         assert (
             "nats per token, estimated; seqgen evaluate computes it exactly"
             in quick_cli(*arguments, "--time", "1s").stderr
         )
-        monkeypatch.setattr("seqgen.training.timetable.EXACT_SLOWNESS", 0.0)
+        monkeypatch.setattr("seqgen.training.progress.EXACT_SLOWNESS", 0.0)
 
 
 def assert_goes_on_as_if_never_interrupted(folder, run, interrupted):

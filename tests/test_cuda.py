@@ -12,7 +12,7 @@ from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.scan import scan, step_by_step
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
-from seqgen.training.figures import Notice
+from seqgen.training.report import Notice
 from seqgen.training.session import Session
 from tests import processes
 from tests.conftest import RHYME

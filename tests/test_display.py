@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from seqgen.cli import display, panel
-from seqgen.training.figures import Report
+from seqgen.training.report import Report
 
 SENTENCE = "poems: lstm 2x512, 3,251,513 parameters, 121 character tokens, batch 32 x 128, learning rate 0.0019"
 HEADS = ["", "nats per token", "perplexity", "bits per character", "bits per byte"]

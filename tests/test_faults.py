@@ -177,7 +177,8 @@ def test_an_interruption_while_torch_is_loaded_waits_until_it_is_there(tmp_path,
     script = """
 import signal, sys
 from seqgen import process
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
+    signal.signal(number, signal.default_int_handler)
 try:
     process.load_torch()
 except KeyboardInterrupt:

@@ -21,15 +21,16 @@ from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageErro
 from seqgen.evaluation.likelihood import Score, score
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.noise import Noise
+from seqgen.model.state import map_state, tensors_of
 from seqgen.training import loop, session
+from seqgen.training.budget import VALIDATION_SHARE, StepBudget, TimeBudget
 from seqgen.training.distributed import World
-from seqgen.training.figures import Notice
-from seqgen.training.learner import Learned, Learner
+from seqgen.training.learner import Learner, StepResult
 from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TOKENS
+from seqgen.training.report import Notice
 from seqgen.training.run import Run
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
 from seqgen.training.session import Session
-from seqgen.training.timetable import VALIDATION_SHARE, Timetable
 from tests.conftest import RHYME
 
 
@@ -103,10 +104,9 @@ def by_hand(trainer, steps):
     )
     state, averaged = model.initial_state(options.batch_size), copy.deepcopy(model)
     for step, batch in zip(range(steps), trainer.batches.from_step(0), strict=False):
-        inputs, targets, fresh = map(torch.from_numpy, batch[:3])
-        for layer in state:
-            for part in layer:
-                part[fresh] = 0
+        inputs, targets = batch.inputs, batch.targets
+        for tensor in tensors_of(state):
+            tensor[batch.is_fresh] = 0
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * learning_rate_factor(step / steps)
         length = len(inputs) if step / steps >= HALVED else -(-len(inputs) // 2)
@@ -114,7 +114,7 @@ def by_hand(trainer, steps):
             noise = Noise((trainer.config.machine.seed * 1_000_003 + step) * 2 + part, inputs.shape[1])
             some, following = inputs[begin : begin + length], targets[begin : begin + length]
             logits, state = model(some, state, PRECISIONS[trainer.config.machine.precision], noise)
-            state = [type(layer)(*(part.detach().clone() for part in layer)) for layer in state]
+            state = map_state(lambda tensor: tensor.detach().clone(), state)
             nats = -logits.log_softmax(-1).gather(-1, following.clamp(min=0)[..., None])[..., 0]
             optimizer.zero_grad()
             nats[following >= 0].mean().backward()
@@ -163,7 +163,7 @@ def test_each_step_and_each_half_of_it_has_its_own_noise(start):
 
 @pytest.mark.parametrize("steps", [1, 10, 41])
 def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypatch, steps):
-    monkeypatch.setattr("seqgen.training.timetable.REPORT_SECONDS", 0.0)  # a report at every step
+    monkeypatch.setattr("seqgen.training.progress.REPORT_SECONDS", 0.0)  # a report at every step
     trainer = start(steps=steps)
     reports = train(trainer)
     assert reports[-1].step == trainer.figures.validated_step == steps
@@ -177,7 +177,7 @@ def test_however_short_the_time_there_is_a_model_or_a_sentence(start, folders, c
         start("none", time="0.0001s")
     assert not Path(folders.checkpoints_dir).exists()
     trainer = start(time="0.5s")
-    trainer._started -= 1  # all of it is over before the first step
+    trainer.progress.started -= 1  # all of it is over before the first step
     train(trainer)
     assert trainer.figures.step == 1
     assert (trainer.run.folder / "best.safetensors").exists()
@@ -190,7 +190,7 @@ def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     for _ in range(5):
         trainer.figures.step += 1
-        trainer._unvalidated.count(Learned(next(train_nats), 1, 1.0, 0.0), 1.0)
+        trainer.progress.since_validation.count(StepResult(next(train_nats), 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, False, False, True, True]
@@ -204,7 +204,7 @@ def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(sta
     told = []
     for nats in train_nats:
         trainer.figures.step += 1
-        trainer._unvalidated.count(Learned(nats, 1, 1.0, 0.0), 1.0)
+        trainer.progress.since_validation.count(StepResult(nats, 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, True, True]
@@ -214,7 +214,8 @@ def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(sta
 def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start, folders, stop_at):
     whole = start("whole", steps=41)
     train(whole)
-    assert whole.timetable.validation_interval in {14, 15}  # so that some stops fall on it
+    progress = whole.progress
+    assert progress.budget.validation_interval(progress.validation_steps) in {14, 15}  # some stops fall on it
     stopped = start("stopped", steps=41)
     train(stopped, stop_at)
     resumed = Session(folders, print).resume("stopped")
@@ -272,14 +273,14 @@ def test_a_kill_between_two_saves_never_costs_the_best_model_though_the_clock_va
     monkeypatch.setattr(
         "seqgen.training.loop.estimate", lambda *_: Score(100 * losses.get(running.figures.step, 9.0), 100)
     )
-    monkeypatch.setattr(Timetable, "is_validation_due", lambda _, step: step in (5, 10))
+    monkeypatch.setattr(TimeBudget, "is_validation_due", lambda _, step, *__: step in (5, 10))
     train_and_kill_after_the_best_model_of(10, running, monkeypatch)
     best = running.run.best.read_bytes()
     assert Checkpoint.read(running.run.best).figures["step"] == 10
     assert running.run.read_last().figures["step"] == 5
 
     running = Session(folders, print).resume("run")
-    monkeypatch.setattr(Timetable, "is_validation_due", lambda _, step: step in (12, 17))
+    monkeypatch.setattr(TimeBudget, "is_validation_due", lambda _, step, *__: step in (12, 17))
     train(running, stop_at=13)
     assert running.run.best.read_bytes() == best
     assert (running.figures.best_step, running.figures.best_valid_nats) == (10, 1.0)
@@ -291,7 +292,7 @@ def test_a_kill_between_two_saves_never_costs_the_best_model_though_the_clock_va
 
 
 def test_a_run_killed_between_two_saves_ends_bit_for_bit_like_one_that_was_not(start, folders, monkeypatch):
-    monkeypatch.setattr(Timetable, "validation_interval", 10)
+    monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 10)
     whole = start("whole", steps=40)
     train(whole)
     killed = start("killed", steps=40)
@@ -354,9 +355,9 @@ def test_the_reported_validation_loss_is_that_of_the_saved_best_model(start):
 
 def test_validation_does_not_disturb_training(start, monkeypatch):
     often = start("often", steps=30)
-    monkeypatch.setattr(Timetable, "validation_interval", 2)
+    monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 2)
     train(often)
-    monkeypatch.setattr(Timetable, "validation_interval", 10**9)
+    monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 10**9)
     seldom = start("seldom", steps=30)
     train(seldom)
     assert_bit_for_bit(often, seldom)
@@ -400,7 +401,7 @@ def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     trainer = start(steps=10**6, patience=3)
-    monkeypatch.setattr(Timetable, "validation_interval", 4)
+    monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 4)
     train(trainer)
     assert trainer.figures.step == 5 * 4
     assert (trainer.figures.best_step, trainer.figures.best_valid_nats) == (8, 2.0)
@@ -455,7 +456,7 @@ def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_
 
 
 def test_a_run_that_explodes_goes_back_to_its_best_model_and_on_more_slowly(start, monkeypatch):
-    monkeypatch.setattr(Timetable, "validation_interval", 10)
+    monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 10)
     trainer = start(steps=30)
     learn, exploded = trainer.learner.learn, []
 
@@ -527,10 +528,10 @@ def test_streams_that_are_too_many_for_a_gpu_are_read_in_parts_that_come_to_the_
     whole, divided = (start(name, **options) for name in ("whole", "divided"))
     loss = divided.learner._loss
 
-    def refuse_more_than_one(inputs, *others):
-        if inputs.shape[1] > 1:
+    def refuse_more_than_one(batch, *others):
+        if batch.num_streams > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return loss(inputs, *others)
+        return loss(batch, *others)
 
     monkeypatch.setattr(divided.learner, "_loss", refuse_more_than_one)
     train(whole)
@@ -605,7 +606,7 @@ def test_seconds_of_all_parts_add_up(start, folders):
     trainer = start(steps=30)
     train(trainer, stop_at=10)
     resumed = Session(folders, print).resume("run")
-    assert resumed.seconds >= trainer.figures.seconds > 0
+    assert resumed.progress.seconds >= trainer.figures.seconds > 0
 
 
 def test_the_state_before_stays_as_previous(start):

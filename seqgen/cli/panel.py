@@ -16,8 +16,8 @@ from seqgen.corpus.reading import counted
 
 if TYPE_CHECKING:
     from seqgen.corpus.part import Part
-    from seqgen.training.figures import Report
     from seqgen.training.loop import Trainer
+    from seqgen.training.report import Report
 
 PLAIN_SECONDS = 10.0  # between lines if there is no terminal
 SAMPLE_LINES = 6
@@ -122,7 +122,7 @@ class TrainingDisplay:
             report.valid_nats is not None and f"valid {loss(report.valid_nats, store.valid)}",
             report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
             self._is_verbose and f"gradient {_gradient(report)}",
-            f"{duration(self.trainer.timetable.seconds_left(report.step))} left",
+            f"{duration(self.trainer.progress.seconds_left)} left",
         ]
         return "  ".join(part for part in parts if part)
 
@@ -136,8 +136,10 @@ class TrainingDisplay:
             if len(console.render_lines(panel)) < console.height:
                 self._live.update(panel, refresh=True)
                 return
-        left = duration(self.trainer.timetable.seconds_left(report.step))
-        line = f"{self.trainer.progress:.0%}  {left} left  step {report.step:,}  train {self._train_nats:.4f} nats"
+        left = duration(self.trainer.progress.seconds_left)
+        line = (
+            f"{self.trainer.progress.share:.0%}  {left} left  step {report.step:,}  train {self._train_nats:.4f} nats"
+        )
         self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def _panel(self, report: "Report", num_sample_lines: int) -> Panel:
@@ -145,10 +147,10 @@ class TrainingDisplay:
             self._speed, self._train_nats = report.tokens_per_second, report.train_nats
         figures, store = self.trainer.figures, self.trainer.store
         head = Table.grid(expand=True)
-        head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress))
+        head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress.share))
         head.add_row(
-            f"{self.trainer.progress:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
-            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.timetable.seconds_left(report.step))} left"
+            f"{self.trainer.progress.share:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
+            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.progress.seconds_left)} left"
         )
         losses = Table.grid(padding=(0, 2))
         losses.add_row("train", loss(self._train_nats, store.train))

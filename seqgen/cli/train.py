@@ -166,7 +166,7 @@ def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, mi
 def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: bool) -> None:
     """Train until the end or an interruption."""
     from seqgen.training.curve import draw_curve
-    from seqgen.training.figures import Notice
+    from seqgen.training.report import Notice
 
     has_warned = False
     with _interruption() as is_interrupted:

@@ -22,8 +22,8 @@ from seqgen.training.schedule import MAX_PARTS
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What a step has shown.
+class StepResult:
+    """The measurements of a step.
 
     Attributes:
         nats: the loss over all targets that were read here.
@@ -74,7 +74,7 @@ class Learner:
         self._optimizer = AdamW(self.model, self._options)
         self._state = self._initial_state()
 
-    def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> Learned:
+    def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> StepResult:
         """Learn from a batch.
 
         Args:
@@ -99,7 +99,7 @@ class Learner:
         self._average.update(self.model, step + 1)
         nats, norms = torch.stack(shown, 1).tolist()  # a GPU is waited for here, and not for every number
         clipped = sum(norm > self._options.clip for norm in norms)
-        return Learned(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
+        return StepResult(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
 
     def _noise(self, step: int, part: int, num_streams: int) -> Noise:
         """Return the source of dropout masks, which depends on seed, step and part alone: none need be saved."""

@@ -28,8 +28,8 @@ from seqgen.config import (
     TrainConfig,
 )
 from seqgen.model.language_model import LanguageModel
-from seqgen.training.figures import Report
 from seqgen.training.loop import Trainer
+from seqgen.training.report import Report
 from seqgen.training.session import Session
 from tests.benchmarks.measure import row, seconds
 
