@@ -143,7 +143,7 @@ def test_latin_1_is_read():
         ("", "text that is no ABC", "no K: field"),
         ("Dear Sir or Madam", "text that is no ABC", "no K: field"),
         ("X:1\nK:C\nz4 |", "file without notes", "holds no notes"),
-        ("X:1\nK:C\n" + "C" * 200_000, "endless music", "at most 200,000"),
+        ("X:1\nK:C\n" + "C" * 200_000, "endless music", "the limit is 200,000"),
         ("X:1\nK:C\n" + "Z999|" * 30, "endless music", "more than 20,000 bars"),
         ("X:1\nK:C\nC99999999", "endless music", "more than 20,000 bars"),
     ],

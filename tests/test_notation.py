@@ -78,7 +78,7 @@ def test_kern_without_notes_is_refused():
 
 
 def test_kern_that_would_take_music21_too_long_is_refused():
-    with pytest.raises(MusicError, match="has 30,010 characters and 6,000 bars: too much to be read"):
+    with pytest.raises(MusicError, match="has 30,010 characters and 6,000 bars: too much to read"):
         kern("**kern\n" + "=\n4c\n" * 6000 + "*-\n")
 
 

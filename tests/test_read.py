@@ -77,7 +77,7 @@ def test_tunes_of_a_book_come_in_order_and_a_bad_one_ends_nothing():
     assert (one.name, four.name) == ("book.abc, tune 1 (One)", "book.abc, tune 4 (Four)")
     assert (two.kind, three.kind) == ("damaged file", "text that is no ABC")
     assert str(two).startswith("book.abc, tune 2 (Two) cannot be read: ")
-    assert str(three) == "book.abc, tune 3 (Three) is not complete as ABC: it has no K: field, for the key"
+    assert str(three) == "book.abc, tune 3 (Three) is incomplete ABC: it has no K: field, which states the key"
 
 
 def test_an_errors_sentence_begins_with_the_name():

@@ -78,7 +78,7 @@ def test_tracks_share_channels_only_where_there_are_too_many():
 
 
 def test_a_tempo_that_midi_cannot_say_is_refused():
-    with pytest.raises(MusicError, match="2 quarters a minute is not in 4 to 60,000,000"):
+    with pytest.raises(MusicError, match="2 quarter notes per minute is not in 4 to 60,000,000"):
         rendered(melody(tempos=(Tempo(0, 2.0),)), ".mid")
 
 

@@ -14,7 +14,7 @@ from seqgen.music.notation import decoded, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
 MAX_CHARACTERS = 200_000  # of a tune
-_MAX_HEAD = 1_000  # characters in the fields before the tunes, which are read again with each
+_MAX_HEAD = 1_000  # characters of the fields before the tunes, which are repeated for each tune
 _VERSION = (2, 1, 0)  # of ABC: accidentals hold up to the bar line
 _BEGIN = re.compile(r"^(?=X:)", re.MULTILINE)
 _FIELDS = re.compile(r"^[A-Za-z]:.*\n", re.MULTILINE)
@@ -23,9 +23,9 @@ _TEMPO = re.compile(r"(?:(\d{1,4})/(\d{1,4})\s*=\s*)?(\d{1,4})(?:\.\d*)?\s*(?:\"
 
 
 def tunes(name: str, data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name and text of each tune of a book; what stands before the first belongs to all of them.
+    """Yield the name and text of each tune of a book; the fields before the first tune apply to all of them.
 
-    A tune begins with an `X:` field; a text without any is one tune.
+    A tune begins with an `X:` field; a text without one is a single tune.
     """
     head, *texts = _BEGIN.split(decoded(data))
     if not texts:
@@ -41,15 +41,15 @@ def tunes(name: str, data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def score_of(tune: str, grid: int) -> tuple[Score, Counter[str]]:
-    """Return the score of a tune, and what was changed on reading it.
+    """Return the score of a tune, and how often each change was made on reading it.
 
-    music21 finds notes, keys and lengths; its way from these to measures would take ten times as long.
+    music21 parses notes, keys and durations; its conversion of these to measures would take ten times as long.
 
     Raises:
-        MusicError: it has no notes or no key, is too long, or has bars that no time signature fits.
+        MusicError: the tune has no notes or no key, or is too long.
     """
     if len(tune) > MAX_CHARACTERS:
-        raise MusicError("endless music", f"has {len(tune):,} characters: a tune has at most {MAX_CHARACTERS:,}")
+        raise MusicError("endless music", f"has {len(tune):,} characters: the limit is {MAX_CHARACTERS:,}")
     counts = Counter[str]()
     with quiet():
         parts = [
@@ -99,7 +99,7 @@ class _VoiceReader:
         elif token.tag == "M":
             numerator, denominator, _ = token.getTimeSignatureParameters()
             bar = self._bar._replace(numerator=numerator, denominator=denominator)
-            if fits(bar, self._grid):  # otherwise the measures have their own lengths all the same
+            if fits(bar, self._grid):  # otherwise the measures have their own lengths
                 self._bar = bar
         elif token.tag == "K":
             sharps, _ = token.getKeySignatureParameters()
@@ -110,7 +110,7 @@ class _VoiceReader:
         self._open.bar = self._bar
 
     def _add_tempo(self, text: str) -> None:
-        """Take in a tempo, as `1/4=120`; words are none."""
+        """Add a tempo such as `1/4=120`; words are ignored."""
         tempo = _TEMPO.search(text)
         if tempo:
             beats, unit, number = tempo.groups()
@@ -129,7 +129,7 @@ class _VoiceReader:
         )
 
     def _close(self) -> None:
-        """End the measure, if there is anything in it."""
+        """End the measure unless it is empty."""
         if self._open.quarters:
             self._measures.append(self._open)
             self._open = Measure(self._bar)

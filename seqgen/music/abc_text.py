@@ -1,4 +1,4 @@
-"""ABC as people write it -> ABC that music21 understands: fields and notes, a text for each voice."""
+"""ABC as people write it -> ABC that music21 can parse: fields and notes, one text per voice."""
 
 import re
 from collections import Counter
@@ -9,14 +9,14 @@ from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.limits import MAX_BARS, MAX_NUMERATOR, MAX_SILENT_TRACKS, endless, too_many_tracks
 
-BAR_LINE = "E"  # a field that ABC no longer has: it carries what music21 would misread in a bar line
-_MAX_FIELDS = 4_000  # of a tune: each takes music21 a millisecond
+BAR_LINE = "E"  # an obsolete field of ABC; it carries the parts of bar lines that music21 misreads
+_MAX_FIELDS = 4_000  # of a tune: music21 needs a millisecond for each
 _FIELD = re.compile(r"([A-Za-z]):(?![|:])\s*(.*)")
 _INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\[\]]*)\]")
 _NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
 _BAR_LINE = re.compile(r"(:*)(\[?\|+\]?)(:*)(?:(?:\s*\[)?(\d[\d,.-]*))?|(::+)|\[(\d[\d,.-]*)")
 _REMARK = re.compile(r'"[^"]*"|![^!\s]*!|\+[^+\s]*\+|%.*')
-_UNCLOSED = re.compile(r"\[(?![|\d])(?=[^\[\]|]*(?:[\[|]|$))")  # a bracket that no other closes
+_UNCLOSED = re.compile(r"\[(?![|\d])(?=[^\[\]|]*(?:[\[|]|$))")  # a bracket that is not closed
 _SIGN = re.compile(r"[HI-WYh-wy~.!`$*+\\]|y\d*|\((?!\d)|\)")  # ornaments and slurs
 _GRACE_NOTES = re.compile(r"\{[^{}]*\}")
 _OVERLAY = re.compile(r"&[^|]*")
@@ -28,10 +28,10 @@ class BarLine(NamedTuple):
     """A bar line.
 
     Attributes:
-        passes: how often the section is played that ends here; 0 where none ends.
-        starts: whether a section begins that is repeated.
-        ends_brackets: whether no bracket of an ending reaches beyond.
-        endings: the passes of the bracket that begins here, as "1,2"; empty if there is none.
+        passes: how often the section that ends here is played; 0 if none ends.
+        starts: whether a repeated section begins.
+        ends_brackets: whether the brackets of endings end here.
+        endings: the passes of the bracket that begins here, such as "1,2"; empty if there is none.
     """
 
     passes: int
@@ -41,34 +41,34 @@ class BarLine(NamedTuple):
 
     @classmethod
     def of(cls, field: str) -> "BarLine":
-        """Return what a field says."""
+        """Return the bar line that a field carries."""
         passes, starts, ends_brackets, endings = field.split(";")
         return cls(int(passes), starts == "True", ends_brackets == "True", endings)
 
 
 class AbcVoice(NamedTuple):
-    """One voice of a tune, in notes, chords, and the fields of key, metre, tempo, unit and bar line."""
+    """One voice of a tune: notes, chords, and the fields of key, metre, tempo, unit length and bar line."""
 
     name: str
     text: str
 
 
 def voices(tune: str, counts: Counter[str]) -> list[AbcVoice]:
-    """Return the voices of a tune; what is left out of them is counted.
+    """Return the voices of a tune; omitted notes are counted.
 
     Raises:
-        MusicError: it has no key, without which no ABC is complete.
+        MusicError: the tune has no key, which ABC requires.
     """
-    writer = _VoiceTexts(counts)
+    texts = _VoiceTexts(counts)
     for line in tune.split("\n"):
-        writer.add(line)
-    if writer.is_in_head:
-        raise MusicError("text that is no ABC", "is not complete as ABC: it has no K: field, for the key")
-    return writer.voices()
+        texts.add(line)
+    if texts.is_in_head:
+        raise MusicError("text that is no ABC", "is incomplete ABC: it has no K: field, which states the key")
+    return texts.voices()
 
 
 class _VoiceTexts:
-    """Writes the text of each voice, line by line."""
+    """The text of each voice, extended line by line."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self.is_in_head = True
@@ -83,12 +83,12 @@ class _VoiceTexts:
         self._unit: Fraction | None = None
 
     def voices(self) -> list[AbcVoice]:
-        """Return what has been written."""
+        """Return the voices so far."""
         return [AbcVoice(self._names.get(voice, ""), self._head + "".join(text)) for voice, text in self._texts.items()]
 
     def add(self, line: str) -> None:
-        """Take in a line of the tune."""
-        if line.startswith("+:"):  # the field above goes on
+        """Add a line of the tune."""
+        if line.startswith("+:"):  # continues the field above
             return
         for piece in _INLINE_FIELD.split(line):
             field = _FIELD.fullmatch(piece.strip())
@@ -100,7 +100,7 @@ class _VoiceTexts:
     def _add_field(self, letter: str, value: str) -> None:
         self._num_fields += 1
         if self._num_fields > _MAX_FIELDS:
-            raise MusicError("endless music", f"holds more than {_MAX_FIELDS:,} fields, as of metre and key")
+            raise MusicError("endless music", f"has more than {_MAX_FIELDS:,} fields, such as metre and key")
         if letter == "V" and value:
             self._add_voice(value)
         elif letter == "M":
@@ -120,7 +120,7 @@ class _VoiceTexts:
                 self.is_in_head = False
 
     def _add_voice(self, value: str) -> None:
-        """Go on with a voice, and take note of its name."""
+        """Continue with a voice, and record its name."""
         name = _NAME.search(value)
         voice = value.split()[0]
         if name:
@@ -134,7 +134,7 @@ class _VoiceTexts:
     def _unit_length(self) -> Fraction:
         if self._unit is not None:
             return self._unit
-        return Fraction(1, 16) if self._metre < Fraction(3, 4) else Fraction(1, 8)  # the rule of ABC
+        return Fraction(1, 16) if self._metre < Fraction(3, 4) else Fraction(1, 8)  # the default of ABC
 
     def _write(self, text: str) -> None:
         if self.is_in_head:
@@ -143,7 +143,7 @@ class _VoiceTexts:
             self._texts.setdefault(self._voice, []).append(text)
 
     def _played(self, piece: str) -> str:
-        """Return what is played of a piece of a line."""
+        """Return the part of a line that is played."""
         piece = _REMARK.sub("", piece)
         for grace in _GRACE_NOTES.findall(piece):
             self._counts[notices.GRACE] += len(_NOTE.findall(grace))
@@ -164,7 +164,7 @@ class _VoiceTexts:
 
 
 def _bar_line(found: re.Match[str]) -> str:
-    """Return a plain bar line and a field that says the rest."""
+    """Return a plain bar line, and a field for the rest."""
     before, line, behind, endings, double, bracket = found.groups(default="")
     passes = len(before) + 1 if before else 2 if double else 0
     starts = bool(behind or double)
@@ -173,7 +173,7 @@ def _bar_line(found: re.Match[str]) -> str:
 
 
 def _metre(value: str) -> tuple[int, int] | None:
-    """Return numerator and denominator of a time signature or a unit of length; None where there are none."""
+    """Return the numerator and denominator of a time signature or unit length, or None."""
     if value in ("C", "C|"):
         return (4, 4) if value == "C" else (2, 2)
     beats, _, unit = value.partition("/")

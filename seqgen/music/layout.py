@@ -1,4 +1,4 @@
-"""WrittenNote measures -> scores: parts are aligned, repeats expanded, ties joined."""
+"""Written measures -> scores: parts are aligned, repeats expanded, ties joined."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -21,12 +21,12 @@ _MODES = (0, 1)
 
 
 def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
-    """Return the score of a MIDI file, and what was changed on reading it.
+    """Return the score of a MIDI file, and how often each change was made on reading it.
 
-    Every channel, and every program on it, is a track. Whole bars of silence before the first note are left out.
+    Every program of every channel is a track. Whole bars of silence before the first note are omitted.
 
     Raises:
-        MusicError: it is damaged, has no notes, is timed in frames, or goes on for too long.
+        MusicError: the file is damaged, has no notes, is timed in frames, or is too long.
     """
     counts = Counter[str]()
     midi, lines = parsed(data, counts)
@@ -48,18 +48,18 @@ def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
 
 
 def _notes(line: NoteArrays, tpq: int, grid: int, counts: Counter[str]) -> list[Note]:
-    """Return a track's notes on the grid.
+    """Return the notes of a track, quantized to the grid.
 
-    Notation programs export notes a little shorter than they are written, at 95 % as a rule, which would leave a tiny
-    rest behind each of them. So an end is moved up to the next onset in its track or the next half of a quarter,
-    whichever comes first, if the gap is at most an eighth of note and gap together. But an end that stands on a
-    sixteenth or on a triplet of eighths stays: the rest behind it was written. Staccato leaves a larger gap.
+    Notation programs export notes slightly shorter than written, typically at 95 %, which would leave a tiny rest after
+    each of them. An end is therefore moved to the next onset in its track or the next eighth, whichever comes first, if
+    the gap is at most one eighth of note and gap together. An end on a sixteenth or on an eighth triplet is not moved:
+    the rest after it was written. Staccato leaves a larger gap.
     """
-    starts, ends = line.onsets * grid, (line.onsets + line.durations) * grid  # a step has `tpq` of these units
+    starts, ends = line.onsets * grid, (line.onsets + line.durations) * grid  # in units of 1 / `tpq` steps
     onsets, stops = _rounded(starts, tpq), _rounded(ends, tpq)
     targets = _targets(onsets, ends, tpq, grid)
     gaps, written = targets * tpq - ends, (targets - onsets) * tpq
-    stops = np.where((8 * gaps <= written) & ~_stands(ends, grid * tpq, tpq), targets, stops)
+    stops = np.where((8 * gaps <= written) & ~_is_on_beat(ends, grid * tpq, tpq), targets, stops)
     is_closed = (stops == targets) & (gaps > 0)
     counts[notices.CLOSED] += int(is_closed.sum())
     counts[notices.QUANTIZED] += int(((starts % tpq != 0) | ((ends % tpq != 0) & ~is_closed)).sum())
@@ -74,7 +74,7 @@ def _rounded(times: Ticks, step: int) -> Ticks:
 
 
 def _targets(onsets: Ticks, ends: Ticks, step: int, grid: int) -> Ticks:
-    """Return the step at which each note would end if there were no gap behind it."""
+    """Return the step at which each note would end without a gap after it."""
     half = grid // 2 if grid % 2 == 0 else grid
     halves = -(-ends // (half * step)) * half
     begun = np.unique(onsets)
@@ -84,19 +84,19 @@ def _targets(onsets: Ticks, ends: Ticks, step: int, grid: int) -> Ticks:
     return targets
 
 
-def _stands(ends: Ticks, quarter: int, step: int) -> npt.NDArray[np.bool_]:
-    """Tell which ends stand on a sixteenth or on a triplet of eighths, within a sixteenth of a step."""
-    behind = np.multiply.outer((3, 4), ends) % quarter
-    distances = np.minimum(behind, quarter - behind) / [[3], [4]]
-    is_standing: npt.NDArray[np.bool_] = (16 * distances <= step).any(axis=0)
-    return is_standing
+def _is_on_beat(ends: Ticks, quarter: int, step: int) -> npt.NDArray[np.bool_]:
+    """Return which ends are on a sixteenth or an eighth triplet, within a sixteenth of a step."""
+    after = np.multiply.outer((3, 4), ends) % quarter
+    distances = np.minimum(after, quarter - after) / [[3], [4]]
+    is_on_beat: npt.NDArray[np.bool_] = (16 * distances <= step).any(axis=0)
+    return is_on_beat
 
 
 def _bars(midi: Any, end: int, grid: int, counts: Counter[str]) -> list[FoundBar]:
-    """Return the bars up to a step; where a time signature changes inside a bar, that is cut.
+    """Return the bars up to a step; a bar within which the time signature changes is divided.
 
-    A change at a place where no bar can end is moved to the next bar line. A first bar with a shorter time signature of
-    its own is a pickup.
+    A change where no bar can end is moved to the next bar line. A first bar with a shorter time signature of its own is
+    a pickup.
     """
     metres = [change for change in _metres(midi, grid, counts) if change[0] < end]
     found: list[FoundBar] = []
@@ -123,7 +123,7 @@ def _bars(midi: Any, end: int, grid: int, counts: Counter[str]) -> list[FoundBar
 
 
 def _metres(midi: Any, grid: int, counts: Counter[str]) -> Iterator[tuple[int, Bar]]:
-    """Yield where each time signature begins to hold; of those at one place the last one counts."""
+    """Yield the step from which each time signature applies; the last of several at one step counts."""
     changes: dict[int, Bar] = {0: Bar()}
     for signature in midi.time_signatures:
         bar = Bar(signature.numerator, signature.denominator)
@@ -139,7 +139,7 @@ def _metres(midi: Any, grid: int, counts: Counter[str]) -> Iterator[tuple[int, B
 
 
 def _with_keys(found: Sequence[FoundBar], midi: Any, grid: int) -> list[FoundBar]:
-    """Return the bars with the key signatures that hold where they begin."""
+    """Return the bars with the key signatures that apply at their beginnings."""
     keys = {
         _step(key.time, midi.tpq, grid): key.key
         for key in midi.key_signatures
@@ -155,7 +155,7 @@ def _with_keys(found: Sequence[FoundBar], midi: Any, grid: int) -> list[FoundBar
 
 
 def _tempos(midi: Any, end: int, missing: int, grid: int) -> Iterator[tuple[int, float]]:
-    """Yield the changes of tempo up to a step, those at the beginning from before a pickup on."""
+    """Yield the changes of tempo up to a step; those at the beginning apply from step 0, before a pickup."""
     for tempo in midi.tempos:
         step = _step(tempo.time, midi.tpq, grid)
         if step < end:

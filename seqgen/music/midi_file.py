@@ -1,4 +1,4 @@
-"""Scores -> MIDI files, through music21's events, so that every tick and channel is ours."""
+"""Scores -> MIDI files, through music21's events, with explicit ticks and channels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from seqgen.errors import MusicError
 from seqgen.music.score import Score, Track
 
-_MIN_TICKS = 480  # a quarter, near which most programs expect it
+_MIN_TICKS = 480  # per quarter note, the resolution that most programs expect
 _PITCHED = tuple(channel for channel in range(1, 17) if channel != 10)
 DRUM_CHANNEL = 10
-_MAX_MICROSECONDS = 0xFFFFFF  # a quarter
-_CLOCKS = 24  # a quarter, of the metronome; the time signature's event names them
-_NOTE_OFF, _OTHER, _NOTE_ON = range(3)  # the order of what happens at once
+_MAX_MICROSECONDS = 0xFFFFFF  # per quarter note
+_CLOCKS = 24  # of the metronome per quarter note, stated by the time signature event
+_NOTE_OFF, _OTHER, _NOTE_ON = range(3)  # the order of simultaneous events
 
 
 class _Event(NamedTuple):
@@ -22,15 +22,15 @@ class _Event(NamedTuple):
 
 
 def rendered(score: Score) -> bytes:
-    """Return a file of format 1: a track of tempos and signatures, then one for each track of the score.
+    """Return a file of format 1: a track of tempos and signatures, then one track per track of the score.
 
-    Times count from the beginning of the first whole bar, so that a pickup is preceded by rest and bars stay intact.
-    Each of up to 15 pitched tracks has a channel of its own; drums have the tenth. If there are more, those of one
-    program share a channel, and beyond 15 programs channels are shared in turn: the file stays exact, but a player
-    uses the last program that a channel is given.
+    Times are counted from the beginning of the first whole bar, so that a pickup is preceded by a rest and bars remain
+    intact. Each of up to 15 pitched tracks has its own channel; drums have channel 10. With more tracks, those of one
+    program share a channel, and with more than 15 programs, programs share channels: the notes remain exact, but a
+    player uses the last program of each channel.
 
     Raises:
-        MusicError: a tempo is beyond what MIDI can say.
+        MusicError: a tempo is outside the range of MIDI.
     """
     from music21.midi import MidiFile
 
@@ -45,7 +45,7 @@ def rendered(score: Score) -> bytes:
 
 
 def channels_of(tracks: Sequence[Track]) -> list[int]:
-    """Return each track's channel, from 1."""
+    """Return the channel of each track, from 1."""
     pitched = [(place, track.program) for place, track in enumerate(tracks) if not track.is_drum]
     if len(pitched) <= len(_PITCHED):
         channels = {place: _PITCHED[number] for number, (place, _) in enumerate(pitched)}
@@ -56,7 +56,7 @@ def channels_of(tracks: Sequence[Track]) -> list[int]:
 
 
 def _signatures(score: Score) -> Iterator[_Event]:
-    """Yield the time and key signatures where they change."""
+    """Yield the changes of time and key signature."""
     from music21.midi import MetaEvents
 
     metre = key = None
@@ -77,7 +77,8 @@ def _tempos(score: Score) -> Iterator[_Event]:
         microseconds = round(60_000_000 / quarters_per_minute)
         if not 1 <= microseconds <= _MAX_MICROSECONDS:
             raise MusicError(
-                "tempo beyond MIDI", f"a tempo of {quarters_per_minute:g} quarters a minute is not in 4 to 60,000,000"
+                "tempo beyond MIDI",
+                f"a tempo of {quarters_per_minute:g} quarter notes per minute is not in 4 to 60,000,000",
             )
         yield _Event(onset, _OTHER, MetaEvents.SET_TEMPO, tuple(microseconds.to_bytes(3)))
 
@@ -92,7 +93,7 @@ def _notes(track: Track) -> Iterator[_Event]:
 
 
 def _track(name: str, events: Iterable[_Event], end: int, ticks: int, channel: int = 1) -> Any:
-    """Return a music21 track of the events, which ends where the last bar does."""
+    """Return a music21 track of the events, which ends with the last bar."""
     from music21.midi import ChannelVoiceMessages, DeltaTime, MetaEvents, MidiEvent, MidiTrack
 
     track = MidiTrack()

@@ -1,4 +1,4 @@
-"""Scores -> MusicXML, through music21, which is given every sign and left nothing to guess."""
+"""Scores -> MusicXML, through music21, with every sign written explicitly."""
 
 from bisect import bisect_right
 from fractions import Fraction
@@ -14,7 +14,7 @@ from seqgen.music.voices import hands_of
 
 
 def rendered(score: Score) -> bytes:
-    """Return a MusicXML file: parts of numbered measures, 0 for the pickup, a wide keyboard part on two staves.
+    """Return a MusicXML file: numbered measures, 0 for the pickup; a wide keyboard part has two staves.
 
     Raises:
         MusicError: a note is too short for any notehead.
@@ -43,21 +43,23 @@ def rendered(score: Score) -> bytes:
 
 
 def _instrument(track: Track, name: str, channel: int, identity: str) -> Any:
-    """Return music21's plain instrument; those of its classes transpose, or are drums."""
+    """Return a generic music21 instrument; its specific classes transpose, or are drums."""
     instrument = music21().instrument.Instrument(name)
     instrument.partId, instrument.instrumentId = identity, f"{identity}-I1"
     instrument.midiProgram, instrument.midiChannel = track.program, channel - 1
-    instrument.autoAssignMidiChannel = lambda **_: None  # they may be shared
+    instrument.autoAssignMidiChannel = lambda **_: None  # channels may be shared
     return instrument
 
 
 def _add_tempos(score: Score, part: Any) -> None:
-    """Put the tempos into the measures of the first part, counted in the metre's beats."""
+    """Add the tempos to the measures of the first part, in beats of the metre."""
     measures = part.getElementsByClass(music21().stream.Measure)
     for onset, quarters_per_minute in score.tempos:
         place = bisect_right(score.bar_starts[1:-1], onset)
         beat = beat_quarters(score.bars[place])
-        beats_per_minute = float(f"{float(quarters_per_minute / beat):.5g}")  # MIDI's microseconds make 75.99997 of 76
+        beats_per_minute = float(
+            f"{float(quarters_per_minute / beat):.5g}"
+        )  # 76 becomes 75.99997 in MIDI's microseconds
         mark = music21().tempo.MetronomeMark(number=beats_per_minute, referent=music21().duration.Duration(beat))
         start = max(score.bar_starts[place], score.start)
         measures[place].insert(Fraction(max(onset - start, 0), score.grid), mark)

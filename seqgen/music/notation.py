@@ -1,4 +1,4 @@
-"""WrittenNote music as music21 has it -> parts of measures; kern files."""
+"""music21 streams -> measures; kern files -> scores."""
 
 import io
 import re
@@ -17,16 +17,16 @@ from seqgen.music.limits import MAX_SILENT_TRACKS, is_countable, too_many_tracks
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
-MAX_KERN_CHARACTERS = 1_000_000  # half a minute's work for music21
-_MAX_EFFORT = 4_000_000  # columns by squares of bars: the time music21 takes grows with them, to ten seconds here
+MAX_KERN_CHARACTERS = 1_000_000  # music21 needs half a minute
+_MAX_EFFORT = 4_000_000  # columns times squared number of bars: music21's time is proportional, ten seconds here
 _METRE = re.compile(r"\*M(\d[^/\s]*)/\S*")
 
 
 def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
-    """Return the score of a file of kern, and what was changed on reading it.
+    """Return the score of a kern file, and how often each change was made on reading it.
 
     Raises:
-        MusicError: it holds no notes, too much of them or too many columns, or bars that no time signature fits.
+        MusicError: the file has no notes, or is too large.
     """
     from music21.humdrum.spineParser import HumdrumDataCollection
 
@@ -36,7 +36,7 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
     if num_spines > MAX_SILENT_TRACKS:
         raise too_many_tracks(num_spines)
     if len(text) > MAX_KERN_CHARACTERS or num_spines * num_bars**2 > _MAX_EFFORT:
-        raise MusicError("endless music", f"has {len(text):,} characters and {num_bars:,} bars: too much to be read")
+        raise MusicError("endless music", f"has {len(text):,} characters and {num_bars:,} bars: too much to read")
     counts = Counter[str]()
     with quiet():
         collection = HumdrumDataCollection(text)
@@ -47,7 +47,7 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
 
 
 def decoded(data: bytes) -> str:
-    """Return text that is UTF-8, or else Latin-1, with line feeds."""
+    """Return text in UTF-8, or else Latin-1, with line feeds."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -57,21 +57,21 @@ def decoded(data: bytes) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep music21 from warning, by Python's way and by writing to standard error."""
+    """Suppress the warnings of music21, including those that it writes to standard error."""
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
 def title_of(part: Any) -> tuple[str, int]:
-    """Return a part's name and program."""
+    """Return the name and program of a part."""
     instrument = part.getInstrument(returnDefault=False)
     name = part.partName or (instrument and instrument.partName) or ""
     return str(name), (instrument and instrument.midiProgram) or 0
 
 
 def measures_of(part: Any, grid: int, counts: Counter[str]) -> list[Measure]:
-    """Return the measures of a music21 part, with pitches as they are written there."""
+    """Return the measures of a music21 part at written pitch."""
     from music21 import spanner, stream
 
     streams = list(part.getElementsByClass(stream.Measure))
@@ -87,7 +87,7 @@ def measures_of(part: Any, grid: int, counts: Counter[str]) -> list[Measure]:
 
 
 class _PartReader:
-    """Reads the measures of a part one after the other."""
+    """Reads the measures of a part in order."""
 
     def __init__(self, grid: int, counts: Counter[str]) -> None:
         from music21 import bar, harmony, key, meter, note, repeat, tempo
@@ -95,19 +95,19 @@ class _PartReader:
         self._grid = grid
         self._counts = counts
         self._bar = Bar()
-        self._kinds = (  # of those that an element is, the first counts
-            (harmony.Harmony, _leave_out),  # a chord symbol, which music21 takes for a chord
+        self._kinds = (  # the first kind that matches an element counts
+            (harmony.Harmony, _ignore),  # a chord symbol, which is a chord in music21
             (note.NotRest, self._add_note),
             (bar.Repeat, self._add_repeat),
             (meter.TimeSignature, self._add_metre),
-            (key.Key, _leave_out),  # the key's name, beside its signature
+            (key.Key, _ignore),  # the name of the key, beside its signature
             (key.KeySignature, self._add_signature),
             (tempo.MetronomeMark, self._add_tempo),
             (repeat.RepeatExpression, self._add_expression),
         )
 
     def measure(self, stream: Any, quarters: float, endings: tuple[int, ...]) -> Measure:
-        """Return a measure of this length and in these endings."""
+        """Return a measure with this length and these endings."""
         self._measure = Measure(self._bar, quarters, signs=Signs(endings=endings))
         for offset, element in _elements(stream):
             for kind, add in self._kinds:
@@ -131,7 +131,7 @@ class _PartReader:
 
     def _add_metre(self, _: float, element: Any) -> None:
         bar = self._bar._replace(numerator=element.numerator, denominator=element.denominator)
-        if fits(bar, self._grid):  # otherwise the measures have their own lengths all the same
+        if fits(bar, self._grid):  # otherwise the measures have their own lengths
             self._bar = bar
 
     def _add_signature(self, _: float, element: Any) -> None:
@@ -160,12 +160,12 @@ class _PartReader:
         self._measure.signs = self._measure.signs._replace(**signs)
 
 
-def _leave_out(_: float, element: Any) -> None:
-    """Do nothing with an element."""
+def _ignore(_: float, element: Any) -> None:
+    """Ignore an element."""
 
 
 def _elements(stream: Any) -> Iterator[tuple[float, Any]]:
-    """Yield what is in a measure and in its voices, and at which offset from its beginning."""
+    """Yield the elements of a measure and its voices, with their offsets from the beginning of the measure."""
     for element in stream.elements:
         offset = float(stream.elementOffset(element))
         if element.isStream:
@@ -175,7 +175,7 @@ def _elements(stream: Any) -> Iterator[tuple[float, Any]]:
 
 
 def _endings(measures: Sequence[Any], brackets: Iterable[Any]) -> dict[int, tuple[int, ...]]:
-    """Return, for the place of each measure under a bracket, in which passes it is played."""
+    """Return the passes in which each measure under a bracket is played, by the place of the measure."""
     places = {id(measure): place for place, measure in enumerate(measures)}
     endings: dict[int, tuple[int, ...]] = {}
     for bracket in brackets:

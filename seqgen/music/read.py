@@ -1,4 +1,4 @@
-"""Files of music -> scores, by suffix; whatever is in them, nothing is raised."""
+"""Files of music -> scores, by suffix; errors are returned, not raised."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +16,12 @@ _MAX_REASON = 200
 
 
 class Tune(NamedTuple):
-    """A piece as it was read.
+    """A piece that was read.
 
     Attributes:
-        name: the file's; of one tune among others, also which.
+        name: of the file, with the number and title if it has several tunes.
         score: the music.
-        notices: what was changed on reading, in the singular, and how often.
+        notices: how often each change was made on reading; the changes are named in the singular.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Tune(NamedTuple):
 
 
 def read(name: str, data: bytes, grid: int = DEFAULT_GRID) -> Iterator[Tune | MusicError]:
-    """Yield every piece of a file in order; an error stands for one that cannot be used.
+    """Yield every piece of a file in order, or an error for a piece that cannot be read.
 
     Args:
-        name: the file's; its suffix, one of `MUSIC`, tells the format.
-        data: the file's content, unpacked.
-        grid: steps a quarter.
+        name: of the file; its suffix, one of `MUSIC`, determines the format.
+        data: the content of the file, unpacked.
+        grid: steps per quarter note.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in MUSIC:
@@ -46,14 +46,14 @@ def read(name: str, data: bytes, grid: int = DEFAULT_GRID) -> Iterator[Tune | Mu
 
 
 def _guarded(name: str, parse: Parse) -> Tune | MusicError:
-    """Return the piece, or an error whose sentence begins with its name."""
+    """Return the piece, or an error whose message begins with its name."""
     try:
         score, notices = parse()
     except MusicError as error:
         return MusicError(error.kind, f"{name} {error}")
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - on broken files the libraries raise nearly everything
+    except Exception as error:  # noqa: BLE001  # on broken files the libraries raise almost anything
         reason = " ".join(str(error).split())[:_MAX_REASON]
         return MusicError("damaged file", f"{name} cannot be read: {reason or type(error).__name__}")
     return Tune(name, score, notices)

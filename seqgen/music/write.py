@@ -1,4 +1,4 @@
-"""Scores -> the files they are written to, by suffix."""
+"""Scores -> the content of files, by suffix."""
 
 from seqgen.errors import MusicError, UsageError
 from seqgen.music import abc_notation, midi_file, musicxml, pianoroll
@@ -11,13 +11,13 @@ def rendered(score: Score, suffix: str, num_prime_steps: int = 0) -> bytes:
     """Return the content of a file.
 
     Args:
-        score: what is written.
-        suffix: one of `SUFFIXES`, in either case.
-        num_prime_steps: up to this step it is the prime, which a picture shades.
+        score: the music.
+        suffix: one of `SUFFIXES`, in upper or lower case.
+        num_prime_steps: the prime ends at this step; a picture shades it.
 
     Raises:
-        UsageError: the suffix is not known.
-        MusicError: there are no bars or no tracks, or something is beyond what the format can say.
+        UsageError: the suffix is unknown.
+        MusicError: there are no bars or no tracks, or the format cannot represent the music.
     """
     suffix = suffix.lower()
     if suffix not in SUFFIXES:
