@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import seqgen
+from seqgen.api import Model
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, TrainConfig
 from seqgen.corpus.documents import Excerpt, Passage
@@ -13,6 +14,9 @@ from seqgen.corpus.part import encoded
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.evaluation.likelihood import score
 from seqgen.levels import level_class
+from seqgen.levels.note import NoteLevel
+from seqgen.levels.note.encoder import Part
+from seqgen.levels.note.tokens import NUM_PITCHES, PITCH
 from tests.conftest import runner
 
 
@@ -26,6 +30,8 @@ def test_samples_are_those_of_the_command_line(trained, model):
     done = runner(trained.folder)("sample", *options)
     expected = [json.loads(line)["text"] for line in done.stdout.splitlines()]
     assert model.sample("How ", seed=3, length=30, num_samples=2) == expected
+    (text,) = model.sample("How\r\nI", length=3)
+    assert text.startswith("How\nI")
 
 
 def test_scores_are_those_of_the_command_line(trained, model, tmp_path):
@@ -136,6 +142,25 @@ def test_numbers_may_be_those_of_numpy_and_stop_a_text_or_several(model):
 def test_music_is_not_asked_of_a_model_of_text(model):
     with pytest.raises(UsageError, match=r"this is a model of text: use sample\(\)"):
         model.compose("C4 E4")
+
+
+def test_music_is_composed_in_the_key_asked_for_and_without_pitches_that_training_lacks(make_model):
+    level = NoteLevel(12, layouts=[(Part(0, is_drum=False, num_voices=1, name="Flute"),)])
+    network, seen = make_model(level.vocabulary_size), {60, 64, 67}
+    config = TrainConfig(corpus=CorpusConfig(level="note"), model=network.config)
+    unseen = [PITCH + pitch for pitch in range(NUM_PITCHES) if pitch not in seen]
+    model = Model(Checkpoint(config, config, level, unseen, True, "0", {}, network.state_dict()), "cpu")
+    (score,) = model.compose("C4 E4", key="D", bars=2, seed=1)
+    assert {bar.sharps for bar in score.bars} == {2}
+    assert {note.pitch for note in score.notes} <= seen
+    with pytest.raises(UsageError, match="D4, which this model has never seen"):
+        model.compose("D4")
+
+
+def test_a_model_is_loaded_on_the_chosen_device(model, monkeypatch):
+    monkeypatch.setattr("seqgen.api.resolve_device", {"cuda": "meta"}.get)
+    parameters = Model(model.checkpoint, "cuda")._model.parameters()
+    assert {parameter.device.type for parameter in parameters} == {"meta"}
 
 
 def test_all_errors_can_be_caught_by_names_of_the_package():

@@ -1,10 +1,12 @@
 """What is shown of slow work."""
 
+import io
 import json
 import os
 from contextlib import nullcontext
 
 import pytest
+from rich.console import Console
 
 from seqgen.cli.progress import ShownProgress
 from seqgen.evaluation import progress
@@ -27,7 +29,7 @@ class Clock:
     """A clock that is set by hand."""
 
     def __init__(self, monkeypatch):
-        self.now = 0.0
+        self.now = 1000.0
         monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
 
 
@@ -59,9 +61,46 @@ def test_before_anything_is_done_no_time_is_estimated(monkeypatch, capsys):
     assert capsys.readouterr().err == "sampling: 0%\n"
 
 
+def test_a_share_is_never_above_100_percent(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    with ShownProgress().task("reading") as task:  # how much there is to do is not known
+        clock.now += 10
+        task.advance(5)
+    assert capsys.readouterr().err == "reading: 100%, 0:00 left\n"
+
+
+def test_a_bar_moves_leaves_standard_output_alone_and_is_gone_at_the_end(monkeypatch, capsys):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, _environ={"TERM": "xterm"})
+    monkeypatch.setattr("seqgen.cli.progress.console", console)
+    clock = Clock(monkeypatch)
+    with ShownProgress().task("scoring") as task:
+        (bar,) = task._bars.tasks
+        assert bar.total is None
+        task.expect(4)
+        clock.now += 1
+        task.advance()
+        assert (bar.completed, bar.total) == (1, 4)
+        print("result")
+    assert capsys.readouterr().out == "result\n"
+    shown = console.file.getvalue()
+    assert "\x1b[1A\x1b[2K" in shown[shown.rindex("scoring") :]
+
+
+def test_a_terminal_without_escape_sequences_gets_lines(monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, _environ={"TERM": "dumb"})
+    for name in ("progress", "display"):
+        monkeypatch.setattr(f"seqgen.cli.{name}.console", console)
+    clock = Clock(monkeypatch)
+    with ShownProgress().task("scoring", 4) as task:
+        clock.now += 10
+        task.advance()
+    assert console.file.getvalue() == "scoring: 25%, 0:30 left\n"
+
+
 def test_what_is_tracked_is_yielded_and_counted():
     recorded = Recorded()
-    assert list(recorded.track("counting", "abc", 3)) == ["a", "b", "c"]
+    done = [(item, recorded.tasks["counting"][0].done) for item in recorded.track("counting", "abc", 3)]
+    assert done == [("a", 0), ("b", 1), ("c", 2)]
     assert (recorded.tasks["counting"][0].done, recorded.tasks["counting"][0].total) == (3, 3)
     assert list(progress.SILENT.track("counting", "abc", 3)) == ["a", "b", "c"]
 

@@ -74,6 +74,13 @@ def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is
     (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
     with pytest.raises(CorpusError, match=r"has changed since .* is not in .*: give a text with --corpus, or the"):
         HeldOut(checkpoint, None, folders)
+    run = RunCorpus(checkpoint, folders)
+    assert run.missing
+    assert run.notes == []
+    path.write_text(RHYME * 20)
+    run = RunCorpus(checkpoint, folders)
+    assert run.missing is None
+    assert ["".join(piece.chunks()) for piece in run.pieces(TRAIN)] == ["".join(pieces[0][1])]
 
 
 @pytest.fixture

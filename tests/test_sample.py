@@ -1,11 +1,16 @@
 """`seqgen sample` for text, as a user meets it."""
 
+import io
 import json
 
+import numpy as np
 import pytest
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.cli.prime import text_prime, unescaped
 from seqgen.config import SamplingConfig
+from seqgen.errors import UsageError
+from seqgen.sampling.endings import Endings
 from seqgen.sampling.sampler import Sample, sample
 from tests.conftest import RHYME, quick_runner
 
@@ -79,6 +84,54 @@ def test_a_file_s_last_newline_belongs_to_the_prime_only_where_documents_are_fil
     for done in (lines(*options, f"@{tmp_path / 'prime.txt'}"), lines(*options, "-", stdin="How I\n")):
         assert json.loads(done.stdout)["prime"] == expected
         assert texts(done)[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "passage", "text"),
+    [
+        (b"a\nb", "a\nb", "a\nb"),
+        (b"a\n", "a", "a\n"),
+        (b"a\r\n", "a", "a\n"),
+        (b"a\r", "a", "a\n"),
+        (b"a\n\n", "a\n", "a\n\n"),
+        (b"\xef\xbb\xbfa", "a", "a"),
+    ],
+)
+def test_one_newline_at_the_end_of_a_prime_that_is_read_is_dropped_for_a_passage(
+    tmp_path, monkeypatch, content, passage, text
+):
+    (tmp_path / "prime.txt").write_bytes(content)
+    for is_passage, expected in ((True, passage), (False, text)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        for argument in ("-", f"@{tmp_path / 'prime.txt'}"):
+            read = text_prime(argument, is_passage=is_passage)
+            assert read.replace("\r\n", "\n").replace("\r", "\n") == expected
+
+
+def test_a_file_of_music_is_no_prime_of_a_text(tmp_path):
+    (tmp_path / "tune.MID").write_bytes(b"MThd\x80")
+    with pytest.raises(UsageError, match=r"tune\.MID is music"):
+        text_prime(f"@{tmp_path / 'tune.MID'}", is_passage=False)
+
+
+def test_escapes_of_a_stop_text_are_replaced():
+    assert unescaped(r"a\n\t\\n") == "a\n\t\\n"
+    for text in (r"\d", "a\\", "\\\n"):
+        with pytest.raises(UsageError, match="is no escape"):
+            unescaped(text)
+
+
+def test_the_end_token_is_excluded_only_in_streams_that_must_not_end():
+    endings = Endings(vocabulary_size=3, end=1, num_streams=2)
+    excluded = -np.inf
+    for allowed, expected in (
+        ([False, False], [[0, excluded, 0], [0, excluded, 0]]),
+        ([True, False], [[0, 0, 0], [0, excluded, 0]]),
+        ([True, True], None),
+    ):
+        endings.are_allowed[:] = allowed
+        mask = endings.mask()
+        assert (mask if mask is None else mask.tolist()) == expected
 
 
 @pytest.mark.parametrize("prime", ["Twinkle, tw", "Twinkle, twinkle ", "Up  ", "Like a dia", "xyz", "The é", "\n\n H"])

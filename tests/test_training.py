@@ -441,6 +441,9 @@ def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
         Session(folders, print).resume("run", budget=BudgetConfig(steps=10))
     with pytest.raises(UsageError, match="the budget of this run is --steps 10: give a larger --steps"):
         Session(folders, print).resume("run", budget=BudgetConfig(time="1h"))
+    train(start("timed", time="1h"), stop_at=1)
+    with pytest.raises(UsageError, match="--time must be above the run's 1h, got 60m"):
+        Session(folders, print).resume("timed", budget=BudgetConfig(time="60m"))
     longer = Session(folders, print).resume("run", budget=BudgetConfig(steps=15))
     train(longer)
     assert longer.figures.step == 15
