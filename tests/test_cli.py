@@ -528,8 +528,7 @@ def test_what_came_through_a_pipe_is_kept_for_going_on(quick_cli, tmp_path):
     assert list((tmp_path / "checkpoints").iterdir()) == [tmp_path / "checkpoints" / "piped"]
     again = quick_cli("train", "--resume", "piped", "--steps", "6", stdin="")
     assert "6 steps" in again.stderr, again.stderr
-    (tmp_path / "other.txt").write_text(RHYME * 21)
-    other = quick_cli("train", "--resume", "piped", "--steps", "8", "--corpus", "other.txt")
+    other = quick_cli("train", "--resume", "piped", "--steps", "8", "--corpus", "-", stdin=RHYME * 21)
     assert other.returncode == 1
     assert "has changed since the run 'piped' began, or is another one" in other.stderr
     shutil.rmtree(tmp_path / "data")

@@ -1,6 +1,7 @@
 """The corpus of a run, found again: its files, what was prepared of them, or neither."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,8 @@ from seqgen.corpus.store import Store
 from seqgen.errors import CorpusError
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.run_corpus import RunCorpus
+from seqgen.training.distributed import ALONE
+from seqgen.training.preparation import prepare_again
 from tests.conftest import RHYME, quick_runner
 
 TUNE = "X:1\nM:3/4\nL:1/4\nK:D\n" + "DEF|GAB|dcB|AGF|" * 6 + "|\n"
@@ -80,7 +83,7 @@ def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is
     path.write_text(RHYME * 20)
     run = RunCorpus(checkpoint, folders)
     assert run.missing is None
-    assert ["".join(piece.chunks()) for piece in run.pieces(TRAIN)] == ["".join(pieces[0][1])]
+    assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(pieces[0][1])]
 
 
 @pytest.fixture
@@ -91,6 +94,17 @@ def closed_stdin(monkeypatch):
         raise AssertionError(f"{source} was read")
 
     monkeypatch.setattr(sources, "_Copy", refuse)
+
+
+@pytest.mark.usefixtures("closed_stdin")
+def test_a_validation_text_that_came_through_a_pipe_is_not_read_again(folders, tmp_path):
+    path, held_out = tmp_path / "rhyme.txt", tmp_path / "held out.txt"
+    path.write_text(RHYME * 20)
+    held_out.write_text("a little star\n" * 9)
+    checkpoint, store, _ = prepared(folders, path, valid=str(held_out))
+    corpus = replace(checkpoint.requested.corpus, valid="-")
+    resumed = replace(checkpoint, requested=replace(checkpoint.requested, corpus=corpus))
+    assert prepare_again(resumed, "r", folders, print, ALONE).valid.ids.tolist() == store.valid.ids.tolist()
 
 
 @pytest.fixture(scope="module")

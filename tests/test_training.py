@@ -447,7 +447,24 @@ def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
     longer = Session(folders, print).resume("run", budget=BudgetConfig(steps=15))
     train(longer)
     assert longer.figures.step == 15
-    assert Checkpoint.read(longer.run.folder / "last.safetensors").config.budget.steps == 15
+    last = longer.run.read_last()
+    assert last.config.budget.steps == last.requested.budget.steps == 15
+
+
+def test_a_run_resumes_on_its_own_device_or_on_another_that_is_asked_for(start, folders, monkeypatch):
+    train(start(steps=10), stop_at=1)
+    asked = []
+    monkeypatch.setattr(session, "resolve_device", lambda name: asked.append(name) or "cpu")
+    for device in (None, "mps"):
+        session.resume("run", None, device, folders, print).run.release()
+    assert asked == ["cpu", "mps"]
+
+
+def test_a_vocabulary_of_the_size_asked_for_is_not_mentioned():
+    said = []
+    for size in (299, 300, 301):
+        session._tell_of_vocabulary(300, size, said.append)
+    assert ["fewer than" in sentence for sentence in said] == [True, False]
 
 
 def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_path, folders):
