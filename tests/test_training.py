@@ -456,14 +456,14 @@ def test_a_run_resumes_on_its_own_device_or_on_another_that_is_asked_for(start, 
     asked = []
     monkeypatch.setattr(session, "resolve_device", lambda name: asked.append(name) or "cpu")
     for device in (None, "mps"):
-        session.resume("run", None, device, folders, print).run.release()
+        Session(folders, print).resume("run", device=device).run.release()
     assert asked == ["cpu", "mps"]
 
 
 def test_a_vocabulary_of_the_size_asked_for_is_not_mentioned():
     said = []
     for size in (299, 300, 301):
-        session._tell_of_vocabulary(300, size, said.append)
+        session._report_vocabulary(300, size, said.append)
     assert ["fewer than" in sentence for sentence in said] == [True, False]
 
 
