@@ -82,7 +82,7 @@ def test_remedies_can_be_given_to_the_command(
         ({}, ["--bars", "3"], "--bars is for"),
         ({}, ["--prime", "@nothing.txt"], "nothing.txt cannot be read"),
         ({"level_name": "note"}, ["--prime", "C4:1/7"], "1/12 of a quarter"),
-        ({"level_name": "note"}, ["--prime", "R:1"], "--prime must hold a note"),
+        ({"level_name": "note"}, ["--prime", "R:1"], "--prime must contain a note"),
         ({"level_name": "note"}, ["--stop", "x"], "--stop is for"),
         ({"level_name": "note"}, ["--output", "x.txt"], "--output x.txt"),
         ({}, ["--output", "no/x.txt"], "folder no does not exist"),

@@ -1,8 +1,8 @@
-"""How like held-out music samples are: what each set of scores is like, and how far their histograms overlap.
+"""Similarity of samples to held-out music: features of each set of scores, and the overlap of their histograms.
 
-Yang & Lerch 2020 ("On the evaluation of generative models in music") judge generated music by how far its distributions
-overlap with those of real music. Here these are the plain histograms of notes, not estimated densities of distances
-between pieces; what a good overlap is, held-out music against the training music shows.
+Yang & Lerch 2020 ("On the evaluation of generative models in music") judge generated music by the overlap of its
+distributions with those of real music. Here the distributions are histograms of notes, not estimated densities of
+distances between pieces. The overlap of held-out music with the training music serves as a reference.
 """
 
 from collections import Counter
@@ -21,13 +21,13 @@ Histogram = Mapping[float, float]
 
 @dataclass(frozen=True)
 class Histograms:
-    """Shares of a set's notes, which sum to 1; empty where there are none.
+    """Relative frequencies in a set of scores, which sum to 1; empty if there are no values.
 
     Attributes:
-        pitch_class: 0 for C to 11 for B, as if all were written without key signature; drums apart.
-        interval: in semitones, from a note of a track to the next, of chords the top note; drums apart.
-        duration: in quarters, the unit that scores of all grids have in common; drums apart.
-        onset: in quarters from the beginning of the bar.
+        pitch_class: 0 for C to 11 for B, after transposition to no key signature; without drums.
+        interval: in semitones between consecutive notes of the top line of a track; without drums.
+        duration: in quarter notes, which all grids have in common; without drums.
+        onset: in quarter notes from the beginning of the bar.
     """
 
     pitch_class: Histogram
@@ -37,7 +37,7 @@ class Histograms:
 
     @classmethod
     def of(cls, scores: Sequence[Score]) -> Self:
-        """Count."""
+        """Return the histograms of scores."""
         return cls(
             pitch_class=_shares(
                 (note.pitch + to_no_signature(score.bars[0].sharps)) % 12
@@ -60,7 +60,7 @@ class Histograms:
         )
 
     def overlaps(self, other: "Histograms") -> "Overlaps":
-        """Return how much each has in common with that of another set."""
+        """Return the overlaps with the histograms of another set."""
         return Overlaps(
             pitch_class=_overlap(self.pitch_class, other.pitch_class),
             interval=_overlap(self.interval, other.interval),
@@ -71,7 +71,7 @@ class Histograms:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """The area that two sets' histograms have in common, from 0 to 1; None where one is empty."""
+    """The common area of the histograms of two sets, from 0 to 1; None if one is empty."""
 
     pitch_class: float | None
     interval: float | None
@@ -81,13 +81,13 @@ class Overlaps:
 
 @dataclass(frozen=True)
 class MusicComparison:
-    """Samples beside real music.
+    """Samples compared with real music.
 
     Attributes:
-        samples: what they are like.
-        held_out: what the music kept from training is like.
+        samples: features of the samples.
+        held_out: features of the music that is held out from training.
         overlaps: of samples with held-out music.
-        reference: of held-out with training music, which no sample need surpass.
+        reference: of held-out with training music, the highest overlap to be expected of samples.
     """
 
     samples: Features
@@ -96,14 +96,14 @@ class MusicComparison:
     reference: Overlaps
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
 def compare(samples: Sequence[Score], held_out: Sequence[Score], train: Sequence[Score]) -> MusicComparison:
-    """Compare samples with held-out music, and that with training music.
+    """Compare samples with held-out music, and held-out music with training music.
 
-    Small sets overlap less: take about as many samples as there are held-out pieces.
+    Small sets overlap less: use about as many samples as held-out pieces.
     """
     middle = Histograms.of(held_out)
     return MusicComparison(

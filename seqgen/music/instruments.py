@@ -1,4 +1,4 @@
-"""What tracks and drums are called, and where drums stand on a staff."""
+"""Names of tracks and drums, and the staff positions of drums."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _FAMILIES = (
 
 
 class Drum(NamedTuple):
-    """A drum as it is written.
+    """A drum in notation.
 
     Attributes:
         name: in English.
-        place: letter and octave of where it would be in the treble clef.
+        place: letter and octave of its staff position in the treble clef.
         notehead: `normal`, or `x` for metal and wood.
     """
 
@@ -27,7 +27,7 @@ class Drum(NamedTuple):
     notehead: str
 
 
-# General MIDI's drums by pitch; places after Weinberg, Guidelines for Drumset Notation (1994).
+# The drums of General MIDI by pitch; places after Weinberg, Guidelines for Drumset Notation (1994).
 _DRUMS = {
     35: Drum("Low bass drum", "E4", "normal"),
     36: Drum("Bass drum", "F4", "normal"),
@@ -58,12 +58,12 @@ _DRUMS = {
 
 
 def drum_of(pitch: int) -> Drum:
-    """Return the drum of a pitch; one that is not of a drum set stands on the middle line."""
+    """Return the drum of a pitch; a drum that is not in a drum set is on the middle line."""
     return _DRUMS.get(pitch, Drum(f"Percussion {pitch}", "B4", "x"))
 
 
 def names_of(tracks: Sequence[Track]) -> list[str]:
-    """Return a name for each track: its own, or its instrument's family, numbered where it would stand there twice."""
+    """Return a name for each track: its own, or the family of its instrument, numbered if it would not be unique."""
     names = ["".join(filter(str.isprintable, track.name)).strip() for track in tracks]
     families = ["Drums" if track.is_drum else _FAMILIES[track.program // 8] for track in tracks]
     missing = Counter(family for name, family in zip(names, families, strict=True) if not name)

@@ -1,4 +1,4 @@
-"""The top line of a track: its melody, and what stays of it when it is transposed."""
+"""Melodies: the top lines of tracks, independent of key."""
 
 from bisect import bisect_right
 from itertools import groupby, pairwise
@@ -8,13 +8,13 @@ from seqgen.music.score import Note, Score, Track
 
 
 class Melody(NamedTuple):
-    """A track's top line, whatever key it is in.
+    """The top line of a track, independent of key.
 
     Attributes:
-        moves: for each note but the first, the interval from the one before it, in semitones, and its duration, in
-            quarters.
-        bars: for each move, the number of the bar in which the note before it begins, as printed: 1 for the first one,
-            0 for a pickup.
+        moves: for each note except the first, the interval from the note before in semitones, and its duration in
+            quarter notes.
+        bars: for each move, the printed number of the bar in which the note before begins: 1 for the first bar, 0 for a
+            pickup.
     """
 
     moves: tuple[tuple[int, float], ...]
@@ -22,7 +22,7 @@ class Melody(NamedTuple):
 
 
 def melodies(score: Score) -> list[Melody]:
-    """Return the melodies of all tracks but drums."""
+    """Return the melodies of all tracks except drums."""
     first_number = 0 if score.pickup else 1
     result = []
     for track in score.tracks:
@@ -35,10 +35,10 @@ def melodies(score: Score) -> list[Melody]:
 
 
 def top_line(track: Track) -> list[Note]:
-    """Return the highest of the notes that begin at once, for each onset."""
+    """Return the highest note at each onset."""
     return [next(notes) for _, notes in groupby(track.notes, key=lambda note: note.onset)]
 
 
 def bar_at(score: Score, step: int) -> int:
-    """Return the index of the bar that has a step."""
+    """Return the index of the bar that contains a step."""
     return bisect_right(score.bar_starts, step) - 1

@@ -1,9 +1,9 @@
-"""What pieces of music are like: figures of a set of scores, from the literature on judging generated music.
+"""Features of a set of scores, from the literature on the evaluation of generated music.
 
 Scale consistency and repetition are from Mogren 2016 ("C-RNN-GAN"), pitch classes used and empty bars from Dong et al.
-2018 ("MuseGAN"), range of pitches from Yang & Lerch 2020 ("On the evaluation of generative models in music"), groove
-consistency and pitch-class entropy from Wu & Yang 2020 ("The Jazz Transformer on the front line"); polyphony is as in
-Dong et al. 2020 ("MusPy"), whose library has most of these.
+2018 ("MuseGAN"), pitch range from Yang & Lerch 2020 ("On the evaluation of generative models in music"), groove
+consistency and pitch-class entropy from Wu & Yang 2020 ("The Jazz Transformer on the front line"); polyphony is defined
+as in Dong et al. 2020 ("MusPy"), whose library implements most of these.
 """
 
 import math
@@ -16,28 +16,28 @@ from typing import Any, Self
 from seqgen.music.melody import bar_at
 from seqgen.music.score import DEFAULT_GRID, Note, Score
 
-_MAJOR = (0, 2, 4, 5, 7, 9, 11)  # and, from its sixth, natural minor
+_MAJOR = (0, 2, 4, 5, 7, 9, 11)  # also natural minor, from its sixth
 
 
 @dataclass(frozen=True)
 class Features:
-    """Figures of a set of scores; None where there is nothing to measure. Drums have no pitch, and sound in no chord.
+    """Features of a set of scores; None if there is nothing to measure. Drums count in notes, onsets and bars only.
 
     Attributes:
-        num_pieces: how many scores there are.
-        num_notes: of all of them.
+        num_pieces: number of scores.
+        num_notes: of all scores.
         lowest_pitch: MIDI number.
         highest_pitch: MIDI number.
-        num_pitch_classes: that a piece uses, a mean over pieces.
-        pitch_class_entropy: of a piece's notes, in bits, a mean over pieces.
-        scale_consistency: the share of a piece's notes that the best of the 12 diatonic scales has, a mean over pieces.
-        groove_consistency: how alike in onsets a bar and the next are, a mean over pieces; see `groove_consistency`.
-        polyphony: how many notes sound while any does, a mean over pieces.
-        empty_bar_rate: the share of all bars in which nothing sounds.
+        num_pitch_classes: used in a piece, mean over pieces.
+        pitch_class_entropy: of the notes of a piece in bits, mean over pieces.
+        scale_consistency: share of the notes of a piece in the best of the 12 diatonic scales, mean over pieces.
+        groove_consistency: similarity of onsets in consecutive bars, mean over pieces; see `groove_consistency`.
+        polyphony: number of simultaneous notes while any sounds, mean over pieces.
+        empty_bar_rate: share of all bars in which nothing sounds.
         notes_per_quarter: of all pieces together.
-        longest_repetition: how often in a row one track has the same pitch with the same duration, at most.
-        repeated_bar_rate: the share of bars that a bar before them in the piece is equal to, of all bars in which notes
-            begin. It grows with the length of pieces.
+        longest_repetition: largest number of consecutive notes of equal pitch and duration in one track.
+        repeated_bar_rate: share of bars that equal an earlier bar of the piece, of all bars in which notes begin. It
+            increases with the length of pieces.
     """
 
     num_pieces: int
@@ -56,7 +56,7 @@ class Features:
 
     @classmethod
     def of(cls, scores: Sequence[Score]) -> Self:
-        """Measure."""
+        """Return the features of scores."""
         pitches = [[note.pitch for note in pitched_notes(score)] for score in scores]
         classes = [Counter(pitch % 12 for pitch in of_piece) for of_piece in pitches if of_piece]
         num_notes = sum(score.num_notes for score in scores)
@@ -78,23 +78,23 @@ class Features:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return them as plain values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
 def pitched_notes(score: Score) -> Iterator[Note]:
-    """Yield the notes of all tracks but drums, one track after the other."""
+    """Yield the notes of all tracks except drums, one track after the other."""
     for track in score.tracks:
         if not track.is_drum:
             yield from track.notes
 
 
 def groove_consistency(score: Score) -> float | None:
-    """Return how alike the onsets of neighbouring bars are, 1 for the same; None without neighbours of one length.
+    """Return the similarity of onsets in adjacent bars, 1 if equal; None without adjacent bars of equal length.
 
-        1 - mean over neighbours of |onsets that one has and the other has not| / steps of a bar
+        1 - mean over adjacent bars of |onsets in exactly one of the two| / steps of a bar
 
-    with bars of `DEFAULT_GRID` steps a quarter, whatever the score's grid: the finer, the higher is the figure.
+    where a quarter note has `DEFAULT_GRID` steps on any grid: on a finer grid the value would be higher.
     """
     bars = [{onset for _, onset, _, _ in bar} for bar in _bars(score)]
     lengths = [stop - start for start, stop in pairwise(score.bar_starts)]
@@ -109,7 +109,7 @@ def groove_consistency(score: Score) -> float | None:
 
 
 def polyphony(score: Score) -> float | None:
-    """Return how many notes sound while any does; None where none does."""
+    """Return the mean number of simultaneous notes while any sounds; None without notes."""
     notes = sorted(pitched_notes(score))
     covered = end = 0
     for note in notes:
@@ -119,7 +119,7 @@ def polyphony(score: Score) -> float | None:
 
 
 def num_empty_bars(score: Score) -> int:
-    """Return in how many bars nothing sounds."""
+    """Return the number of bars in which nothing sounds."""
     sounding: set[int] = set()
     for note in score.notes:
         sounding.update(range(bar_at(score, note.onset), bar_at(score, note.end - 1) + 1))
@@ -127,10 +127,10 @@ def num_empty_bars(score: Score) -> int:
 
 
 def longest_repetition(score: Score) -> int:
-    """Return how many notes of one track, pitch and duration follow each other without a rest, at most."""
+    """Return the largest number of consecutive notes of equal pitch and duration in one track without a rest."""
     longest = 0
     for track in score.tracks:
-        runs: dict[tuple[int, int], tuple[int, int]] = {}  # of a pitch and duration: where the last ended, how many
+        runs: dict[tuple[int, int], tuple[int, int]] = {}  # (pitch, duration) -> end of the last note, number of notes
         for note in track.notes if not track.is_drum else ():
             end, length = runs.get((note.pitch, note.duration), (None, 0))
             length = length + 1 if end == note.onset else 1
@@ -140,14 +140,14 @@ def longest_repetition(score: Score) -> int:
 
 
 def repeated_bars(score: Score) -> tuple[int, int]:
-    """Return how many bars are equal to one before them, and how many there are, of those in which notes begin."""
+    """Return the number of bars that equal an earlier one, and of all bars; only bars in which notes begin count."""
     lengths = (stop - start for start, stop in pairwise(score.bar_starts))
     bars = [(length, frozenset(bar)) for length, bar in zip(lengths, _bars(score), strict=True) if bar]
     return len(bars) - len(set(bars)), len(bars)
 
 
 def _bars(score: Score) -> list[list[tuple[int, int, int, int]]]:
-    """Return the notes that begin in each bar: track, onset in the bar, duration and pitch."""
+    """Return the notes that begin in each bar as (track, onset in the bar, duration, pitch)."""
     bars: list[list[tuple[int, int, int, int]]] = [[] for _ in score.bars]
     for place, track in enumerate(score.tracks):
         for note in track.notes:

@@ -1,4 +1,4 @@
-"""A score as a piano roll: a picture, and for a terminal the text of `textroll`."""
+"""A score as a picture of a piano roll."""
 
 import io
 from collections.abc import Sequence
@@ -11,26 +11,31 @@ from seqgen.music.score import Score, Track
 from seqgen.music.theory import name_of
 from seqgen.pictures import any_font, literal
 
-_DOTS = 120  # an inch
-_BARS_A_SYSTEM = 32
-_MAX_SYSTEMS = 10  # more bars than that make for narrower ones
+_DOTS_PER_INCH = 120
+_BARS_PER_SYSTEM = 32
+_MAX_SYSTEMS = 10  # longer pieces have narrower bars
 _QUARTER = 0.25  # inches
 _SEMITONE = 0.1  # inches
-_WIDTHS = (7.0, 18.0)  # inches of a picture
-_HEIGHTS = (1.6, 6.0)  # inches of a system
-_LABEL = 0.15  # inches that a name on an axis needs
-_WIDE_BAR = 0.6  # inches: beats are shown too
+_WIDTHS = (7.0, 18.0)  # of a picture in inches
+_HEIGHTS = (1.6, 6.0)  # of a system in inches
+_LABEL = 0.15  # inches per name on an axis
+_WIDE_BAR = 0.6  # inches, from which on beats are shown
 _MARGIN = 2  # semitones above and below the notes
 _DRUM = 2  # semitones between drums
 _MAX_NAMES = 16  # in the legend
 _BLACK_KEYS = (1, 3, 6, 8, 10)
-_NAMED = ((1, (0, 2, 4, 5, 7, 9, 11)), (3, (0, 4, 7)), (5, (0, 7)), (12, (0,)))  # how near they come, which are named
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#7f7f7f")  # Okabe and Ito's
+_NAMED = (
+    (1, (0, 2, 4, 5, 7, 9, 11)),
+    (3, (0, 4, 7)),
+    (5, (0, 7)),
+    (12, (0,)),
+)  # minimum distance in semitones of named pitches -> the pitch classes named
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c564b", "#7f7f7f")  # of Okabe and Ito
 _PRIME = "#fff0c2"
 
 
 class _Paper:
-    """Where notes stand: a pitch at its number, each drum at a place of its own below."""
+    """Vertical positions of notes: a pitch at its number, drums below the pitches."""
 
     def __init__(self, tracks: Sequence[Track]) -> None:
         pitches = {note.pitch for track in tracks if not track.is_drum for note in track.notes}
@@ -41,11 +46,11 @@ class _Paper:
         self.bottom = self.lowest - _DRUM * len(drums) - 1
 
     def rise(self, track: Track, pitch: int) -> int:
-        """Return how high a note stands."""
+        """Return the vertical position of a note."""
         return self._drums[pitch] if track.is_drum else pitch
 
     def names(self, semitone: float) -> dict[int, str]:
-        """Return what is written where on the axis; of pitches, as many as fit at so many inches a semitone."""
+        """Return the names on the axis by position, given the inches per semitone, which limit the number of names."""
         named = next((classes for apart, classes in _NAMED if apart * semitone >= _LABEL), ())
         pitches = {pitch: name_of(pitch) for pitch in range(self.lowest, self.top + 1) if pitch % 12 in named}
         return pitches | {rise: drum_of(drum).name for drum, rise in self._drums.items()}
@@ -53,13 +58,13 @@ class _Paper:
 
 @any_font()
 def draw(score: Score, num_prime_steps: int = 0) -> bytes:
-    """Return a PNG: one colour a track, numbered bars, names of pitches, drums as marks below them.
+    """Return a PNG: one colour per track, numbered bars, names of pitches, drums as marks below the pitches.
 
-    A long piece is broken into systems, one below the other.
+    A long piece is divided into systems, one below the other.
 
     Args:
-        score: what is drawn, with at least one bar.
-        num_prime_steps: up to this step the music is the prime, whose background is shaded.
+        score: the music, with at least one bar.
+        num_prime_steps: the prime ends at this step; its background is shaded.
     """
     from matplotlib.figure import Figure
 
@@ -78,7 +83,7 @@ def draw(score: Score, num_prime_steps: int = 0) -> bytes:
             _draw_notes(axes, track, paper, colour, 0.9 - 0.4 * place / len(score.tracks))
     _draw_legend(figure, score.tracks, has_prime=num_prime_steps > score.start)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=_DOTS)
+    figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH)
     return picture.getvalue()
 
 
@@ -87,8 +92,8 @@ def _within(value: float, bounds: tuple[float, float]) -> float:
 
 
 def _systems(score: Score) -> list[tuple[int, int]]:
-    """Return the first and last step of each system; all have about as many bars."""
-    num_systems = min(-(-len(score) // _BARS_A_SYSTEM), _MAX_SYSTEMS)
+    """Return the first and last step of each system; systems have about equally many bars."""
+    num_systems = min(-(-len(score) // _BARS_PER_SYSTEM), _MAX_SYSTEMS)
     steps = [score.bar_starts[number * len(score) // num_systems] for number in range(num_systems + 1)]
     return list(pairwise([score.start, *steps[1:]]))
 
@@ -108,7 +113,7 @@ def _draw_paper(axes: Any, paper: _Paper, semitone: float) -> None:
 
 
 def _draw_bars(axes: Any, score: Score, step: float) -> None:
-    """Draw bar lines, and beats where bars are wide; number as many as there is room for at so many inches a step."""
+    """Draw bar lines, beats if bars are wide, and as many bar numbers as fit, given the inches per step."""
     first, last = axes.get_xlim()
     axes.vlines([start for start in score.bar_starts if first <= start <= last], *axes.get_ylim(), "#9a9a9a", lw=0.8)
     shown = [place for place, start in enumerate(score.bar_starts[1:]) if first < start <= last]
@@ -119,15 +124,15 @@ def _draw_bars(axes: Any, score: Score, step: float) -> None:
         if num_steps * step >= _WIDE_BAR:
             beats += [start + beat * number for number in range(1, int(num_steps / beat))]
     axes.vlines(beats, *axes.get_ylim(), "#dedede", lw=0.6, zorder=0.4)
-    apart = (last - first) * step / len(shown)
-    every = next(every for every in (1, 2, 4, 8, 16, 32, 64, 128, len(score)) if every * apart >= 2 * _LABEL)
+    distance = (last - first) * step / len(shown)
+    every = next(every for every in (1, 2, 4, 8, 16, 32, 64, 128, len(score)) if every * distance >= 2 * _LABEL)
     numbers = {max(score.bar_starts[place], score.start): place + (not score.pickup) for place in shown}
     numbers = {start: number for start, number in numbers.items() if number % every == 1 % every}
     axes.set_xticks(list(numbers), list(numbers.values()), fontsize=8, ha="left")
 
 
 def _draw_notes(axes: Any, track: Track, paper: _Paper, colour: str, thickness: float) -> None:
-    """Draw a track's boxes, or marks if it is of drums; those behind are thicker, so that each can be seen."""
+    """Draw the boxes of a track, or marks for drums; tracks behind others are thicker, so that all are visible."""
     from matplotlib.collections import PolyCollection
 
     if track.is_drum:

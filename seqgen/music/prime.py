@@ -1,4 +1,4 @@
-"""What a user gives music to begin with: notes that are typed in, or a file."""
+"""The score of `--prime`: typed notes, or a file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,16 +13,16 @@ MAX_BYTES = 1 << 26  # of a file
 
 
 def primed(text: str, grid: int, metre: Sequence[int], key: str | None) -> Score | None:
-    """Return the score that `--prime` means, or None where it is empty.
+    """Return the score of `--prime`, or None if it is empty.
 
     Args:
-        text: notes, as "C4 E4:2 R:1", or @ and a file's name.
-        grid: steps a quarter.
+        text: notes such as "C4 E4:2 R:1", or @ and the name of a file.
+        grid: steps per quarter note.
         metre: numerator and denominator, for notes; a file has its own.
-        key: the key that the notes are in; None finds the one that fits best.
+        key: of the notes; None selects the key that fits best.
 
     Raises:
-        UsageError: the text is no notes, or a note does not fit the grid.
+        UsageError: the text is not notes, or a note does not fit the grid.
         MusicError: the file cannot be read as music.
     """
     if not text.strip():
@@ -41,19 +41,19 @@ def _from_notes(text: str, grid: int, metre: Sequence[int]) -> Score:
         steps_of_text = notes_of(text)
     except UsageError as error:
         raise UsageError(
-            f'--prime: this model writes music, so a prime is notes, as "C4 E4:2 R:1", or @FILE with music: {error}'
+            f'--prime: this model writes music, so a prime is notes such as "C4 E4:2 R:1", or @FILE with music: {error}'
         ) from error
     for number, step in enumerate(steps_of_text, 1):
         steps = step.quarters * grid
         if steps.denominator != 1:
             raise UsageError(
-                f"--prime: durations must be multiples of 1/{grid} of a quarter, the grid of the model; "
+                f"--prime: durations must be multiples of 1/{grid} of a quarter note, the grid of the model; "
                 f"note {number} lasts {float(step.quarters):g}"
             )
         notes += [Note(time, int(steps), pitch) for pitch in step.pitches]
         time += int(steps)
     if not notes:
-        raise UsageError("--prime must hold a note, not rests alone")
+        raise UsageError("--prime must contain a note, not only rests")
     bar = Bar(*metre)
     num_bars = -(-time // bar.num_steps(grid))
     return Score((bar,) * num_bars, (track_of(notes),), grid=grid)
@@ -61,7 +61,7 @@ def _from_notes(text: str, grid: int, metre: Sequence[int]) -> Score:
 
 def _from_file(path: Path, grid: int) -> Score:
     if path.suffix.lower() not in MUSIC:
-        raise UsageError(f"--prime @{path}: for a model of music it must be one of {', '.join(sorted(MUSIC))}")
+        raise UsageError(f"--prime @{path}: a model of music reads {', '.join(sorted(MUSIC))}")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES)
@@ -69,5 +69,5 @@ def _from_file(path: Path, grid: int) -> Score:
         raise MusicError("unreadable file", f"the prime {path} cannot be read: {error.strerror}") from error
     found = next(read(str(path), data, grid), None)
     if found is None or isinstance(found, MusicError):
-        raise found or MusicError("file without notes", f"{path} holds no music")
+        raise found or MusicError("file without notes", f"{path} contains no music")
     return found.score

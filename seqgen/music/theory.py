@@ -1,4 +1,4 @@
-"""Names of pitches, keys and durations, and how a key signature spells a pitch."""
+"""Names of pitches, keys and durations, and the spelling of pitches under a key signature."""
 
 import re
 from fractions import Fraction
@@ -10,16 +10,16 @@ from seqgen.errors import UsageError
 from seqgen.music.keys import transposed_key
 from seqgen.music.score import MAX_SHARPS, NUM_PITCHES, Score
 
-MAX_QUARTERS = 1000  # of one note that is typed in
+MAX_QUARTERS = 1000  # of one typed note
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_FIFTHS = "FCGDAEB"  # the order in which sharps come
+_FIFTHS = "FCGDAEB"  # the order of sharps
 _ALTERATIONS = {"": 0, "#": 1, "##": 2, "b": -1, "bb": -2}
 _MODES = {
     "": "major", "maj": "major", "major": "major", "dur": "major",
     "m": "minor", "min": "minor", "minor": "minor", "moll": "minor",
 }  # fmt: skip
 # How well each pitch class fits a key, from the tonic up: Temperley, The Cognition of Basic Musical Structures (2001).
-# It finds 355 of 413 chorales' signatures, Krumhansl's and Kessler's profile 306.
+# These profiles find the key signatures of 355 of 413 chorales, those of Krumhansl and Kessler 306.
 _PROFILES = {
     "major": (5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0),
     "minor": (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0),
@@ -27,11 +27,11 @@ _PROFILES = {
 
 
 class TypedChord(NamedTuple):
-    """What is typed between two spaces: a note, a chord or a rest.
+    """A typed note, chord or rest.
 
     Attributes:
-        pitches: from the highest down; none for a rest.
-        quarters: how long it lasts.
+        pitches: in descending order; empty for a rest.
+        quarters: duration in quarter notes.
     """
 
     pitches: tuple[int, ...]
@@ -42,9 +42,9 @@ class Key(NamedTuple):
     """A key.
 
     Attributes:
-        tonic: its pitch class, C is 0.
+        tonic: pitch class, 0 is C.
         mode: `major` or `minor`.
-        sharps: of its signature; flats are negative.
+        sharps: of the key signature; flats are negative.
     """
 
     tonic: int
@@ -53,10 +53,10 @@ class Key(NamedTuple):
 
 
 def pitch_of(name: str) -> int:
-    """Return the MIDI number of a note: C4, which is 60, F#3, Bb5.
+    """Return the MIDI number of a note name such as C4 (60), F#3 or Bb5.
 
     Raises:
-        UsageError: it is no such name; the message says what was meant.
+        UsageError: the name is invalid; the message suggests a correction.
     """
     match = re.fullmatch("([A-G])(#{0,2}|b{0,2})(-1|[0-9]{1,2})", _plain(name))
     if not match:
@@ -69,10 +69,10 @@ def pitch_of(name: str) -> int:
 
 
 def notes_of(text: str) -> list[TypedChord]:
-    """Return the notes of a text as "C4 E4:2 G4:0.5 R:1 C4+E4+G4:1/3": quarters after the colon, 1 without it.
+    """Return the notes of a text such as "C4 E4:2 G4:0.5 R:1 C4+E4+G4:1/3", with quarter notes after the colon.
 
     Raises:
-        UsageError: a name or a duration is none.
+        UsageError: a name or a duration is invalid.
     """
     steps = []
     for word in text.replace(",", " ").split():
@@ -84,7 +84,7 @@ def notes_of(text: str) -> list[TypedChord]:
 
 
 def name_of(pitch: int, sharps: int = 0) -> str:
-    """Return a pitch's name as the key signature spells it: 61 is C#4 in four sharps, Db4 in three flats."""
+    """Return the name of a pitch under a key signature: 61 is C#4 in four sharps, Db4 in three flats."""
     letter, alteration, octave = spelled(pitch, sharps)
     return f"{letter}{_signs(alteration)}{octave}"
 
@@ -93,8 +93,8 @@ def name_of(pitch: int, sharps: int = 0) -> str:
 def spelled(pitch: int, sharps: int) -> tuple[str, int, int]:
     """Return the letter, its alteration (flats are negative) and the octave of a pitch under a key signature.
 
-    On the circle of fifths a key has its seven notes in a row. Of the other five, three are spelled above them (the
-    raised fourth, first and fifth degree of a major key) and two, the lowered seventh and third, below.
+    The seven notes of a key are adjacent on the circle of fifths. Of the other five, three are spelled above them (the
+    raised fourth, first and fifth degree of a major key), and two below (the lowered seventh and third).
     """
     lowest = sharps - 3
     place = lowest + (7 * pitch - lowest) % 12  # on the circle of fifths, where C is 0
@@ -103,20 +103,20 @@ def spelled(pitch: int, sharps: int) -> tuple[str, int, int]:
 
 
 def signed(letter: str, sharps: int) -> int:
-    """Return how a key signature alters a letter: 1, 0 or -1."""
+    """Return the alteration of a letter under a key signature: 1, 0 or -1."""
     return (sharps - _FIFTHS.index(letter) + 6) // 7
 
 
 def key_of(name: str) -> Key:
-    """Return the key of a name: D, Am, f#m, Bb major, a minor.
+    """Return the key with a name such as D, Am, f#m, Bb major or a minor.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the name is invalid.
     """
     plain = _plain(name)
     match = re.fullmatch("([A-G])([#b]?)[ -]?([a-z]*)", plain)
     if not match or match[3] not in _MODES:
-        raise UsageError(f"a key is named as D, Bb, F#m, A minor or Bb major, got {name!r}{_german(plain)}")
+        raise UsageError(f"a key is a name such as D, Bb, F#m, A minor or Bb major, got {name!r}{_german(plain)}")
     letter, alteration, mode = match[1], match[2], _MODES[match[3]]
     if name.strip()[0].islower() and not match[3]:
         raise UsageError(f"{name!r} may be major or minor; write {plain} major or {plain} minor")
@@ -128,7 +128,7 @@ def key_of(name: str) -> Key:
 
 
 def key_name(sharps: int, mode: str = "") -> str:
-    """Return the key of a signature and a mode, as "D major", or without a mode both, as "D major / B minor"."""
+    """Return the name of a key such as "D major", or of both keys of a signature, such as "D major / B minor"."""
     if not mode:
         return f"{key_name(sharps, 'major')} / {key_name(sharps, 'minor')}"
     alteration, fifth = divmod(sharps + (4 if mode == "minor" else 1), 7)
@@ -136,9 +136,9 @@ def key_name(sharps: int, mode: str = "") -> str:
 
 
 def best_key(score: Score) -> int:
-    """Return the sharps of the key signature that fits a score's notes best, drums left out; 0 without notes.
+    """Return the sharps of the key signature that fits the notes of a score best, without drums; 0 without notes.
 
-    Of the 24 keys, it is the one whose profile correlates most with how long each pitch class sounds.
+    It is the key, of 24, whose profile has the highest correlation with the total duration of each pitch class.
     """
     sounding = [0] * 12
     for track in score.tracks:
@@ -149,7 +149,7 @@ def best_key(score: Score) -> int:
         profile = _PROFILES[mode]
         mean = fmean(profile)
         products = (sounding[(tonic + degree) % 12] * (weight - mean) for degree, weight in enumerate(profile))
-        return sum(products) / pstdev(profile)  # the spread of what sounds is the same for every key
+        return sum(products) / pstdev(profile)  # the deviation of the durations is the same for every key
 
     keys = [
         (tonic, mode, transposed_key(0 if mode == "major" else -3, tonic)) for tonic in range(12) for mode in _PROFILES
@@ -168,20 +168,20 @@ def _plain(name: str) -> str:
 
 
 def _explained(name: str) -> str:
-    """Return the sentence on a name that is no note's."""
-    rule = "a note is a letter, # or b if it has one, and its octave, as C4, F#3, Bb5"
+    """Return the error message for a name that is not a note name."""
+    rule = "a note is a letter, an optional # or b, and an octave, such as C4, F#3 or Bb5"
     if re.fullmatch("[0-9]{1,3}", name):
         remedy = f"; write {name_of(int(name))}" if int(name) < NUM_PITCHES else ""
         return f"{rule}: {name} is a number{remedy}"
     if re.fullmatch("[A-G](#{0,2}|b{0,2})", name):
-        return f"{rule}: {name} lacks its octave; write {name}4 for the one from middle C up"
+        return f"{rule}: {name} has no octave; write {name}4 for the octave from middle C"
     if match := re.fullmatch("([A-G])-([0-9])", name):
-        return f"{rule}: {name} is too low, and flats are b; write {match[1]}b{match[2]} if that is meant"
+        return f"{rule}: {name} is too low; for a flat, write {match[1]}b{match[2]}"
     return f"{rule}, got {name!r}{_german(name if name[-1:].isdigit() else name + '4')}"
 
 
 def _german(name: str) -> str:
-    """Return what a German name is in English, to follow a sentence; nothing if it is not one."""
+    """Return the English name for a German one, as the end of a message; an empty string for other names."""
     match = re.fullmatch("(H|[A-H]is|[A-H]es|Es|As)(-?[0-9]*)(.*)", name)
     if not match or match[3].strip(" -") not in _MODES:
         return ""
@@ -197,5 +197,6 @@ def _quarters(word: str, duration: str) -> Fraction:
         if 0 < quarters <= MAX_QUARTERS:
             return quarters
     raise UsageError(
-        f"a duration is in quarters, as 2, 0.5 or 1/3, above 0 and at most {MAX_QUARTERS}, got {duration!r} in {word!r}"
+        f"a duration is in quarter notes, such as 2, 0.5 or 1/3, above 0 and at most {MAX_QUARTERS}, "
+        f"got {duration!r} in {word!r}"
     )
