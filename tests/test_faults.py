@@ -159,21 +159,6 @@ def test_two_that_choose_a_name_at_once_get_different_ones(tmp_path):
     assert [run.name for run in runs] == ["a", "a-2", "a-3"]
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("my  poems.txt", "my-poems"),
-        ("far/names.csv.gz", "names"),
-        ("builtin:plays", "plays"),
-        ("_(notes).txt", "notes"),
-        ("../songs/.", "songs"),
-        ("小さな.txt", "run"),
-    ],
-)
-def test_a_run_without_a_name_is_called_after_its_first_source(tmp_path, source, name):
-    assert Run.create(tmp_path, None, [source, "b.txt"], print, overwrite=False).name == name
-
-
 def test_two_that_prepare_one_corpus_at_once_share_it(tmp_path):
     (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
     plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
