@@ -8,6 +8,7 @@ from hypothesis import given
 from seqgen.errors import MusicError
 from seqgen.music.accidentals import Accidentals
 from seqgen.music.beams import beams
+from seqgen.music.clefs import clef_of
 from seqgen.music.engraving import bars_of
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.voices import MAX_VOICES, hands_of, voices_of
@@ -157,3 +158,19 @@ def test_a_pickup_begins_late_in_its_bar():
         [(24, Fraction(1))],
         [(36, Fraction(3))],
     ]
+
+
+@pytest.mark.parametrize(
+    ("pitches", "clef"),
+    [
+        ([], "Treble"),
+        ([60, 72, 79], "Treble"),
+        ([43, 57], "Bass"),
+        ([59], "Bass"),  # above the staff, which is not yet worth a rare clef
+        ([48, 64, 67], "Treble8vb"),
+        ([84, 96], "Treble8va"),
+        ([28, 33], "Bass8vb"),
+    ],
+)
+def test_a_clef_has_few_ledger_lines_and_is_a_common_one_if_possible(pitches, clef):
+    assert clef_of(Note(0, 12, pitch) for pitch in pitches) == clef

@@ -63,6 +63,11 @@ def test_a_melody_is_drawn_in_characters():
     ]
 
 
+def test_a_pickup_is_bar_0_and_begins_at_the_left():
+    score = Score((Bar(),) * 2, (track_of([Note(36, 12, 60), Note(48, 48, 60)]),), pickup=12)
+    assert textroll.text(score, 80).splitlines() == ["     0   1", "  C4 #===#===============|"]
+
+
 def test_voices_have_letters_and_drums_a_row():
     tracks = (
         track_of([Note(0, 24, 64), Note(24, 12, 62)], "Soprano"),

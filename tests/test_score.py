@@ -1,14 +1,17 @@
 """Scores: what they promise of themselves, and what is made of them."""
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seqgen.errors import MusicError
+from seqgen.music import notices
 from seqgen.music.keys import transposed_key
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of
+from seqgen.music.tempos import tempo_map
 from tests.scores import scores
 
 COMMON = Bar(4, 4)
@@ -145,3 +148,10 @@ def test_a_metre_off_the_grid_is_refused():
     with pytest.raises(MusicError, match="a bar of 3/32 does not fit 12 steps per quarter note"):
         Bar(3, 32).num_steps(12)
     assert Bar(3, 32).num_steps(24) == 9
+
+
+def test_a_tempo_map_is_in_order_without_repetitions_and_with_the_last_of_each_step():
+    counts = Counter()
+    changes = [(48, 60.0), (24, 90.0), (24, 80.0), (72, 60.0), (96, 0.0), (120, 1000.5)]
+    assert tempo_map(changes, counts) == (Tempo(0, 120.0), Tempo(24, 80.0), Tempo(48, 60.0))
+    assert counts == {notices.TEMPO: 2}
