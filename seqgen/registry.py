@@ -11,7 +11,7 @@ Kind = TypeVar("Kind")
 def names(package: str) -> tuple[str, ...]:
     """Return the kinds in `seqgen/<package>/`, without importing any: `peephole_lstm.py` is `peephole-lstm`.
 
-    The module `base` and those that begin with an underscore are what the kinds share.
+    `base` and names that begin with an underscore are shared by the kinds.
     """
     folder = Path(__file__).parent / package
     modules = sorted(module.name for module in iter_modules([str(folder)]))
@@ -22,9 +22,9 @@ def load(package: str, name: str, base: type[Kind]) -> type[Kind]:
     """Return the one subclass of `base` that the module or package of this name defines.
 
     Raises:
-        ValueError: there is no such kind.
+        ValueError: the kind does not exist.
     """
-    if name not in names(package):  # a stranger's file may name any module
+    if name not in names(package):  # an untrusted file may name any module
         raise ValueError(f"{name!r} is none of {', '.join(names(package))}")
     module = import_module(f"seqgen.{package}.{name.replace('-', '_')}")
     classes = (value for value in vars(module).values() if isinstance(value, type) and issubclass(value, base))

@@ -1,4 +1,4 @@
-"""What every level can do: turn text or music into token ids and back, exactly."""
+"""The interface of levels: text or music to token ids and back, without loss."""
 
 import codecs
 import re
@@ -12,46 +12,46 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 
-Content = Any  # of a document: a str, or a Score; both have a length and can be cut
+Content = Any  # of a document: a str or a Score; both have a length and can be sliced
 Ids = NDArray[np.integer[Any]]
 
-PADDING = -1  # stands where no id is to be predicted
+PADDING = -1  # marks positions without a target
 
 _COUNTED_AT_ONCE = 1 << 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def normalise_text(text: str) -> str:
-    """Return the text with a line feed for every newline and U+FFFD for what is no character (a lone surrogate)."""
+    """Return the text with line feeds as newlines and U+FFFD for lone surrogates, which are not characters."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 class Encoder(Protocol):
-    """Turns normalised content into ids as it comes, the same ones however a text is cut."""
+    """Encodes normalised content incrementally; the ids do not depend on how a text is divided into chunks."""
 
     def feed(self, content: Content, /) -> Ids:
-        """Return the ids that are certain by now; what more content could change waits."""
+        """Return the ids that are final; those that further content could change are kept back."""
 
     def finish(self) -> Ids:
-        """Return the ids of what waited."""
+        """Return the ids that were kept back."""
 
 
 class Decoder(Protocol):
-    """Turns ids into text as they come."""
+    """Decodes ids incrementally."""
 
     def feed(self, ids: Iterable[int]) -> str:
-        """Return the text that is certain by now; half a character waits."""
+        """Return the text that is final; an incomplete character is kept back."""
 
     def finish(self) -> str:
-        """Return what waited, replaced by U+FFFD where it is not whole."""
+        """Return what was kept back, with U+FFFD for an incomplete character."""
 
 
 class Level(ABC):
-    """A vocabulary with its way to turn content into tokens.
+    """A vocabulary with its encoding of content as tokens.
 
-    Ids 0 and 1 are the start and the end of a document; they stand for no content.
+    Ids 0 and 1 are the start and the end of a document; they have no content.
     """
 
     name: ClassVar[str]
@@ -61,17 +61,17 @@ class Level(ABC):
     @classmethod
     @abstractmethod
     def fit(cls, documents: Iterable[Iterable[Content]], config: CorpusConfig) -> Self:
-        """Return the level whose vocabulary suits the training part.
+        """Return a level with a vocabulary from the training part.
 
         Args:
-            documents: each as chunks of normalised content; may be iterated over again.
-            config: its `vocabulary_size` is the most tokens that the level may have; None leaves it to the level.
+            documents: each as chunks of normalised content; can be iterated over several times.
+            config: its `vocabulary_size` is the maximum number of tokens; None lets the level choose.
         """
 
     @property
     @abstractmethod
     def vocabulary_size(self) -> int:
-        """How many ids there are."""
+        """The number of ids."""
 
     @abstractmethod
     def encoder(self) -> Encoder:
@@ -79,7 +79,7 @@ class Level(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` needs, as plain JSON values; `level` is the level's name."""
+        """Return plain JSON values for `from_json`; `level` is the name of the level."""
 
     @classmethod
     @abstractmethod
@@ -88,24 +88,24 @@ class Level(ABC):
 
     @abstractmethod
     def extent(self, content: Content, before: Content | None = None) -> dict[str, float]:
-        """Return how much a content adds to its document, in the units in which levels can be compared.
+        """Return how much content adds to its document, in units that are comparable between levels.
 
         Args:
-            content: what is measured.
-            before: the chunk before it in its document, whose last word may go on in the content.
+            content: the content to measure.
+            before: the previous chunk of the document, whose last word may continue in the content.
         """
 
-    def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:  # noqa: ARG002  # some level needs it
-        """Return in which ways a training document may be changed and still be one of its kind.
+    def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:  # noqa: ARG002  # some levels use it
+        """Return the augmentations of training documents.
 
         Returns:
-            Which id each id becomes in each of them, shape (variants, vocabulary); None where there is no such way.
+            The id that replaces each id in each variant, shape (variants, vocabulary); None without augmentation.
         """
         return None
 
     @abstractmethod
     def spelled(self, ids: Sequence[int]) -> list[str]:
-        """Return what each token adds to the content, as text for a reader; nothing for START and END."""
+        """Return what each token adds to the content, as readable text; empty for START and END."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -123,26 +123,26 @@ class TextLevel(Level):
     @property
     @abstractmethod
     def hexadecimal(self) -> Sequence[str]:
-        """What each token writes, as the hexadecimal digits of UTF-8; START and END write nothing.
+        """The text of each token, as hexadecimal digits of its UTF-8 bytes; empty for START and END.
 
-        A token of an odd number of digits has just one: two such tokens are a byte.
+        A token with an odd number of digits has exactly one: two such tokens make a byte.
         """
 
     def laid_out(self, text: str) -> str:
-        """Return a normalised text as the tokens write it, before the decoder changes it."""
+        """Return a normalised text as its tokens spell it, before the decoder changes it."""
         return text
 
     def settled(self, text: str) -> int:
-        """Return how many characters of a text have the same tokens whatever follows: all before the last word."""
+        """Return how many characters have the same tokens whatever text follows: those before the last word."""
         end = len(text.rstrip("\n"))
         word = 1 + max(text.rfind(" ", 0, end), text.rfind("\n", 0, end))
         return len(text[:word].rstrip(" "))
 
     def spelled_out(self, ids: Sequence[int] | Ids) -> Counter[str]:
-        """Count the characters that the vocabulary lacks, so that they are written in several tokens.
+        """Count the characters outside the vocabulary, which are spelled in several tokens.
 
         Args:
-            ids: of documents, one after the other; none may end within a character.
+            ids: of consecutive documents; none may end within a character.
         """
         decoder, counts, waiting = codecs.getincrementaldecoder("utf-8")("replace"), Counter[str](), ""
         is_part = np.array([_is_part(digits) for digits in self.hexadecimal])
@@ -155,41 +155,41 @@ class TextLevel(Level):
         return counts
 
     def normalise(self, text: str) -> str:
-        """Return what `decode(encode(text))` gives back."""
+        """Return the result of `decode(encode(text))`."""
         return normalise_text(text)
 
     def encode(self, text: str) -> Ids:
-        """Return the ids of the normalised text, shape (tokens,), in the smallest integer type that fits."""
+        """Return the ids of the normalised text, shape (tokens,), in the smallest sufficient integer type."""
         encoder = self.encoder()
         return np.concatenate([encoder.feed(self.normalise(text)), encoder.finish()])
 
     def decode(self, ids: Sequence[int] | Ids) -> str:
-        """Return the text that the ids stand for."""
+        """Return the text of the ids."""
         decoder = self.decoder()
         return decoder.feed(map(int, ids)) + decoder.finish()
 
     def spelled(self, ids: Sequence[int]) -> list[str]:
-        """Return the text of each token; of a character in several tokens with its last one."""
+        """Return the text of each token; a character in several tokens belongs to the last one."""
         decoder = self.decoder()
         texts = [decoder.feed([token]) for token in ids]
         return [*texts[:-1], texts[-1] + decoder.finish()] if texts else []
 
-    def extent(self, text: str, before: str | None = None) -> dict[str, float]:  # noqa: ARG002  # words need it
-        """Return how much a normalised text is, in the units in which levels can be compared."""
+    def extent(self, text: str, before: str | None = None) -> dict[str, float]:  # noqa: ARG002  # the word level uses it
+        """Return the size of a normalised text in units that are comparable between levels."""
         return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode("utf-8"))}
 
 
 def _is_part(digits: str) -> bool:
-    """Tell whether hexadecimal digits are half a byte or a byte of a character of several."""
+    """Return whether hexadecimal digits are half a byte, or one byte of a character of several bytes."""
     return len(digits) == 1 or (len(digits) == 2 and digits >= "80")
 
 
 class IdCounter:
-    """How often each id comes.
+    """Counts ids.
 
-    Bytes are counted exactly in the first blocks, then in every eighth; the others are only looked through for ids
-    that have not come before, in half the time. So a share is never far off, and what is 0 has never come. Where blocks
-    begin does not depend on how many ids are added at a time.
+    Single-byte ids are counted exactly in the first blocks, and then in every eighth block; the other blocks are only
+    searched for new ids, which takes half the time. Frequencies are therefore approximate, but a count of 0 is exact.
+    The counts do not depend on how many ids are added at a time.
 
     Attributes:
         counts: shape (size,).
@@ -224,7 +224,7 @@ class IdCounter:
 
 
 def _count_bytes(values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return how often each byte comes, shape (256,); many are counted in pairs, which takes half the time."""
+    """Return the number of each byte, shape (256,); long arrays are counted in pairs, which takes half the time."""
     if len(values) < 1 << 16:
         return np.bincount(values, minlength=256)
     even = len(values) & ~1

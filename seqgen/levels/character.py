@@ -1,7 +1,7 @@
 """The character level: a token is a Unicode code point or, with `--ngram n`, n of them.
 
-Groups of n characters are cut from the beginning of a text on. A group that the vocabulary lacks, and what is left at
-the end, is written character by character.
+A text is divided into groups of n characters from its beginning. Groups outside the vocabulary and the remainder at
+the end are encoded character by character.
 """
 
 import re
@@ -11,31 +11,26 @@ from itertools import chain
 from typing import Any, ClassVar, Self
 
 from seqgen.config import CorpusConfig
+from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, vocabulary_of
 from seqgen.levels._spelling import (
     FIRST_CHARACTER,
-    Cutter,
-    PieceEncoder,
-    Pieces,
     Spelling,
     SpellingDecoder,
     alphabet_of,
-    checked,
     count_characters,
-    count_pieces,
     hexadecimal,
-    vocabulary_of,
 )
 from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
 
-_DEFAULT_SIZE = 8192  # leaves nothing frequent out of any script
+_DEFAULT_SIZE = 8192  # covers the frequent characters of any script
 
 
 class CharacterLevel(TextLevel):
-    """Ids from 18: the alphabet, then the groups, each with the most frequent first.
+    """Ids from 18: the alphabet, then the groups, both with the most frequent first.
 
     Args:
         alphabet: the characters of the vocabulary, without repetition.
-        ngram: how many characters a group has; 1 means that there are none.
+        ngram: number of characters per group; 1 means no groups.
         groups: the groups of the vocabulary, without repetition.
     """
 
@@ -48,9 +43,9 @@ class CharacterLevel(TextLevel):
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
-        """Return the level with the characters of the training text, without the rare ones of a large alphabet.
+        """Return the level with the characters of the training text, except rare ones of a large alphabet.
 
-        Of groups, those that come at least twice are kept, the most frequent first.
+        Groups that occur at least twice are included, the most frequent first.
         """
         size = config.vocabulary_size or _DEFAULT_SIZE
         if config.ngram == 1:
@@ -61,7 +56,7 @@ class CharacterLevel(TextLevel):
 
     @property
     def vocabulary_size(self) -> int:
-        """Start, end, sixteen digits, the alphabet and the groups."""
+        """The number of ids: start, end, sixteen digits, the alphabet and the groups."""
         return FIRST_CHARACTER + len(self.alphabet) + len(self.groups)
 
     @cached_property
@@ -73,7 +68,7 @@ class CharacterLevel(TextLevel):
         return Pieces(self._spelling, self.groups)
 
     def encoder(self) -> Encoder:
-        """Return an encoder; characters are certain at once, a group when it is full."""
+        """Return an encoder; a group is final when it is complete."""
         return (
             _CharacterEncoder(self._spelling)
             if self.ngram == 1
@@ -81,16 +76,16 @@ class CharacterLevel(TextLevel):
         )
 
     def decoder(self) -> Decoder:
-        """Return a decoder that holds back a character until all its bytes are there."""
+        """Return a decoder that keeps a character back until all of its bytes are known."""
         return SpellingDecoder((*self.alphabet, *self.groups))
 
     @cached_property
     def hexadecimal(self) -> Sequence[str]:
-        """What each token writes."""
+        """The text of each token."""
         return hexadecimal((*self.alphabet, *self.groups))
 
     def settled(self, text: str) -> int:
-        """Return where the last group begins that is not full."""
+        """Return where the last incomplete group begins."""
         return len(text) - len(text) % self.ngram
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +97,7 @@ class CharacterLevel(TextLevel):
         """Return the level with this alphabet.
 
         Raises:
-            TypeError or ValueError: it is none, as somebody else may have written it.
+            TypeError or ValueError: it is invalid; a checkpoint may be damaged or malicious.
         """
         ngram = content.get("ngram", 1)
         CorpusConfig(ngram=ngram)  # checks it

@@ -1,7 +1,7 @@
-"""The subword level: tokens are pieces of words that sentencepiece finds, with bytes for what they cannot write.
+"""The subword level: tokens are subword pieces found by sentencepiece, with bytes as a fallback.
 
-Kudo & Richardson, 2018, SentencePiece; the pieces are those of a unigram language model (Kudo, 2018). A text is cut
-into lines, and each is encoded by itself; spaces, tabs and newlines are kept as they are.
+Kudo & Richardson, 2018, SentencePiece; the pieces are those of a unigram language model (Kudo, 2018). Each line of a
+text is encoded separately; spaces, tabs and newlines are preserved.
 """
 
 import base64
@@ -18,28 +18,28 @@ import numpy as np
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import CorpusError
-from seqgen.levels._spelling import Cutter, PieceEncoder
+from seqgen.levels._pieces import Cutter, PieceEncoder
 from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
-_SPACE = "\u2581"  # stands for the space in sentencepiece's pieces
-_NOT_IN_TRAINING = re.compile("[\u2585\0]+")  # a block with one of these is passed over by sentencepiece
-_NOT_IN_PIECES = re.compile(f"([{_SPACE}\0])")  # what sentencepiece would not give back as it is
-# A line with its newlines, or of a long one what ends before a space, or at worst anywhere.
+_SPACE = "\u2581"  # represents the space in the pieces of sentencepiece
+_NOT_IN_TRAINING = re.compile("[\u2585\0]+")  # sentencepiece skips blocks that contain one of these
+_NOT_IN_PIECES = re.compile(f"([{_SPACE}\0])")  # characters that sentencepiece would not preserve
+# A line with its newlines, or a part of a long line that ends before a space if possible.
 _LINE = re.compile(r"[^\n]{0,1000}\n{1,16}|[^\n]{1,1000}(?![^\n ])|[^\n]{1,1000}")
 _REACH = 1024
 
 _SMALLEST, _LARGEST = 400, 16_000  # bounds of the default size
 _ALWAYS = 256 + 3 + 1  # bytes; start, end and the unknown piece; the space
 _BLOCK = 2_000  # characters
-_SAMPLE = 5_000_000  # characters that the pieces are found on, spread over the whole text
-_COVERAGE = 0.9998  # the share of characters that pieces must be able to write; others are left to bytes
+_SAMPLE = 5_000_000  # characters of the training sample, spread over the whole text
+_COVERAGE = 0.9998  # share of characters covered by pieces; others are encoded as bytes
 
 
 class SubwordLevel(TextLevel):
-    """Ids are those of a sentencepiece model, whose first two are start and end.
+    """Ids of a sentencepiece model, the first two of which are start and end.
 
     Args:
         model: the model, serialized.
@@ -52,9 +52,12 @@ class SubwordLevel(TextLevel):
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
-        """Return the level with pieces found on a sample of the training text.
+        """Return the level with pieces from a sample of the training text.
 
-        The size asked for is a wish: it becomes what the text yields, and at least what its characters need.
+        The vocabulary is smaller than requested if the text yields fewer pieces, and larger if its characters need it.
+
+        Raises:
+            CorpusError: the text yields no subwords.
         """
         blocks, characters = _sample(documents)
         size = config.vocabulary_size or min(max(_SMALLEST, math.isqrt(characters)), _LARGEST)
@@ -74,11 +77,11 @@ class SubwordLevel(TextLevel):
 
     @property
     def vocabulary_size(self) -> int:
-        """Start, end, the unknown piece (never used), 256 bytes and the pieces."""
+        """The number of ids: start, end, the unknown piece (never used), 256 bytes and the pieces."""
         return int(self._processor.vocab_size())
 
     def encoder(self) -> Encoder:
-        """Return an encoder; a line is certain when it is complete."""
+        """Return an encoder; a line is final when it is complete."""
         return PieceEncoder(self._encode_lines, Cutter(_LINE, _REACH))
 
     def _encode_lines(self, lines: list[str]) -> Ids:
@@ -89,7 +92,7 @@ class SubwordLevel(TextLevel):
         return np.fromiter(chain.from_iterable(encoded), dtype=self.dtype)
 
     def _encode_special(self, line: str) -> list[int]:
-        """Return the ids of a line, with those characters in bytes that sentencepiece would change."""
+        """Return the ids of a line, with characters that sentencepiece would change as bytes."""
         ids: list[int] = []
         for place, part in enumerate(_NOT_IN_PIECES.split(line)):
             is_special = place % 2 == 1
@@ -102,7 +105,7 @@ class SubwordLevel(TextLevel):
 
     @cached_property
     def _texts(self) -> list[bytes]:
-        """What each id stands for."""
+        """The bytes of each id."""
         pieces = [self._processor.id_to_piece(token) for token in range(self.vocabulary_size)]
         texts = [piece.replace(_SPACE, " ").encode() for piece in pieces]
         for byte, token in enumerate(self._byte_ids):
@@ -111,12 +114,12 @@ class SubwordLevel(TextLevel):
         return texts
 
     def decoder(self) -> Decoder:
-        """Return a decoder that holds back a character until all its bytes are there."""
+        """Return a decoder that keeps a character back until all of its bytes are known."""
         return _BytesDecoder(self._texts)
 
     @cached_property
     def hexadecimal(self) -> Sequence[str]:
-        """What each token writes."""
+        """The text of each token."""
         return [text.hex() for text in self._texts]
 
     def to_json(self) -> dict[str, Any]:
@@ -128,10 +131,10 @@ class SubwordLevel(TextLevel):
         """Return the level with this model.
 
         Raises:
-            TypeError or ValueError: it is none, as somebody else may have written it.
+            TypeError or ValueError: it is invalid; a checkpoint may be damaged or malicious.
         """
         model = base64.b64decode(content["model"], validate=True)
-        if not model:  # which sentencepiece takes, and complains of later, on standard error
+        if not model:  # sentencepiece accepts it, and prints an error later
             raise ValueError("its sentencepiece model is empty")
         return cls(model)
 
@@ -149,9 +152,9 @@ class _BytesDecoder:
 
 
 def _sample(documents: Iterable[Iterable[str]]) -> tuple[list[str], int]:
-    """Return blocks spread evenly over the documents, and how many characters there are in all.
+    """Return blocks spread evenly over the documents, and the total number of characters.
 
-    Every block is kept until there are too many; then every second is let go, and so on with twice the distance.
+    All blocks are kept until they are too many; then every second one is dropped, and the stride is doubled.
     """
     kept: list[str] = []
     total, size, stride = 0, 0, 1

@@ -1,11 +1,11 @@
-"""The word level: a token is a word or a mark, with the single space before it, or other white space.
+"""The word level: a token is a word or a punctuation mark with the single space before it, or other white space.
 
-Rare words are written character by character, so a text comes back exactly. A pre-tokenised corpus, as Penn Treebank,
-where all is separated by single spaces, is cut at the spaces alone, `<unk>` being a word like any other: its perplexity
-per word is what the field reports, with the newline as `<eos>`.
+Rare words are spelled, so that encoding is lossless. A pre-tokenised corpus such as Penn Treebank, in which single
+spaces separate all words, is divided at the spaces only, and `<unk>` is a word like any other: its perplexity per word
+is the one reported in the literature, with the newline as `<eos>`.
 
-The first word of a line has no space before it. It is written as if it had, so that it is the same token there as
-anywhere else.
+The first word of a line has no space before it. It is encoded as if it had one, so that it is the same token as
+elsewhere.
 """
 
 import re
@@ -16,49 +16,39 @@ from itertools import chain
 from typing import Any, ClassVar, Self
 
 from seqgen.config import CorpusConfig
-from seqgen.levels._spelling import (
-    FIRST_CHARACTER,
-    Cutter,
-    PieceEncoder,
-    Pieces,
-    Spelling,
-    SpellingDecoder,
-    checked,
-    count_pieces,
-    hexadecimal,
-    vocabulary_of,
-)
+from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, vocabulary_of
+from seqgen.levels._spelling import FIRST_CHARACTER, Spelling, SpellingDecoder, hexadecimal
 from seqgen.levels.base import Decoder, Encoder, TextLevel
 
-# Longer words are cut: no vocabulary would hold them, and what waits for its end stays short.
+# Longer words are divided: no vocabulary would contain them, and less text is kept back.
 _MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark)[0] == "M")
 _PLAIN = re.compile(rf" ?(?:[\w{_MARKS}]{{1,40}}(?:['\u2019]\w{{1,20}})?|[^\w\s])| {{1,40}}(?= )|\s")
 _TOKENISED = re.compile(r" ?(?:\S{1,60}|\n)|\s")
 _REACH = 64
 
-# Of a word in the vocabulary. Of what came once nothing can be learned, but how to spell: without it each character of
-# a word that training lacks costs 16 nats.
+# Minimum count of a word in the vocabulary. Words that occur once teach the model to spell; otherwise each character of
+# an unknown word costs 16 nats.
 _MIN_COUNT = 2
-_PLAIN_SIZE = 20_000  # by default; the output layer of more costs most of the time
-_TOKENISED_SIZE = 1 << 16  # rare words are `<unk>` there already, so all are kept that fit two bytes
+_PLAIN_SIZE = 20_000  # by default; with more, the output layer takes most of the time
+_TOKENISED_SIZE = 1 << 16  # rare words are `<unk>` already, so all that fit two bytes are kept
 
-_LOOKED_AT = 1 << 20  # characters that tell what kind of text it is
+_PROBE_SIZE = 1 << 20  # characters that determine the kind of text
 _NOT_SINGLE = re.compile(r"[^\S\n ]|  ")
 _ATTACHED = re.compile(rf"[\w{_MARKS}][^\w\s>{_MARKS}](?=\s)")  # `<unk>` is a word
-_MAX_ATTACHED = 0.05  # for each word: some abbreviations end in a mark
+_MAX_ATTACHED = 0.05  # per word: some abbreviations end in a mark
 
 _LINE_START = re.compile(r"(?<=\n)(?=[^\n])")
 _INDENTED_LINE_START = re.compile(r"(?<=\n) ")
 
 
 class WordLevel(TextLevel):
-    """Ids from 18: an alphabet to spell with, then the words.
+    """Ids from 18: an alphabet for spelling, then the words.
 
     Args:
         alphabet: characters for spelling rare words.
-        words: the words of the vocabulary with the space before them, if there is one.
-        is_tokenised: whether words are whatever stands between single spaces.
-        is_indented: whether the first word of a line is written as if a space stood before it.
+        words: the words of the vocabulary, including the space before them.
+        is_tokenised: whether single spaces separate all words.
+        is_indented: whether the first word of a line is encoded with a space before it.
     """
 
     name: ClassVar[str] = "word"
@@ -81,7 +71,7 @@ class WordLevel(TextLevel):
 
     @property
     def vocabulary_size(self) -> int:
-        """Start, end, sixteen digits, the alphabet and the words."""
+        """The number of ids: start, end, sixteen digits, the alphabet and the words."""
         return FIRST_CHARACTER + len(self.alphabet) + len(self.words)
 
     @cached_property
@@ -89,32 +79,32 @@ class WordLevel(TextLevel):
         return Pieces(Spelling(self.alphabet, self.dtype), self.words)
 
     def encoder(self) -> Encoder:
-        """Return an encoder; a word is certain when its end is."""
+        """Return an encoder; a word is final when its end is known."""
         return PieceEncoder(
             self._pieces.encode, _LineCutter(is_tokenised=self.is_tokenised, is_indented=self.is_indented)
         )
 
     def decoder(self) -> Decoder:
-        """Return a decoder that takes the spaces at the beginnings of lines out again."""
+        """Return a decoder that removes the added spaces at the beginnings of lines."""
         decoder = SpellingDecoder((*self.alphabet, *self.words))
         return _LineDecoder(decoder) if self.is_indented else decoder
 
     @cached_property
     def hexadecimal(self) -> Sequence[str]:
-        """What each token writes."""
+        """The text of each token."""
         return hexadecimal((*self.alphabet, *self.words))
 
     def laid_out(self, text: str) -> str:
-        """Return the text with a space before every line that is not empty, if the level is indented."""
+        """Return the text with a space before every non-empty line, if the level is indented."""
         return _indented(text, is_line_start=True) if self.is_indented else text
 
     def extent(self, text: str, before: str | None = None) -> dict[str, float]:
-        """Return how much a normalised text is; ends of lines count as words, as the field does it."""
-        goes_on = bool(before and before[-1:].strip() and text[:1].strip())  # with a word that was counted before
-        return {**super().extent(text), "words": len(text.split()) + text.count("\n") - goes_on}
+        """Return the size of a normalised text; newlines count as words, as in the literature."""
+        is_continued = bool(before and before[-1:].strip() and text[:1].strip())  # a word that was counted before
+        return {**super().extent(text), "words": len(text.split()) + text.count("\n") - is_continued}
 
     def to_json(self) -> dict[str, Any]:
-        """Return alphabet and words."""
+        """Return the alphabet and the words."""
         return {
             "level": self.name,
             "alphabet": self.alphabet,
@@ -128,7 +118,7 @@ class WordLevel(TextLevel):
         """Return the level with these words.
 
         Raises:
-            TypeError or ValueError: they are none, as somebody else may have written them.
+            TypeError or ValueError: they are invalid; a checkpoint may be damaged or malicious.
         """
         alphabet, words = checked(content["alphabet"], content["words"])
         kind = {name: bool(content[name]) for name in ("is_tokenised", "is_indented")}
@@ -136,7 +126,7 @@ class WordLevel(TextLevel):
 
 
 class _LineCutter(Cutter):
-    """Puts a space before the first character of every line that is not empty, if the level is indented."""
+    """Adds a space before every non-empty line, if the level is indented."""
 
     def __init__(self, *, is_tokenised: bool, is_indented: bool) -> None:
         super().__init__(_TOKENISED if is_tokenised else _PLAIN, _REACH)
@@ -150,13 +140,13 @@ class _LineCutter(Cutter):
 
 
 def _indented(text: str, *, is_line_start: bool) -> str:
-    """Return the text with a space before the first character of every line that is not empty."""
+    """Return the text with a space before every non-empty line."""
     begins_line = is_line_start and bool(text) and not text.startswith("\n")
     return " " * begins_line + _LINE_START.sub(" ", text)
 
 
 class _LineDecoder:
-    """Takes one space from the beginning of every line."""
+    """Removes one space from the beginning of every line."""
 
     def __init__(self, decoder: SpellingDecoder) -> None:
         self._decoder = decoder
@@ -177,22 +167,22 @@ class _LineDecoder:
 
 
 def _beginning(documents: Iterable[Iterable[str]]) -> str:
-    """Return the first characters of all documents together, each on its own line."""
+    """Return the first characters of all documents together, with a newline after each document."""
     collected, size = [], 0
     for chunk in chain.from_iterable(chain(document, "\n") for document in documents):
         collected.append(chunk)
         size += len(chunk)
-        if size >= _LOOKED_AT:
+        if size >= _PROBE_SIZE:
             break
     return "".join(collected)
 
 
 def _is_tokenised(text: str) -> bool:
-    """Tell whether words and marks are separated by single spaces."""
+    """Return whether words and punctuation marks are separated by single spaces."""
     return not _NOT_SINGLE.search(text) and len(_ATTACHED.findall(text)) <= _MAX_ATTACHED * len(text.split())
 
 
 def _is_flush(text: str) -> bool:
-    """Tell whether most lines begin at once, without a space."""
+    """Return whether most lines begin without a space."""
     lines = [line for line in text.split("\n") if line]
     return 2 * sum(line.startswith(" ") for line in lines) < len(lines)

@@ -1,0 +1,133 @@
+"""A vocabulary of pieces, strings of several characters, above an alphabet; other pieces are spelled."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+
+from seqgen.levels._spelling import FIRST_CHARACTER, UNKNOWN, Spelling, alphabet_of, most_common
+from seqgen.levels.base import Ids
+
+_MAX_COUNTED = 1 << 21  # different pieces counted at once, which bounds the memory
+
+
+def vocabulary_of(counts: Counter[str], vocabulary_size: int, min_count: int) -> tuple[str, list[str]]:
+    """Return the alphabet and as many of the most frequent pieces of several characters as fit.
+
+    Args:
+        counts: number of each piece in the text.
+        vocabulary_size: maximum number of ids in total.
+        min_count: minimum number of occurrences of a piece.
+    """
+    characters: Counter[str] = Counter()
+    for piece, times in counts.items():
+        for character in piece:
+            characters[character] += times
+    alphabet = alphabet_of(characters, vocabulary_size)
+    frequent = [piece for piece in most_common(counts) if len(piece) > 1 and counts[piece] >= min_count]
+    return alphabet, frequent[: max(0, vocabulary_size - FIRST_CHARACTER - len(alphabet))]
+
+
+def checked(alphabet: Any, pieces: Any) -> tuple[str, list[str]]:
+    """Return an alphabet and pieces from an untrusted file.
+
+    Raises:
+        TypeError or ValueError: they are invalid.
+    """
+    if len(set(alphabet)) < len(alphabet) or len(set(pieces)) < len(pieces) or not all(pieces):
+        raise ValueError("its vocabulary contains duplicate or empty tokens")
+    "".join([alphabet, *pieces]).encode()  # raises ValueError for lone surrogates
+    return alphabet, list(pieces)
+
+
+def count_pieces(lists: Iterable[list[str]]) -> Counter[str]:
+    """Return the number of each piece; the rarest are dropped when there are too many different ones."""
+    counts: Counter[str] = Counter()
+    for pieces in lists:
+        counts.update(pieces)
+        threshold = 1
+        while len(counts) > _MAX_COUNTED:
+            counts = Counter({piece: count for piece, count in counts.items() if count > threshold})
+            threshold *= 2
+    return counts
+
+
+class Pieces:
+    """A vocabulary of strings whose ids follow those of an alphabet.
+
+    Args:
+        spelling: encodes pieces outside the vocabulary.
+        pieces: the strings, without repetition.
+    """
+
+    def __init__(self, spelling: Spelling, pieces: Sequence[str]) -> None:
+        self._spelling = spelling
+        self._ids = {text: index for index, text in enumerate((*spelling.alphabet, *pieces), FIRST_CHARACTER)}
+
+    def encode(self, pieces: Sequence[str]) -> Ids:
+        """Return the concatenated ids of the pieces, shape (tokens,)."""
+        known = map(self._ids.get, pieces, repeat(UNKNOWN))
+        ids = np.fromiter(known, dtype=self._spelling.dtype, count=len(pieces))
+        if ids.all():
+            return ids
+        spelled = (self._spelling.encode(pieces[place]) for place in np.flatnonzero(ids == UNKNOWN).tolist())
+        each = [next(spelled) if token == UNKNOWN else (token,) for token in ids.tolist()]
+        return np.fromiter(chain.from_iterable(each), dtype=self._spelling.dtype)
+
+
+class Cutter:
+    """Divides a text that comes in chunks into pieces, which do not depend on the chunks.
+
+    Args:
+        pattern: matches at every place; the match depends on at most the next `reach` characters.
+        reach: a piece is final if it begins at least this number of characters before the end of the known text.
+    """
+
+    def __init__(self, pattern: re.Pattern[str], reach: int) -> None:
+        self._pattern = pattern
+        self._reach = reach
+        self._waiting = ""
+
+    def feed(self, text: str) -> list[str]:
+        """Return the pieces that no further text can change."""
+        pieces = self._pattern.findall(self._waiting + text)
+        certain, characters = len(pieces), 0
+        while certain and characters + len(pieces[certain - 1]) < self._reach:
+            certain -= 1
+            characters += len(pieces[certain])
+        self._waiting = "".join(pieces[certain:])
+        return pieces[:certain]
+
+    def finish(self) -> list[str]:
+        """Return the remaining pieces."""
+        pieces, self._waiting = self._pattern.findall(self._waiting), ""
+        return pieces
+
+    def cut(self, chunks: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the pieces of a whole document."""
+        yield from map(self.feed, chunks)
+        yield self.finish()
+
+
+class PieceEncoder:
+    """Encodes a document piece by piece.
+
+    Args:
+        ids_of: returns the concatenated ids of pieces.
+        cutter: at the beginning of a document.
+    """
+
+    def __init__(self, ids_of: Callable[[list[str]], Ids], cutter: Cutter) -> None:
+        self._ids_of = ids_of
+        self._cutter = cutter
+
+    def feed(self, text: str) -> Ids:
+        """Return the ids of the pieces that no further text can change."""
+        return self._ids_of(self._cutter.feed(text))
+
+    def finish(self) -> Ids:
+        """Return the ids of the remaining pieces."""
+        return self._ids_of(self._cutter.finish())
