@@ -17,7 +17,7 @@ def create(folder, name, *, overwrite=False):
         ("far/names.csv.gz", "names"),
         ("builtin:plays", "plays"),
         ("_(notes).txt", "notes"),
-        ("../songs/.", "songs"),
+        ("songs/far/..", "songs"),
         ("小さな.txt", "run"),
     ],
 )
