@@ -1,4 +1,4 @@
-"""What many tests need: texts, small models and a run made once by the command line itself."""
+"""Fixtures shared by many tests: texts, small models, the command line, and a trained run."""
 
 import os
 import re
@@ -49,16 +49,16 @@ Like a diamond in the sky.
 SMALL_NETWORK = {"num_layers": 1, "hidden_size": 32, "embedding_size": 16, "dropout": 0.1}
 FAST_LEARNING = {"learning_rate": 0.01, "batch_size": 4, "sequence_length": 16}
 
-_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w-])(?!: no option)")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w-])(?!: no such option)")
 _OTHER_COMMAND = re.compile(r"\bseqgen (\w+) [^;,\n]*")
 
 
 def unknown_options(arguments: Sequence[str], shown: str) -> set[str]:
-    """Return the options that a command speaks of and does not have; one is that of the command named before it.
+    """Return the options that are mentioned in messages of a command but do not exist.
 
     Args:
-        arguments: of the command line; what they hold may be repeated.
-        shown: what it has written to standard error.
+        arguments: arguments of the command, which messages may repeat.
+        shown: the standard error of the command.
     """
     commands = get_command(app).commands  # type: ignore[attr-defined]  # it is a group
     known = {name: {spelling for option in command.params for spelling in (*option.opts, *option.secondary_opts)}
@@ -74,16 +74,16 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_runs_after_the_last_test() -> Iterator[None]:
+def no_process_outlives_the_tests() -> Iterator[None]:
     processes.adopt_orphans()
     yield
-    assert not (left := processes.end_all()), f"left behind by the fixtures: {left}"
+    assert not (killed := processes.end_all()), f"left running by fixtures: {killed}"
 
 
 @pytest.fixture(autouse=True)
-def nothing_runs_after_a_test() -> Iterator[None]:
+def no_process_outlives_its_test() -> Iterator[None]:
     yield
-    assert not (left := processes.end_all()), f"left behind: {left}"
+    assert not (killed := processes.end_all()), f"left running: {killed}"
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def make_part(tmp_path: Path) -> Callable[..., Part]:
 
 @pytest.fixture
 def make_model() -> Callable[..., LanguageModel]:
-    """Make a small model with random weights."""
+    """Return a function that creates a small model with random weights."""
 
     def make(vocabulary_size: int, **options: object) -> LanguageModel:
         sizes = {
@@ -132,7 +132,7 @@ def folders(tmp_path: Path) -> FoldersConfig:
 
 @pytest.fixture
 def start(tmp_path: Path, folders: FoldersConfig) -> Callable[..., Trainer]:
-    """Begin a small run."""
+    """Return a function that starts a small run."""
 
     def begin(
         name: str = "run",
@@ -163,14 +163,14 @@ def start(tmp_path: Path, folders: FoldersConfig) -> Callable[..., Trainer]:
 
 @pytest.fixture
 def quick_cli(tmp_path: Path) -> Cli:
-    """Run `seqgen` in an empty folder and in this process, see `quick_runner`."""
+    """Runs `seqgen` in an empty folder and in this process, see `quick_runner`."""
     return quick_runner(tmp_path)
 
 
 def quick_runner(folder: Path) -> Cli:
-    """Run `seqgen` in a folder and in this process, which saves seconds of importing.
+    """Return a function that runs `seqgen` in a folder and in this process, which saves seconds of imports.
 
-    A traceback fails the test, and so does a message that names an option which the command does not have.
+    Tracebacks and messages that mention options the command lacks fail the test.
     """
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -188,12 +188,12 @@ def quick_runner(folder: Path) -> Cli:
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Run `seqgen` in an empty folder, see `runner`."""
+    """Runs `seqgen` in an empty folder, see `runner`."""
     return runner(tmp_path)
 
 
 def runner(folder: Path) -> Cli:
-    """Run `seqgen` in a folder, as a user would."""
+    """Return a function that runs `seqgen` in a folder, in a process of its own."""
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         variables = {**os.environ, "COLUMNS": "120", **environment}
@@ -204,7 +204,7 @@ def runner(folder: Path) -> Cli:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A short run named `rhyme`, trained on `rhyme.txt`; tests only read it."""
+    """A short run named `rhyme`, trained on `rhyme.txt`, which tests only read."""
 
     folder: Path
     cli: Cli
@@ -227,7 +227,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
 
 @pytest.fixture(scope="module")
 def lines_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with lines of all lengths, so that some batches have fewer documents than there are processes."""
+    """A folder with lines of many lengths, so that some batches have fewer documents than there are processes."""
     folder = tmp_path_factory.mktemp("several")
     short = "".join(f"line {number}\n" for number in range(31))
     (folder / "rhyme.txt").write_text(RHYME * 30 + short, encoding="utf-8")
@@ -236,6 +236,6 @@ def lines_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(lines_folder: Path) -> Checkpoint:
-    """What one process learns in 60 steps."""
+    """The final checkpoint of a run by one process."""
     several.done(several.train(lines_folder, *several.LINES, "--steps", "60", "--name", "alone", *several.SMALL))
     return several.last(lines_folder, "alone")

@@ -1,7 +1,7 @@
-"""The processes that tests start: how tests wait for them, and how none outlives its test.
+"""Starts processes in tests, waits for them, and ensures that none outlives its test.
 
-A test waits for events, however busy the machine is. What takes longer than the last resort hangs: it is killed, and
-the test fails with what it had printed.
+Tests wait for events, however busy the machine is. A process that exceeds the timeout is assumed to hang: it is killed,
+and the test fails with its output.
 """
 
 import ctypes
@@ -15,67 +15,67 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LAST_RESORT_SECONDS = 600
-ENDING_SECONDS = 30  # for processes that are about to end when their test does
+TIMEOUT_SECONDS = 600
+EXIT_SECONDS = 30  # for processes that are exiting when their test ends
 SIGNALLING = Path(__file__).parent / "faults" / "signalling"
 _POLL_SECONDS = 0.01
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 def start(command: Sequence[str | bytes], **options: Any) -> "subprocess.Popen[str]":
-    """Start a process whose standard error, and whatever else is piped, can be read as text."""
+    """Start a process with text pipes, by default for standard error."""
     return subprocess.Popen(command, **{"stderr": subprocess.PIPE, "encoding": "utf-8"} | options)
 
 
 def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Wait until a process, and all that share its pipes, have ended; return its exit status and output."""
+    """Wait for a process, and all others that share its pipes; return its exit status and output."""
     try:
-        output, error = process.communicate(stdin, timeout=LAST_RESORT_SECONDS)
+        output, error = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as late:
         end_all(0)
-        raise AssertionError(f"{process.args} hangs; so far it has printed {late.output!r}, {late.stderr!r}") from late
+        raise AssertionError(f"{process.args} hangs; its output is {late.output!r}, {late.stderr!r}") from late
     return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
 
 def run(command: Sequence[str | bytes], stdin: str | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Start a process and wait for its end."""
+    """Run a process to its end."""
     pipes = {"stdin": None if stdin is None else subprocess.PIPE, "stdout": subprocess.PIPE}
     return finish(start(command, **pipes | options), stdin)
 
 
-def wait_until(is_so: Callable[[], Any], process: "subprocess.Popen[str]") -> None:
-    """Wait for something that a process brings about; it must not end before."""
-    latest = time.monotonic() + LAST_RESORT_SECONDS
-    while not is_so():
+def wait_until(condition: Callable[[], Any], process: "subprocess.Popen[str]") -> None:
+    """Wait for a condition that a process fulfils before it ends."""
+    latest = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
         if process.poll() is not None or time.monotonic() > latest:
             end_all(0)
-            raise AssertionError(f"waited in vain for {process.args}, which printed {finish(process).stderr!r}")
+            raise AssertionError(f"condition not fulfilled by {process.args}, which printed {finish(process).stderr!r}")
         time.sleep(_POLL_SECONDS)
 
 
 def fault(rank: int, place: str, count: int, number: signal.Signals, whom: str = "self") -> dict[str, str]:
-    """Return the environment in which a process sends a signal at a moment, see `faults/signalling`."""
+    """Return environment variables that make a process send a signal at a given call, see `faults/signalling`."""
     return {"PYTHONPATH": str(SIGNALLING), "FAULT": f"{rank} {place} {count} {number.name} {whom}"}
 
 
 def children(parent: int) -> list[int]:
-    """Return the living processes that a process has started, in the order of their numbers (Linux)."""
+    """Return the running child processes of a process, in ascending order (Linux)."""
     return sorted(pid for pid, (above, state) in _table().items() if above == parent and state not in "ZX")
 
 
 def is_stopped(pid: int) -> bool:
-    """Tell whether SIGSTOP has taken effect: until then, a process still takes signals of lower numbers (Linux)."""
+    """Return whether SIGSTOP has taken effect: until then, a process still handles signals (Linux)."""
     return _table()[pid][1] == "T"
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, so that none is lost (Linux)."""
+    """Become the parent of all orphaned descendants (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_all(patience: float = ENDING_SECONDS) -> list[str]:
-    """Kill all descendants that outlive this number of seconds; return their command lines (Linux)."""
+def end_all(patience: float = EXIT_SECONDS) -> list[str]:
+    """Kill all descendants that do not exit within this number of seconds; return their command lines (Linux)."""
     latest = time.monotonic() + patience
     killed: dict[int, str] = {}
     while _has_children():
@@ -99,7 +99,7 @@ def _has_children() -> bool:
 
 
 def _reap() -> None:
-    """Let go of those that have ended."""
+    """Collect the exit statuses of ended child processes."""
     while _has_children() and os.waitpid(-1, os.WNOHANG)[0]:
         pass
 
@@ -110,7 +110,7 @@ def _table() -> dict[int, tuple[int, str]]:
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = path.read_text().rpartition(")")[2].split()[:2]
-        except OSError:  # it has ended since
+        except OSError:  # it has just ended
             continue
         found[int(path.parent.name)] = (int(parent), state)
     return found

@@ -1,4 +1,4 @@
-"""Trainings by several processes, for the tests of what they learn and of how they are started."""
+"""Helpers for tests that train with several processes."""
 
 import os
 import sys

@@ -25,7 +25,7 @@ def model(trained):
     return seqgen.load(trained.files / "best.safetensors", device="cpu")
 
 
-def test_samples_are_those_of_the_command_line(trained, model):
+def test_samples_agree_with_the_command_line(trained, model):
     options = ("--prime", "How ", "--seed", "3", "--length", "30", "--num-samples", "2", "--json")
     done = runner(trained.folder)("sample", *options)
     expected = [json.loads(line)["text"] for line in done.stdout.splitlines()]
@@ -34,7 +34,7 @@ def test_samples_are_those_of_the_command_line(trained, model):
     assert text.startswith("How\nI")
 
 
-def test_scores_are_those_of_the_command_line(trained, model, tmp_path):
+def test_scores_agree_with_the_command_line(trained, model, tmp_path):
     (tmp_path / "a.txt").write_text("How I wonder ü\n", encoding="utf-8")
     done = trained.cli("evaluate", "--corpus", str(tmp_path / "a.txt"), "--json")
     expected = json.loads(done.stdout)
@@ -68,7 +68,7 @@ def untrained(make_model, tmp_path):
 @pytest.mark.parametrize("document", SPLIT)
 @pytest.mark.parametrize("level", ["character", "word", "subword"])
 @pytest.mark.parametrize("ending", ["", "\n"])
-def test_a_text_is_scored_as_evaluate_does_it_and_its_end_where_it_is_meant(
+def test_a_text_is_scored_like_evaluate_and_its_end_only_on_request(
     untrained, quick_cli, tmp_path, level, document, ending
 ):
     model = untrained(level, document)
@@ -90,7 +90,7 @@ def test_a_text_is_scored_as_evaluate_does_it_and_its_end_where_it_is_meant(
         assert begun["nats_per_token"] * begun["tokens"] == pytest.approx(nats)
 
 
-def test_what_was_never_seen_is_never_written(model):
+def test_tokens_without_training_examples_are_never_sampled(model):
     alphabet = set(model.checkpoint.level.alphabet)
     texts = model.sample("", seed=1, length=400, num_samples=20, temperature=20.0)
     assert set("".join(texts)) <= alphabet
@@ -126,12 +126,12 @@ def test_the_newest_run_is_loaded_by_default(trained, monkeypatch):
         ({"key": "D"}, "key is for models of music; this model writes text"),
     ],
 )
-def test_an_option_that_breaks_its_rule_is_named_as_python_names_it(model, options, message):
+def test_invalid_options_are_named_like_python_parameters(model, options, message):
     with pytest.raises(UsageError, match=f"^{message}"):
         model.sample(**options)
 
 
-def test_numbers_may_be_those_of_numpy_and_stop_a_text_or_several(model):
+def test_numpy_numbers_and_one_or_several_stop_texts_are_accepted(model):
     plain = {"length": 40, "temperature": 0.5, "seed": 3, "top_k": 5}
     numpy = {"length": np.int64(40), "temperature": np.float64(0.5), "seed": np.uint8(3), "top_k": np.int32(5)}
     assert model.sample("How ", **numpy) == model.sample("How ", **plain)
@@ -139,7 +139,7 @@ def test_numbers_may_be_those_of_numpy_and_stop_a_text_or_several(model):
     assert once == listed == model.sample("How ", **plain)[0].split("\n")[0]
 
 
-def test_music_is_not_asked_of_a_model_of_text(model):
+def test_a_model_of_text_does_not_compose(model):
     with pytest.raises(UsageError, match=r"this is a model of text: use sample\(\)"):
         model.compose("C4 E4")
 
@@ -171,7 +171,7 @@ def test_all_errors_can_be_caught_by_names_of_the_package():
     assert issubclass(seqgen.UsageError, ValueError)
 
 
-def test_what_is_wrong_is_raised_as_a_sentence(trained):
+def test_errors_are_raised_with_a_one_line_message(trained):
     with pytest.raises(CheckpointError, match="no checkpoint 'nothing'"):
         seqgen.load("nothing")
     with pytest.raises(UsageError, match="^device must be one of auto, cpu, cuda, mps; got 'gpu'"):

@@ -23,7 +23,7 @@ def states(model, part):
 
 
 @pytest.mark.parametrize("stretch", [16, 1000])
-def test_every_probability_is_what_the_equations_say(make_part, make_model, monkeypatch, stretch):
+def test_probabilities_agree_with_the_equations(make_part, make_model, monkeypatch, stretch):
     monkeypatch.setattr(cache, "_STRETCH", stretch)
     part, model, window = make_part(RHYME[:60], RHYME[20:50]), make_model(100), 40
     found = CachedPredictions.of(model, part, window)
@@ -39,7 +39,7 @@ def test_every_probability_is_what_the_equations_say(make_part, make_model, monk
             assert found.cache[row, place] == pytest.approx(matching / weights.sum(), rel=1e-3, abs=1e-6)
 
 
-def test_a_weight_of_none_is_the_model_and_the_best_settings_are_no_worse(make_part, make_model):
+def test_weight_zero_is_the_model_and_the_best_settings_are_not_worse(make_part, make_model):
     part, model = make_part(RHYME * 5), make_model(100)
     found = CachedPredictions.of(model, part, 100)
     plain = found.score(CacheSettings(1.0, 0.0))

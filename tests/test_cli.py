@@ -1,4 +1,4 @@
-"""The command line as a user meets it: results, sentences and exit statuses."""
+"""The command line end to end: results, messages and exit statuses."""
 
 import gzip
 import hashlib
@@ -23,13 +23,13 @@ from tests.conftest import RHYME, quick_runner, runner
 from tests.processes import fault
 
 
-def sentence(done):
-    """The one line that says why it could not be done."""
+def error_line(done):
+    """Return the error message."""
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
 
 
-def test_training_leaves_all_files_and_tells_the_next_command(trained):
+def test_training_writes_all_files_and_suggests_the_next_command(trained):
     assert {path.name for path in trained.files.iterdir()} == {
         "best.safetensors", "last.safetensors", "previous.safetensors", "config.toml", "metrics.jsonl", "curve.png",
         "lock",
@@ -40,7 +40,7 @@ def test_training_leaves_all_files_and_tells_the_next_command(trained):
     assert not list((trained.folder / "data" / "prepared").glob(".building-*"))
 
 
-def test_a_bare_sample_continues_the_prime_with_the_newest_run(trained):
+def test_sample_continues_the_prime_with_the_newest_run_by_default(trained):
     done = trained.cli("sample", "--prime", "Twinkle, ", "--length", "40", "--seed", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Twinkle, ")
@@ -48,7 +48,7 @@ def test_a_bare_sample_continues_the_prime_with_the_newest_run(trained):
     assert "seed 1" in done.stderr
 
 
-def test_the_same_seed_gives_the_same_text_and_it_is_told_when_drawn(trained):
+def test_a_seed_gives_the_same_text_and_a_random_one_is_printed(trained):
     first = trained.cli("sample", "--length", "60")
     seed = first.stderr.split("seed ")[1].split()[0]
     again = trained.cli("sample", "--length", "60", "--seed", seed)
@@ -64,7 +64,7 @@ def test_several_samples_are_separated_and_each_has_its_own_seed(trained):
     assert alone.stdout.rstrip("\n") == texts[1].rstrip("\n")
 
 
-def test_json_prints_an_object_a_sample(trained):
+def test_json_prints_one_object_per_sample(trained):
     done = trained.cli("sample", "--json", "--num-samples", "2", "--length", "10", "--prime", "How é", "--seed", "5")
     first, second = map(json.loads, done.stdout.splitlines())
     assert set(first) == {"text", "prime", "tokens", "nats", "seed"}
@@ -73,14 +73,14 @@ def test_json_prints_an_object_a_sample(trained):
     assert first["nats"] > 0
 
 
-def test_greedy_sampling_of_a_learned_rhyme_with_stop_and_without_its_prime(trained):
+def test_greedy_sampling_with_stop_and_omitted_prime(trained):
     options = ["--prime", "Twinkle, twin", "--temperature", "0", "--omit-prime"]
     done = trained.cli("sample", *options, "--stop", "\n", "--length", "100")
     assert "\n" not in done.stdout[:-1]
     assert not done.stdout.startswith("Twinkle")
 
 
-def test_a_prime_can_come_from_a_file_and_output_go_to_one(trained, tmp_path):
+def test_prime_and_output_can_be_files(trained, tmp_path):
     (tmp_path / "prime.txt").write_bytes(b"Up above\r\n")
     target = tmp_path / "out.txt"
     target.write_text("old")
@@ -92,27 +92,27 @@ def test_a_prime_can_come_from_a_file_and_output_go_to_one(trained, tmp_path):
 
 
 @pytest.mark.parametrize("prime", ["漢字🦊", "", "\x1b[31m\x00", "no such é character"])
-def test_no_prime_fails_for_its_characters(trained, prime):
-    prime = prime.replace("\x00", "\x01")  # a command line cannot hold a zero
+def test_a_prime_may_contain_any_characters(trained, prime):
+    prime = prime.replace("\x00", "\x01")  # a command line cannot contain a NUL
     done = trained.cli("sample", "--prime", prime, "--length", "3")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(prime)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="bytes as arguments")
-def test_a_prime_of_broken_bytes_is_taken_too(trained):
+def test_a_prime_of_invalid_bytes_is_accepted(trained):
     command = [sys.executable, "-m", "seqgen", "sample", "--length", "3", "--prime", b"\xff\xfe"]
     done = processes.run(command, cwd=trained.folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("\ufffd\ufffd")
 
 
-def test_a_narrow_encoding_of_the_output_ends_nothing(trained):
+def test_output_in_a_narrow_encoding_raises_no_error(trained):
     done = runner(trained.folder)("sample", "--prime", "漢", "--length", "3", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
 
 
-def test_a_reader_that_has_enough_ends_the_sample_quietly(trained):
+def test_a_closed_pipe_ends_sampling_silently(trained):
     command = [sys.executable, "-m", "seqgen", "sample", "--length", "1000000"]
     process = processes.start(command, cwd=trained.folder, stdout=subprocess.PIPE)
     process.stdout.read(10)
@@ -123,7 +123,7 @@ def test_a_reader_that_has_enough_ends_the_sample_quietly(trained):
     assert "Traceback" not in done.stderr
 
 
-def test_evaluate_prints_the_keys_of_the_contract(trained):
+def test_evaluate_prints_the_documented_keys(trained):
     done = trained.cli("evaluate", "--json")
     result = json.loads(done.stdout)
     assert result["part"] == "validation, used to select the checkpoint"
@@ -136,7 +136,7 @@ def test_evaluate_prints_the_keys_of_the_contract(trained):
     assert "--corpus" in done.stderr
 
 
-def test_evaluate_takes_another_corpus_whatever_its_characters(trained, tmp_path):
+def test_evaluate_accepts_a_corpus_with_any_characters(trained, tmp_path):
     (tmp_path / "other.txt").write_text("Twinkle, twinkle, 小さな星\n", encoding="utf-8")
     result = json.loads(trained.cli("evaluate", "--corpus", str(tmp_path / "other.txt"), "--json").stdout)
     assert result["part"] == str(tmp_path / "other.txt")
@@ -147,7 +147,7 @@ def test_evaluate_takes_another_corpus_whatever_its_characters(trained, tmp_path
     assert "bits per character" in table
 
 
-def test_evaluating_the_tail_as_a_file_gives_the_figure_of_the_validation_part(trained, tmp_path):
+def test_evaluating_the_validation_set_as_a_file_gives_the_same_loss(trained, tmp_path):
     text = RHYME * 30
     (tmp_path / "tail.txt").write_text(text[int(0.9 * len(text)) :], encoding="utf-8")
     own = json.loads(trained.cli("evaluate", "--json").stdout)
@@ -155,18 +155,18 @@ def test_evaluating_the_tail_as_a_file_gives_the_figure_of_the_validation_part(t
     assert tail["nats_per_token"] == own["nats_per_token"]
 
 
-def test_evaluate_says_when_the_corpus_has_changed_or_gone(trained, quick_cli, tmp_path):
+def test_evaluate_reports_a_changed_or_missing_corpus(trained, quick_cli, tmp_path):
     best = str(trained.files / "best.safetensors")
     (tmp_path / "rhyme.txt").write_text("something else")
     for message in ("has changed since", "is not there any more"):
         done = quick_cli("evaluate", "--checkpoint", best)
         assert done.returncode == 1
-        assert message in sentence(done)
-        assert "--corpus" in sentence(done)
+        assert message in error_line(done)
+        assert "--corpus" in error_line(done)
         (tmp_path / "rhyme.txt").unlink(missing_ok=True)
 
 
-def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained, quick_cli, tmp_path):
+def test_the_written_config_reproduces_the_run_and_the_command_line_overrides_it(trained, quick_cli, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
     config = str(trained.files / "config.toml")
     assert tomllib.loads((trained.files / "config.toml").read_text())["hidden-size"] == 48
@@ -179,7 +179,7 @@ def test_the_written_config_makes_the_same_run_and_the_command_line_wins(trained
     assert written["resolved"]["epochs"] == 1
 
 
-def test_what_was_chosen_for_a_corpus_is_kept_for_the_same_text_alone(quick_cli, tmp_path):
+def test_chosen_options_are_reused_only_for_the_same_text(quick_cli, tmp_path):
     words = [f"{''.join(letters)} " for letters in itertools.product("aeiou", "bdgkl", "aeiou")]
     (tmp_path / "a.txt").write_text(RHYME * 30, encoding="utf-8")
     (tmp_path / "same.txt").write_text(RHYME * 30, encoding="utf-8")
@@ -200,9 +200,9 @@ def test_what_was_chosen_for_a_corpus_is_kept_for_the_same_text_alone(quick_cli,
         .replace("learning-rate = ", "learning-rate = 0.125 # ")
         .replace("num-layers = 1", "num-layers = 2")
     )
-    (tmp_path / "c.toml").write_text(edited)  # what the recipe would not choose
-    kept, output = resolved("kept", "--config", "c.toml", "--corpus", "same.txt")
-    assert (kept["resolved"]["learning-rate"], kept["resolved"]["num-layers"]) == (0.125, 2)
+    (tmp_path / "c.toml").write_text(edited)  # unlike what the recipe would choose
+    same, output = resolved("same", "--config", "c.toml", "--corpus", "same.txt")
+    assert (same["resolved"]["learning-rate"], same["resolved"]["num-layers"]) == (0.125, 2)
     assert "chosen anew" not in output
     for options in (("--corpus", "other.txt"), ("--level", "word"), ("--corpus", "other.txt", "--level", "word")):
         anew, output = resolved("-".join(options).strip("-"), "--config", "c.toml", *options)
@@ -218,7 +218,7 @@ def test_what_was_chosen_for_a_corpus_is_kept_for_the_same_text_alone(quick_cli,
         broken.write_text(line)
         done = quick_cli("train", "--config", "d.toml", "--corpus", "a.txt")
         assert done.returncode == 2
-        assert sentence(done).startswith("Error: --config d.toml")
+        assert error_line(done).startswith("Error: --config d.toml")
 
 
 @pytest.mark.parametrize(
@@ -232,36 +232,36 @@ def test_what_was_chosen_for_a_corpus_is_kept_for_the_same_text_alone(quick_cli,
         ("hidden-size = [3, 4]", "--hidden-size must be a whole number, got (3, 4)"),
         ("tie-weights = 1", "--tie-weights must be true or false, got 1"),
         ("hidden-size", "--config c.toml is not valid TOML"),
-        (f"seed = {'9' * 5000}", "--config c.toml is not valid TOML"),  # Python reads no whole number as long as this
+        (f"seed = {'9' * 5000}", "--config c.toml is not valid TOML"),  # exceeds the limit of digits that Python parses
         ("time = '1m'\nsteps = 3", "--time and --steps cannot be combined"),
     ],
 )
-def test_a_config_file_that_is_wrong_is_refused_with_the_reason(quick_cli, tmp_path, content, message):
+def test_an_invalid_config_file_is_rejected_with_the_reason(quick_cli, tmp_path, content, message):
     (tmp_path / "c.toml").write_text(content)
     done = quick_cli("train", "--config", "c.toml", "--corpus", "x.txt")
     assert done.returncode == 2
-    assert message in sentence(done)
+    assert message in error_line(done)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])  # as Windows writes them
 def test_a_config_file_may_begin_with_a_byte_order_mark(quick_cli, tmp_path, encoding):
     (tmp_path / "c.toml").write_text("hidden-size = 0", encoding=encoding)
     done = quick_cli("train", "--config", "c.toml", "--corpus", "x.txt")
-    assert "--config c.toml: --hidden-size must be in [1, 10000000], got 0" in sentence(done)
+    assert "--config c.toml: --hidden-size must be in [1, 10000000], got 0" in error_line(done)
 
 
 INTERRUPTIBLE = ["train", "--corpus", "rhyme.txt", "--epochs", "2", "--hidden-size", "64", "--batch-size", "8",
                  "--sequence-length", "16"]  # fmt: skip
-TWO_THREADS = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}  # whatever the tests run on
+TWO_THREADS = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}  # on any machine
 
 
-def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypatch):
+def test_the_final_loss_is_estimated_if_scoring_takes_too_long(quick_cli, tmp_path, monkeypatch):
     (tmp_path / "rhyme.txt").write_text(RHYME * 10)
     arguments = ("train", "--corpus", "rhyme.txt", "--hidden-size", "8", "--name", "r", "--overwrite")
     ticks = itertools.count()
     monkeypatch.setattr("time.perf_counter", lambda: 0.01 * next(ticks))
-    assert "estimated" not in quick_cli(*arguments, "--steps", "5").stderr  # no time to keep
-    for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; given up
+    assert "estimated" not in quick_cli(*arguments, "--steps", "5").stderr  # no time budget
+    for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; timed out
         monkeypatch.setattr(f"seqgen.training.progress.{name}", value)
         assert (
             "nats per token, estimated; seqgen evaluate computes it exactly"
@@ -270,8 +270,8 @@ def test_what_takes_too_long_to_score_is_estimated(quick_cli, tmp_path, monkeypa
         monkeypatch.setattr("seqgen.training.progress.EXACT_SLOWNESS", 0.0)
 
 
-def assert_goes_on_as_if_never_interrupted(folder, run, interrupted):
-    """Resume an interrupted run, and compare what comes of it with one that was not."""
+def assert_resumes_exactly(folder, run, interrupted):
+    """Resume an interrupted run, and compare its weights with those of an uninterrupted one."""
     assert interrupted.returncode == 130, interrupted.stderr
     assert interrupted.stderr.strip().splitlines()[-1] == "resume with: seqgen train --resume rhyme"
     for arguments in (["train", "--resume", "rhyme"], [*INTERRUPTIBLE, "--name", "whole"]):
@@ -282,17 +282,15 @@ def assert_goes_on_as_if_never_interrupted(folder, run, interrupted):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupted_training_is_saved_and_goes_on_to_the_same_weights(cli, tmp_path):
+def test_interrupted_training_is_saved_and_resumes_to_the_same_weights(cli, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
     moment = fault(0, "seqgen.training.learner:Learner.learn", 40, signal.SIGTERM)
     interrupted = cli(*INTERRUPTIBLE, **TWO_THREADS, **moment)
-    assert_goes_on_as_if_never_interrupted(tmp_path, partial(cli, **TWO_THREADS), interrupted)
+    assert_resumes_exactly(tmp_path, partial(cli, **TWO_THREADS), interrupted)
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_ctrl_c_once_or_twice_saves_and_the_training_goes_on_to_the_same_weights(
-    quick_cli, tmp_path, monkeypatch, count
-):
+def test_ctrl_c_once_or_twice_saves_and_training_resumes_to_the_same_weights(quick_cli, tmp_path, monkeypatch, count):
     (tmp_path / "rhyme.txt").write_text(RHYME * 80, encoding="utf-8")
     learn = Learner.learn
 
@@ -304,7 +302,7 @@ def test_ctrl_c_once_or_twice_saves_and_the_training_goes_on_to_the_same_weights
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "learn", interrupt)
         interrupted = quick_cli(*INTERRUPTIBLE)
-    assert_goes_on_as_if_never_interrupted(tmp_path, quick_cli, interrupted)
+    assert_resumes_exactly(tmp_path, quick_cli, interrupted)
 
 
 def digest(path):
@@ -313,11 +311,11 @@ def digest(path):
     return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
 
 
-def test_resuming_what_is_finished_changes_nothing(trained):
+def test_resuming_a_finished_run_changes_nothing(trained):
     before = {path: path.stat().st_mtime_ns for path in trained.files.iterdir()}
     done = trained.cli("train", "--resume", "rhyme")
     assert done.returncode == 0
-    assert "rhyme is finished" in sentence(done)
+    assert "rhyme is finished" in error_line(done)
     assert {path: path.stat().st_mtime_ns for path in trained.files.iterdir()} == before
 
 
@@ -379,7 +377,7 @@ def test_resuming_what_is_finished_changes_nothing(trained):
         (["evaluate"], 1, "there is no trained model in checkpoints"),
     ],
 )
-def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(quick_cli, tmp_path, arguments, status, message):
+def test_invalid_input_gives_a_one_line_error_and_leaves_no_files(quick_cli, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "tiny").mkdir()
     (tmp_path / "mixed").mkdir()
@@ -392,35 +390,35 @@ def test_bad_input_gets_one_clear_sentence_and_leaves_nothing(quick_cli, tmp_pat
     before = sorted(tmp_path.iterdir())
     done = quick_cli(*arguments, stdin="")
     assert done.returncode == status, done.stderr
-    assert message in sentence(done)
+    assert message in error_line(done)
     assert done.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_prime_that_cannot_be_read_is_a_sentence(trained, tmp_path):
+def test_an_unreadable_prime_is_a_one_line_error(trained, tmp_path):
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     for name, message in (("nothing.txt", "cannot be read"), ("latin.txt", "is not valid UTF-8 (byte offset 3)")):
         done = trained.cli("sample", "--prime", f"@{tmp_path / name}")
         assert done.returncode == 1
-        assert f"the prime {tmp_path / name} {message}" in sentence(done)
+        assert f"the prime {tmp_path / name} {message}" in error_line(done)
 
 
-def test_what_does_not_fit_into_memory_is_a_sentence_too(quick_cli, tmp_path):
+def test_a_model_too_large_for_memory_is_a_one_line_error(quick_cli, tmp_path):
     (tmp_path / "good.txt").write_text(RHYME)
     done = quick_cli("train", "--corpus", "good.txt", "--hidden-size", "10000000", "--steps", "1")
     assert done.returncode == 1
-    assert "GB of memory, and there are" in sentence(done)
+    assert "GB of memory, and there are" in error_line(done)
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_memory_that_runs_out_on_the_way_is_a_sentence_too(capsys):
+def test_running_out_of_memory_is_a_one_line_error(capsys):
     with pytest.raises(typer.Exit), reporting():
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
     assert "not enough memory: use a smaller model" in capsys.readouterr().err
 
 
 def on_terminal(folder, *arguments, status=0, output=None, **environment):
-    """Run `seqgen` on a terminal, its standard output in a file if there is one, and return what that showed."""
+    """Run `seqgen` on a pseudoterminal and return what it shows; `output` may be a file for standard output."""
     import pty
 
     ours, theirs = pty.openpty()
@@ -429,7 +427,7 @@ def on_terminal(folder, *arguments, status=0, output=None, **environment):
     process = processes.start(command, cwd=folder, stdout=output or theirs, stderr=theirs, env=variables)
     os.close(theirs)
     shown = b""
-    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error is its end
+    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):  # raised at the end
         while data := terminal.read(4096):
             shown += data
     assert processes.finish(process).returncode == status
@@ -450,7 +448,7 @@ def test_on_a_terminal_training_shows_a_live_panel_with_losses_and_a_sample(tmp_
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
 def test_no_escape_sequence_reaches_a_terminal(tmp_path):
-    """They would be obeyed: some rename the window, some type for the user."""
+    """Terminals obey them: some rename the window, some simulate typing."""
     title = "\x1b]0;owned\x07"
     (tmp_path / f"{title}.txt").write_text(f"{title}\x9b31m\x08 black sheep\n" * 200)
     short = ("train", "--corpus", ".", "--steps", "10", "--hidden-size", "16", "--name", "run")
@@ -473,7 +471,7 @@ def test_control_characters_are_made_visible_for_a_terminal():
     assert visible("a\tb\n\x1b[31mred\x07\x7f\x9b\r") == "a\tb\n␛[31mred␇␡\ufffd␍"
 
 
-def test_the_name_of_a_run_is_numbered_if_taken_and_protected_if_chosen(quick_cli, tmp_path):
+def test_a_default_name_is_numbered_if_taken_and_a_given_one_is_rejected(quick_cli, tmp_path):
     (tmp_path / "my poems.txt").write_text(RHYME)
     short = ["train", "--corpus", "my poems.txt", "--steps", "1", "--hidden-size", "16"]
     for _ in range(2):
@@ -481,31 +479,31 @@ def test_the_name_of_a_run_is_numbered_if_taken_and_protected_if_chosen(quick_cl
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["my-poems", "my-poems-2"]
     refused = quick_cli(*short, "--name", "my-poems")
     assert refused.returncode == 2
-    assert "there is a run 'my-poems' in checkpoints already" in sentence(refused)
+    assert "there is a run 'my-poems' in checkpoints already" in error_line(refused)
     assert quick_cli(*short, "--name", "my-poems", "--overwrite").returncode == 0
 
 
-def test_windows_newlines_are_told_once(quick_cli, tmp_path):
+def test_windows_newlines_are_reported_once(quick_cli, tmp_path):
     (tmp_path / "a.txt").write_bytes(RHYME.replace("\n", "\r\n").encode())
     done = quick_cli("train", "--corpus", "a.txt", "--steps", "1", "--hidden-size", "16")
     assert done.stderr.count("Windows or old Mac newlines read as \\n") == 1
 
 
-def test_a_damaged_state_is_refused_and_the_one_before_is_named(quick_cli, tmp_path):
+def test_a_damaged_state_is_rejected_and_the_previous_one_is_named(quick_cli, tmp_path):
     (tmp_path / "a.txt").write_text(RHYME)
     assert quick_cli("train", "--corpus", "a.txt", "--steps", "2", "--hidden-size", "16").returncode == 0
     last = tmp_path / "checkpoints" / "a" / "last.safetensors"
     last.write_bytes(last.read_bytes()[:-3])
     done = quick_cli("train", "--resume", "a", "--steps", "4")
     assert done.returncode == 1
-    assert "last.safetensors" in sentence(done)
-    assert "previous.safetensors" in sentence(done)
+    assert "last.safetensors" in error_line(done)
+    assert "previous.safetensors" in error_line(done)
 
 
 SMALL = ["--hidden-size", "32", "--learning-rate", "0.01"]
 
 
-def test_a_packed_table_gives_whole_records_that_stop_by_themselves(quick_cli, tmp_path):
+def test_a_model_of_a_compressed_table_writes_records_that_end(quick_cli, tmp_path):
     words = [word.strip(",.!") for word in RHYME.split() * 3]
     rows = "".join(f"{i},{word} {word}\n" for i, word in enumerate(words))
     (tmp_path / "names.csv.gz").write_bytes(gzip.compress(f"number,name\n{rows}".encode()))
@@ -521,7 +519,7 @@ def test_a_packed_table_gives_whole_records_that_stop_by_themselves(quick_cli, t
     assert figures["tokens"] > figures["characters"]  # the ends
 
 
-def test_what_came_through_a_pipe_is_kept_for_going_on(quick_cli, tmp_path):
+def test_a_corpus_from_standard_input_is_stored_for_resuming(quick_cli, tmp_path):
     options = ["--corpus", "-", "--level", "word", "--steps", "4", "--name", "piped", *SMALL]
     done = quick_cli("train", *options, stdin=RHYME * 20)
     assert done.returncode == 0, done.stderr
@@ -537,20 +535,21 @@ def test_what_came_through_a_pipe_is_kept_for_going_on(quick_cli, tmp_path):
     assert "the corpus came from standard input, and what was kept of it in" in gone.stderr
 
 
-def test_verbose_names_what_was_passed_over(quick_cli, tmp_path):
+def test_verbose_names_skipped_files(quick_cli, tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text(RHYME * 20)
     (tmp_path / "texts" / "b.png").write_bytes(b"\0")
-    told = quick_cli("train", "--corpus", "texts", "--steps", "2", "--level", "subword", "--verbose", *SMALL).stderr
-    assert "skipped 1 binary file\n" in told
+    output = quick_cli("train", "--corpus", "texts", "--steps", "2", "--level", "subword", "--verbose", *SMALL).stderr
+    assert "skipped 1 binary file\n" in output
     assert (
-        "skipped binary file: texts/b.png is not utf-8 text but a binary file (NUL at line 1, byte offset 0)\n" in told
+        "skipped binary file: texts/b.png is not utf-8 text but a binary file (NUL at line 1, byte offset 0)\n"
+        in output
     )
-    told = quick_cli(
+    output = quick_cli(
         "train", "--corpus", "texts", "--steps", "2", "--vocabulary-size", "300", "--level", "word", *SMALL
     ).stderr
-    assert "skipped binary file: " not in told
-    assert "tokens: this text yields fewer than --vocabulary-size 300" in told
+    assert "skipped binary file: " not in output
+    assert "tokens: this text yields fewer than --vocabulary-size 300" in output
 
 
 def test_the_version_is_printed(cli):
@@ -593,7 +592,7 @@ def test_a_mistyped_name_of_a_run_suggests_the_nearest_one(trained, arguments):
     assert "did you mean" not in far.stderr
 
 
-def test_a_run_goes_on_with_its_corpus_at_another_place_and_with_no_other_text(quick_cli, tmp_path):
+def test_a_run_resumes_with_a_moved_corpus_but_not_with_another_text(quick_cli, tmp_path):
     (tmp_path / "poem.txt").write_text(RHYME * 9, encoding="utf-8")
     (tmp_path / "far").mkdir()
     small = ("--hidden-size", "16", "--num-layers", "1")
@@ -605,9 +604,9 @@ def test_a_run_goes_on_with_its_corpus_at_another_place_and_with_no_other_text(q
         assert done.returncode == 1
         return " ".join(done.stderr.split())
 
-    sentence = refused()
-    assert "the corpus of the run 'r1' cannot be read: " in sentence
-    assert "go on with --resume r1 --corpus PATH" in sentence
+    message = refused()
+    assert "the corpus of the run 'r1' cannot be read: " in message
+    assert "go on with --resume r1 --corpus PATH" in message
     (tmp_path / "far" / "other.txt").write_text(RHYME * 10, encoding="utf-8")
     grown = refused("--corpus", "far/other.txt")
     assert "has changed since the run 'r1' began, or is another one (fingerprint" in grown

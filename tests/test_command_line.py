@@ -1,4 +1,4 @@
-"""Help, completion, and mistakes on the command line."""
+"""Help pages, completion, and errors on the command line."""
 
 import re
 import shutil
@@ -38,7 +38,7 @@ def options_of(arguments):
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("arguments", HELPS, ids=lambda names: names[0] if names else "seqgen")
-def test_no_word_of_a_help_is_cut_or_broken(arguments, width):
+def test_no_word_of_a_help_page_is_cut_or_broken(arguments, width):
     shown = help_of(arguments, width)
     assert max(map(len, shown.splitlines())) <= width
     words = words_of(shown)
@@ -60,7 +60,7 @@ def test_every_choice_is_in_the_help():
     assert {*registry.names("cells"), *registry.names("levels")} <= words
 
 
-def test_what_a_first_time_user_needs_comes_first():
+def test_the_most_important_options_come_first():
     sections = re.findall(r"^(\w+):$", help_of(["train"], 80), re.MULTILINE)
     assert sections[:3] == ["Corpus", "Budget", "General"]
     assert sections.index("Model") < sections.index("Music") < sections.index("Files") < sections.index("Folders")
@@ -98,7 +98,7 @@ def test_a_program_without_arguments_shows_its_help():
         (["evaluate", "--unpack-limit", "1 GB", "--field", "a", "--field", "b"], "--field takes one value"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_sentence(arguments, message):
+def test_a_mistake_on_the_command_line_is_a_one_line_error(arguments, message):
     done = CliRunner().invoke(app, arguments, env={"COLUMNS": "40"})
     assert done.exit_code == 2
     assert done.stdout == ""
@@ -115,7 +115,7 @@ def test_flags_may_be_repeated_and_several_sources_given(tmp_path, quick_cli):
 
 @pytest.fixture
 def complete(tmp_path, monkeypatch):
-    """Ask for completion as each shell does, in a folder with a run `rhyme` and one `moved/other`."""
+    """Return a function that requests completions like a shell, in a folder with some runs."""
     monkeypatch.chdir(tmp_path)
     for run in ("checkpoints/rhyme", "checkpoints/poems", "moved/other"):
         (tmp_path / run).mkdir(parents=True)
@@ -134,7 +134,7 @@ def complete(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
-def test_each_shell_is_offered_commands_options_runs_and_choices(complete, shell):
+def test_commands_options_runs_and_choices_are_completed_in_each_shell(complete, shell):
     assert {"train", "sample", "evaluate", "inspect"} <= set(re.findall(r"\w+", complete(shell, "seqgen", "")))
     assert "--hidden-size" in complete(shell, "seqgen", "train", "--hid")
     assert "rhyme" in complete(shell, "seqgen", "train", "--resume", "r")
@@ -142,18 +142,18 @@ def test_each_shell_is_offered_commands_options_runs_and_choices(complete, shell
 
 
 def test_runs_sources_and_choices_are_completed(complete):
-    def offered(*words):
+    def completed(*words):
         return complete("bash", "seqgen", *words).split()
 
-    assert offered("sample", "--checkpoint", "") == ["poems", "rhyme"]
-    assert offered("sample", "--checkpoints-dir", "moved", "--checkpoint", "") == ["other"]
-    assert offered("inspect", "--checkpoint", "rhyme", "--checkpoint", "p") == ["poems"]
-    assert offered("train", "--from", "r") == ["rhyme"]
-    assert offered("train", "--corpus", "builtin:py") == ["builtin:python-docs", "builtin:python-source"]
-    assert offered("evaluate", "--corpus", "builtin:f") == ["builtin:folk-tunes"]
-    assert offered("train", "--transpose", "") == ["on", "off", "key"]
-    assert offered("train", "--corpus", "poems.t") == []  # so that the shell offers files
-    assert {"--residual", "--resume"} == set(offered("train", "--res"))
+    assert completed("sample", "--checkpoint", "") == ["poems", "rhyme"]
+    assert completed("sample", "--checkpoints-dir", "moved", "--checkpoint", "") == ["other"]
+    assert completed("inspect", "--checkpoint", "rhyme", "--checkpoint", "p") == ["poems"]
+    assert completed("train", "--from", "r") == ["rhyme"]
+    assert completed("train", "--corpus", "builtin:py") == ["builtin:python-docs", "builtin:python-source"]
+    assert completed("evaluate", "--corpus", "builtin:f") == ["builtin:folk-tunes"]
+    assert completed("train", "--transpose", "") == ["on", "off", "key"]
+    assert completed("train", "--corpus", "poems.t") == []  # the shell offers files instead
+    assert {"--residual", "--resume"} == set(completed("train", "--res"))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_runs_sources_and_choices_are_completed(complete):
         ("train --corpus builtin:py", "builtin:python-docs builtin:python-source"),  # no colon in COMP_WORDBREAKS
     ],
 )
-def test_bash_is_offered_what_follows_the_colon_at_which_it_splits_words(complete, words, offered):
+def test_bash_completes_words_that_it_splits_at_colons_and_equals_signs(complete, words, offered):
     assert complete("bash", "seqgen", *words.split()).split() == offered.split()
 
 

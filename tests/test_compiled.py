@@ -64,7 +64,7 @@ def num_hits(function):
     return sum(function.linked.stats.cache_hits.values())
 
 
-def test_machine_code_is_taken_from_the_disk_until_something_that_it_uses_changes(write_package):
+def test_machine_code_is_cached_until_something_that_it_uses_changes(write_package):
     compilations = []
     with announced(lambda: compilations.append("begun")):
         assert write_package()(3.0) == 31.0
@@ -79,7 +79,7 @@ def test_machine_code_is_taken_from_the_disk_until_something_that_it_uses_change
         assert num_hits(changed) == 0, name
 
 
-def test_machine_code_is_not_taken_under_other_options(write_package):
+def test_machine_code_is_not_shared_between_options(write_package):
     assert write_package()(3.0) == 31.0
     fast = write_package("is_fast=True")
     assert fast(3.0) == 31.0
@@ -97,7 +97,7 @@ def test_everything_that_seqgen_compiles_has_a_key():
     assert len(keys) == len({id(value) for value in found}) > 40
 
 
-def test_what_can_change_unnoticed_is_refused():
+def test_references_to_mutable_objects_are_rejected():
     @compiled()
     def first(row):
         return TABLE[0] + row
@@ -106,7 +106,7 @@ def test_what_can_change_unnoticed_is_refused():
         first(3)
 
 
-def test_a_function_by_type_is_for_compiled_functions_alone():
+def test_a_function_by_type_cannot_be_called_from_python():
     with pytest.raises(NotImplementedError, match="chosen can only be called in compiled functions"):
         chosen(np.float32(1))
 

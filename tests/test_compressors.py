@@ -13,7 +13,7 @@ def digits(number, seed):
     return "".join(random.Random(seed).choices("0123456789abcdef", k=number))
 
 
-def test_what_has_been_seen_costs_next_to_nothing():
+def test_a_text_that_was_seen_costs_almost_nothing():
     text = digits(20_000, 1)
     again, new = compressed_bits([text], [text]), compressed_bits([text], [digits(20_000, 2)])
     assert again["xz"] < 0.05
@@ -21,7 +21,7 @@ def test_what_has_been_seen_costs_next_to_nothing():
     assert new["bz2"] == pytest.approx(4, abs=0.6)
 
 
-def test_chunks_do_not_matter_and_bytes_count():
+def test_the_result_depends_on_bytes_but_not_on_chunks():
     text = "Füße " * 3000 + digits(3000, 3)
     whole = compressed_bits(["ä"], [text])
     assert compressed_bits(["ä"], [text[:100], text[100:]]) == whole
@@ -35,7 +35,7 @@ def test_the_last_of_the_first_and_the_first_of_the_second_are_used(monkeypatch)
     assert compressed_bits([digits(5000, 6), first], [second, digits(5000, 7)]) == compressed_bits([first], [second])
 
 
-def test_what_stands_between_documents_is_compressed_too():
+def test_separators_of_documents_are_compressed():
     lines = [Passage("poem", "one", "\n"), Passage("poem", "two", "\n"), Passage("poem", "three", "\n")]
     documents = [lines[0], lines[1], Excerpt(lines[2], 0, 2)]  # the last is cut, so its end is elsewhere
     assert "".join(baselines._text(iter(documents))) == "one\ntwo\nth"

@@ -39,7 +39,7 @@ def test_long_documents_count_for_more():
     assert found.high < 3
 
 
-def test_19_of_20_intervals_hold_the_truth():
+def test_95_percent_of_intervals_contain_the_true_mean():
     random = np.random.default_rng(2)
     part, hits = part_of([20] * 60), 0
     for _ in range(300):
@@ -48,7 +48,7 @@ def test_19_of_20_intervals_hold_the_truth():
     assert 0.91 <= hits / 300 <= 0.98
 
 
-def test_many_documents_are_joined_without_losing_any():
+def test_many_documents_are_grouped_without_losing_any():
     part = part_of([3] * 5000)
     found = interval(part, surprisals_of(part, [2.0] * 5000))
     assert (found.low, found.high) == (pytest.approx(2), pytest.approx(2))
@@ -64,6 +64,6 @@ def test_a_few_long_documents_are_cut_into_blocks():
     assert found.high - found.low < 0.5
 
 
-def test_of_too_little_text_there_is_none():
+def test_a_short_text_has_no_interval():
     part = part_of([100] * 3)
     assert interval(part, surprisals_of(part, [1, 2, 3])) is None

@@ -24,14 +24,14 @@ from seqgen.options import parse_size, parse_time
         ("0.25d", 21600),
     ],
 )
-def test_times_read_as_days_hours_minutes_and_seconds(text, seconds):
+def test_times_are_parsed(text, seconds):
     assert parse_time(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "80", "10 min", "-5s", "0s", "0h0m", "1m1h", "ten", "5w", "nan", "1e3s", "1..5m", "5.s", "1,5m"]
 )
-def test_other_times_are_refused(text):
+def test_invalid_times_are_rejected(text):
     with pytest.raises(
         UsageError, match="--time must be a positive number with a unit .* such as 80s, 1.5h or 1h30m"
     ) as refused:
@@ -43,12 +43,12 @@ def test_other_times_are_refused(text):
     ("text", "size"),
     [("500MB", 5 * 10**8), ("1.5GB", 15 * 10**8), ("20 gb", 2 * 10**10), ("3k", 3000), ("2000000", 2 * 10**6)],
 )
-def test_sizes_read_as_bytes_or_multiples_of_thousands(text, size):
+def test_sizes_are_parsed(text, size):
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "0GB", "0.1", "-5GB", "5 gigs", "1,5GB", "1e9", "MB", "5GiB"])
-def test_other_sizes_are_refused(text):
+def test_invalid_sizes_are_rejected(text):
     with pytest.raises(
         UsageError, match="--unpack-limit must be a positive number of bytes, or have a unit"
     ) as refused:
@@ -86,7 +86,7 @@ def test_other_sizes_are_refused(text):
         ),
     ],
 )
-def test_a_broken_rule_is_told_with_option_and_value(make, message):
+def test_errors_name_the_option_the_rule_and_the_value(make, message):
     with pytest.raises(UsageError, match=message):
         make()
 
@@ -98,7 +98,7 @@ def test_a_broken_rule_is_told_with_option_and_value(make, message):
     tie_weights=st.booleans(),
     steps=st.none() | st.integers(1, 10**9),
 )
-def test_a_config_survives_its_flat_form(hidden_size, dropout, corpus, tie_weights, steps):
+def test_a_config_survives_conversion_to_flat_form(hidden_size, dropout, corpus, tie_weights, steps):
     config = TrainConfig(
         corpus=CorpusConfig(corpus=corpus),
         model=ModelConfig(hidden_size=hidden_size, dropout=dropout, tie_weights=tie_weights),
@@ -107,6 +107,6 @@ def test_a_config_survives_its_flat_form(hidden_size, dropout, corpus, tie_weigh
     assert TrainConfig.from_flat(config.to_flat()) == config
 
 
-def test_an_unknown_name_is_refused():
+def test_an_unknown_name_is_rejected():
     with pytest.raises(UsageError, match="--hiden-size: no such option in a configuration"):
         TrainConfig.from_flat({"hiden-size": 3})

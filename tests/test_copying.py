@@ -41,7 +41,7 @@ def longest_by_hand(samples, training):
 
 @example(samples=["a--b"], training=["a++b"], n=4, block=100)  # the same at both ends, but not between
 @given(samples=sample_texts, training=training_texts, n=st.integers(1, 9), block=st.integers(1, 40))
-def test_runs_and_grams_are_those_found_by_hand(samples, training, n, block):
+def test_runs_and_n_grams_agree_with_brute_force(samples, training, n, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copying, "_BLOCK", block)
         found = Library(works(training)).search(works(samples), n)
@@ -53,21 +53,21 @@ def test_runs_and_grams_are_those_found_by_hand(samples, training, n, block):
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 100])
-def test_a_run_of_any_length_is_found_whole(length):
+def test_a_run_of_any_length_is_found(length):
     training = [chr(symbol) for symbol in range(100, 120)] + ["-" * 7 + "".join(map(chr, range(500, 600))) + "-"]
     sample = "ab" + "".join(map(chr, range(520 - min(length, 20), 520 - min(length, 20) + length))) + "ab"
     found = Library(works(training)).search([Work("song", sample)], n=3)
     assert found.longest == Run(length, "song", 2, "20", 27 - min(length, 20))
 
 
-def test_a_run_does_not_go_on_in_the_next_work():
+def test_runs_do_not_cross_works():
     found = Library([Work("one", "abc"), Work("two", "def")]).search([Work("sample", "abcdef")], n=4)
     assert found.longest == Run(3, "sample", 0, "one", 0)
     assert found.share_found == 0
     assert Library([Work("all", "abcdef")]).search([Work("one", "abc"), Work("two", "def")]).longest.length == 3
 
 
-def test_any_symbols_will_do():
+def test_symbols_may_have_any_type():
     library = Library([Work("train", [(1, 0.5), None, "word", 7])])
     assert library.search([Work("sample", (8, None, "word", 9))]).longest == Run(2, "sample", 1, "train", 1)
 
@@ -114,7 +114,7 @@ def tune(*pitches, pickup=0):
 MELODY = (60, 62, 64, 65, 67, 69, 71, 72, 60, 61, 60, 61, 66, 60, 66, 60)
 
 
-def test_music_is_found_in_another_key_and_the_bar_is_told():
+def test_music_is_found_in_another_key_with_its_bar():
     library = Library([*works_of("other.mid", tune(60, 60, 60)), *works_of("bach.mid", tune(*MELODY))])
     sample = tune(*(pitch + 5 for pitch in MELODY[4:12]))  # begins with the second bar
     found = library.search(works_of("sample", sample), 4)
@@ -125,6 +125,6 @@ def test_music_is_found_in_another_key_and_the_bar_is_told():
     assert library.search(works_of("sample", sample), 4).longest == Run(7, "sample", 1, "pickup.mid", 1)
 
 
-def test_music_with_other_durations_is_other_music():
+def test_music_with_other_durations_does_not_match():
     library = Library(works_of("bach.mid", tune(*MELODY)))
     assert library.search(works_of("sample", tune(*MELODY[5:13])), 4).longest.length < 3

@@ -1,4 +1,4 @@
-"""What is shown on terminals of any size, and in pipes."""
+"""Output on terminals of any size, and in pipes."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from rich.console import Console
 from seqgen.cli import display, panel
 from seqgen.training.report import Report
 
-SENTENCE = "poems: lstm 2x512, 3,251,513 parameters, 121 character tokens, batch 32 x 128, learning rate 0.0019"
+MESSAGE = "poems: lstm 2x512, 3,251,513 parameters, 121 character tokens, batch 32 x 128, learning rate 0.0019"
 HEADS = ["", "nats per token", "perplexity", "bits per character", "bits per byte"]
 ROWS = [["the model", "1.1019", "2,010,103,927.1234", "1.5899", "1.5853"], ["xz", "", "", "1.7063", "1.7014"]]
 
@@ -24,30 +24,30 @@ def terminal(width, height=24):
 
 
 def shown_on(console):
-    """Return what was printed, without colours."""
+    """Return what was printed, without escape sequences."""
     return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
-def test_a_sentence_breaks_between_words_on_a_terminal(monkeypatch, width):
+def test_messages_break_between_words_on_a_terminal(monkeypatch, width):
     for name in ("console", "_errors"):
         monkeypatch.setattr(display, name, terminal(width))
-    display.note(SENTENCE)
-    display.error(SENTENCE)
+    display.note(MESSAGE)
+    display.error(MESSAGE)
     for console in (display.console, display._errors):
         lines = shown_on(console).splitlines()
         assert max(map(len, lines)) <= width
-        assert " ".join(lines).split()[-len(SENTENCE.split()) :] == SENTENCE.split()
+        assert " ".join(lines).split()[-len(MESSAGE.split()) :] == MESSAGE.split()
 
 
-def test_elsewhere_a_sentence_is_one_line(capsys, monkeypatch):
+def test_messages_are_one_line_if_there_is_no_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    display.note(SENTENCE)
-    display.error(SENTENCE)
-    assert capsys.readouterr().err == f"{SENTENCE}\nError: {SENTENCE}\n"
+    display.note(MESSAGE)
+    display.error(MESSAGE)
+    assert capsys.readouterr().err == f"{MESSAGE}\nError: {MESSAGE}\n"
 
 
-def test_a_command_stays_in_one_line_that_can_be_copied(monkeypatch):
+def test_a_suggested_command_is_printed_on_one_line(monkeypatch):
     command = "seqgen sample --checkpoint a-long-name --length 300"
     for width, expected in (
         (80, f"try: {command}\n"),
@@ -111,10 +111,8 @@ def report():
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 12), (40, 10), (80, 6), (30, 3)])
-def test_the_panel_is_lower_than_the_terminal_until_it_stays_with_the_whole_sample(
-    monkeypatch, start, report, width, height
-):
-    """What is higher scrolls, and cannot be erased any more."""
+def test_the_panel_fits_the_terminal_until_it_is_final(monkeypatch, start, report, width, height):
+    """A higher panel would scroll and could not be erased."""
     trainer = start(steps=2)
     trainer.figures.valid_nats = trainer.figures.best_valid_nats = 1.3456
     trainer.figures.best_step = 1234
@@ -131,7 +129,7 @@ def test_the_panel_is_lower_than_the_terminal_until_it_stays_with_the_whole_samp
     assert all(len(frame) < height for frame in frames)
     assert all(sum(segment.cell_length for segment in line) <= width for frame in frames for line in frame)
     written = console.file.getvalue()
-    assert written.rindex("\x1b[2K") < written.rindex("line 5")  # nothing is erased at the end
+    assert written.rindex("\x1b[2K") < written.rindex("line 5")  # the final panel is not erased
     last = shown_on(console)[-2000:]
     assert "line 5" in last
     assert "line 6" not in last

@@ -1,4 +1,4 @@
-"""Several processes train one model: what comes of it is what one process learns."""
+"""Training by several processes gives the same result as training by one."""
 
 import itertools
 import json
@@ -27,11 +27,11 @@ def folder(lines_folder):
 
 @pytest.fixture(scope="module")
 def three(folder):
-    """What three processes print."""
+    """The output of a run by three processes."""
     return done(train(folder, *LINES, "--steps", "60", "--name", "three", "--processes", "3", *SMALL))
 
 
-def test_several_processes_learn_what_one_does(folder, alone, three):
+def test_several_processes_learn_the_same_as_one(folder, alone, three):
     assert three.count("units, 60 steps") == three.count("saved as") == 1  # only the first process prints
     several = last(folder, "three")
     assert_close(alone, several)
@@ -41,7 +41,7 @@ def test_several_processes_learn_what_one_does(folder, alone, three):
     assert steps == sorted(set(steps))
 
 
-def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
+def test_a_run_of_two_processes_resumes_with_one_and_reports_it(folder):
     done(train(folder, *LINES, "--steps", "30", "--name", "first", *SMALL, launcher=TORCHRUN))
     resumed = quick_runner(folder)("train", "--resume", "first", "--steps", "60")
     assert resumed.returncode == 0, resumed.stderr
@@ -50,8 +50,8 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_so(folder):
     assert last(folder, "first").figures["step"] == 60
 
 
-def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder, three):  # it trains
-    """The sum of three gradients depends on the order in which they are added."""
+def test_three_processes_resume_bit_for_bit(folder, three):
+    """The sum of three gradients depends on their order."""
     stop = fault(1, STEP, 25, signal.SIGTERM, "parent")
     options = (*LINES, "--steps", "60", "--name", "stopped", "--processes", "3", *SMALL)
     stopped = processes.finish(train(folder, *options, **stop))
@@ -64,7 +64,7 @@ def test_three_processes_stopped_and_resumed_end_bit_for_bit_alike(folder, three
 
 
 def driven(folder, script, *options):
-    """Run two processes of a script that trains, as `--processes 2` would; return what each printed."""
+    """Run a training script in two processes, like `--processes 2`; return their outputs."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
     meeting = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
@@ -94,7 +94,7 @@ def refuse_more(self, batch, *others):
         refuse()
     loss, after = loss_of(self, batch, *others)
     if rank == 1 and batch.num_streams > 2:
-        loss.register_hook(refuse)  # on the way back
+        loss.register_hook(refuse)  # in the backward pass
     else:
         print(batch.num_streams)
     return loss, after
@@ -103,8 +103,8 @@ main()
 """
 
 
-def test_each_process_reads_in_as_many_parts_as_its_gpu_needs(folder, alone):
-    """GPUs are feigned that differ: of four streams one takes one at a time, the other two."""
+def test_each_process_divides_its_batch_as_its_gpu_requires(folder, alone):
+    """Two simulated GPUs of different size: of four streams, one processes one at a time, the other two."""
     printed = driven(folder, NARROW, *LINES, "--steps", "60", "--name", "narrow-gpus", *SMALL)
     assert [set(widths.split()) for widths in printed] == [{"1"}, {"1", "2"}]
     assert_close(alone, last(folder, "narrow-gpus"))
@@ -125,7 +125,7 @@ finally:
 """
 
 
-def test_with_a_time_to_keep_all_do_the_same_whatever_their_clocks_say(folder):
+def test_with_a_time_budget_all_processes_follow_one_clock(folder):
     first, second = driven(folder, SKEWED, "--corpus", "rhyme.txt", "--time", "4s", "--name", "timed", *SMALL)
     assert first == second
 
@@ -152,7 +152,7 @@ def test_streams_are_divided_without_rest():
     assert ALONE.share(5) == slice(0, 5)
 
 
-def test_where_there_is_no_stream_padding_stands_in():
+def test_processes_without_streams_read_padding():
     batch = Batch(torch.tensor([[1], [2]]), torch.tensor([[2], [3]]), torch.tensor([True]), is_whole=True)
     empty = batch.streams(slice(0, 0))
     assert empty.inputs.shape == empty.targets.shape == (2, 1)

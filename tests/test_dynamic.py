@@ -57,7 +57,7 @@ def part(make_part):
 
 
 @pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"embedding_size": 200}])
-def test_the_weights_change_as_the_equations_say(part, make_part, make_model, options):
+def test_weights_are_updated_by_the_equations(part, make_part, make_model, options):
     model, train = make_model(100, **options), make_part(RHYME[40 : 40 + 4 * STRETCH])
     result = dynamic_score(model, part, train, learning_rate=0.01, decay=0.02)
     assert result.tokens == part.num_targets
@@ -65,7 +65,7 @@ def test_the_weights_change_as_the_equations_say(part, make_part, make_model, op
     assert abs(result.nats - score(model, part).nats) > 0.1
 
 
-def test_without_learning_it_is_the_score(make_part, make_model):
+def test_without_learning_the_score_is_that_of_the_model(make_part, make_model):
     part, model = make_part(RHYME * 3, RHYME), make_model(100)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     assert dynamic_score(model, part, part, learning_rate=0.0).nats == pytest.approx(score(model, part).nats, rel=1e-5)
@@ -74,12 +74,12 @@ def test_without_learning_it_is_the_score(make_part, make_model):
     assert not model.training
 
 
-def test_what_comes_again_and_again_is_learned(make_part, make_model):
+def test_repeated_text_is_learned(make_part, make_model):
     part, model = make_part(RHYME * 20), make_model(100)
     assert dynamic_score(model, part, part, learning_rate=0.003).nats < 0.8 * score(model, part).nats
 
 
-def test_gradients_are_looked_at_all_over_the_training_part(make_part, make_model, monkeypatch):
+def test_gradients_are_taken_from_all_over_the_training_set(make_part, make_model, monkeypatch):
     monkeypatch.setattr(dynamic, "_TRAINING_TOKENS", 2000)
     part, model, begins = make_part(RHYME * 200), make_model(100), []
     monkeypatch.setattr(dynamic, "document_stretches", lambda ids, *_: begins.append((ids, len(ids))) or iter(()))
@@ -91,7 +91,7 @@ def test_gradients_are_looked_at_all_over_the_training_part(make_part, make_mode
     assert places[-1] > 0.8
 
 
-def test_a_character_that_training_does_not_have_does_no_harm(make_part, make_model):
+def test_an_unseen_character_does_not_raise_the_loss_much(make_part, make_model):
     level = CharacterLevel.fit([[RHYME + "@"]], CorpusConfig())
     train, part = make_part(RHYME * 20, level=level), make_part(RHYME.replace("w", "@") * 5, level=level)
     model = make_model(level.vocabulary_size)

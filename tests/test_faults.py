@@ -1,4 +1,4 @@
-"""What may befall a run from outside; the table of all is in `tests/README.md`."""
+"""External faults during a run; `tests/README.md` has a table of all of them."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ SMALL = ("--hidden-size", "16", "--embedding-size", "8", "--batch-size", "4", "-
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 300 kB, where the system lets one be made."""
+    """A file system of 300 kB, if it can be mounted."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(disk)], capture_output=True).returncode:
@@ -46,13 +46,13 @@ def fill(disk):
             ballast.write(bytes(512))
 
 
-def test_runs_that_are_killed_and_resumed_end_bit_for_bit_alike(tmp_path):
+def test_killed_and_resumed_runs_end_bit_for_bit_alike(tmp_path):
     options = kills.corpora(tmp_path)["character"]
     killer = kills.run_level(tmp_path, "character", options, 2, 500, 3)
     assert killer.count >= 2
 
 
-def test_a_full_disk_ends_a_run_with_a_sentence_and_its_last_state(small_disk, tmp_path):
+def test_a_full_disk_ends_a_run_with_a_one_line_error_and_its_last_state(small_disk, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
     begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *SMALL)
     assert begun.returncode == 0, begun.stderr
@@ -63,14 +63,16 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_its_last_state(small_disk, t
     assert "could not be written: No space left on device; what was saved before stays" in full.stderr
     assert "Traceback" not in full.stderr
     assert (small_disk / "r" / "best.safetensors").read_bytes() == best
-    assert Checkpoint.read(small_disk / "r" / "last.safetensors").config.budget.steps == 50  # over previous
+    assert (
+        Checkpoint.read(small_disk / "r" / "last.safetensors").config.budget.steps == 50
+    )  # written before the last state was replaced
     (small_disk / "ballast").unlink()
     again = train(tmp_path, "--resume", "r", "--checkpoints-dir", "disk")
     assert again.returncode == 0, again.stderr
     assert Checkpoint.read(small_disk / "r" / "last.safetensors").figures["step"] == 50
 
 
-def test_a_disk_that_has_become_read_only_is_a_sentence(small_disk, tmp_path):
+def test_a_read_only_disk_is_a_one_line_error(small_disk, tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 50, encoding="utf-8")
     begun = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "5", "--checkpoints-dir", "disk", "--name", "r", *SMALL)
     assert begun.returncode == 0, begun.stderr
@@ -84,7 +86,7 @@ def test_a_disk_that_has_become_read_only_is_a_sentence(small_disk, tmp_path):
     assert {path.name: path.read_bytes() for path in (small_disk / "r").iterdir()} == before
 
 
-def test_a_full_disk_ends_the_preparing_of_a_corpus_with_a_sentence_and_nothing_left(small_disk, tmp_path):
+def test_a_full_disk_ends_corpus_preparation_with_a_one_line_error_and_no_files(small_disk, tmp_path):
     (tmp_path / "long.txt").write_text(RHYME * 20_000, encoding="utf-8")
     full = train(tmp_path, "--corpus", "long.txt", "--steps", "5", "--data-dir", "disk")
     assert full.returncode == 1
@@ -96,22 +98,20 @@ def test_a_full_disk_ends_the_preparing_of_a_corpus_with_a_sentence_and_nothing_
 @pytest.mark.parametrize(
     ("action", "argument"), [("log", {"step": 1}), ("rewind_log", 3), ("write_config", "seed = 1")]
 )
-def test_a_file_that_training_can_do_without_is_reported_once_if_it_cannot_be_written(tmp_path, action, argument):
-    said = []
-    run = Run(tmp_path / "gone", said.append)
+def test_unwritable_secondary_files_are_reported_once(tmp_path, action, argument):
+    messages = []
+    run = Run(tmp_path / "gone", messages.append)
     for _ in range(2):
         getattr(run, action)(argument)
-    (sentence,) = said
-    assert "could not be written: No such file or directory; the run goes on without it" in sentence
+    (message,) = messages
+    assert "could not be written: No such file or directory; the run goes on without it" in message
 
 
 @pytest.mark.parametrize(
     ("function", "file"), [("replace", "curve.png"), ("append", "metrics.jsonl"), ("replace", "config.toml")]
 )
-def test_a_run_comes_to_its_conclusion_whichever_secondary_file_cannot_be_written(
-    tmp_path, monkeypatch, function, file
-):
-    """The disk is full for this file alone."""
+def test_a_run_finishes_if_secondary_files_cannot_be_written(tmp_path, monkeypatch, function, file):
+    """The disk is full for one file only."""
     write = getattr(files, function)
 
     def write_unless_full(path, content):
@@ -130,7 +130,7 @@ def test_a_run_comes_to_its_conclusion_whichever_secondary_file_cannot_be_writte
     assert not (tmp_path / "checkpoints" / "rhyme" / file).exists()
 
 
-def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part_of_itself(small_disk):
+def test_a_failed_append_leaves_the_file_unchanged(small_disk):
     log = small_disk / "log"
     files.append(log, b"first\n")
     fill(small_disk)
@@ -154,12 +154,12 @@ def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
     Run.existing(tmp_path, "r", print).release()
 
 
-def test_two_that_choose_a_name_at_once_get_different_ones(tmp_path):
+def test_concurrent_runs_get_different_names(tmp_path):
     runs = [Run.create(tmp_path, None, ["a.txt"], print, overwrite=False) for _ in range(3)]
     assert [run.name for run in runs] == ["a", "a-2", "a-3"]
 
 
-def test_two_that_prepare_one_corpus_at_once_share_it(tmp_path):
+def test_concurrent_preparations_of_a_corpus_share_it(tmp_path):
     (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
     plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
     first = Store.prepare(plan, tmp_path / "data")
@@ -171,8 +171,8 @@ def test_two_that_prepare_one_corpus_at_once_share_it(tmp_path):
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_an_interruption_while_torch_is_loaded_waits_until_it_is_there(tmp_path, number):
-    """Torch passes over what breaks into its loading of numpy, which then is left half loaded."""
+def test_interruptions_are_delayed_while_torch_is_loaded(tmp_path, number):
+    """Torch ignores exceptions while it loads numpy, which would stay partly loaded."""
     (tmp_path / "torch.py").write_text(f"import os, signal\nos.kill(os.getpid(), signal.{number})\nis_whole = True\n")
     script = """
 import signal, sys
@@ -189,7 +189,7 @@ except KeyboardInterrupt:
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):
+def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
     prepared = tmp_path / "data" / "prepared"
     for name in (".building-killed-1", ".building-alive-2"):
         (prepared / name).mkdir(parents=True)
@@ -211,11 +211,11 @@ def test_what_a_killed_process_had_begun_to_write_is_cleared_away(tmp_path):
     assert {path.name for path in run.folder.iterdir()} == {"last.safetensors", "lock"}
 
 
-def test_the_clock_on_the_wall_is_not_asked():
-    """It may jump; what counts time goes on steadily."""
-    asking = [
+def test_the_wall_clock_is_not_used():
+    """The wall clock may jump; time is measured by monotonic clocks."""
+    users = [
         path
         for path in (kills.ROOT / "seqgen" / "training").rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in ("time.time(", "datetime.now", "date.today"))
     ]
-    assert asking == []
+    assert users == []

@@ -16,14 +16,14 @@ def test_the_content_is_replaced(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
-def test_others_may_read_it_as_any_new_file(tmp_path):
+def test_a_new_file_has_the_usual_permissions(tmp_path):
     files.replace(tmp_path / "a", b"")
     (tmp_path / "b").touch()
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
 @pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace"])
-def test_the_old_content_stays_when_something_fails(tmp_path, monkeypatch, failing):
+def test_the_old_content_is_kept_after_an_error(tmp_path, monkeypatch, failing):
     files.replace(tmp_path / "a", b"old")
 
     def fail(*_):
@@ -45,7 +45,7 @@ def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path, path):
     assert "/." not in str(refused.value)
 
 
-def test_the_new_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_the_new_content_is_flushed_before_it_is_renamed(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr("os.fsync", lambda handle: calls.append("flush"))
     rename = type(tmp_path).replace
@@ -54,7 +54,7 @@ def test_the_new_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
     assert calls[:2] == ["flush", "rename"]
 
 
-def test_what_a_killed_process_has_left_beside_a_file_is_removed(tmp_path):
+def test_temporary_files_of_killed_processes_are_removed(tmp_path):
     files.replace(tmp_path / "a", b"old")
     for name in (".a.x1y2", ".ab.x1y2", "a.x"):
         (tmp_path / name).touch()

@@ -43,7 +43,7 @@ def test_norms_agree_with_finite_differences(make_model, generator, name):
         assert norms[steps_back - 1] == pytest.approx(squares**0.5, rel=1e-5)
 
 
-def test_an_lstm_that_forgets_nothing_keeps_its_gradient(make_model, generator):
+def test_an_lstm_with_open_forget_gates_preserves_gradients(make_model, generator):
     """With open forget gates and no other way, the cell state's gradient is the same at every step."""
     model = make_model(7, hidden_size=4)
     (cell,) = model.stack.cells
@@ -64,7 +64,7 @@ def test_the_model_is_not_changed(make_model, generator):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_run_is_looked_at_over_stretches_inside_documents(make_part, make_model, monkeypatch):
+def test_gradients_of_a_run_are_computed_within_documents(make_part, make_model, monkeypatch):
     part = make_part("abcdefgh" * 5, "hgfedcba", "x")
     seen = []
     monkeypatch.setattr("seqgen.evaluation.gradient_flow.gradient_norms", lambda model, ids: seen.append(ids) or [1.0])
@@ -88,7 +88,7 @@ def test_parameters_of_all_parts_add_up(make_model):
     assert sum(parts.values()) == model.num_parameters
 
 
-def test_an_untrained_network_has_the_sizes_that_were_asked_for():
+def test_an_untrained_network_has_the_given_sizes():
     flow = GradientFlow.untrained("gru", InspectionConfig(num_layers=2, hidden_size=8, length=12))
     assert len(flow.norms) == 12
     assert flow.parameters["layer 2 (gru)"] == 3 * 8 * (8 + 8 + 1) + 8
@@ -110,7 +110,7 @@ def test_inspect_lists_runs_and_compares_networks(trained, tmp_path):
     assert [row.split()[0] for row in rows if row[:1].isdigit()] == ["1", "2", "5", "10", "20"]
 
 
-def test_a_file_without_its_corpus_is_described_and_what_is_missing_is_said(trained, quick_cli, tmp_path):
+def test_a_checkpoint_without_its_corpus_is_described(trained, quick_cli, tmp_path):
     shutil.copy(trained.files / "best.safetensors", tmp_path / "friend.safetensors")
     done = quick_cli("inspect", "--checkpoint", "friend.safetensors")
     assert done.returncode == 0
@@ -133,7 +133,7 @@ def test_a_file_without_its_corpus_is_described_and_what_is_missing_is_said(trai
     assert with_data.stderr == ""
 
 
-def test_inspect_names_a_damaged_run_and_goes_on(quick_cli, tmp_path):
+def test_inspect_reports_damaged_runs_and_lists_the_others(quick_cli, tmp_path):
     run = tmp_path / "checkpoints" / "torn"
     run.mkdir(parents=True)
     (run / "best.safetensors").write_bytes(b"no")
@@ -152,7 +152,7 @@ def test_inspect_names_a_damaged_run_and_goes_on(quick_cli, tmp_path):
         (("--cell", "rnn", "--corpus", "poems.txt"), "--corpus is what a trained model looks back on"),
     ],
 )
-def test_inspect_refuses_with_a_sentence(quick_cli, arguments, sentence):
+def test_inspect_rejects_invalid_options_with_one_line(quick_cli, arguments, sentence):
     done = quick_cli("inspect", *arguments)
     assert done.returncode != 0
     assert sentence in done.stderr

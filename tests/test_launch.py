@@ -1,4 +1,4 @@
-"""`--processes` and torchrun: processes are started, killed, started again and refused."""
+"""Starting several processes with `--processes` and torchrun: restarts, signals and errors."""
 
 import os
 import re
@@ -30,21 +30,21 @@ def folder(lines_folder):
     return lines_folder
 
 
-def test_processes_go_on_when_one_of_them_is_killed(folder, alone):
+def test_processes_continue_after_one_of_them_is_killed(folder, alone):
     options = (*LINES, "--steps", "60", "--name", "killed", "--processes", "2")
-    told = done(train(folder, *options, *SMALL, **fault(1, STEP, 50, signal.SIGKILL)))
-    assert "a process was killed: all 2 continue from the last saved state (restart 1 of 3)" in told
+    output = done(train(folder, *options, *SMALL, **fault(1, STEP, 50, signal.SIGKILL)))
+    assert "a process was killed: all 2 continue from the last saved state (restart 1 of 3)" in output
     assert_close(alone, last(folder, "killed"))
 
 
-def test_a_process_killed_before_anything_is_saved_costs_nothing(folder, alone):
-    """Those that wait for it are ended, and a run that others have begun is left alone, though its options agree."""
+def test_processes_start_over_if_one_is_killed_before_the_first_save(folder, alone):
+    """Waiting processes are ended, and another run with the same options is not touched."""
     other = folder / "checkpoints" / "other" / "last.safetensors"
     other.parent.mkdir()
     other.write_bytes(b"damaged, and the newest")
     options = (*LINES, "--steps", "60", "--name", "early", "--processes", "2")
-    told = done(train(folder, *options, *SMALL, **fault(1, "seqgen.training.meeting:meet", 1, signal.SIGKILL)))
-    assert "a process was killed: all 2 continue from the last saved state (restart 1 of 3)" in told
+    output = done(train(folder, *options, *SMALL, **fault(1, "seqgen.training.meeting:meet", 1, signal.SIGKILL)))
+    assert "a process was killed: all 2 continue from the last saved state (restart 1 of 3)" in output
     assert_close(alone, last(folder, "early"))
     shutil.rmtree(other.parent)
 
@@ -61,17 +61,17 @@ def test_more_processes_than_streams_cannot_resume_a_run(folder):
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize(("error", "is_told"), [(ShortageError, True), (CorpusError, False)])
-def test_what_befalls_one_process_alone_is_told_by_it(monkeypatch, capfd, error, is_told):
-    """What all find is told by the first."""
+@pytest.mark.parametrize(("error", "is_reported"), [(ShortageError, True), (CorpusError, False)])
+def test_an_error_of_one_process_is_reported_by_it(monkeypatch, capfd, error, is_reported):
+    """Errors of all processes are reported by the first one."""
     monkeypatch.setenv("LOCAL_RANK", "1")
     with pytest.raises(typer.Exit), reporting():
-        raise error("this is why")
-    assert ("this is why" in capfd.readouterr().err) == is_told
+        raise error("the reason")
+    assert ("the reason" in capfd.readouterr().err) == is_reported
 
 
-def test_processes_take_no_module_from_the_folder_they_are_started_in(monkeypatch):
-    """Where `seqgen` was started as a command, it does not, either."""
+def test_processes_do_not_import_from_the_current_folder(monkeypatch):
+    """Nor does a parent that was started as the command `seqgen`."""
     commands = []
     monkeypatch.setattr("seqgen.training.launch.subprocess.Popen", lambda command, **_: commands.append(command))
     for path in (["/usr/lib"], ["", "/usr/lib"]):
@@ -81,19 +81,19 @@ def test_processes_take_no_module_from_the_folder_they_are_started_in(monkeypatc
 
 
 def wait_for(file, training):
-    """Wait until a training has written something to a file."""
+    """Wait until training has written to a file."""
     processes.wait_until(lambda: file.exists() and file.read_text(), training)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
+def test_processes_save_and_exit_with_their_launcher(folder, number):
     name = f"ended-{number}"
     training = train(
         folder, "--corpus", "rhyme.txt", "--steps", "100000", "--name", name, "--processes", "2", "--quiet", *SMALL
     )
     wait_for(folder / "checkpoints" / name / "metrics.jsonl", training)
     training.send_signal(number)
-    processes.finish(training)  # once all of them have closed their end of the pipe
+    processes.finish(training)  # when all processes have closed their end of the pipe
     assert training.returncode == (-number if number == signal.SIGKILL else 130)
     saved = last(folder, name)
     assert saved.figures["step"] > 0
@@ -102,13 +102,13 @@ def test_processes_save_and_end_with_the_one_that_started_them(folder, number):
 
 
 def is_pending(number, pid):
-    """Tell whether a process has been sent a signal that it has not taken yet."""
+    """Return whether a signal of a process is pending."""
     pending = re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
     return int(pending[1], 16) >> (number - 1) & 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_processes_that_hang_end_with_the_third_signal(folder):
+def test_the_third_signal_ends_processes_that_hang(folder):
     options = ("--corpus", "rhyme.txt", "--steps", "100000", "--name", "hanging", "--processes", "2", "--quiet")
     training = train(folder, *options, *SMALL)
     wait_for(folder / "checkpoints/hanging/metrics.jsonl", training)
@@ -118,7 +118,7 @@ def test_processes_that_hang_end_with_the_third_signal(folder):
     processes.wait_until(lambda: all(map(processes.is_stopped, workers)), training)
     training.send_signal(signal.SIGINT)
     processes.wait_until(lambda: all(is_pending(signal.SIGTERM, worker) for worker in workers), training)
-    for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind that come at once would count as one
+    for number in (signal.SIGTERM, signal.SIGINT):  # two pending signals with the same number count as one
         training.send_signal(number)
     assert processes.finish(training).returncode == 130
 
@@ -142,8 +142,8 @@ def test_the_third_signal_kills():
         (["sys.exit(0)", "time.sleep(0.5)"], 0),
     ],
 )
-def test_the_first_process_that_fails_decides_what_becomes_of_all(monkeypatch, ends, status):
-    """One that ends by itself with an error must not look as if it had been killed, though the others then are."""
+def test_the_first_failure_determines_the_exit_status(monkeypatch, ends, status):
+    """A process that fails must not look killed, although the others are killed then."""
     monkeypatch.setattr("seqgen.training.launch._ENDING_SECONDS", 0.5)
     modules = "import os, signal, sys, time; "
     assert _end([subprocess.Popen([sys.executable, "-c", modules + end]) for end in ends], []) == status
@@ -154,7 +154,7 @@ HOSTS = {f"seqgen-{name}-{os.getpid()}": f"10.213.77.{number}" for number, name 
 
 @pytest.fixture
 def hosts():
-    """Two network namespaces with a cable between them, each as good as a machine of its own."""
+    """Two connected network namespaces, which act as two machines."""
 
     def ip(*arguments):
         return subprocess.run(["ip", *arguments], capture_output=True, check=True)
@@ -176,8 +176,8 @@ def hosts():
             subprocess.run(["ip", "netns", "delete", host], capture_output=True, check=False)
 
 
-def test_two_machines_go_on_when_a_process_of_one_is_killed(folder, alone, hosts, tmp_path):
-    """Each has its own folder: the first alone writes a run, both prepare the corpus."""
+def test_two_machines_continue_after_a_process_of_one_is_killed(folder, alone, hosts, tmp_path):
+    """Each machine has its own folder: only the first writes a run, both prepare the corpus."""
     options = (*LINES, "--steps", "60", "--name", "hosts", *SMALL)
     trainings = []
     for host in hosts:
@@ -190,27 +190,27 @@ def test_two_machines_go_on_when_a_process_of_one_is_killed(folder, alone, hosts
         command = ["ip", "netns", "exec", host, sys.executable, *torchrun, "-m", "seqgen", "train", *options]
         environment = os.environ | ONE_THREAD | {"GLOO_SOCKET_IFNAME": "cable"} | fault(1, STEP, 50, signal.SIGKILL)
         trainings.append(processes.start(command, cwd=place, env=environment))
-    told = [done(training) for training in trainings]
-    assert "exitcode: -9" in told[1]
-    assert "60 steps in" in told[0]
+    outputs = [done(training) for training in trainings]
+    assert "exitcode: -9" in outputs[1]
+    assert "60 steps in" in outputs[0]
     assert_close(alone, last(tmp_path / hosts[0], "hosts"))
     assert not (tmp_path / hosts[1] / "checkpoints").exists()
 
 
 @pytest.mark.parametrize("processes", ["0", "-1", "two", "1.5", "²", "513", "9" * 5000])
-def test_a_number_of_processes_that_is_none_is_refused(processes):
+def test_an_invalid_number_of_processes_is_rejected(processes):
     with pytest.raises(UsageError, match="--processes must be a whole number in"):
         count_of(processes)
 
 
-def test_torchrun_alone_says_how_many_processes_there_are(monkeypatch):
+def test_processes_cannot_be_given_with_torchrun(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     with pytest.raises(UsageError, match="leave --processes out"):
         count_of("2")
 
 
 def test_no_two_processes_share_a_gpu(monkeypatch):
-    """A GPU is feigned: each process of a machine has one of its own, or is refused."""
+    """Each process on a machine needs its own GPU (simulated here)."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     two, three = (World(0, 6, Crew(0, size)) for size in (2, 3))

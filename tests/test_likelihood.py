@@ -50,7 +50,7 @@ def test_the_result_does_not_depend_on_how_it_is_computed(make_part, make_model,
     assert result == pytest.approx(reference, abs=1e-5)
 
 
-def test_a_model_that_never_forgets_is_scored_right_too(make_part, make_model):
+def test_a_model_that_never_forgets_is_scored_exactly(make_part, make_model):
     part = make_part(RHYME * 40)
     model = never_forgets(make_model(100))
     reference = score(model, part, num_streams=1).nats_per_token
@@ -60,7 +60,7 @@ def test_a_model_that_never_forgets_is_scored_right_too(make_part, make_model):
     assert abs(guessed - reference) > 1e-4
 
 
-def test_what_is_never_forgotten_is_read_in_one_go_in_the_end(make_part, make_model, monkeypatch):
+def test_segments_are_merged_if_a_model_does_not_forget(make_part, make_model, monkeypatch):
     part = make_part(RHYME * 150, "short", RHYME * 50, RHYME)
     model = never_forgets(make_model(100))
     reference = score(model, part, num_streams=1).nats_per_token
@@ -75,12 +75,12 @@ def test_what_is_never_forgotten_is_read_in_one_go_in_the_end(make_part, make_mo
     assert part.num_targets * 2 < sum(read) < part.num_targets * 5  # segment by segment it would be 14 times all
 
 
-def test_reading_is_given_up_at_the_deadline(make_part, make_model):
+def test_scoring_stops_at_the_deadline(make_part, make_model):
     with pytest.raises(TimeoutError):
         surprisals(make_model(100), make_part(RHYME), deadline=time.perf_counter())
 
 
-def test_an_estimate_is_near_and_reads_about_as_much_as_allowed(make_part, make_model):
+def test_an_estimate_is_close_and_reads_about_the_allowed_number_of_tokens(make_part, make_model):
     part = make_part(RHYME * 100)
     model = make_model(100)
     exact = score(model, part)
@@ -92,7 +92,7 @@ def test_an_estimate_is_near_and_reads_about_as_much_as_allowed(make_part, make_
     assert some.nats_per_token == pytest.approx(exact.nats_per_token, abs=0.05)
 
 
-def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(make_part, make_model):
+def test_the_loss_of_a_uniform_model_is_the_logarithm_of_the_vocabulary_size(make_part, make_model):
     part = make_part(RHYME)
     model = make_model(100)
     with torch.no_grad():

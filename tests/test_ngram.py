@@ -75,7 +75,7 @@ class Slow:
 
 
 @given(train=documents, scored=documents, order=st.integers(1, 5))
-def test_every_order_is_what_the_equations_say(train, scored, order):
+def test_every_order_agrees_with_the_equations(train, scored, order):
     model = NgramModel.fit(part_of(*train), max_order=order)
     for lower in range(1, order + 1):
         slow = Slow(train, lower)
@@ -86,7 +86,7 @@ def test_every_order_is_what_the_equations_say(train, scored, order):
             assert probabilities.tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_discounts_are_those_of_the_counts_of_counts_where_there_are_enough():
+def test_discounts_are_estimated_if_there_are_enough_counts():
     # Letters of a skewed distribution, so that every order has n-grams that came once, twice, three and four times.
     letters = np.random.default_rng(1).geometric(0.2, size=3000).clip(max=39).tolist()
     train, scored = letters[:2500], letters[2500:]
@@ -106,7 +106,7 @@ def test_the_probabilities_of_all_tokens_sum_to_one_after_any_context(train, con
     assert np.min(by_token) > 0
 
 
-def test_a_bigram_model_is_as_worked_by_hand():
+def test_a_bigram_model_agrees_with_a_worked_example():
     # a a b: every bigram, 0a aa ab, came once; a comes after two different tokens (0, a), b after one.
     model = NgramModel.fit(part_of([A, A, B]), max_order=2)
     unigram = {
@@ -121,14 +121,14 @@ def test_a_bigram_model_is_as_worked_by_hand():
     assert model.probabilities(np.array([0, C, A]))[1, -1] == pytest.approx(unigram[A])
 
 
-def test_as_the_highest_order_unigrams_are_counted_by_how_often_they_come():
+def test_unigrams_as_the_highest_order_use_plain_counts():
     model = NgramModel.fit(part_of([A, A, A, B]), max_order=2)
     # 3 and 1 of 4 come; 1.5 and 0.5 of them are held back, and spread over four tokens.
     assert model.probabilities(np.array([0, A]))[0, 1] == pytest.approx(1.5 / 4 + 0.5 / 4)
     assert model.probabilities(np.array([0, C]))[0, 1] == pytest.approx(0.5 / 4)
 
 
-def test_nothing_learned_is_uniform_over_all_but_the_start_token():
+def test_an_untrained_model_is_uniform_over_all_but_the_start_token():
     score = NgramModel.fit(part_of([]), max_order=3).score(part_of([A, B], [C]), 3)
     assert score.nats_per_token == pytest.approx(math.log(4))
     assert score.tokens == 3
@@ -144,7 +144,7 @@ def test_the_score_does_not_depend_on_how_it_is_computed(train, scored, block):
         assert [score.nats for score in model.scores(part)] == pytest.approx(expected)
 
 
-def test_the_best_order_is_the_one_that_the_text_has():
+def test_the_best_order_is_that_of_the_text():
     # Every token tells the next but one: the third order knows all there is to know.
     random = np.random.default_rng(0)
     following = random.permutation(9) + 1
@@ -157,7 +157,7 @@ def test_the_best_order_is_the_one_that_the_text_has():
     assert model.score(valid, 3).nats == min(score.nats for score in model.scores(valid))
 
 
-def test_of_a_large_part_a_sample_is_counted():
+def test_only_a_sample_of_a_large_part_is_counted():
     tokens = np.random.default_rng(0).integers(1, 4, 20_000).tolist()
     train, valid = (part_of(half) for half in (tokens[:19_000], tokens[19_000:]))
     whole, some = NgramModel.fit(train, 2), NgramModel.fit(train, 2, max_tokens=6400)
@@ -168,14 +168,14 @@ def test_of_a_large_part_a_sample_is_counted():
     assert ended.probabilities(np.array([0, 4]))[0, 1] == pytest.approx(50 / 6400, rel=0.1)
 
 
-def test_the_stretches_of_a_sample_are_documents_of_their_own():
+def test_the_stretches_of_a_sample_are_separate_documents():
     model = NgramModel.fit(part_of([A, B] * 500), 2, max_tokens=128)  # a start token and another, 64 times
     assert model.num_tokens == 128
     after_a, after_unknown = (model.probabilities(np.array([0, context, B]))[1, -1] for context in (A, C))
     assert after_a == after_unknown
 
 
-def test_a_text_of_the_house_is_learned(make_part):
+def test_a_real_text_is_learned(make_part):
     part = make_part("the cat sat on the mat. " * 40)
     model = NgramModel.fit(part)
     assert model.score(part, 6).nats_per_token < 0.1 < 1 < model.score(part, 1).nats_per_token

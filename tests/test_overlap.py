@@ -33,7 +33,7 @@ def brute_force(text_documents, known_documents):
 
 
 @pytest.mark.parametrize("block", [1 << 20, 64])
-def test_the_share_is_that_of_the_definition(make_part, monkeypatch, block):
+def test_the_overlap_agrees_with_its_definition(make_part, monkeypatch, block):
     monkeypatch.setattr(overlap, "_BLOCK", block)
     known = [letters(500, 1), letters(20, 2), letters(31, 3), letters(700, 4)]
     text = [
@@ -52,11 +52,11 @@ def test_the_share_is_that_of_the_definition(make_part, monkeypatch, block):
     assert share_in(make_part(letters(400, 7), level=LEVEL), other) == 0
 
 
-def test_a_text_without_a_token_shares_nothing(make_part):
+def test_an_empty_text_has_no_overlap(make_part):
     assert share_in(make_part("", level=LEVEL), make_part(letters(99, 1), level=LEVEL)) == 0
 
 
-def test_hashes_of_windows_are_those_of_the_polynomial():
+def test_hashes_of_windows_agree_with_the_polynomial():
     ids = np.random.default_rng(0).integers(0, 50, size=WINDOW + 3)
     expected = [sum(int(value) * pow(overlap._BASE, WINDOW - 1 - place, 1 << 64)
                     for place, value in enumerate(ids[begin : begin + WINDOW])) % (1 << 64)

@@ -37,7 +37,7 @@ def texts(monkeypatch):
     return found
 
 
-def test_a_gradient_flow_has_powers_of_ten_on_its_axis_and_the_name_as_it_is(texts, tmp_path):
+def test_a_gradient_flow_shows_powers_of_ten_and_the_unchanged_name(texts, tmp_path):
     flow = gradient_flow.GradientFlow(NAME, {}, [10.0**-step for step in range(9)])
     gradient_flow.draw([flow], tmp_path / "flow.png")
     assert not any("mathdefault" in text for text in texts)
@@ -45,12 +45,12 @@ def test_a_gradient_flow_has_powers_of_ten_on_its_axis_and_the_name_as_it_is(tex
     assert NAME in map(str.strip, texts)
 
 
-def test_a_piano_roll_has_the_names_as_they_are(texts):
+def test_a_piano_roll_shows_unchanged_names(texts):
     pianoroll.draw(Score((Bar(),), (Track((Note(0, 12, 60),), name=NAME),)))
     assert NAME in map(str.strip, texts)
 
 
-def test_a_curve_has_its_name_whole_steps_and_a_point_for_a_single_one(texts):
+def test_a_curve_shows_its_name_whole_steps_and_single_points(texts):
     record = {"step": 2000, "train_nats": 2.0, "valid_nats": 3.0}
     assert curve._drawn([record, record | {"step": 12_000}], NAME)
     assert {"12,000", NAME} <= set(map(str.strip, texts))

@@ -1,4 +1,4 @@
-"""What is shown of slow work."""
+"""Progress of long computations."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from tests.test_cli import on_terminal
 
 
 class Recorded(progress.Progress):
-    """Remembers every task."""
+    """Records all tasks."""
 
     def __init__(self):
         self.tasks = {}
@@ -26,14 +26,14 @@ class Recorded(progress.Progress):
 
 
 class Clock:
-    """A clock that is set by hand."""
+    """A clock that the test sets."""
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
         monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
 
 
-def test_without_a_terminal_a_line_every_ten_seconds_tells_the_share_and_the_time_left(monkeypatch, capsys):
+def test_without_a_terminal_share_and_time_left_are_printed_every_ten_seconds(monkeypatch, capsys):
     clock = Clock(monkeypatch)
     with ShownProgress().task("sampling", 200) as task:
         for _ in range(50):
@@ -53,7 +53,7 @@ def test_without_a_terminal_a_line_every_ten_seconds_tells_the_share_and_the_tim
     ]
 
 
-def test_before_anything_is_done_no_time_is_estimated(monkeypatch, capsys):
+def test_no_time_is_estimated_before_anything_is_done(monkeypatch, capsys):
     clock = Clock(monkeypatch)
     with ShownProgress().task("sampling", 3) as task:
         clock.now += 10
@@ -97,7 +97,7 @@ def test_a_terminal_without_escape_sequences_gets_lines(monkeypatch):
     assert console.file.getvalue() == "scoring: 25%, 0:30 left\n"
 
 
-def test_what_is_tracked_is_yielded_and_counted():
+def test_tracked_items_are_yielded_and_counted():
     recorded = Recorded()
     done = [(item, recorded.tasks["counting"][0].done) for item in recorded.track("counting", "abc", 3)]
     assert done == [("a", 0), ("b", 1), ("c", 2)]
@@ -106,7 +106,7 @@ def test_what_is_tracked_is_yielded_and_counted():
 
 
 @pytest.mark.parametrize("forgets", [True, False])
-def test_scoring_is_done_when_all_is_counted_also_what_is_read_again(make_part, make_model, forgets, monkeypatch):
+def test_the_progress_of_scoring_includes_tokens_that_are_read_again(make_part, make_model, forgets, monkeypatch):
     part = make_part("abcdefgh" * 400, "hgfedcba")
     if not forgets:
         monkeypatch.setattr("seqgen.evaluation.likelihood._TOLERANCE", -1.0)
@@ -114,12 +114,12 @@ def test_scoring_is_done_when_all_is_counted_also_what_is_read_again(make_part, 
     surprisals(make_model(len(part.counts)), part, 4, progress=recorded)
     (task,) = recorded.tasks["scoring"]
     assert task.done == task.total
-    assert task.total > part.num_targets  # the beginnings are read twice
+    assert task.total > part.num_targets  # warm-ups are read in addition
     assert (task.total > 2 * part.num_targets) == (not forgets)
 
 
 @pytest.mark.parametrize("corpus", [[], ["--corpus", "rhyme.txt"]])
-def test_each_slow_part_of_an_evaluation_is_shown_until_it_is_done(trained, monkeypatch, corpus):
+def test_each_task_of_an_evaluation_shows_complete_progress(trained, monkeypatch, corpus):
     recorded = Recorded()
     monkeypatch.setattr("seqgen.cli.evaluate.ShownProgress", lambda: recorded)
     done = trained.cli("evaluate", "--dynamic", "--cache", "50", "--num-samples", "1", "--json", *corpus)
@@ -134,7 +134,7 @@ def test_each_slow_part_of_an_evaluation_is_shown_until_it_is_done(trained, monk
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX terminals")
-def test_on_a_terminal_bars_come_and_go_and_results_stay_where_they_belong(trained, tmp_path):
+def test_bars_on_a_terminal_do_not_mix_with_results(trained, tmp_path):
     target = tmp_path / "result.json"
     with target.open("w") as output:
         shown = on_terminal(trained.folder, "evaluate", "--num-samples", "1", "--json", output=output)

@@ -10,7 +10,7 @@ from seqgen.levels import level_class
 from tests.conftest import unknown_options
 
 
-def test_an_option_that_the_command_does_not_have_is_found():
+def test_unknown_options_in_messages_are_detected():
     assert unknown_options(["evaluate"], "Error: a.csv: use --level word, or --field NAME") == {"--level"}
     assert not unknown_options(["evaluate"], "there is no model; seqgen train --corpus FILE --level word, or --corpus")
     assert unknown_options(["sample"], "try: seqgen evaluate --temperature 3") == {"--temperature"}
@@ -58,9 +58,7 @@ def model_of(make_model, tmp_path):
         ({}, ["--checkpoints-dir", "nowhere", "--checkpoint", "x"], "no checkpoint 'x'"),
     ],
 )
-def test_remedies_can_be_given_to_the_command(
-    quick_cli, model_of, tmp_path, monkeypatch, command, model, arguments, message
-):
+def test_suggested_options_exist(quick_cli, model_of, tmp_path, monkeypatch, command, model, arguments, message):
     monkeypatch.setattr("seqgen.corpus.documents.MAX_CHARACTERS", 100)
     contents = {"latin.txt": b"caf\xe9 au lait, s'il vous pla\xeet\n", "zero.txt": b"a\0b", "empty.txt": b"",
                 "numbers.csv": b"a,b\n1,2\n3,4\n", "table.csv": b"id,title\n1,some text\n2,more text\n",
@@ -89,12 +87,12 @@ def test_remedies_can_be_given_to_the_command(
         ({}, ["--device", "cuda"], "--device cuda is not available"),
     ],
 )
-def test_remedies_can_be_given_to_sample(quick_cli, model_of, model, arguments, message):
+def test_suggested_options_of_sample_exist(quick_cli, model_of, model, arguments, message):
     done = quick_cli("sample", *model_of(**model), *arguments)
     assert done.returncode != 0
     assert message in done.stderr
 
 
-def test_without_a_model_every_command_says_how_to_make_one(quick_cli):
+def test_without_a_model_every_command_suggests_training(quick_cli):
     for command in ("sample", "evaluate", "inspect"):
         assert "seqgen train --corpus FILE" in quick_cli(command, "--checkpoints-dir", "elsewhere").stderr

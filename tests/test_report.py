@@ -1,4 +1,4 @@
-"""What `seqgen evaluate` tells beside the loss: baselines, ways to adapt, copies, and lists."""
+"""The report of `seqgen evaluate`: baselines, dynamic evaluation, cache, copying, and lists."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from tests.conftest import RHYME, quick_runner
 
 @pytest.fixture(scope="module")
 def poems(tmp_path_factory):
-    """A run on forty lines, each a document, and a text that it has not seen."""
+    """A run on forty lines, each a document, and an unseen text."""
     folder = tmp_path_factory.mktemp("poems")
     lines = [f"{word} is a little star, and {other} is another one" for word in ("up", "high", "diamond", "sky")
              for other in ("this", "that", "it", "what", "you", "I", "so", "how", "like", "world")]  # fmt: skip
@@ -31,7 +31,7 @@ def report(cli, *arguments):
     return json.loads(done.stdout)
 
 
-def test_n_grams_and_compressors_stand_beside_the_model(trained):
+def test_n_grams_and_compressors_are_reported_beside_the_model(trained):
     content = report(trained.cli)
     assert content["ngram"]["nats_per_token"] < 0.1  # the same four lines again and again
     assert content["ngram"]["order"] >= 3
@@ -61,7 +61,7 @@ def test_the_table_shows_the_losses_of_the_json_by_predictor_and_unit(poems):
     assert f"n-grams: order {content['ngram']['order']}\n" in table
 
 
-def test_the_order_of_n_grams_is_chosen_on_the_validation_part(poems):
+def test_the_order_of_n_grams_is_chosen_on_the_validation_set(poems):
     own, new = report(poems), report(poems, "--corpus", "new.txt")
     assert own["ngram"]["order"] == new["ngram"]["order"]
     interval = new["confidence_interval"]
@@ -69,10 +69,10 @@ def test_the_order_of_n_grams_is_chosen_on_the_validation_part(poems):
     assert interval["low"] < new["nats_per_token"] < interval["high"]
 
 
-def test_a_model_that_adapts_is_reported_apart(poems):
+def test_dynamic_evaluation_and_cache_are_reported_separately(poems):
     content = report(poems, "--corpus", "new.txt", "--dynamic", "--cache", "20")
     assert content["dynamic"]["nats_per_token"] < content["nats_per_token"]
-    # single lines validate, which have nothing to repeat: the cache is given no weight, and does no harm
+    # the validation set has single lines without repetitions: the cache gets no weight
     assert content["cache"]["nats_per_token"] == pytest.approx(content["nats_per_token"])
     for name in ("dynamic", "cache"):
         assert content[name]["perplexity"] == pytest.approx(math.exp(content[name]["nats_per_token"]))
@@ -82,7 +82,7 @@ def test_a_model_that_adapts_is_reported_apart(poems):
     assert "95% confidence (over documents)" in table
 
 
-def test_documents_and_tokens_are_listed_with_what_they_cost(poems):
+def test_documents_and_tokens_are_listed_with_their_losses(poems):
     whole = report(poems)
     documents = [json.loads(line) for line in poems("evaluate", "--per-document").stdout.splitlines()]
     tokens = [json.loads(line) for line in poems("evaluate", "--per-token").stdout.splitlines()]
@@ -92,7 +92,7 @@ def test_documents_and_tokens_are_listed_with_what_they_cost(poems):
     assert sum(token["nats"] for token in tokens) == pytest.approx(nats, rel=1e-6)
     assert sum(document["characters"] for document in documents) == whole["characters"]
     text = "".join(token["text"] for token in tokens)
-    assert len(text) == whole["characters"] - len(documents)  # the newline is the end
+    assert len(text) == whole["characters"] - len(documents)  # the newline is the end token token token
     assert "is a little star" in text
     assert {token["document"] for token in tokens} == {document["document"] for document in documents}
 
@@ -117,10 +117,10 @@ def test_documents_of_a_table_are_listed_with_their_rows(trained, tmp_path):
     assert joined == texts
 
 
-def test_samples_are_looked_for_in_training(trained):
+def test_samples_are_searched_for_in_the_training_set(trained):
     content = report(trained.cli, "--num-samples", "2")["copying"]
     assert content["num_samples"] == 2
-    assert content["held_out"]["new_share"] == 0  # nothing but what training repeats
+    assert content["held_out"]["new_share"] == 0  # all of it occurs in the training set
     assert content["held_out"]["longest"]["text"] in RHYME * 30
     assert content["held_out"]["longest"]["length"] == content["held_out"]["characters"] == 339
     longest = content["samples"]["longest"]
@@ -141,19 +141,19 @@ def test_samples_are_looked_for_in_training(trained):
         (["--num-samples", "-1"], "--num-samples must be at least 0, got -1"),
     ],
 )
-def test_what_cannot_be_measured_is_said(poems, arguments, message):
+def test_invalid_options_of_evaluate_are_rejected(poems, arguments, message):
     done = poems("evaluate", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
 
 
-def test_a_cache_that_looks_back_further_than_the_text_is_refused(poems):
+def test_a_cache_larger_than_the_text_is_rejected(poems):
     done = poems("evaluate", "--corpus", "new.txt", "--cache", "5000", "--json")
     assert (done.returncode, done.stdout) == (1, "")
     assert "--cache must be smaller than the text, which has 880 tokens, got 5000" in done.stderr
 
 
-def test_words_are_measured_each_and_spelled_ones_count_once(tmp_path):
+def test_perplexity_per_word_counts_a_spelled_word_once(tmp_path):
     verses = [f"the {animal} saw the {other} ." for animal in ("cat", "dog", "cow") for other in ("pig", "hen", "fox")]
     (tmp_path / "verses.txt").write_text("\n".join(verses * 9) + "\n", encoding="utf-8")
     (tmp_path / "new.txt").write_text("the zebra saw the cat .\nthe dog saw the unicorn .\n" * 9, encoding="utf-8")
@@ -164,23 +164,23 @@ def test_words_are_measured_each_and_spelled_ones_count_once(tmp_path):
     assert content["words"] == 9 * 2 * 7 < content["tokens"]
     nats = content["nats_per_token"] * content["tokens"]
     assert content["perplexity_per_word"] == pytest.approx(math.exp(nats / content["words"]))
-    cached = report(cli, "--cache", "50")  # of verses that come again and again, to a model that has learned little
+    cached = report(cli, "--cache", "50")  # repeated verses, and a model that has learned little
     assert cached["cache"]["weight"] > 0
     assert cached["cache"]["perplexity_per_word"] < 0.95 * cached["perplexity_per_word"]
 
 
-def test_without_what_was_kept_for_training_the_corpus_is_encoded_again_to_the_same(trained):
+def test_without_the_prepared_corpus_the_files_are_encoded_again_with_the_same_result(trained):
     first = report(trained.cli)
-    kept = trained.folder / "data" / "prepared"
-    aside = kept.with_name("aside")
-    kept.rename(aside)
+    prepared = trained.folder / "data" / "prepared"
+    aside = prepared.with_name("aside")
+    prepared.rename(aside)
     try:
         assert report(trained.cli) == first
     finally:
-        aside.rename(kept)
+        aside.rename(prepared)
 
 
-def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
+def test_without_the_training_set_there_are_no_baselines(trained, tmp_path):
     (tmp_path / "tail.txt").write_text(RHYME * 3, encoding="utf-8")
     cli, best = quick_runner(tmp_path), str(trained.files / "best.safetensors")
     done = cli("evaluate", "--checkpoint", best, "--corpus", "tail.txt", "--json")
@@ -191,11 +191,13 @@ def test_without_the_training_part_there_are_no_baselines(trained, tmp_path):
     assert "omit --dynamic, or give the right --data-dir" in done.stderr
 
 
-def test_a_text_that_the_model_was_trained_on_is_said_to_be_one(poems):
+def test_overlap_with_the_training_set_is_reported(poems):
     own, new = (poems("evaluate", "--corpus", name) for name in ("poems.txt", "new.txt"))
     content = report(poems, "--corpus", "poems.txt")
     training, validation = (content["overlap"][part] for part in ("training", "validation"))
-    share = report(poems)["tokens"] / content["tokens"]  # of the validation set; lines of both sets end alike
+    share = (
+        report(poems)["tokens"] / content["tokens"]
+    )  # of the validation set; lines of both sets have the same endings
     assert 1 - 1.1 * share <= training < 1
     assert 0.9 * share <= validation < 0.5
     message = f"{training:.1%} of the text occurs in the training set, and {validation:.1%} of the text occurs in the"

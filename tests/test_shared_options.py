@@ -1,4 +1,4 @@
-"""Options that several commands have in common."""
+"""Options shared by several commands."""
 
 import json
 
@@ -16,7 +16,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_quiet_leaves_results_and_errors_alone(trained, command):
+def test_quiet_prints_results_and_errors(trained, command):
     loud = trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command])
     quiet = trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command], "--quiet")
     assert loud.stderr
@@ -25,11 +25,11 @@ def test_quiet_leaves_results_and_errors_alone(trained, command):
     failed = trained.cli(command, "--checkpoint", "nobody", "--quiet")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("Error: there is no checkpoint 'nobody'")
-    assert trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command]).stderr  # nothing of it is left
+    assert trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command]).stderr  # it has no lasting effect
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_folders_and_device_can_be_named(trained, quick_cli, command):
+def test_folders_and_device_can_be_given(trained, quick_cli, command):
     folders = ["--checkpoints-dir", str(trained.folder / "checkpoints")]
     folders += ["--data-dir", str(trained.folder / "data")] * (command != "sample")  # which reads no corpus
     done = quick_cli(command, *folders, "--device", "cpu", "--checkpoint", "rhyme", *COMMANDS[command])
@@ -56,7 +56,7 @@ def test_a_process_that_does_not_speak_stays_silent_without_quiet(monkeypatch):
         assert display.console.quiet == expected
 
 
-def test_the_seed_of_an_evaluation_fixes_its_samples(trained):
+def test_the_seed_of_an_evaluation_determines_its_samples(trained):
     texts = [
         json.loads(trained.cli("evaluate", "--num-samples", "1", "--json", *seed).stdout)["copying"]["samples"]
         for seed in ([], ["--seed", "1"], ["--seed", "2"])
