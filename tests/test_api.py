@@ -51,7 +51,7 @@ SPLIT = {"file": [TEXT], "line": ["up is a star", "high is  another one", " it's
 
 @pytest.fixture
 def untrained(make_model, tmp_path):
-    """Write the checkpoint of a model that has only been initialised."""
+    """Write the checkpoint of an untrained model."""
 
     def write(level_name, document):
         config = CorpusConfig(level=level_name, document=document)
@@ -77,7 +77,7 @@ def test_a_text_is_scored_like_evaluate_and_its_end_only_on_request(
     expected = json.loads(done.stdout)
     whole, begun = model.score(TEXT + ending, is_ended=True), model.score(TEXT + ending)
     assert whole == {**expected, "part": "text"}
-    is_meant = bool(ending) and document != "file"  # a line and a paragraph end with a newline, a text does not
+    is_meant = bool(ending) and document != "file"  # lines and paragraphs end with a newline, files do not
     assert begun["tokens"] == expected["tokens"] - (not is_meant)
     texts = [*SPLIT[document][:-1], SPLIT[document][-1] + ending * (document == "file")]
     tokens = sum(len(model.checkpoint.level.encode(text)) + 1 for text in texts)
@@ -94,7 +94,7 @@ def test_tokens_without_training_examples_are_never_sampled(model):
     alphabet = set(model.checkpoint.level.alphabet)
     texts = model.sample("", seed=1, length=400, num_samples=20, temperature=20.0)
     assert set("".join(texts)) <= alphabet
-    assert all(len(text) == 400 for text in texts)  # nor does a text end that never ended in training
+    assert all(len(text) == 400 for text in texts)  # texts do not end, since none ended in training
 
 
 def test_an_empty_text_has_no_score(model, untrained):

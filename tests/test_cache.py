@@ -1,4 +1,4 @@
-"""The neural cache, against its sums written out one by one."""
+"""The neural cache, compared with explicit sums."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.conftest import RHYME
 
 
 def states(model, part):
-    """Return the state before each target, and the target."""
+    """Return the output before each target, and the target."""
     found = []
     with torch.inference_mode():
         for begin, end in zip(part.offsets[:-1], part.offsets[1:], strict=True):
@@ -29,7 +29,7 @@ def test_probabilities_agree_with_the_equations(make_part, make_model, monkeypat
     found = CachedPredictions.of(model, part, window)
     known = states(model, part)
     assert -np.log(found.model).mean() == pytest.approx(score(model, part).nats_per_token, rel=1e-5)
-    assert np.isnan(found.cache[:, 0]).all()  # nothing has come yet
+    assert np.isnan(found.cache[:, 0]).all()  # the cache is empty
     for place in (1, 7, 45, len(known) - 1):
         hidden, target = known[place]
         past = known[max(0, place - window) : place]
@@ -45,7 +45,7 @@ def test_weight_zero_is_the_model_and_the_best_settings_are_not_worse(make_part,
     plain = found.score(CacheSettings(1.0, 0.0))
     assert plain.nats == pytest.approx(score(model, part).nats, rel=1e-5)
     best = found.best()
-    assert found.score(best).nats < plain.nats  # the same four lines, again and again
+    assert found.score(best).nats < plain.nats  # the same four lines repeated
     mixed = 0.9 * found.model[1:] + 0.1 * found.cache[3, 1:]
     by_hand = -np.log(found.model[0]) - np.log(mixed).sum()
     assert found.score(CacheSettings(SHARPNESS[3], 0.1)).nats == pytest.approx(by_hand)

@@ -1,4 +1,4 @@
-"""Machine code on the disk is taken only as long as nothing that it was compiled from has changed."""
+"""Cached machine code is used only if nothing that it was compiled from has changed."""
 
 import importlib
 import sys
@@ -36,7 +36,7 @@ CHANGES = {
 
 @pytest.fixture
 def write_package(tmp_path, monkeypatch):
-    """Write a package whose compiled function uses all kinds of things of another file, and import it anew."""
+    """Write a package whose compiled function uses various objects of another file, and import it."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     name = f"package_{tmp_path.name}"
@@ -68,7 +68,7 @@ def test_machine_code_is_cached_until_something_that_it_uses_changes(write_packa
     compilations = []
     with announced(lambda: compilations.append("begun")):
         assert write_package()(3.0) == 31.0
-    assert compilations == ["begun"]  # once, however many functions there are
+    assert compilations == ["begun"]  # once for any number of functions
     again = write_package()
     with announced(lambda: pytest.fail("compiled again")):
         assert again(3.0) == 31.0

@@ -1,4 +1,4 @@
-"""What compressors need for a text behind another."""
+"""Compressed size of a text given another one."""
 
 import random
 
@@ -17,7 +17,7 @@ def test_a_text_that_was_seen_costs_almost_nothing():
     text = digits(20_000, 1)
     again, new = compressed_bits([text], [text]), compressed_bits([text], [digits(20_000, 2)])
     assert again["xz"] < 0.05
-    assert new["xz"] == pytest.approx(4, abs=0.6)  # a digit of sixteen holds four bits
+    assert new["xz"] == pytest.approx(4, abs=0.6)  # one of sixteen digits has four bits
     assert new["bz2"] == pytest.approx(4, abs=0.6)
 
 
@@ -37,5 +37,5 @@ def test_the_last_of_the_first_and_the_first_of_the_second_are_used(monkeypatch)
 
 def test_separators_of_documents_are_compressed():
     lines = [Passage("poem", "one", "\n"), Passage("poem", "two", "\n"), Passage("poem", "three", "\n")]
-    documents = [lines[0], lines[1], Excerpt(lines[2], 0, 2)]  # the last is cut, so its end is elsewhere
+    documents = [lines[0], lines[1], Excerpt(lines[2], 0, 2)]  # without the end of the last one
     assert "".join(baselines._text(iter(documents))) == "one\ntwo\nth"

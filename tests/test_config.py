@@ -1,4 +1,4 @@
-"""Options, their rules and their spelling."""
+"""Options: their rules, and parsing of their values."""
 
 import pytest
 from hypothesis import given

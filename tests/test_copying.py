@@ -1,4 +1,4 @@
-"""What has been copied, against a search by hand."""
+"""Search for copies, compared with brute force."""
 
 import json
 import weakref
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seqgen.evaluation import copying
-from seqgen.evaluation.copying import Library, Run, Work, works_of
+from seqgen.evaluation import copying, windows
+from seqgen.evaluation.copying import Library, Match, Work, works_of
 from seqgen.music.score import Bar, Note, Score, track_of
 
 # Few symbols, so that long runs come by chance; of the samples', training lacks "x".
@@ -20,8 +20,8 @@ def works(texts):
     return [Work(str(place), text) for place, text in enumerate(texts)]
 
 
-def windows(texts, length):
-    """Return what stands in each window of the texts, and where."""
+def windows_of(texts, length):
+    """Return the content and the place of each window of the texts."""
     return [
         (text[begin : begin + length], str(place), begin)
         for place, text in enumerate(texts)
@@ -31,23 +31,24 @@ def windows(texts, length):
 
 def longest_by_hand(samples, training):
     for length in range(max(map(len, samples), default=0), 0, -1):
-        wanted = windows(samples, length)
-        for symbols, *source in windows(training, length):
-            for other, *sample in wanted:
+        searched = windows_of(samples, length)
+        for symbols, *source in windows_of(training, length):
+            for other, *sample in searched:
                 if symbols == other:
-                    return Run(length, *sample, *source)
+                    return Match(length, *sample, *source)
     return None
 
 
-@example(samples=["a--b"], training=["a++b"], n=4, block=100)  # the same at both ends, but not between
+@example(samples=["a--b"], training=["a++b"], n=4, block=100)  # equal ends, different middles
 @given(samples=sample_texts, training=training_texts, n=st.integers(1, 9), block=st.integers(1, 40))
 def test_runs_and_n_grams_agree_with_brute_force(samples, training, n, block):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "_BLOCK", block)
+        for module in (copying, windows):
+            patch.setattr(module, "BLOCK", block)
         found = Library(works(training)).search(works(samples), n)
     assert found.longest == longest_by_hand(samples, training)
-    known = {symbols for symbols, *_ in windows(training, n)}
-    grams = [symbols in known for symbols, *_ in windows(samples, n)]
+    known = {symbols for symbols, *_ in windows_of(training, n)}
+    grams = [symbols in known for symbols, *_ in windows_of(samples, n)]
     assert found.share_found == (sum(grams) / len(grams) if grams else None)
     assert found.num_symbols == sum(map(len, samples))
 
@@ -57,26 +58,26 @@ def test_a_run_of_any_length_is_found(length):
     training = [chr(symbol) for symbol in range(100, 120)] + ["-" * 7 + "".join(map(chr, range(500, 600))) + "-"]
     sample = "ab" + "".join(map(chr, range(520 - min(length, 20), 520 - min(length, 20) + length))) + "ab"
     found = Library(works(training)).search([Work("song", sample)], n=3)
-    assert found.longest == Run(length, "song", 2, "20", 27 - min(length, 20))
+    assert found.longest == Match(length, "song", 2, "20", 27 - min(length, 20))
 
 
 def test_runs_do_not_cross_works():
     found = Library([Work("one", "abc"), Work("two", "def")]).search([Work("sample", "abcdef")], n=4)
-    assert found.longest == Run(3, "sample", 0, "one", 0)
+    assert found.longest == Match(3, "sample", 0, "one", 0)
     assert found.share_found == 0
     assert Library([Work("all", "abcdef")]).search([Work("one", "abc"), Work("two", "def")]).longest.length == 3
 
 
 def test_symbols_may_have_any_type():
     library = Library([Work("train", [(1, 0.5), None, "word", 7])])
-    assert library.search([Work("sample", (8, None, "word", 9))]).longest == Run(2, "sample", 1, "train", 1)
+    assert library.search([Work("sample", (8, None, "word", 9))]).longest == Match(2, "sample", 1, "train", 1)
 
 
 class Symbols(list):
-    """A list that can be watched."""
+    """A list that supports weak references."""
 
 
-def test_symbols_of_training_works_are_not_kept():
+def test_symbols_of_training_works_are_released():
     watched = []
 
     def read():
@@ -87,7 +88,7 @@ def test_symbols_of_training_works_are_not_kept():
 
     library = Library(read())
     assert [symbols() for symbols in watched] == [None] * 3
-    assert library.search([Work("sample", "bcab")]).longest == Run(4, "sample", 0, "2", 1)
+    assert library.search([Work("sample", "bcab")]).longest == Match(4, "sample", 0, "2", 1)
 
 
 def test_samples_are_compared_with_held_out_works():
@@ -104,7 +105,7 @@ def test_samples_are_compared_with_held_out_works():
 
 
 def tune(*pitches, pickup=0):
-    """Quarters in bars of 4/4, each second one half as long."""
+    """Return a tune in 4/4 with quarter notes, every other one half as long."""
     first = 48 - pickup if pickup else 0
     notes = [Note(first + 12 * place, 12 - 6 * (place % 2), pitch) for place, pitch in enumerate(pitches)]
     num_bars = -(-(first + 12 * len(pitches)) // 48)
@@ -116,13 +117,13 @@ MELODY = (60, 62, 64, 65, 67, 69, 71, 72, 60, 61, 60, 61, 66, 60, 66, 60)
 
 def test_music_is_found_in_another_key_with_its_bar():
     library = Library([*works_of("other.mid", tune(60, 60, 60)), *works_of("bach.mid", tune(*MELODY))])
-    sample = tune(*(pitch + 5 for pitch in MELODY[4:12]))  # begins with the second bar
+    sample = tune(*(pitch + 5 for pitch in MELODY[4:12]))  # from the second bar
     found = library.search(works_of("sample", sample), 4)
-    assert found.longest == Run(7, "sample", 1, "bach.mid", 2)
+    assert found.longest == Match(7, "sample", 1, "bach.mid", 2)
     assert found.share_found == 1
     # With a pickup of one quarter, bar 0, the fifth note is in bar 1.
     library = Library(works_of("pickup.mid", tune(*MELODY, pickup=12)))
-    assert library.search(works_of("sample", sample), 4).longest == Run(7, "sample", 1, "pickup.mid", 1)
+    assert library.search(works_of("sample", sample), 4).longest == Match(7, "sample", 1, "pickup.mid", 1)
 
 
 def test_music_with_other_durations_does_not_match():

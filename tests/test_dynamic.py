@@ -1,4 +1,4 @@
-"""Dynamic evaluation, against its equations written out with plain tensors."""
+"""Dynamic evaluation, compared with its equations on plain tensors."""
 
 import copy
 
@@ -28,7 +28,7 @@ def stretches(part):
 
 
 def by_hand(model, part, train, learning_rate, decay):
-    """A part and a training part of a single document each."""
+    """A part and a training set of one document each."""
     model = copy.deepcopy(model).train()
     squares, state = [], model.initial_state(1)
     for piece in stretches(train):
@@ -96,5 +96,5 @@ def test_an_unseen_character_does_not_raise_the_loss_much(make_part, make_model)
     train, part = make_part(RHYME * 20, level=level), make_part(RHYME.replace("w", "@") * 5, level=level)
     model = make_model(level.vocabulary_size)
     with torch.no_grad():
-        model.output_bias[make_part("@", level=level).ids[1]] = -12  # as training would make it
+        model.output_bias[make_part("@", level=level).ids[1]] = -12  # as after training
     assert dynamic_score(model, part, train).nats < 1.05 * score(model, part).nats

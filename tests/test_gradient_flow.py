@@ -1,4 +1,4 @@
-"""How far back gradients reach, against finite differences and a network whose gradients are known."""
+"""Gradient flow, compared with finite differences and with a network whose gradients are known."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_norms_agree_with_finite_differences(make_model, generator, name):
 
 
 def test_an_lstm_with_open_forget_gates_preserves_gradients(make_model, generator):
-    """With open forget gates and no other way, the cell state's gradient is the same at every step."""
+    """With open forget gates and no other path, the gradient of the cell state is the same at every step."""
     model = make_model(7, hidden_size=4)
     (cell,) = model.stack.cells
     with torch.no_grad():
@@ -75,7 +75,7 @@ def test_gradients_of_a_run_are_computed_within_documents(make_part, make_model,
     stretches = {tuple(whole[begin : begin + 10]) for begin in range(len(whole) - 9)}
     stretches |= {tuple(part.ids[part.offsets[1] : part.offsets[2]])}
     assert {tuple(column) for column in ids.T.tolist()} <= stretches
-    with pytest.raises(CorpusError, match="every document is shorter than --length 50: give 41 or less"):
+    with pytest.raises(CorpusError, match="--length must be at most 41, the length of the longest document, got 50"):
         GradientFlow.of_run("run", make_model(300), part, 50)
 
 

@@ -1,4 +1,4 @@
-"""The likelihood of documents read in one go, however it is computed."""
+"""The likelihood of documents, compared with reading each as a single stream."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from tests.conftest import RHYME
 
 
 def one_by_one(model, part):
-    """The definition: token by token, the state carried from the start of each document to its end."""
+    """Compute the score by its definition: token by token, with one state per document."""
     total = 0.0
     with torch.inference_mode():
         for begin, end in zip(part.offsets, part.offsets[1:], strict=False):
@@ -24,7 +24,7 @@ def one_by_one(model, part):
 
 
 def never_forgets(model):
-    """Open the forget gate of every unit for good: the state at a segment's begin then never fades."""
+    """Open all forget gates, so that the initial state of a segment is never forgotten."""
     with torch.no_grad():
         for cell in model.stack.cells:
             cell.bias.chunk(4)[1].fill_(30.0)
@@ -55,7 +55,7 @@ def test_a_model_that_never_forgets_is_scored_exactly(make_part, make_model):
     model = never_forgets(make_model(100))
     reference = score(model, part, num_streams=1).nats_per_token
     assert score(model, part, num_streams=8).nats_per_token == pytest.approx(reference, abs=1e-5)
-    # Without reading again from the right state it would be wrong by more than that.
+    # Without a second pass from the correct state, the error would be larger.
     guessed = estimate(model, part, torch.float32, max_tokens=10**9, num_streams=8).nats_per_token
     assert abs(guessed - reference) > 1e-4
 
@@ -64,15 +64,15 @@ def test_segments_are_merged_if_a_model_does_not_forget(make_part, make_model, m
     part = make_part(RHYME * 150, "short", RHYME * 50, RHYME)
     model = never_forgets(make_model(100))
     reference = score(model, part, num_streams=1).nats_per_token
-    read, read_group = [], likelihood._Reader._read_group
+    read, read_group = [], likelihood._SegmentReader._read_group
 
     def counted(reader, group, state):
         read.append(sum(segment.length for segment in group))
         return read_group(reader, group, state)
 
-    monkeypatch.setattr(likelihood._Reader, "_read_group", counted)
+    monkeypatch.setattr(likelihood._SegmentReader, "_read_group", counted)
     assert score(model, part, num_streams=64).nats_per_token == pytest.approx(reference, abs=1e-5)
-    assert part.num_targets * 2 < sum(read) < part.num_targets * 5  # segment by segment it would be 14 times all
+    assert part.num_targets * 2 < sum(read) < part.num_targets * 5  # one segment per pass would read 14 times as many
 
 
 def test_scoring_stops_at_the_deadline(make_part, make_model):

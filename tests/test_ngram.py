@@ -1,4 +1,4 @@
-"""The n-gram baseline against dictionaries and against paper and pencil."""
+"""N-gram models, compared with an implementation by dictionaries and with worked examples."""
 
 import math
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ documents = st.lists(st.lists(st.integers(1, VOCABULARY_SIZE - 1), max_size=30),
 
 
 def part_of(*contents, vocabulary_size=VOCABULARY_SIZE):
-    """Return a part of documents, whose start tokens are put in."""
+    """Return a part of these documents, with start tokens."""
     offsets = np.cumsum([0, *(len(content) + 1 for content in contents)])
     ids = np.array([token for content in contents for token in (0, *content)], dtype=np.uint16)
     counts = np.bincount(ids, minlength=vocabulary_size)
@@ -27,7 +27,7 @@ def part_of(*contents, vocabulary_size=VOCABULARY_SIZE):
 
 
 class Slow:
-    """The equations, with dictionaries of tuples."""
+    """Compute the equations with dictionaries of tuples."""
 
     def __init__(self, contents, order, vocabulary_size=VOCABULARY_SIZE):
         self.order, self.vocabulary_size = order, vocabulary_size
@@ -87,7 +87,7 @@ def test_every_order_agrees_with_the_equations(train, scored, order):
 
 
 def test_discounts_are_estimated_if_there_are_enough_counts():
-    # Letters of a skewed distribution, so that every order has n-grams that came once, twice, three and four times.
+    # A skewed distribution of letters, so that every order has n-grams with counts 1, 2, 3 and 4.
     letters = np.random.default_rng(1).geometric(0.2, size=3000).clip(max=39).tolist()
     train, scored = letters[:2500], letters[2500:]
     slow = Slow([train], 3, vocabulary_size=40)
@@ -107,13 +107,13 @@ def test_the_probabilities_of_all_tokens_sum_to_one_after_any_context(train, con
 
 
 def test_a_bigram_model_agrees_with_a_worked_example():
-    # a a b: every bigram, 0a aa ab, came once; a comes after two different tokens (0, a), b after one.
+    # a a b: the bigrams 0a, aa and ab occur once; a follows two different tokens (0, a), b one.
     model = NgramModel.fit(part_of([A, A, B]), max_order=2)
     unigram = {
         A: 1 / 3 + 0.5 * 1 / 4,
         B: 0.5 / 3 + 0.5 * 1 / 4,
         C: 0.5 * 1 / 4,
-    }  # discounts 1 and 0.5, 1.5 of 3 is left
+    }  # with discounts 1 and 0.5, 1.5 of 3 remains
     p_of = {token: model.probabilities(np.array([0, A, token]))[1, -1] for token in (A, B, C)}
     assert p_of[A] == pytest.approx(0.5 / 2 + 0.5 * unigram[A])
     assert p_of[B] == pytest.approx(0.5 / 2 + 0.5 * unigram[B])
@@ -123,7 +123,7 @@ def test_a_bigram_model_agrees_with_a_worked_example():
 
 def test_unigrams_as_the_highest_order_use_plain_counts():
     model = NgramModel.fit(part_of([A, A, A, B]), max_order=2)
-    # 3 and 1 of 4 come; 1.5 and 0.5 of them are held back, and spread over four tokens.
+    # Counts are 3 and 1 of 4; discounts of 1.5 and 0.5 are spread over four tokens.
     assert model.probabilities(np.array([0, A]))[0, 1] == pytest.approx(1.5 / 4 + 0.5 / 4)
     assert model.probabilities(np.array([0, C]))[0, 1] == pytest.approx(0.5 / 4)
 
@@ -145,7 +145,7 @@ def test_the_score_does_not_depend_on_how_it_is_computed(train, scored, block):
 
 
 def test_the_best_order_is_that_of_the_text():
-    # Every token tells the next but one: the third order knows all there is to know.
+    # Each token determines the next but one: order 3 is sufficient.
     random = np.random.default_rng(0)
     following = random.permutation(9) + 1
     tokens = random.integers(1, 10, 2).tolist()
@@ -163,7 +163,7 @@ def test_only_a_sample_of_a_large_part_is_counted():
     whole, some = NgramModel.fit(train, 2), NgramModel.fit(train, 2, max_tokens=6400)
     assert (whole.num_tokens, some.num_tokens) == (19_001, 6400)
     assert some.score(valid, 2).nats == pytest.approx(whole.score(valid, 2).nats, rel=0.01)
-    # It is spread over the whole: what comes at the very end is in it.
+    # The sample covers the whole text, including its end.
     ended = NgramModel.fit(part_of([*tokens, *[4] * 50]), 1, max_tokens=6400)
     assert ended.probabilities(np.array([0, 4]))[0, 1] == pytest.approx(50 / 6400, rel=0.1)
 

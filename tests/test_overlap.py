@@ -1,4 +1,4 @@
-"""How much of a text is in a part that a model was trained on."""
+"""Overlap of a text with the corpus of a run."""
 
 import random
 
@@ -18,7 +18,7 @@ def letters(number, seed):
 
 
 def brute_force(text_documents, known_documents):
-    """The definition, with strings."""
+    """Compute the overlap by its definition, with strings."""
     total = found = 0
     for text in text_documents:
         for begin in range(0, len(text), WINDOW):
@@ -37,11 +37,11 @@ def test_the_overlap_agrees_with_its_definition(make_part, monkeypatch, block):
     monkeypatch.setattr(overlap, "_BLOCK", block)
     known = [letters(500, 1), letters(20, 2), letters(31, 3), letters(700, 4)]
     text = [
-        known[0][37:300] + letters(90, 5),  # an excerpt that goes on otherwise
+        known[0][37:300] + letters(90, 5),  # an excerpt with another continuation
         known[1],  # a short document of the part
-        known[2][:-1],  # and the beginning of one
+        known[2][:-1],  # the beginning of a short document
         known[3],
-        known[3][5:],  # whose last window begins at another place
+        known[3][5:],  # with another position of the last window
         letters(300, 6),
     ]
     part, other = make_part(*text, level=LEVEL), make_part(*known, level=LEVEL)

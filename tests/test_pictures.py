@@ -1,4 +1,4 @@
-"""What is written in the pictures: names as they are, numbers that can be read."""
+"""Text in pictures: unchanged names and readable numbers."""
 
 import io
 import re
@@ -20,7 +20,7 @@ NAME = "_a$b$ c_d"
 
 @pytest.fixture
 def texts(monkeypatch):
-    """Collect all texts of each picture that is drawn, as an SVG has them."""
+    """Return a list that receives the text of each picture, from its SVG."""
     found = []
     save = Figure.savefig
 

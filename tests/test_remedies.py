@@ -1,4 +1,4 @@
-"""What errors advise can be done with the command that shows them: `quick_cli` looks at every option they name."""
+"""Options mentioned in error messages exist: `quick_cli` checks every message."""
 
 import gzip
 
@@ -19,7 +19,7 @@ def test_unknown_options_in_messages_are_detected():
 
 @pytest.fixture
 def model_of(make_model, tmp_path):
-    """Write the checkpoint of a model that has only been initialised, and return its options."""
+    """Write the checkpoint of an untrained model, and return options that name it."""
 
     def write(level_name="character", **options):
         config = CorpusConfig(corpus=("gone.txt",), level=level_name, **options)

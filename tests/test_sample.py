@@ -1,4 +1,4 @@
-"""`seqgen sample` for text, as a user meets it."""
+"""`seqgen sample` for models of text."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tests.conftest import RHYME, quick_runner
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """The command line in a folder with a run of lines and one of words, both hardly trained."""
+    """The command line in a folder with a short run on lines and one on words."""
     folder = tmp_path_factory.mktemp("lines")
     (folder / "rhyme.txt").write_text(RHYME * 20, encoding="utf-8")
     cli = quick_runner(folder)
@@ -72,9 +72,9 @@ def test_a_prime_may_begin_with_an_at_sign_or_come_from_standard_input(trained, 
 
 
 def test_a_prime_that_is_no_file_is_told_how_to_write_the_text(trained):
-    said = refusal(trained.cli("sample", "--prime", "@handle"), status=1)
-    assert "the prime handle cannot be read: No such file" in said
-    assert said.endswith("use @@handle for a text that starts with @")
+    message = refusal(trained.cli("sample", "--prime", "@handle"), status=1)
+    assert "the prime handle cannot be read: No such file" in message
+    assert message.endswith("use @@handle for a text that starts with @")
 
 
 @pytest.mark.parametrize(("name", "expected"), [("lines", "How I"), ("words", "How I\n")])

@@ -102,7 +102,7 @@ def _show(evaluation: "Evaluation") -> None:
         for name, loss in losses.items()
     ]
     display.show_table(["", *map(_words, units)], rows)
-    if (interval := evaluation.interval) is not None:
+    if (interval := evaluation.confidence_interval) is not None:
         bounds = f"{display.number(interval.low)} to {display.number(interval.high)}"
         out.print(f"{interval.level:.0%} confidence (over {interval.over}): {bounds} nats per token")
     if (overlap := evaluation.overlap) is not None:

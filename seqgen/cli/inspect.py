@@ -86,9 +86,7 @@ def inspect(
             draw(drawn, output)
     for description, flow in described:
         if as_json:
-            own = {"name": flow.name} if description is None else description.to_json()
-            figures = {"parameters": flow.parameters, "gradient_norms": flow.norms}
-            display.write_result(json.dumps(own | figures) + "\n")
+            _write_json(description, flow)
         else:
             _show(description, flow)
     if drawn and not as_json:
@@ -121,6 +119,13 @@ def _flow_of_run(
     for text in held_out.notes:
         display.note(text)
     return flow
+
+
+def _write_json(description: Description | None, flow: "GradientFlow") -> None:
+    """Print one line of JSON."""
+    own = {"name": flow.name} if description is None else description.to_json()
+    figures = {"parameters": flow.parameters, "gradient_norms": flow.norms}
+    display.write_result(json.dumps(own | figures) + "\n")
 
 
 def _show(description: Description | None, flow: "GradientFlow") -> None:

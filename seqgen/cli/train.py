@@ -111,6 +111,7 @@ def train(
     from seqgen.training.distributed import World
     from seqgen.training.session import Session
 
+    requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
     with World.join() as world:
         quiet = quiet or not world.is_first
         session = Session(folders, say, world, is_sampled=panel.is_live(is_quiet=quiet))
@@ -118,12 +119,9 @@ def train(
             if resume is None and world.is_restarted and (resume := session.unfinished_run()):
                 given -= set(BUDGETS)  # the run has this budget already
             if resume is None:
-                requested = TrainConfig(
-                    corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine
-                )
                 own, earlier = given | set(context.default_map or ()), context.meta.get(EARLIER)
                 trainer = session.start(requested, name, overwrite=overwrite, given=own, earlier=earlier)
-            elif (resumed := _resumed(session, resume, given, corpus, budget, machine)) is not None:
+            elif (resumed := _resumed(session, resume, requested, given)) is not None:
                 trainer = resumed
             else:
                 say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
@@ -133,20 +131,13 @@ def train(
         conclude(trainer)
 
 
-def _resumed(
-    session: "Session",
-    name: str,
-    given: set[str],
-    corpus: CorpusConfig,
-    budget: BudgetConfig,
-    machine: MachineConfig,
-) -> "Trainer | None":
-    """Return the trainer of an existing run, with those options that the command line gives."""
+def _resumed(session: "Session", name: str, options: TrainConfig, given: set[str]) -> "Trainer | None":
+    """Return the trainer of an existing run with the options given on the command line; None if it is finished."""
     return session.resume(
         name,
-        budget=budget if given & set(BUDGETS) else None,
-        device=machine.device if "device" in given else None,
-        moved={option: getattr(corpus, option) for option in SOURCES if option in given},
+        budget=options.budget if given & set(BUDGETS) else None,
+        device=options.machine.device if "device" in given else None,
+        moved={option: getattr(options.corpus, option) for option in SOURCES if option in given},
     )
 
 

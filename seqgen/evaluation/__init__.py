@@ -1,1 +1,1 @@
-"""How well a model predicts."""
+"""Evaluation of models: losses, baselines, samples and gradients."""

@@ -21,7 +21,7 @@ _NUM_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Interval:
+class ConfidenceInterval:
     """A confidence interval of the mean loss.
 
     Attributes:
@@ -37,7 +37,7 @@ class Interval:
     over: str
 
 
-def interval(part: Part, surprisals: NDArray[np.float32]) -> Interval | None:
+def confidence_interval(part: Part, surprisals: NDArray[np.float32]) -> ConfidenceInterval | None:
     """Return the confidence interval of the loss on a part; None if the part is too small.
 
     Args:
@@ -53,7 +53,7 @@ def interval(part: Part, surprisals: NDArray[np.float32]) -> Interval | None:
     random = np.random.default_rng(0)
     resamples = random.multinomial(len(begins), np.full(len(begins), 1 / len(begins)), size=_NUM_RESAMPLES)
     low, high = np.quantile(resamples @ nats / (resamples @ tokens), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high), LEVEL, over)
+    return ConfidenceInterval(float(low), float(high), LEVEL, over)
 
 
 def _units(part: Part) -> tuple[str, NDArray[np.int64]]:

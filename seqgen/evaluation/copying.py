@@ -1,10 +1,7 @@
 """What samples copy from the training set: the longest match, and the share of n-grams that occur in it.
 
 Works on sequences of any symbols: characters, tokens, or the intervals and durations of a melody. The result is exact,
-without hash collisions: windows of symbols are numbered so that equal ones have the same number, first windows of one
-symbol, then of two, four and so on, each by the numbers of its two halves (Karp, Miller & Rosenberg 1972, "Rapid
-identification of repeated patterns in strings, trees and arrays"). Only windows that occur in the samples are numbered,
-so that the longer the windows, the fewer positions of the training works remain to be searched.
+without hash collisions.
 """
 
 from array import array
@@ -18,14 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.evaluation.progress import Task
+from seqgen.evaluation.windows import BLOCK, NO_NUMBER, Numbers, Windows, doubled, longest
 from seqgen.music.melody import melodies
 from seqgen.music.score import Score
-
-_NONE = -1  # no number: unknown symbols, separators of works, windows beyond the end
-_BLOCK = 1 << 20  # positions processed at once
-_NO_PAIR = np.iinfo(np.int64).max
-
-Numbers = NDArray[np.int32]
 
 
 class Work(NamedTuple):
@@ -43,7 +35,7 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class Match:
     """A sequence of symbols that a sample and a training work have in common.
 
     Attributes:
@@ -68,13 +60,13 @@ class Copied:
     Attributes:
         num_symbols: number of symbols in the samples, on which the length of the longest run depends.
         n: number of symbols of an n-gram.
-        longest: the longest run; None if there is no common symbol.
+        longest: the longest match; None if there is no common symbol.
         share_found: share of the samples' n-grams that occur in the training works; None if there are no n-grams.
     """
 
     num_symbols: int
     n: int
-    longest: Run | None
+    longest: Match | None
     share_found: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -83,7 +75,7 @@ class Copied:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Copying:
     """What samples, and held-out works for comparison, have in common with the training works."""
 
     samples: Copied
@@ -107,7 +99,7 @@ class Library:
         self._works = _Works.of(works, vocabulary.__getitem__, task or Task())
         self._vocabulary = dict(vocabulary)
 
-    def compare(self, samples: Sequence[Work], held_out: Sequence[Work], n: int = 8) -> Comparison:
+    def compare(self, samples: Sequence[Work], held_out: Sequence[Work], n: int = 8) -> Copying:
         """Search for samples and for held-out works, whose total lengths should be similar.
 
         Args:
@@ -116,13 +108,13 @@ class Library:
             n: length of n-grams, at least 1. They should rarely match by chance: use 8 for words and notes (two bars
                 of a chorale), 20 or more for characters.
         """
-        return Comparison(self.search(samples, n), self.search(held_out, n))
+        return Copying(self.search(samples, n), self.search(held_out, n))
 
     def search(self, samples: Sequence[Work], n: int = 8) -> Copied:
         """Search for samples; see `compare`."""
-        works = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, _NONE), Task())
+        works = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, NO_NUMBER), Task())
         num_found, widest = 0, None
-        for windows in _doubled(_Windows(1, works.numbers, self._works.numbers)):
+        for windows in doubled(Windows(1, works.numbers, self._works.numbers)):
             if windows.length <= n < 2 * windows.length:
                 num_found = windows.widened(n).num_found
             widest = windows
@@ -130,20 +122,20 @@ class Library:
         return Copied(
             num_symbols=len(works.numbers) - len(works.works),
             n=n,
-            longest=self._run(_longest(widest), works) if widest else None,
+            longest=self._match(longest(widest), works) if widest else None,
             share_found=num_found / num_grams if num_grams else None,
         )
 
-    def _run(self, windows: "_Windows", samples: "_Works") -> Run:
-        place = int(np.argmax(windows.training != _NONE))
+    def _match(self, windows: Windows, samples: "_Works") -> Match:
+        place = int(np.argmax(windows.training != NO_NUMBER))
         sample_place = int(np.argmax(windows.samples == windows.training[place]))
-        return Run(windows.length, *samples.at(sample_place), *self._works.at(place))
+        return Match(windows.length, *samples.at(sample_place), *self._works.at(place))
 
 
 def works_of(name: str, score: Score) -> list[Work]:
     """Return the parts of a piece of music as works that do not depend on its key.
 
-    Symbols are the intervals and durations of the top lines, places are bars; a run of length n has n + 1 notes.
+    Symbols are the intervals and durations of the top lines, places are bars; a match of length n has n + 1 notes.
     """
     return [Work(name, melody.moves, melody.bars) for melody in melodies(score)]
 
@@ -152,7 +144,7 @@ class _Works(NamedTuple):
     """Concatenated works.
 
     Attributes:
-        numbers: numbers of the symbols, with `_NONE` after each work.
+        numbers: numbers of the symbols, with `NO_NUMBER` after each work.
         offsets: first position of each work, and the end of the last.
         works: the works without their symbols.
     """
@@ -167,10 +159,10 @@ class _Works(NamedTuple):
 
         def numbers() -> Iterator[int]:
             for work in works:
-                for begin in range(0, len(work.symbols), _BLOCK):
-                    yield from map(number, work.symbols[begin : begin + _BLOCK])
-                    task.advance(min(_BLOCK, len(work.symbols) - begin))
-                yield _NONE
+                for begin in range(0, len(work.symbols), BLOCK):
+                    yield from map(number, work.symbols[begin : begin + BLOCK])
+                    task.advance(min(BLOCK, len(work.symbols) - begin))
+                yield NO_NUMBER
                 offsets.append(offsets[-1] + len(work.symbols) + 1)
                 without_symbols.append(work._replace(symbols=()))
 
@@ -182,77 +174,3 @@ class _Works(NamedTuple):
         position = place - int(self.offsets[which])
         name, _, places = self.works[which]
         return name, position if places is None else places[position]
-
-
-class _Windows(NamedTuple):
-    """The numbers of all windows of one length, by first position; equal windows have the same number.
-
-    Attributes:
-        length: length of the windows.
-        samples: windows of the samples.
-        training: windows of the training works; `_NONE` for those that do not occur in the samples.
-    """
-
-    length: int
-    samples: Numbers
-    training: Numbers
-
-    @property
-    def are_shared(self) -> bool:
-        """Whether any window of the samples occurs in the training works."""
-        return bool((self.training != _NONE).any())
-
-    @property
-    def num_found(self) -> int:
-        """Number of windows of the samples that occur in the training works."""
-        is_found = np.zeros(len(self.samples), dtype=bool)  # by number
-        is_found[self.training[self.training != _NONE]] = True
-        return int(is_found[self.samples[self.samples != _NONE]].sum())
-
-    def widened(self, length: int) -> "_Windows":
-        """Return windows of another length, at most twice as long, each numbered by its first and last half.
-
-        The halves may overlap. With the same length, training windows that occur in no sample lose their number.
-        """
-        shift = length - self.length
-        pairs = np.unique(np.concatenate([keys for _, keys in _pairs(self.samples, shift)]))
-        pairs = np.append(pairs, _NO_PAIR)  # so that every result of searchsorted is a valid index
-        return _Windows(length, _numbered(self.samples, shift, pairs), _numbered(self.training, shift, pairs))
-
-
-def _numbered(halves: Numbers, shift: int, pairs: NDArray[np.int64]) -> Numbers:
-    """Return the index in `pairs` of each pair of a half and the one that begins `shift` positions later."""
-    numbers = np.full(max(0, len(halves) - shift), _NONE, dtype=np.int32)
-    for places, keys in _pairs(halves, shift):
-        found = np.searchsorted(pairs, keys)
-        numbers[places] = np.where(pairs[found] == keys, found, _NONE)
-    return numbers
-
-
-def _pairs(halves: Numbers, shift: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield blocks of positions of pairs, and of the pairs as numbers."""
-    for begin in range(0, max(1, len(halves) - shift), _BLOCK):
-        last = halves[begin + shift : begin + shift + _BLOCK]
-        first = halves[begin : begin + len(last)]
-        places = np.flatnonzero((first != _NONE) & (last != _NONE))
-        yield begin + places, first[places].astype(np.int64) << 32 | last[places]
-
-
-def _doubled(windows: _Windows) -> Iterator[_Windows]:
-    """Yield windows of 1, 2, 4, ... symbols while any of them is shared."""
-    windows = windows.widened(1)
-    while windows.are_shared:
-        yield windows
-        windows = windows.widened(2 * windows.length)
-
-
-def _longest(windows: _Windows) -> _Windows:
-    """Return the longest shared windows, by bisection between the longest shared power of two and twice that."""
-    unshared = 2 * windows.length
-    while unshared - windows.length > 1:
-        middle = windows.widened((windows.length + unshared) // 2)
-        if middle.are_shared:
-            windows = middle
-        else:
-            unshared = middle.length
-    return windows

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.corpus.part import Part
-from seqgen.evaluation.likelihood import Score, segments
+from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.progress import SILENT, Progress
+from seqgen.evaluation.segments import segments
 from seqgen.evaluation.streams import Stretch, document_stretches, stretches
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import detach

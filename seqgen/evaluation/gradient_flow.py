@@ -1,8 +1,8 @@
-"""How far back a network learns: the gradient of a loss with respect to the states before it.
+"""Gradient flow: the gradient of a loss with respect to the states of earlier time steps.
 
     norm(k) = | d loss_T / d state_{T-k} |,  k = 1, 2, ...
 
-the picture of vanishing and exploding gradients (Hochreiter 1991; Bengio, Simard & Frasconi 1994; Pascanu, Mikolov &
+which shows vanishing and exploding gradients (Hochreiter 1991; Bengio, Simard & Frasconi 1994; Pascanu, Mikolov &
 Bengio 2013).
 """
 
@@ -24,19 +24,19 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import map_state, tensors_of
 from seqgen.pictures import any_font, literal
 
-NUM_STREAMS = 32  # whose norms are averaged
+NUM_STREAMS = 32  # over which norms are averaged
 _VOCABULARY, _EMBEDDING = 100, 64  # of untrained networks
 
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """What is known of one network.
+    """The parameters and the gradient flow of one network.
 
     Attributes:
-        name: the run's name, or what kind of network it is.
-        parameters: how many numbers each part learns.
-        norms: the norm for the state 1 step back, 2 steps back and so on, a mean over streams; empty where there is no
-            text to look back on.
+        name: name of the run, or description of an untrained network.
+        parameters: number of parameters by layer.
+        norms: norms of the gradient with respect to the states 1, 2, ... steps back, averaged over streams; empty if
+            there is no text.
     """
 
     name: str
@@ -45,15 +45,17 @@ class GradientFlow:
 
     @classmethod
     def of_run(cls, name: str, model: LanguageModel, part: Part, length: int) -> "GradientFlow":
-        """Look at a trained model, on stretches of a text.
+        """Return the gradient flow of a trained model on stretches of a text.
 
         Raises:
             CorpusError: no document of the text is long enough.
         """
         lengths = np.diff(part.offsets) - 1
-        ends = np.cumsum(np.maximum(lengths - length + 1, 0))  # counted in places where a stretch can begin
+        ends = np.cumsum(np.maximum(lengths - length + 1, 0))  # in possible first positions of stretches
         if not ends[-1]:
-            raise CorpusError(f"every document is shorter than --length {length:,}: give {lengths.max():,} or less")
+            raise CorpusError(
+                f"--length must be at most {lengths.max():,}, the length of the longest document, got {length:,}"
+            )
         places = np.linspace(0, ends[-1] - 1, NUM_STREAMS).astype(np.int64)
         documents = np.searchsorted(ends, places, side="right")
         begins = part.offsets[documents] + places - np.concatenate([[0], ends])[documents]
@@ -62,7 +64,7 @@ class GradientFlow:
 
     @classmethod
     def untrained(cls, cell: str, config: InspectionConfig, device: str = "cpu") -> "GradientFlow":
-        """Look at a network before training, on random tokens."""
+        """Return the gradient flow of an untrained network on random tokens."""
         generator = torch.Generator().manual_seed(config.seed)
         model_config = ModelConfig(
             cell=cell,
@@ -81,27 +83,29 @@ class GradientFlow:
 
 
 def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
-    """Return the norms for the states 1, 2, ... steps back from the last loss, in float64.
+    """Return the norms of the gradient of the last loss with respect to the states 1, 2, ... steps back, in float64.
 
-    They are computed on the model's device, or on the CPU where that has no float64.
+    They are computed on the model's device, or on the CPU if the device does not support float64.
 
     Args:
-        model: the model; it is not changed.
-        ids: token ids, shape (time + 1, streams); the last is what the last loss is of.
+        model: the model, which is not changed.
+        ids: token ids, shape (time + 1, streams); the last ones are the targets of the last loss.
 
     Returns:
-        As many as there are steps; a state is all that every layer hands on to the next step.
+        One norm per step, over the states of all layers.
     """
     device = torch.device("cpu") if model.device.type == "mps" else model.device
     model, ids = copy.deepcopy(model).to(device).double(), ids.to(device)
     state = model.initial_state(ids.shape[1])
     states = []
     for step_ids in ids[:-1]:
-        # Copies, so that what a layer hands on in time is not what it hands to the layer above.
+        # Copies separate the path in time from the path to the layer above.
         state = map_state(lambda tensor: tensor.clone().requires_grad_(), state)
         states.append(tensors_of(state))
         logits, state = model(step_ids[None], state, torch.float64)
-    loss = F.cross_entropy(logits[0], ids[-1], reduction="sum")  # a stream's gradient does not depend on the others
+    loss = F.cross_entropy(
+        logits[0], ids[-1], reduction="sum"
+    )  # the gradient of a stream does not depend on the others
     gradients = torch.autograd.grad(loss, [part for parts in states for part in parts])
     size = len(states[0])
     by_state = (torch.cat(gradients[first : first + size], dim=1) for first in range(0, len(gradients), size))
@@ -110,7 +114,7 @@ def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
 
 @any_font()
 def draw(flows: list[GradientFlow], path: Path) -> None:
-    """Draw the norms, one line a network, as a PNG file."""
+    """Draw the norms as a PNG file, one line per network."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")

@@ -1,10 +1,9 @@
 """The likelihood of documents, each read as one stream from its start token to its end.
 
-A long document is cut into segments that are read side by side. A segment needs the state in which the one before
-it ends, which at first is only guessed from a short warm-up; segments whose guess was wrong are read again from the
-right state, until every state agrees with the one handed on to it. The result is that of reading the document in
-one go, at a fraction of the time, because recurrent networks forget. Where one does not, what is left of each document
-is read in one go.
+Long documents are cut into segments that are read in parallel. The initial state of a segment is the final state of the
+one before it, which is first estimated from a short warm-up; segments whose estimate was wrong are read again from the
+correct state until all states agree. Since recurrent networks forget, this gives the same result as reading each
+document at once in a fraction of the time. If a network does not forget, the rest of each document is read at once.
 """
 
 import math
@@ -22,44 +21,30 @@ from torch import Tensor
 from seqgen.cells.base import State
 from seqgen.corpus.part import Part
 from seqgen.evaluation.progress import SILENT, Progress, Task
+from seqgen.evaluation.segments import Segment, segments
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import concatenate, select, tensors_of
 
-_WARM_UP = 128  # tokens read to guess the state at the beginning of a segment
+_WARM_UP = 128  # tokens from which the initial state of a segment is estimated
 _SHORTEST_SEGMENT = 4 * _WARM_UP
-_TOLERANCE = 1e-5  # how far a state may be from the one handed on, relative to its size where that is above 1
-_FORGETTING_PASSES = 3  # in which a network should have forgotten what was wrong in a guess
-_FORGETTING = 0.75  # or else in each further one so many segments at most are wrong as in the one before
+_TOLERANCE = 1e-5  # of states, relative for elements above 1
+_FORGETTING_PASSES = 3  # after which a network should have forgotten the error of an estimated state
+_FORGETTING = 0.75  # the largest ratio of wrong segments in later passes to those in the pass before
 _DOCUMENTS_AT_ONCE = 100_000  # bounds the memory for segments
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
 
 @dataclass(frozen=True)
 class Score:
-    """How unlikely a text is to a model: the total in nats, and over how many tokens."""
+    """The total negative log-likelihood of a text in nats, and its number of tokens."""
 
     nats: float
     tokens: int
 
     @property
     def nats_per_token(self) -> float:
-        """The mean loss."""
+        """The mean loss per token."""
         return self.nats / self.tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Targets `begin + 1` to `begin + length` of a part's ids.
-
-    Attributes:
-        continues: whether the segment before it in the list is the beginning of the same document.
-        is_continued: whether the one after it goes on from its state.
-    """
-
-    begin: int
-    length: int
-    continues: bool = False
-    is_continued: bool = False
 
 
 def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 64) -> Score:
@@ -77,38 +62,38 @@ def surprisals(
     deadline: float = math.inf,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Return how unlikely each token of a part is after those before it in its document, in float32.
+    """Return the surprisal of each token of a part, given the tokens before it in its document, in float32.
 
     Args:
-        model: the model; it is not changed.
+        model: the model, which is not changed.
         part: the documents.
-        num_streams: segments read side by side; the result does not depend on it.
-        sequence_length: steps taken at once; the result does not depend on it.
-        deadline: `time.perf_counter()` when it is to be given up.
-        progress: shows how far it is.
+        num_streams: number of segments read in parallel, which does not affect the result.
+        sequence_length: number of time steps per call, which does not affect the result.
+        deadline: value of `time.perf_counter()` at which scoring stops.
+        progress: receives the progress.
 
     Returns:
-        Nats, shape (tokens,); 0 for the start tokens, which are given.
+        Nats, shape (tokens,); 0 for start tokens, which are given.
 
     Raises:
-        TimeoutError: the deadline has come.
+        TimeoutError: the deadline has passed.
     """
     size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
     with progress.task("scoring", part.num_targets) as task:
-        reader = _Reader(model, part.ids, num_streams, sequence_length, torch.float32, deadline, task)
+        reader = _SegmentReader(model, part.ids, num_streams, sequence_length, torch.float32, deadline, task)
         for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE):
             documents = range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
             _read_exactly(reader, segments(part, documents, size))
     return reader.nats
 
 
-def _read_exactly(reader: "_Reader", pieces: list[Segment]) -> None:
-    """Read all segments, each from the state in which the one before it ends."""
-    incoming = reader.guess(pieces)
+def _read_exactly(reader: "_SegmentReader", pieces: list[Segment]) -> None:
+    """Read all segments, each from the final state of the segment that it continues."""
+    incoming = reader.warm_up(pieces)
     pending = list(range(len(pieces)))
     num_wrong: list[int] = []
     while pending:
-        if num_wrong:  # what is read again comes on top of what was known to be done
+        if num_wrong:  # segments that are read again are additional work
             reader.task.expect(sum(pieces[i].length for i in pending))
         last_states = reader.read(pieces, pending, incoming)
         changed = [i + 1 for i, last in last_states.items() if not _agree(last, incoming[i + 1])]
@@ -123,10 +108,10 @@ def _read_exactly(reader: "_Reader", pieces: list[Segment]) -> None:
 
 
 def _rests(pieces: list[Segment], pending: list[int]) -> dict[int, Segment]:
-    """Return what is left of each document from its first pending segment on, by the place of that."""
+    """Return the rest of each document from its first pending segment, by the index of that segment."""
     rests, end = {}, 0
     for first in pending:
-        if first < end:  # of a document that is there already
+        if first < end:  # of a document that is already included
             continue
         end = next(i for i in range(first, len(pieces)) if not pieces[i].is_continued) + 1
         rests[first] = Segment(pieces[first].begin, sum(piece.length for piece in pieces[first:end]), continues=True)
@@ -142,40 +127,23 @@ def estimate(
     share: slice = slice(None),
     num_streams: int = 64,
 ) -> Score:
-    """Return the score of at most about `max_tokens` targets, from guessed states: quick, for use during training.
+    """Return the score of about `max_tokens` targets from estimated states, for use during training.
 
     Args:
-        model: the model; it is not changed.
+        model: the model, which is not changed.
         part: the documents.
-        dtype: the precision of the products.
-        max_tokens: how many targets are enough.
-        share: which of the segments are read.
-        num_streams: segments read side by side.
+        dtype: precision of matrix products.
+        max_tokens: approximate number of targets.
+        share: the segments that are read.
+        num_streams: number of segments read in parallel.
     """
     size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
     documents = range(0, part.num_documents, -(-part.num_documents // _DOCUMENTS_AT_ONCE))
-    wanted = segments(part, documents, size, max_tokens)[share]
-    reader = _Reader(model, part.ids, num_streams, 64, dtype)
-    reader.read(wanted, range(len(wanted)), reader.guess(wanted))
-    nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in wanted)
-    return Score(sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in wanted))
-
-
-def segments(part: Part, documents: range, size: int, max_tokens: int | None = None) -> list[Segment]:
-    """Return segments of at most `size` targets; of more than `max_tokens` targets some that are spread evenly."""
-    begins = part.offsets[documents.start : documents.stop : documents.step]
-    lengths = part.offsets[documents.start + 1 : documents.stop + 1 : documents.step] - 1 - begins
-    ends = np.cumsum(-(-lengths // size))  # counted in segments
-    share = min(1.0, max_tokens / int(lengths.sum())) if max_tokens else 1.0
-    chosen = np.unique(np.linspace(0, ends[-1] - 1, max(1, round(share * int(ends[-1])))).round().astype(np.int64))
-    document = np.searchsorted(ends, chosen, side="right")
-    offset = (chosen - np.concatenate([[0], ends])[document]) * size
-    return [
-        Segment(begin + start, min(size, length - start), continues=start > 0, is_continued=start + size < length)
-        for begin, start, length in zip(
-            begins[document].tolist(), offset.tolist(), lengths[document].tolist(), strict=True
-        )
-    ]
+    chosen = segments(part, documents, size, max_tokens)[share]
+    reader = _SegmentReader(model, part.ids, num_streams, 64, dtype)
+    reader.read(chosen, range(len(chosen)), reader.warm_up(chosen))
+    nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in chosen)
+    return Score(sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in chosen))
 
 
 def _agree(state: list[State], other: list[State]) -> bool:
@@ -183,12 +151,12 @@ def _agree(state: list[State], other: list[State]) -> bool:
     return all(bool(((a - b).abs() <= _TOLERANCE * a.abs().clamp(min=1)).all()) for a, b in pairs)
 
 
-class _Reader:
-    """Reads segments side by side, `num_streams` at a time.
+class _SegmentReader:
+    """Reads segments in parallel, `num_streams` at a time.
 
     Attributes:
-        nats: what each target cost when it was last read, shape (tokens,).
-        task: counts the targets that are read.
+        nats: surprisal of each target when it was last read, shape (tokens,).
+        task: receives the number of targets that are read.
     """
 
     def __init__(
@@ -201,7 +169,7 @@ class _Reader:
         deadline: float = math.inf,
         task: Task | None = None,
     ) -> None:
-        with TemporaryFile() as file:  # it needs no memory for what is not read; the mapping keeps it
+        with TemporaryFile() as file:  # unread parts need no memory; the mapping keeps the deleted file
             self.nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(ids),))
         self._model = model
         self._ids = ids
@@ -211,8 +179,8 @@ class _Reader:
         self._deadline = deadline
         self.task = task or Task()
 
-    def guess(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
-        """Return a state for each segment that goes on from another, by reading the tokens just before it."""
+    def warm_up(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
+        """Return an estimated initial state for each segment that continues another, from the tokens before it."""
         which = [i for i, segment in enumerate(segments) if segment.continues]
         before = [Segment(segments[i].begin - _WARM_UP, _WARM_UP, is_continued=True) for i in which]
         self.task.expect(_WARM_UP * len(before))
@@ -222,9 +190,9 @@ class _Reader:
     def read(
         self, segments: Sequence[Segment], pending: Sequence[int], incoming: dict[int, list[State]]
     ) -> dict[int, list[State]]:
-        """Read the pending segments from their incoming states, zero where there is none.
+        """Read the pending segments from their incoming states, or from zero states.
 
-        Returns the last states of the segments that are continued, which all have the same length.
+        Returns the final states of the segments that are continued, which all have the same length.
         """
         last_states = {}
         by_length = sorted(pending, key=lambda i: -segments[i].length)
@@ -242,7 +210,7 @@ class _Reader:
         return concatenate([state or zero for state in states])
 
     def _read_group(self, group: Sequence[Segment], state: list[State]) -> list[State]:
-        """Read segments of falling length; the state after the first, longest one's end is that of all as long."""
+        """Read segments in order of decreasing length; return the state at the end of the first and longest one."""
         begin = np.array([segment.begin for segment in group])
         length = np.array([segment.length for segment in group])
         steps = max(1, min(self._sequence_length, _MAX_LOGITS // (len(group) * self._model.vocabulary_size)))

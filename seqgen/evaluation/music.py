@@ -11,8 +11,7 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
 from seqgen.corpus.documents import Document
 from seqgen.errors import MusicError
-from seqgen.evaluation.copying import Comparison as Copying
-from seqgen.evaluation.copying import Library, Work, works_of
+from seqgen.evaluation.copying import Copying, Library, Work, works_of
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel

@@ -12,7 +12,7 @@ from seqgen.errors import CorpusError
 from seqgen.evaluation.baselines import Baselines
 from seqgen.evaluation.cache import CachedPredictions, CacheSettings
 from seqgen.evaluation.compressors import MAX_BYTES
-from seqgen.evaluation.confidence import Interval, interval
+from seqgen.evaluation.confidence import ConfidenceInterval, confidence_interval
 from seqgen.evaluation.dynamic import dynamic_score
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Score, surprisals
@@ -49,7 +49,7 @@ class Evaluation:
     Attributes:
         part: the text: a path, or `SELECTED`.
         loss: loss of the model.
-        interval: confidence interval of its nats per token; None if the text is too short.
+        confidence_interval: confidence interval of its nats per token; None if the text is too short.
         baselines: losses of n-grams and compressors; None if the training set is missing.
         dynamic: loss with dynamic evaluation, if requested.
         cache: loss with a cache, if requested.
@@ -60,7 +60,7 @@ class Evaluation:
 
     part: str
     loss: Loss
-    interval: Interval | None = None
+    confidence_interval: ConfidenceInterval | None = None
     baselines: Baselines | None = None
     dynamic: Loss | None = None
     cache: CachedLoss | None = None
@@ -79,7 +79,7 @@ class Evaluation:
         """
         nats = surprisals(model, part, deadline=deadline, progress=progress)
         loss = Loss(Score(float(nats.sum(dtype="float64")), part.num_targets), part.extent)
-        return cls(name, loss, interval(part, nats))
+        return cls(name, loss, confidence_interval(part, nats))
 
     @property
     def losses(self) -> dict[str, dict[str, float | None]]:
@@ -108,8 +108,8 @@ class Evaluation:
         amounts = self.loss.amounts
         content: dict[str, Any] = {"part": self.part, "tokens": amounts.pop("tokens")}
         content |= {name: loss[name] for name in ("nats_per_token", "perplexity")}
-        if self.interval is not None:
-            content["confidence_interval"] = asdict(self.interval)
+        if self.confidence_interval is not None:
+            content["confidence_interval"] = asdict(self.confidence_interval)
         for unit, amount in amounts.items():
             content |= {unit: amount, **dict([self.loss.per(unit)])}
         content |= others
