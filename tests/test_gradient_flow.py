@@ -149,7 +149,7 @@ def test_inspect_reports_damaged_runs_and_lists_the_others(quick_cli, tmp_path):
         (("--cell", "quantum"), "--cell must be one of"),
         (("--checkpoint", "nobody"), "there is no checkpoint 'nobody'"),
         (("--cell", "rnn", "--length", "0"), "--length must be at least 1"),
-        (("--cell", "rnn", "--corpus", "poems.txt"), "--corpus is what a trained model looks back on"),
+        (("--cell", "rnn", "--corpus", "poems.txt"), "--corpus needs --checkpoint"),
     ],
 )
 def test_inspect_rejects_invalid_options_with_one_line(quick_cli, arguments, sentence):

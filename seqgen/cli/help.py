@@ -27,7 +27,7 @@ _GROUPS = (
     "Folders",
 )
 _WITHOUT_GROUP = "General"
-_SHORT = 24  # characters
+_SHORT = 32  # characters, which fit into the narrowest help page
 _JOINED = "\N{NO-BREAK SPACE}"
 
 

@@ -36,7 +36,7 @@ class Session:
     """The process group and the folders in which runs are started and resumed.
 
     Attributes:
-        folders: where runs and prepared corpora are kept.
+        folders: where runs and prepared corpora are stored.
         say: receives messages for the user.
         world: the processes that train together.
         is_sampled: whether samples are shown during training, so that their kernels are compiled in advance.
