@@ -15,7 +15,7 @@ from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.evaluation.likelihood import score
 from seqgen.levels import level_class
 from seqgen.levels.note import NoteLevel
-from seqgen.levels.note.encoder import Part
+from seqgen.levels.note.encoder import TrackHeader
 from seqgen.levels.note.tokens import NUM_PITCHES, PITCH
 from tests.conftest import runner
 
@@ -145,7 +145,7 @@ def test_a_model_of_text_does_not_compose(model):
 
 
 def test_music_is_composed_in_the_key_asked_for_and_without_pitches_that_training_lacks(make_model):
-    level = NoteLevel(12, layouts=[(Part(0, is_drum=False, num_voices=1, name="Flute"),)])
+    level = NoteLevel(12, layouts=[(TrackHeader(0, is_drum=False, num_voices=1, name="Flute"),)])
     network, seen = make_model(level.vocabulary_size), {60, 64, 67}
     config = TrainConfig(corpus=CorpusConfig(level="note"), model=network.config)
     unseen = [PITCH + pitch for pitch in range(NUM_PITCHES) if pitch not in seen]
