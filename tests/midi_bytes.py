@@ -1,4 +1,4 @@
-"""MIDI files written byte by byte, so that no library stands between a test and what is read."""
+"""MIDI files written byte by byte, so that tests do not depend on a library."""
 
 import struct
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ Event = tuple[int, bytes]  # at a tick
 
 
 def number(value: int) -> bytes:
-    """Return a number of variable length."""
+    """Return a number in variable-length encoding."""
     digits = [value & 127]
     while value := value >> 7:
         digits.append(128 | value & 127)
@@ -18,7 +18,7 @@ def number(value: int) -> bytes:
 
 
 def note(start: float, end: float, pitch: int, channel: int = 0, velocity: int = 80) -> list[Event]:
-    """Return a note's two events; times in quarters."""
+    """Return the two events of a note; times are in quarter notes."""
     return [
         (round(start * TICKS), bytes([0x90 | channel, pitch, velocity])),
         (round(end * TICKS), bytes([0x80 | channel, pitch, 0])),
@@ -38,7 +38,7 @@ def chunk(content: bytes, name: bytes = b"MTrk") -> bytes:
 
 
 def track(events: Sequence[Event]) -> bytes:
-    """Return a track; at one tick, notes end before others begin."""
+    """Return a track; at equal ticks, notes end before others begin."""
     ordered = sorted(events, key=lambda event: (event[0], event[1][0] >> 4 == 9))
     times = [0, *(time for time, _ in ordered)]
     deltas = (after - before for before, after in pairwise(times))
@@ -53,5 +53,5 @@ def midi(*tracks: bytes, kind: int = 1, division: int = TICKS, num_tracks: int |
 
 
 def melody(*notes: tuple[float, float, int]) -> bytes:
-    """Return a file of one track of notes: start, end and pitch."""
+    """Return a file of one track of notes, given as start, end and pitch."""
     return midi(track([event for single in notes for event in note(*single)]))

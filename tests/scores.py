@@ -15,7 +15,7 @@ def melody(notes=MELODY, num_bars=2, **options) -> Score:
 
 
 def random_melody(seed: int) -> Score:
-    """Return 24 quarters within two octaves and a half, which no two seeds share."""
+    """Return 24 random quarter notes within two and a half octaves, different for every seed."""
     pitches = random.Random(seed).choices(range(48, 80), k=24)
     return melody([(12 * place, 12, pitch) for place, pitch in enumerate(pitches)], num_bars=6)
 
@@ -29,7 +29,7 @@ def bars(draw, grid: int) -> tuple[Bar, ...]:
 
 @st.composite
 def scores(draw, grid: int = 12, max_tracks: int = 4) -> Score:
-    """Draw a score with at least one note, its tracks of any number of voices, drums among them."""
+    """Draw a score with at least one note, and tracks of any number of voices, including drums."""
     found = draw(bars(grid))
     length = sum(bar.num_steps(grid) for bar in found)
     first = found[0].num_steps(grid)
@@ -48,7 +48,7 @@ def scores(draw, grid: int = 12, max_tracks: int = 4) -> Score:
 
 @st.composite
 def forms(draw, max_tracks: int = 3) -> Score:
-    """Draw a score of a few different bars that come again and again, with ties over bar lines and changes of key."""
+    """Draw a score of a few different bars with many repetitions, ties across bar lines and changes of key."""
     num_tracks = draw(st.integers(1, max_tracks))
     onsets, durations = st.sampled_from([0, 0, 12, 18]), st.sampled_from([6, 24, 48, 60])
     notes = st.builds(Note, onsets, durations, st.integers(60, 64), st.just(90))

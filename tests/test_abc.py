@@ -1,4 +1,4 @@
-"""Tunebooks in ABC: split, cleaned and read, against tunes worked by hand."""
+"""Tunebooks in ABC, compared with tunes worked out by hand."""
 
 from contextlib import suppress
 
@@ -31,34 +31,34 @@ def test_notes_lengths_octaves_and_rests_are_read():
     ]  # fmt: skip
 
 
-def test_the_key_and_accidentals_up_to_the_bar_line_are_heard():
+def test_key_and_accidentals_apply_up_to_the_bar_line():
     assert pitches("F ^G G g | G2 =F2 |", key="D") == [66, 68, 68, 80, 67, 65]
     assert pitches("E2 _B,2 |", key="Gmin") == [63, 58]
 
 
-def test_metre_key_and_tempo_are_those_of_the_fields():
+def test_metre_key_and_tempo_come_from_the_fields():
     score, _ = tune("G3 | A3 |[M:2/4][K:D] F2 |", head="M:3/4\nL:1/4\nQ:1/4=80\n", key="G")
     assert score.bars == (Bar(3, 4, 1), Bar(3, 4, 1), Bar(2, 4, 2))
     assert score.tempos == (Tempo(0, 80.0),)
 
 
-def test_without_a_unit_it_follows_from_the_metre():
+def test_the_default_unit_length_follows_from_the_metre():
     assert heard("C", head="M:2/4\n") == [(0, 3, 60)]
     assert heard("C", head="M:6/8\n") == [(0, 6, 60)]
     assert heard("C", head="") == [(0, 6, 60)]
 
 
-def test_broken_rhythm_and_triplets_are_heard():
+def test_broken_rhythm_and_triplets_are_read():
     assert [length for _, length, _ in heard("C>D E<F | (3CDE F2 |")] == [18, 6, 6, 18, 8, 8, 8, 24]
 
 
-def test_chords_and_ties_are_heard():
+def test_chords_and_ties_are_read():
     assert heard("[CEG]2 c2- | c4 |") == [(0, 24, 67), (0, 24, 64), (0, 24, 60), (24, 72, 72)]
     assert heard("c2-c2- | c4- | c4 |") == [(0, 144, 72)]
     assert heard("C2-D2 |") == [(0, 24, 60), (24, 24, 62)]  # an old slur, no tie
 
 
-def test_ornaments_words_and_remarks_are_not():
+def test_ornaments_words_and_remarks_do_not_sound():
     body = 'v"Am"~A !trill!B (cd) | {gab}.e "^slow"f T g2 y | % the end\nw: la la la\n'
     assert pitches(body) == [69, 71, 72, 74, 76, 77, 79]
     assert tune(body)[1] == {notices.GRACE: 3}
@@ -80,7 +80,7 @@ def test_a_pickup_and_its_complement_at_the_repeat_make_whole_bars():
     assert [note.onset for note in score.notes][:6] == [36, 48, 96, 132, 144, 192]
 
 
-def test_a_tune_without_bar_lines_is_cut_by_its_metre():
+def test_a_tune_without_bar_lines_is_divided_by_its_metre():
     assert tune("CDEF GABc CD")[0].bars == (Bar(),) * 3
 
 
@@ -93,16 +93,16 @@ def test_voices_are_parts():
     ]
 
 
-def test_bars_of_rest_and_hidden_rests_take_their_time():
+def test_bars_of_rest_and_hidden_rests_have_their_duration():
     assert heard("C4 | Z2 | x2 E2 |") == [(0, 48, 60), (168, 24, 64)]
 
 
-def test_a_second_voice_in_a_bar_is_left_out_and_counted():
+def test_a_voice_overlay_is_omitted_and_counted():
     assert heard("C4 & E2 E2 | D4 |") == [(0, 48, 60), (48, 48, 62)]
     assert tune("C4 & E2 E2 | D4 |")[1] == {notices.OVERLAY: 1}
 
 
-def test_a_bracket_that_nothing_closes_does_no_harm():
+def test_an_unclosed_bracket_is_ignored():
     assert pitches('C4 |["Coda" D4 | E4 |]') == [60, 62, 64]
 
 
@@ -119,7 +119,7 @@ FGA|
 """
 
 
-def test_a_book_is_split_and_its_head_belongs_to_every_tune():
+def test_a_book_is_divided_into_tunes_and_its_head_applies_to_each():
     tunes = dict(abc.tunes("book.abc", BOOK.replace("\n", "\r\n").encode()))
     assert list(tunes) == ["book.abc, tune 1 (The First)", "book.abc, tune 7"]
     scores = [abc.score_of(text, GRID)[0] for text in tunes.values()]
@@ -127,7 +127,7 @@ def test_a_book_is_split_and_its_head_belongs_to_every_tune():
     assert [[note.pitch for note in score.notes] for score in scores] == [[60, 62, 64], [66, 67, 69]]
 
 
-def test_a_file_of_one_tune_has_the_files_name():
+def test_a_single_tune_has_the_name_of_the_file():
     assert [name for name, _ in abc.tunes("a.abc", b"X:1\nT:Title\nK:C\nC|")] == ["a.abc"]
     assert [name for name, _ in abc.tunes("a.abc", b"K:C\nC|")] == ["a.abc"]
 
@@ -148,13 +148,13 @@ def test_latin_1_is_read():
         ("X:1\nK:C\nC99999999", "endless music", "more than 20,000 bars"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_sentence(text, kind, sentence):
+def test_unusable_files_are_rejected_with_a_message(text, kind, sentence):
     with pytest.raises(MusicError, match=sentence) as caught:
         abc.score_of(text, GRID)
     assert caught.value.kind == kind
 
 
 @pytest.mark.parametrize("sign", ["{", "[", "[K:", ":", "(", '"', "!", "+", "V:1\n", "((a", "|:", "&", "-", "(3"])
-def test_no_sign_in_any_number_takes_long(sign):
+def test_many_repetitions_of_any_character_are_read_quickly(sign):
     with suppress(MusicError):
         abc.score_of(f"X:1\nK:C\n{sign * 20_000}", GRID)

@@ -1,4 +1,4 @@
-"""ABC, compared with tunes written by hand and with what music21 reads."""
+"""Written ABC, compared with tunes written by hand and with the notes that music21 reads."""
 
 from collections import Counter
 from dataclasses import replace
@@ -14,14 +14,14 @@ from tests.test_write import notes_of, sounding
 
 
 def body(score):
-    """Return the lines of music and of what changes between them."""
+    """Return the lines of music, and of changes between them."""
     lines = rendered(score).splitlines()
     begin = next(place for place, line in enumerate(lines) if line.startswith("K:"))
     return [line for line in lines[begin + 1 :] if not line.startswith(("%%MIDI", "V:"))]
 
 
 def line(durations, pitches, *bars):
-    """Return the music of notes one after the other; a pitch of 0 is a rest."""
+    """Return the music of consecutive notes; a pitch of 0 is a rest."""
     onset, notes = 0, []
     for duration, pitch in zip(durations, pitches, strict=True):
         notes += [Note(onset, duration, pitch)] if pitch else []
@@ -30,7 +30,7 @@ def line(durations, pitches, *bars):
     return text
 
 
-def test_a_tune_is_written_as_by_hand():
+def test_a_tune_equals_one_written_by_hand():
     notes = [(36, 6, 62), (42, 6, 64), (48, 12, 66), (60, 6, 69), (66, 6, 68), (72, 18, 67), (90, 6, 66), (96, 48, 62)]
     score = Score((Bar(4, 4, 2),) * 3, (track_of([Note(*n) for n in notes], "Reel", 73),), 12, (Tempo(0, 96.0),))
     assert rendered(score).splitlines() == [
@@ -67,11 +67,11 @@ def test_notes_have_lengths_beams_tuplets_and_signs(durations, pitches, bar, tex
     assert line(durations, pitches, bar) == text
 
 
-def test_bars_are_tied_and_signs_are_given_anew():
+def test_notes_are_tied_across_bars_and_signs_are_repeated():
     assert line([24, 36, 36], [61, 61, 60], Bar(), Bar()) == "^C4 C4- | ^C2 =C6 |]"
 
 
-def test_chords_stand_in_brackets_with_ties_and_signs_of_their_own():
+def test_chords_are_in_brackets_with_individual_ties_and_signs():
     chords = [(0, 12, 60), (0, 12, 64), (12, 60, 61), (12, 60, 65), (72, 24, 61)]
     assert body(melody(chords)) == ["[CE]2 [^CF]6- | [^CF]4 ^C4 |]"]
     five = track_of([Note(3 * place, 15, 60 + 2 * place) for place in range(5)], program=40)
@@ -80,7 +80,7 @@ def test_chords_stand_in_brackets_with_ties_and_signs_of_their_own():
     ]
 
 
-def test_metre_key_and_tempo_change_on_lines_of_their_own_and_four_bars_fill_one():
+def test_changes_are_on_separate_lines_and_a_line_has_four_bars():
     bars = (*(Bar(2, 4),) * 5, *(Bar(6, 8, -1),) * 2)
     tempos = (Tempo(0, 120.0), Tempo(110, 60.0))
     score = Score(bars, (track_of([Note(24 * n, 24, 60) for n in range(5)]),), tempos=tempos)

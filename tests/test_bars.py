@@ -1,4 +1,4 @@
-"""Bars made regular, against cases worked by hand on 12 steps per quarter note."""
+"""Regular bars, compared with cases worked out by hand on 12 steps per quarter note."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ def made(*lengths, bar=COMMON):
     return regular([FoundBar(length, bar) for length in lengths], GRID)
 
 
-def test_whole_bars_stay_as_they_are():
+def test_whole_bars_are_unchanged():
     assert made(48, 48, 48) == ((COMMON,) * 3, 0, (0, 48, 96), 0)
 
 
@@ -24,16 +24,16 @@ def test_a_short_first_bar_is_a_pickup_at_the_end_of_a_whole_one():
     assert made(12, 48, 48) == ((COMMON,) * 3, 12, (36, 48, 96), 0)
 
 
-def test_a_short_bar_alone_is_filled_up():
+def test_a_single_short_bar_is_filled():
     assert made(12) == ((COMMON,), 0, (0,), 0)
 
 
-def test_a_short_last_bar_is_filled_up():
+def test_a_short_last_bar_is_filled():
     assert made(12, 48, 36) == ((COMMON,) * 3, 12, (36, 48, 96), 0)
 
 
-def test_two_bars_that_make_up_a_whole_one_become_that():
-    """As before and after the sign of a repeat, where the tune has a pickup."""
+def test_two_bars_that_make_a_whole_one_are_joined():
+    """As before and after a repeat sign in a tune with a pickup."""
     assert made(12, 48, 36, 12, 48, 36) == ((COMMON,) * 5, 12, (36, 48, 96, 132, 144, 192), 0)
 
 
@@ -48,21 +48,21 @@ def test_its_own_denominator_is_kept_if_possible():
     assert of_length(24, Bar(2, 2), GRID) == Bar(1, 2)
 
 
-def test_whole_bars_are_taken_from_one_that_lacks_bar_lines():
+def test_a_bar_with_missing_bar_lines_is_divided_into_whole_bars():
     assert made(120, bar=WALTZ) == ((WALTZ,) * 4, 0, (0,), 0)
     assert made(48 * 5 + 12, 48).bars == (COMMON,) * 4 + (Bar(5, 4), COMMON)
 
 
-def test_a_bar_off_the_grid_of_time_signatures_is_stretched_to_the_next():
+def test_a_bar_that_fits_no_time_signature_is_lengthened_to_the_next():
     assert made(48, 50, 48) == ((COMMON, Bar(17, 16), COMMON), 0, (0, 48, 99), 1)
 
 
-def test_bars_without_length_are_passed_over():
+def test_bars_without_length_are_skipped():
     assert made(48, 0, 48) == ((COMMON,) * 2, 0, (0, 48, 48), 0)
     assert made() == ((), 0, (), 0)
 
 
-def test_more_bars_than_any_music_has_are_refused_before_they_are_made():
+def test_too_many_bars_are_rejected_before_they_are_created():
     with pytest.raises(MusicError, match="has more than 20,000 bars") as caught:
         made(48 * 10**12)
     assert caught.value.kind == "endless music"
@@ -81,7 +81,7 @@ def test_time_signatures_that_a_score_cannot_have_do_not_fit():
     ),
     st.sampled_from([4, 12, 24]),
 )
-def test_whatever_is_found_bars_stand_in_a_row_and_nothing_is_lost(found, grid):
+def test_bars_are_consecutive_and_nothing_is_lost(found, grid):
     found = [FoundBar(length, bar) for length, bar in found if fits(bar, grid)]
     bars, pickup, starts, _ = regular(found, grid)
     assert all(fits(bar, grid) for bar in bars)

@@ -21,7 +21,7 @@ def test_an_unknown_character_is_spelled_by_the_digits_of_its_bytes():
     assert level.encode("a€b").tolist() == [18, 2 + 0xE, 2 + 2, 2 + 8, 2 + 2, 2 + 0xA, 2 + 0xC, 19]
 
 
-def test_half_a_character_waits_for_the_rest():
+def test_an_incomplete_character_is_kept_back():
     level = fit(["ab"])
     decoder = level.decoder()
     assert [decoder.feed([int(token)]) for token in level.encode("é!")] == ["", "", "", "é", "", "!"]
@@ -35,7 +35,7 @@ def test_broken_spelling_becomes_replacement_characters_and_loses_nothing_after_
     assert level.decode([*level.encode("€")[:2].tolist(), 19]) == "\ufffdb"
 
 
-def test_start_and_end_stand_for_no_text():
+def test_start_and_end_have_no_text():
     level = fit(["ab"])
     assert level.decode([level.START, 18, level.END]) == "a"
 

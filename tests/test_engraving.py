@@ -1,4 +1,4 @@
-"""How notes are cut into what noteheads can say."""
+"""Notes divided into symbols with one notehead value."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from tests.scores import scores
 
 
 def written(durations, bar, grid=12):
-    """Return the lengths in quarters that notes, and rests where negative, look like; a tuplet's with its ratio."""
+    """Return the written lengths in quarter notes, negative for rests, with the ratio of tuplets."""
     notes, onset = [], 0
     for duration in durations:
         notes += [Note(onset, duration, 60)] if duration > 0 else []
@@ -65,23 +65,23 @@ def written(durations, bar, grid=12):
         ([9, 9, 18], (6, 8), ["3/4 3/4 3/2"]),  # duplets
     ],
 )
-def test_notes_are_written_as_musicians_do(durations, metre, bars):
+def test_notes_follow_the_conventions_of_notation(durations, metre, bars):
     assert written(durations, Bar(*metre)) == bars
 
 
-def test_on_other_grids_tuplets_have_other_numbers():
+def test_other_grids_have_other_tuplets():
     assert written([2, 2, 2, 2, 2, 10], Bar(2, 4), grid=10) == [" ".join(["1/4(5:4)"] * 5) + " 1"]
     assert written([1] * 7 + [7], Bar(2, 4), grid=7) == [" ".join(["1/4(7:4)"] * 7) + " 1"]
     assert written([3, 4, 4], Bar(1, 4), grid=11) == ["3/8(11:8) 1/2(11:8) 1/2(11:8)"]
 
 
-def test_what_no_notehead_can_say_is_refused():
+def test_durations_without_a_notehead_are_rejected():
     with pytest.raises(MusicError, match="no notehead is as short as one of 2048 steps per quarter note"):
         written([1, 2047], Bar(1, 4), grid=2048)
 
 
 @given(score=scores(max_tracks=1))
-def test_the_pieces_of_all_voices_are_the_notes_and_fill_the_bars(score):
+def test_the_symbols_of_all_voices_contain_the_notes_and_fill_the_bars(score):
     pieces_of = {}
     voices = voices_of(score.tracks[0].notes)
     assert len(voices) <= MAX_VOICES
@@ -100,7 +100,7 @@ def test_the_pieces_of_all_voices_are_the_notes_and_fill_the_bars(score):
         assert (starts, ends) == ((note.onset, *ends[:-1]), (*starts[1:], note.end))
 
 
-def test_notes_that_overlap_go_to_voices_the_higher_first():
+def test_overlapping_notes_are_distributed_among_voices_from_the_highest():
     held, upper, lower = Note(0, 48, 60), Note(0, 24, 72), Note(24, 24, 74)
     first, second = voices_of([upper, held, lower])
     assert [[note.pitch for note in chord.notes] for chord in first] == [[72], [74]]
@@ -109,7 +109,7 @@ def test_notes_that_overlap_go_to_voices_the_higher_first():
     assert (first[0].notes, second[0].notes) == ((upper._replace(onset=6),), (held,))
 
 
-def test_more_voices_than_a_staff_holds_become_chords_with_ties():
+def test_too_many_voices_for_a_staff_become_tied_chords():
     notes = [Note(place, 10, 60 + place) for place in range(5)]
     (voice,) = voices_of(sorted(notes))
     assert [(chord.start, chord.end) for chord in voice] == [(n, n + 1) for n in range(4)] + [(4, 10)] + [
@@ -118,14 +118,14 @@ def test_more_voices_than_a_staff_holds_become_chords_with_ties():
     assert voice[4].notes == tuple(reversed(notes))
 
 
-def test_a_keyboard_that_plays_far_to_both_sides_has_two_hands():
+def test_a_keyboard_part_with_a_wide_range_has_two_hands():
     both = track_of([Note(0, 24, 76), Note(0, 24, 48)])
     assert [[note.pitch for note in notes] for notes in hands_of(both)] == [[76], [48]]
     assert len(hands_of(track_of(both.notes, program=40))) == 1  # a violin
     assert len(hands_of(track_of([Note(0, 24, 76), Note(24, 24, 48)]))) == 1  # one note at a time
 
 
-def test_accidentals_hold_until_the_bar_ends_in_every_octave_that_readers_may_mean():
+def test_accidentals_apply_until_the_end_of_the_bar_under_both_octave_conventions():
     bar = Accidentals(2)
     assert not bar.note("F", 1, 4)  # in the signature
     assert bar.note("F", 0, 4)
@@ -135,7 +135,7 @@ def test_accidentals_hold_until_the_bar_ends_in_every_octave_that_readers_may_me
     assert not Accidentals(2).note("F", 1, 4)
 
 
-def test_beams_join_what_is_shorter_than_a_quarter_in_one_beat():
+def test_beams_join_notes_shorter_than_a_quarter_within_a_beat():
     def groups(durations, bar):
         notes, onset = [], 0
         for duration in durations:

@@ -1,4 +1,4 @@
-"""Which pieces are as good as duplicates."""
+"""Families of near-duplicate pieces."""
 
 import random
 from dataclasses import replace
@@ -30,24 +30,24 @@ def test_a_transposed_piece_belongs_to_its_family():
     assert grouped(piece(TUNE), piece(walk(1)), piece(TUNE).transposed(5)) == [0, 1, 0]
 
 
-def test_another_rhythm_or_harmony_makes_no_other_family():
+def test_rhythm_and_harmony_do_not_affect_the_family():
     assert grouped(piece(TUNE), piece(TUNE, 24, [walk(2, 15)]), piece(walk(4), others=[TUNE])) == [0, 0, 0]
 
 
-def test_a_variant_with_some_other_notes_belongs_to_the_family():
+def test_a_variant_with_some_different_notes_belongs_to_the_family():
     assert grouped(piece(TUNE), piece([*TUNE[:16], 61, 63, 66, 68])) == [0, 0]
 
 
-def test_two_pieces_that_a_third_connects_are_one_family():
+def test_two_pieces_connected_by_a_third_are_one_family():
     start, end = walk(5, 20), walk(6, 20)
     assert grouped(piece(start), piece(end), piece(start + end)) == [0, 0, 0]
 
 
-def test_different_walks_are_no_family():
+def test_independent_random_walks_are_different_families():
     assert grouped(*(piece(walk(seed)) for seed in range(40))) == list(range(40))
 
 
-def test_drones_and_drums_say_nothing():
+def test_drones_and_drums_do_not_connect_pieces():
     drone = [48] * 30
     assert grouped(piece(walk(1), others=[drone]), piece(walk(2), others=[drone])) == [0, 1]
     drums = replace(piece(TUNE), tracks=(replace(piece(TUNE).tracks[0], is_drum=True),))

@@ -1,4 +1,4 @@
-"""Parts laid out by hand, as scores."""
+"""Written parts, compared with scores worked out by hand."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def spans(score, place=0):
     return [note[:3] for note in score.tracks[place].notes]
 
 
-def test_parts_stay_together_though_a_measure_of_one_is_short():
+def test_parts_stay_aligned_when_a_measure_of_one_is_short():
     full = [measure((0, 4, 72)), measure((0, 4, 74)), measure((0, 4, 76))]
     short = [measure((0, 3, 60), quarters=3.0), measure((0, 4, 62)), measure((0, 4, 64))]
     score, _ = made(short, full)
@@ -36,17 +36,17 @@ def test_parts_stay_together_though_a_measure_of_one_is_short():
     assert spans(score, 1) == [(0, 48, 72), (48, 48, 74), (96, 48, 76)]
 
 
-def test_a_part_that_ends_early_or_is_silent_does_no_harm():
+def test_a_part_may_end_early_or_be_silent():
     score, _ = made([measure()], [measure((0, 4, 72)), measure((0, 4, 74))], [measure((0, 1, 60))])
     assert [spans(score, place) for place in range(2)] == [[(0, 48, 72), (48, 48, 74)], [(0, 12, 60)]]
 
 
-def test_a_tie_reaches_the_next_note_of_its_pitch_only_without_a_gap():
+def test_a_tie_joins_adjacent_notes_of_equal_pitch_only():
     score, _ = made([measure((0, 1, 60, True), (2, 1, 60), (3, 1, 62, True)), measure((0, 1, 60), (0, 1, 62))])
     assert spans(score) == [(0, 12, 60), (24, 12, 60), (36, 24, 62), (48, 12, 60)]
 
 
-def test_ties_are_found_though_voices_are_listed_one_after_the_other():
+def test_ties_are_joined_when_voices_are_listed_one_after_the_other():
     score, _ = made([measure((2, 2, 72, True), (0, 1, 72), (1, 1, 60)), measure((0, 2, 72))])
     assert spans(score) == [(0, 12, 72), (12, 12, 60), (24, 48, 72)]
 
@@ -57,14 +57,14 @@ def test_repeats_are_those_of_the_first_part_that_has_any():
     assert spans(score, 0) == [(0, 48, 72), (48, 48, 72)]
 
 
-def test_tempos_come_where_they_are_played_and_the_first_from_the_beginning():
+def test_tempos_apply_where_they_are_played_and_the_first_from_the_beginning():
     first = measure((0, 1, 60), quarters=1.0, tempos=[(0, 60.0)])
     score, counts = made([first, measure((0, 4, 60), tempos=[(2, 90.0), (3, 0.0)])])
     assert score.tempos == (Tempo(0, 60.0), Tempo(72, 90.0))
     assert counts == {notices.TEMPO: 1}
 
 
-def test_of_changes_of_tempo_at_one_step_the_last_counts_and_equal_ones_are_one():
+def test_the_last_tempo_at_a_step_counts_and_equal_ones_are_merged():
     counts = Counter()
     changes = [(24, 90.0), (12, 120.0), (0, 60.0), (0, 120.0), (36, 90.0), (48, -1.0), (48, 1e9)]
     assert tempo_map(changes, counts) == (Tempo(0, 120.0), Tempo(24, 90.0))
@@ -77,13 +77,13 @@ def test_short_notes_and_those_off_the_grid_are_counted():
     assert counts == {notices.QUANTIZED: 2, notices.LENGTHENED: 1}
 
 
-def test_pitches_beyond_midi_are_left_out_and_counted():
+def test_pitches_outside_the_range_of_midi_are_omitted_and_counted():
     score, counts = made([measure((0, 1, 128), (1, 1, -1), (2, 1, 127))])
     assert spans(score) == [(24, 12, 127)]
     assert counts == {notices.BEYOND: 2}
 
 
-def test_notes_behind_the_last_bar_line_get_bars():
+def test_bars_are_added_for_notes_after_the_last_bar_line():
     score, _ = made([measure((3, 6, 60))])
     assert len(score) == 3
     with pytest.raises(MusicError, match="has more than 20,000 bars"):
@@ -96,7 +96,7 @@ def test_a_bar_that_no_time_signature_fits_is_lengthened_and_counted():
     assert counts == {notices.STRETCHED: 1}
 
 
-def test_more_parts_than_an_orchestra_has_are_refused():
+def test_too_many_parts_are_rejected():
     parts = [[measure((0, 4, 60))]] * 33
     with pytest.raises(MusicError, match="has 33 tracks"):
         made(*parts)

@@ -1,4 +1,4 @@
-"""What every level promises; a new level is found by its file."""
+"""Properties of every level; a new level is found automatically."""
 
 import json
 from collections import Counter
@@ -61,7 +61,7 @@ def test_an_incremental_decoder_gives_the_same_text_token_by_token(kind, text):
 @every_kind
 @given(chunks=st.lists(any_text.map(lambda text: text.replace("\r", "").replace("\ud800", ""))))
 @example(chunks=["w" * 70, "w" * 1500, " ", " ", " x\n", "\n", "y", "'", "s"])
-def test_a_text_has_the_same_ids_however_it_is_cut(kind, chunks):
+def test_ids_do_not_depend_on_how_a_text_is_chunked(kind, chunks):
     level = fitted(kind)
     encoder = level.encoder()
     ids = [int(token) for chunk in chunks for token in encoder.feed(level.normalise(chunk))]
@@ -86,7 +86,7 @@ def test_a_level_survives_json(kind):
 
 
 @every_kind
-def test_ids_fit_the_vocabulary_and_its_type_and_are_never_start_or_end(kind):
+def test_ids_are_in_the_vocabulary_and_never_start_or_end(kind):
     level = fitted(kind)
     ids = level.encode(CORPUS + "ŧ")
     assert ids.dtype == level.dtype
@@ -95,14 +95,14 @@ def test_ids_fit_the_vocabulary_and_its_type_and_are_never_start_or_end(kind):
 
 
 @every_kind
-def test_a_token_stands_for_several_characters_or_for_one(kind):
+def test_only_character_tokens_are_single_characters(kind):
     level = fitted(kind)
     is_single = kind == "character"
     assert (len(level.encode("the lazy dog")) == 12) == is_single
 
 
 @every_kind
-def test_the_extent_is_that_of_the_text(kind):
+def test_the_extent_counts_characters_bytes_and_words(kind):
     extent = fitted(kind).extent("né\n")
     assert extent.pop("words", 2) == 2  # a word and the end of a line
     assert extent == {"characters": 3, "bytes": 4}
@@ -123,21 +123,21 @@ def test_the_extent_does_not_depend_on_where_a_text_is_cut(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "subword" not in kind])
 @pytest.mark.parametrize("size", [18, 20, 40])
-def test_a_vocabulary_keeps_its_limit_and_loses_nothing(kind, size):
+def test_a_limited_vocabulary_is_lossless(kind, size):
     level = level_class(KINDS[kind]["level"]).fit([[CORPUS]], CorpusConfig(vocabulary_size=size, **KINDS[kind]))
     assert level.vocabulary_size <= size
     assert level.decode(level.encode(TRICKY)) == level.normalise(TRICKY)
 
 
 @given(ids=st.lists(st.integers(0, 90)), repeat=st.sampled_from([1, 70_001]))
-def test_ids_are_counted_as_a_loop_counts_them(ids, repeat):
+def test_ids_are_counted_exactly_in_short_texts(ids, repeat):
     counter = IdCounter(91)
     counter.add(np.array(ids[:3] * repeat, dtype=np.uint8))
     counter.add(np.array(ids, dtype=np.uint16))
     assert counter.counts.tolist() == [ids[:3].count(token) * repeat + ids.count(token) for token in range(91)]
 
 
-def test_of_many_blocks_some_are_counted_and_none_overlooked():
+def test_long_texts_are_sampled_but_every_id_is_found():
     blocks = [np.full(IdCounter.BLOCK, 255, dtype=np.uint8) for _ in range(34)]
     for number, block in enumerate(blocks):
         block[number * 1000] = number

@@ -1,4 +1,4 @@
-"""What music is like, against figures worked by hand and the definitions step by step."""
+"""Features of music, compared with values worked out by hand and with step-by-step definitions."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def score_of(*tracks, num_bars=2, grid=12, pickup=0):
 
 
 def line(*pitches, duration=QUARTER, start=0, **kind):
-    """Return a track of notes back to back; None is a rest."""
+    """Return a track of consecutive notes; None is a rest."""
     return track_of(
         [Note(start + place * duration, duration, pitch) for place, pitch in enumerate(pitches) if pitch is not None],
         **kind,
@@ -57,7 +57,7 @@ def scores(draw):
 
 
 def roll(score, *, with_drums):
-    """How many notes sound at each step."""
+    """Return the number of notes that sound at each step."""
     sounding = np.zeros(score.num_steps, dtype=int)
     for track in score.tracks:
         for note in track.notes if with_drums or not track.is_drum else ():
@@ -73,14 +73,14 @@ def test_polyphony_is_counted_step_by_step(score):
 
 
 @given(score=scores())
-def test_in_an_empty_bar_no_step_sounds(score):
+def test_empty_bars_are_counted_step_by_step(score):
     sounding = roll(score, with_drums=True)
     bars = np.split(sounding, score.bar_starts[1:-1])
     assert num_empty_bars(score) == sum(not bar.any() for bar in bars)
 
 
 @given(score=scores())
-def test_groove_consistency_compares_the_onsets_of_neighbours_of_one_length(score):
+def test_groove_consistency_compares_adjacent_bars_of_equal_length(score):
     onsets = np.zeros(score.num_steps, dtype=bool)
     onsets[[note.onset for note in score.notes]] = True
     bars = np.split(onsets, score.bar_starts[1:-1])[1 if score.pickup else 0 :]
@@ -98,7 +98,7 @@ def test_groove_consistency_by_hand():
 
 
 @given(score=scores())
-def test_a_repetition_is_followed_note_by_note(score):
+def test_the_longest_repetition_is_found_note_by_note(score):
     longest = 0
     for track in score.tracks:
         for note in track.notes if not track.is_drum else ():
@@ -119,7 +119,7 @@ def test_a_repetition_ends_with_a_rest_another_pitch_or_another_duration():
 
 
 @given(score=scores())
-def test_a_repeated_bar_is_equal_to_one_before_it(score):
+def test_a_repeated_bar_equals_an_earlier_one(score):
     seen, repeated, total = [], 0, 0
     for start, stop in pairwise(score.bar_starts):
         bar = [[(n.onset - start, *n[1:]) for n in t.notes if start <= n.onset < stop] for t in score.tracks]
@@ -170,11 +170,11 @@ def test_scale_consistency_is_that_of_the_best_scale(semitones):
     assert Features.of([score_of(line(*range(60, 72)), num_bars=3)]).scale_consistency == pytest.approx(7 / 12)
 
 
-def test_a_figure_of_zero_counts_in_a_mean():
+def test_a_value_of_zero_counts_in_a_mean():
     assert Features.of([score_of(line(60)), score_of(line(60, 62))]).pitch_class_entropy == 1 / 2
 
 
-def test_where_there_is_nothing_to_measure_there_is_none():
+def test_features_are_none_if_there_is_nothing_to_measure():
     nothing = {"num_pieces": 0, "num_notes": 0, "longest_repetition": 0}
     assert Features.of([]).to_json() == dict.fromkeys(Features.of([]).to_json()) | nothing
     drums = Features.of([score_of(DRUMS)])
@@ -184,7 +184,7 @@ def test_where_there_is_nothing_to_measure_there_is_none():
     assert (silence.empty_bar_rate, silence.repeated_bar_rate) == (1, None)
 
 
-def test_of_chords_the_top_note_makes_the_melody():
+def test_the_top_notes_of_chords_are_the_melody():
     chords = track_of([Note(0, 12, 60), Note(0, 24, 64), Note(12, 12, 59), Note(24, 6, 65), Note(24, 6, 62)])
     assert [note.pitch for note in top_line(chords)] == [64, 59, 65]
     assert melodies(score_of(chords, DRUMS, line(60))) == [
@@ -199,7 +199,7 @@ def test_melodies_are_the_same_in_another_key_and_on_another_grid():
     assert melodies(score.transposed(-7)) == melodies(fine) == melodies(score)
 
 
-def test_a_move_is_in_the_bar_where_the_note_before_it_begins():
+def test_a_move_belongs_to_the_bar_in_which_the_note_before_it_begins():
     assert melodies(score_of(line(*SCALE)))[0].bars == (1, 1, 1, 1, 2, 2, 2)
     assert melodies(score_of(line(60, 62, 64, 65, start=24), pickup=24))[0].bars == (0, 0, 1)
 
@@ -214,7 +214,7 @@ def test_histograms_by_hand():
 
 
 @given(one=scores(), other=scores())
-def test_the_overlap_is_the_area_in_common(one, other):
+def test_the_overlap_is_the_common_area(one, other):
     ours, theirs = Histograms.of([one]), Histograms.of([other])
     found, back = ours.overlaps(theirs), theirs.overlaps(ours)
     for name in ("pitch_class", "interval", "duration", "onset"):
@@ -227,7 +227,7 @@ def test_the_overlap_is_the_area_in_common(one, other):
         assert vars(back)[name] == pytest.approx(area)
 
 
-def test_samples_are_compared_with_held_out_music_and_that_with_training_music():
+def test_samples_are_compared_with_held_out_music_and_held_out_with_training_music():
     train, held_out = [score_of(line(*SCALE))], [score_of(line(*SCALE[:4]))]
     samples = [score_of(line(60, 60, 61, 61, duration=6), DRUMS)]
     comparison = compare(samples, held_out, train)

@@ -49,25 +49,25 @@ def test_names_programs_and_drums_are_kept_and_tracks_without_notes_are_not():
     ]
 
 
-def test_a_track_of_several_channels_comes_apart():
+def test_a_track_of_several_channels_is_divided():
     events = [*note(0, 1, 60), *note(0, 1, 40, channel=1), *note(0, 1, 36, channel=9)]
     score, _ = read(midi(track(events), kind=0))
     assert [found.notes[0].pitch for found in score.tracks] == [60, 40, 36]
     assert [found.is_drum for found in score.tracks] == [False, False, True]
 
 
-def test_chords_are_ordered_from_above():
+def test_chords_are_ordered_by_descending_pitch():
     score, _ = read(melody((0, 1, 60), (0, 1, 67), (0, 1, 64)))
     assert [single.pitch for single in score.tracks[0].notes] == [67, 64, 60]
 
 
-def test_notes_off_the_grid_are_moved_and_counted():
+def test_notes_off_the_grid_are_quantized_and_counted():
     score, counts = read(melody((0.01, 1, 60), (1 + 1 / 12 + 0.02, 2, 62), (2, 2.5, 64)))
     assert spans(score) == [(0, 12), (13, 11), (24, 6)]
     assert counts == {notices.QUANTIZED: 2}
 
 
-def test_triplets_are_on_the_grid_and_on_a_grid_of_four_they_are_not():
+def test_triplets_are_on_the_default_grid_but_not_on_a_grid_of_four():
     data = melody((0, 1 / 3, 60), (1 / 3, 2 / 3, 62), (2 / 3, 1, 64))
     assert read(data) == (read(data)[0], {})
     assert spans(read(data)[0]) == [(0, 4), (4, 4), (8, 4)]
@@ -75,7 +75,7 @@ def test_triplets_are_on_the_grid_and_on_a_grid_of_four_they_are_not():
 
 
 @pytest.mark.parametrize("share", [0.88, 0.9, 0.95, 0.98, 1 - 1 / TICKS])
-def test_notes_cut_short_by_a_notation_program_have_their_written_length(share):
+def test_notes_shortened_by_a_notation_program_have_their_written_length(share):
     quarters = [1, 0.5, 0.5, 2, 1 / 3, 1 / 3, 1 / 3, 1, 4, 0.25, 0.25, 0.5, 1.5, 0.5, 3]
     starts = [sum(quarters[:place]) for place in range(len(quarters))]
     notes = [(start, start + length * share, 60) for start, length in zip(starts, quarters, strict=True)]
@@ -85,14 +85,14 @@ def test_notes_cut_short_by_a_notation_program_have_their_written_length(share):
     assert counts[notices.CLOSED] > 5
 
 
-def test_a_note_before_a_rest_gets_its_written_length_too():
-    """It ends with the half of a quarter, as no other note begins there."""
+def test_a_shortened_note_before_a_rest_has_its_written_length():
+    """It ends with the eighth, because no other note begins there."""
     score, counts = read(melody((0, 0.95, 60), (2, 2 + 1.5 * 0.95, 62)))
     assert spans(score) == [(0, 12), (24, 18)]
     assert counts == {notices.CLOSED: 2}
 
 
-def test_a_breve_at_95_percent_is_whole():
+def test_a_breve_at_95_percent_has_its_written_length():
     assert spans(read(melody((0, 8 * 0.95, 60), (8, 9, 62)))[0]) == [(0, 96), (96, 12)]
 
 
@@ -109,7 +109,7 @@ def test_a_breve_at_95_percent_is_whole():
         (10 / 3, 3.5),
     ],
 )
-def test_staccato_and_rests_that_are_meant_stay(end, following):
+def test_staccato_and_written_rests_are_preserved(end, following):
     score, counts = read(melody((0, end, 60), (following, following + 1, 62)))
     assert spans(score)[0] == (0, round(12 * end))
     assert notices.CLOSED not in counts
@@ -127,19 +127,19 @@ def test_a_note_without_length_lasts_a_step():
     assert counts == {notices.LENGTHENED: 1}
 
 
-def test_of_overlapping_notes_of_a_pitch_the_second_ends_the_first():
+def test_the_second_of_two_overlapping_notes_of_equal_pitch_ends_the_first():
     score, counts = read(midi(track([*note(0, 2, 60), *note(1, 3, 60)])))
     assert spans(score) == [(0, 12), (12, 24)]
     assert counts == {notices.SHORTENED: 1}
 
 
-def test_of_doubled_notes_one_is_kept():
+def test_one_of_two_doubled_notes_is_kept():
     score, counts = read(midi(track([*note(0, 2, 60), *note(0, 2, 60)])))
     assert spans(score) == [(0, 24)]
     assert counts == {notices.DOUBLED: 1}
 
 
-def test_a_note_that_never_ends_lasts_to_the_end_of_its_track_or_a_whole_note():
+def test_a_note_without_end_lasts_until_its_track_ends_or_a_whole_note():
     hanging = (TICKS, bytes([0x90, 64, 80]))
     score, counts = read(midi(track([*note(0, 3, 60), hanging])))
     assert score.tracks[0].notes == (Note(0, 36, 60, 80), Note(12, 24, 64, 80))
@@ -148,37 +148,37 @@ def test_a_note_that_never_ends_lasts_to_the_end_of_its_track_or_a_whole_note():
     assert Note(12, 48, 64, 80) in score.tracks[0].notes
 
 
-def test_a_file_of_one_note_that_never_ends_is_read():
+def test_a_single_note_without_end_is_read():
     score, counts = read(midi(track([(0, bytes([0x90, 64, 80])), *meta(2, 1, b"text")])))
     assert spans(score) == [(0, 24)]
     assert counts == {notices.HANGING: 1}
 
 
-def test_time_signatures_make_the_bars():
+def test_bars_follow_the_time_signatures():
     score, _ = read(midi(track([*metre(0, 3, 2), *metre(6, 6, 3), *note(0, 12, 60)])))
     assert score.bars == (Bar(3, 4), Bar(3, 4), Bar(6, 8), Bar(6, 8))
 
 
-def test_a_time_signature_inside_a_bar_cuts_it():
+def test_a_time_signature_within_a_bar_divides_it():
     score, counts = read(midi(track([*metre(0, 4, 2), *metre(7, 3, 2), *note(0, 10, 60)])))
     assert score.bars == (Bar(4, 4), Bar(3, 4), Bar(3, 4))
     assert counts == {}
 
 
-def test_a_time_signature_where_no_bar_can_end_waits_for_the_bar_line():
+def test_a_time_signature_where_no_bar_can_end_moves_to_the_next_bar_line():
     score, counts = read(midi(track([*metre(0, 4, 2), *metre(5 + 1 / 12, 3, 2), *note(0, 11, 60)])))
     assert score.bars == (Bar(4, 4), Bar(4, 4), Bar(3, 4))
     assert counts == {notices.LATE_METRE: 1}
 
 
-def test_of_time_signatures_at_one_place_the_last_holds_and_equal_ones_cut_nothing():
+def test_the_last_time_signature_at_a_step_applies_and_equal_ones_divide_nothing():
     events = [*metre(0, 2, 2), *metre(0, 3, 2), *metre(1, 3, 2), *metre(3, 3, 2), *note(0, 6, 60)]
     score, _ = read(midi(track(events)))
     assert score.bars == (Bar(3, 4),) * 2
 
 
 @pytest.mark.parametrize("signature", [(4, 6), (0, 2), (4, 255), (200, 2), (3, 5)])
-def test_a_time_signature_that_cannot_be_used_is_left_out(signature):
+def test_an_unusable_time_signature_is_omitted(signature):
     score, counts = read(midi(track([*metre(0, 3, 2), *metre(3, *signature), *note(0, 6, 60)])))
     assert score.bars == (Bar(3, 4),) * 2
     assert counts == {notices.METRE: 1}
@@ -190,26 +190,26 @@ def test_a_single_shorter_bar_at_the_beginning_is_a_pickup():
     assert spans(score) == [(36, 12), (48, 48)]
 
 
-def test_a_rest_before_the_first_note_leaves_a_whole_bar():
+def test_a_rest_before_the_first_note_is_not_a_pickup():
     score, _ = read(melody((3, 4, 60), (4, 8, 62)))
     assert (score.pickup, len(score), spans(score)) == (0, 2, [(36, 12), (48, 48)])
 
 
-def test_bars_of_silence_at_the_beginning_and_the_end_are_left_out():
+def test_silent_bars_at_the_beginning_and_end_are_omitted():
     events = [*metre(0, 4, 2), *metre(8, 3, 2), *meta(0, 0x51, bytes([7, 0xA1, 0x20])), *meta(90, 1, b"text")]
     events += meta(5, 0x51, bytes([3, 0xD0, 0x90]))  # twice as fast
     score, _ = read(midi(track([*events, *note(9, 10, 60)])))
     assert (score.bars, spans(score), score.tempos) == ((Bar(3, 4),), [(12, 12)], (Tempo(0, 240.0),))
 
 
-def test_keys_hold_from_the_next_bar_line_on():
+def test_keys_apply_from_the_next_bar_line():
     keys = [*meta(0, 0x59, b"\x02\0"), *meta(5, 0x59, b"\xfd\x01")]
     keys += [*meta(6, 0x59, b"\x09\0"), *meta(7, 0x59, b"\x01\x02")]  # nine sharps, and neither major nor minor
     score, _ = read(midi(track([*keys, *note(0, 12, 60)])))
     assert [bar.sharps for bar in score.bars] == [2, 2, -3]
 
 
-def test_tempos_are_kept_where_they_change():
+def test_changes_of_tempo_are_read():
     half = bytes([0x0F, 0x42, 0x40])
     tempos = [
         *meta(0, 0x51, half),
@@ -247,12 +247,12 @@ GOOD = track(note(0, 1, 60))
         (midi(chunk((b"\xff\xff\xff\x7f\x90\x3c\x50\x00\x80\x3c\x00") * 20)), "endless music", "more than 20,000 bars"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused_with_a_sentence(data, kind, sentence):
+def test_unusable_files_are_rejected_with_a_message(data, kind, sentence):
     error = refused(data)
     assert error.kind == kind
     assert sentence in str(error)
 
 
-def test_chunks_of_others_and_what_follows_the_tracks_are_passed_over():
+def test_unknown_chunks_and_trailing_bytes_are_ignored():
     score, _ = read(midi(chunk(b"abc", name=b"XFIH"), GOOD, num_tracks=1) + b"and more")
     assert spans(score) == [(0, 12)]

@@ -1,4 +1,4 @@
-"""Written music that music21 has parsed: kern, and a chorale as music21 itself plays it."""
+"""Music that music21 has parsed: kern, and a chorale compared with what music21 plays."""
 
 import zipfile
 from pathlib import Path
@@ -43,7 +43,7 @@ def kern(text):
     return score, dict(counts)
 
 
-def test_kern_is_read_with_parts_from_above_metre_key_tempo_and_pickup():
+def test_kern_is_read_with_parts_metre_key_tempo_and_pickup():
     score, counts = kern(TWO_PARTS.replace("==:|!", "=="))
     upper, lower = score.tracks
     assert lower.notes == (Note(24, 12, 50), Note(36, 24, 48), Note(60, 12, 46), Note(72, 36, 45))
@@ -72,22 +72,22 @@ def test_kern_in_latin_1_is_read():
     assert score.tracks[0].notes == (Note(0, 12, 60),)
 
 
-def test_kern_without_notes_is_refused():
+def test_kern_without_notes_is_rejected():
     with pytest.raises(MusicError, match="holds no notes"):
         kern("**kern\n4r\n*-\n")
 
 
-def test_kern_that_would_take_music21_too_long_is_refused():
+def test_kern_that_takes_music21_too_long_is_rejected():
     with pytest.raises(MusicError, match="has 30,010 characters and 6,000 bars: too much to read"):
         kern("**kern\n" + "=\n4c\n" * 6000 + "*-\n")
 
 
-def test_text_has_line_feeds_alone_and_no_mark():
+def test_decoded_text_has_line_feeds_and_no_byte_order_mark():
     assert notation.decoded("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
 
 
 def flat(part):
-    """Return the notes of a music21 part: step of the beginning, of the end, and pitch."""
+    """Return the start, end and pitch of the notes of a music21 part."""
     return sorted(
         (round(float(note.offset) * GRID), round(float(note.offset + note.quarterLength) * GRID), pitch.midi)
         for note in part.stripTies().flatten().notes
@@ -96,7 +96,7 @@ def flat(part):
 
 
 @pytest.mark.parametrize("name", ["bach/bwv66.6.mxl", "bach/bwv153.1.mxl"])  # with a pickup; with a repeat
-def test_a_chorale_is_what_music21_plays(name):
+def test_a_chorale_equals_what_music21_plays(name):
     from music21.musicxml.xmlToM21 import MusicXMLImporter
 
     importer = MusicXMLImporter()

@@ -1,4 +1,4 @@
-"""MusicXML, plain and packed: what sounds, and what is refused before music21 sees it."""
+"""MusicXML, plain and packed: sounding notes, and files that are rejected before music21 reads them."""
 
 import io
 import socket
@@ -62,18 +62,18 @@ def test_notes_rests_chords_metre_key_and_tempo_are_read():
     assert (score.tracks[0].name, counts) == ("Piano", {})
 
 
-def test_notes_tied_over_a_bar_line_are_one():
+def test_notes_tied_across_a_bar_line_are_one_note():
     start, both, stop = ('<tie type="start"/>', '<tie type="stop"/><tie type="start"/>', '<tie type="stop"/>')
     score, _ = read(attributes() + note(eighths=8, more=start), note(eighths=8, more=both), note(eighths=4, more=stop))
     assert score.tracks[0].notes == (Note(0, 120, 60),)
 
 
-def test_a_note_struck_again_is_not_tied():
+def test_a_repeated_note_is_not_tied():
     score, _ = read(attributes() + note(eighths=4) + note(eighths=4))
     assert score.tracks[0].notes == (Note(0, 24, 60), Note(24, 24, 60))
 
 
-def test_voices_of_a_staff_are_one_part_and_staves_are_two():
+def test_the_voices_of_a_staff_are_one_part_and_each_staff_is_a_part():
     voices = note("C5", 8, "<voice>1</voice>") + "<backup><duration>8</duration></backup>"
     voices += rest(4) + note("E4", 4, "<voice>2</voice>")
     score, _ = read(attributes() + voices)
@@ -84,7 +84,7 @@ def test_voices_of_a_staff_are_one_part_and_staves_are_two():
     assert [track.notes for track in score.tracks] == [(Note(0, 48, 72),), (Note(0, 48, 48),)]
 
 
-def test_transposing_instruments_sound():
+def test_transposing_instruments_are_read_at_sounding_pitch():
     clarinet = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"
     double_bass = (
         "<attributes><transpose><chromatic>0</chromatic><octave-change>-1</octave-change></transpose></attributes>"
@@ -141,7 +141,7 @@ def test_endings_and_jumps_are_played():
     assert pitches(score) == [60, 62, 64, 60, 62]
 
 
-def test_a_repeat_for_ever_is_refused():
+def test_an_endless_repeat_is_rejected():
     with pytest.raises(MusicError, match="has more than 20,000 bars"):
         read(attributes() + note("C4", 8) + barline("right", '<repeat direction="backward" times="1000000000"/>'))
 
@@ -152,7 +152,7 @@ def test_measures_of_another_length_get_their_own_time_signatures():
     assert counts == {}
 
 
-def test_the_usual_document_type_is_read_and_not_fetched(monkeypatch):
+def test_the_usual_document_type_is_accepted_but_not_fetched(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it went to the network"))
     name = '"-//Recordare//DTD MusicXML 4.0 Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd"'
     assert pitches(read(attributes() + note(), doctype=f"<!DOCTYPE score-partwise PUBLIC {name}>")[0]) == [60]
@@ -167,7 +167,7 @@ ENTITIES = {
 
 @pytest.mark.parametrize("declaration", ENTITIES.values(), ids=ENTITIES)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_entities_are_refused(declaration, encoding):
+def test_entities_are_rejected(declaration, encoding):
     text = document(attributes() + note(), name="&a;", doctype=f"<!DOCTYPE score-partwise [{declaration}]>").decode()
     with pytest.raises(MusicError, match="declares XML entities") as caught:
         partwise.score_of(text.replace('"1.0"', f'"1.0" encoding="{encoding}"').encode(encoding), GRID)
@@ -187,7 +187,7 @@ def test_entities_are_refused(declaration, encoding):
         (b"PK\3\4" + bytes(100), "damaged file", "archive cannot be unpacked"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused_with_a_sentence(data, kind, sentence):
+def test_unusable_files_are_rejected_with_a_message(data, kind, sentence):
     with pytest.raises(MusicError, match=sentence) as caught:
         partwise.score_of(data, GRID)
     assert caught.value.kind == kind
@@ -204,7 +204,7 @@ def packed(**files):
 CONTAINER = '<container><rootfiles><rootfile full-path="{}"/></rootfiles></container>'
 
 
-def test_the_score_of_an_archive_is_the_one_that_it_names():
+def test_the_container_of_an_archive_names_its_score():
     other, score = document(attributes() + note("C4")), document(attributes() + note("G4"))
     files = {"a.xml": other, "../b.xml": score}
     named = packed(**{"META-INF/container.xml": CONTAINER.format("../b.xml")}, **files)
@@ -212,7 +212,7 @@ def test_the_score_of_an_archive_is_the_one_that_it_names():
     assert pitches(partwise.score_of(packed(**files), GRID)[0]) == [60]  # without a name, the first
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_unpacked(monkeypatch):
+def test_a_decompression_bomb_is_rejected_before_it_is_unpacked(monkeypatch):
     with pytest.raises(MusicError, match="unpacks to 50 MB, more than music has") as caught:
         partwise.score_of(packed(**{"a.xml": b" " * 50_000_000}), GRID)
     assert caught.value.kind == "archive that unpacks to too much"

@@ -1,4 +1,4 @@
-"""The order in which measures are played, against orders written out by hand and by music21."""
+"""The order in which measures are played, compared with orders written by hand and by music21."""
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ sections = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.booleans(
 
 
 @given(sections)
-def test_a_row_of_repeated_sections_is_played_section_by_section(sections):
+def test_consecutive_repeated_sections_are_played_in_order(sections):
     signs, order = [], []
     for length, passes, has_endings in sections:
         body = list(range(len(signs), len(signs) + length))
@@ -84,12 +84,12 @@ any_signs = st.builds(
 
 
 @given(st.lists(any_signs, max_size=12))
-def test_whatever_the_signs_it_ends_and_begins_at_the_beginning(signs):
+def test_any_signs_are_played_from_the_beginning_to_an_end(signs):
     order = played(signs)
     assert order[:1] == list(range(len(signs)))[:1]
     assert len(order) <= 8 * len(signs) ** 2
 
 
-def test_a_repeat_without_end_is_refused():
+def test_an_endless_repeat_is_rejected():
     with pytest.raises(MusicError, match="has more than 20,000 bars"):
         played([Signs(passes=10**9)])

@@ -1,4 +1,4 @@
-"""Scores: what they promise of themselves, and what is made of them."""
+"""Scores: invariants, slices, transposition and JSON."""
 
 import json
 from collections import Counter
@@ -22,21 +22,21 @@ def score(*notes, num_bars=2, **options):
 
 
 @given(scores())
-def test_json_brings_back_what_it_was_made_of(made):
+def test_a_score_survives_json(made):
     text = made.to_json()
     assert "\n" not in text
     assert Score.from_json(text) == made
     assert Score.from_json(json.dumps(json.loads(text))).to_json() == text
 
 
-def test_a_score_tells_its_length_and_where_it_begins():
+def test_length_and_beginning_of_a_score():
     made = score((36, 12, 60), (48, 48, 62), pickup=12)
     assert (len(made), made.bar_starts, made.num_steps, made.start) == (2, (0, 48, 96), 96, 36)
     assert (made.quarters, made.num_notes, list(made.notes)) == (5.0, 2, [Note(36, 12, 60), Note(48, 48, 62)])
     assert score((0, 12, 60)).start == 0
 
 
-def test_a_slice_is_a_score_of_its_own():
+def test_a_slice_is_a_score():
     made = score((0, 24, 60), (24, 48, 62), (72, 24, 64), num_bars=2, tempos=(Tempo(0, 60.0), Tempo(72, 90.0)))
     assert made[1:] == score((24, 24, 64), num_bars=1, tempos=(Tempo(0, 60.0), Tempo(24, 90.0)))
     assert made[:1] == score((0, 24, 60), (24, 24, 62), num_bars=1, tempos=(Tempo(0, 60.0),))
@@ -50,7 +50,7 @@ def test_only_a_slice_from_the_beginning_keeps_the_pickup():
 
 
 @given(scores(), st.data())
-def test_slices_hold_every_note_that_begins_in_them(made, data):
+def test_slices_contain_every_note_that_begins_in_them(made, data):
     cut = data.draw(st.integers(0, len(made)))
     first, second = made[:cut], made[cut:]
     assert first.num_notes + second.num_notes == made.num_notes
@@ -60,7 +60,7 @@ def test_slices_hold_every_note_that_begins_in_them(made, data):
     ]
 
 
-def test_transposition_moves_notes_and_keys_and_leaves_drums():
+def test_transposition_changes_notes_and_keys_but_not_drums():
     notes = (Note(0, 12, 60), Note(12, 12, 38))
     made = Score((Bar(4, 4, 2),), (Track(notes), Track(notes, is_drum=True)))
     moved = made.transposed(3)
@@ -70,7 +70,7 @@ def test_transposition_moves_notes_and_keys_and_leaves_drums():
     assert moved.transposed(-3) == made
 
 
-def test_no_note_leaves_the_pitches_of_midi():
+def test_transposition_beyond_the_pitches_of_midi_is_rejected():
     with pytest.raises(MusicError, match="has a value that a note cannot have"):
         score((0, 12, 120)).transposed(8)
 
@@ -94,16 +94,16 @@ def test_keys_are_transposed_around_the_circle_of_fifths(sharps, semitones, move
     assert transposed_key(sharps, semitones) == moved
 
 
-def test_a_track_is_ordered_by_onset_and_from_above():
+def test_a_track_is_ordered_by_onset_and_descending_pitch():
     track = track_of([Note(12, 12, 60), Note(0, 12, 60), Note(0, 12, 64)], "Alto", 3)
     assert track == Track((Note(0, 12, 64), Note(0, 12, 60), Note(12, 12, 60)), "Alto", 3)
 
 
-def test_a_pitch_that_is_struck_again_ends_the_note_before():
+def test_a_note_ends_when_the_next_of_its_pitch_begins():
     assert track_of([Note(0, 24, 60), Note(12, 24, 60)]).notes == (Note(0, 12, 60), Note(12, 24, 60))
 
 
-def test_of_equal_notes_at_once_the_longer_is_kept():
+def test_the_longer_of_two_simultaneous_notes_of_equal_pitch_is_kept():
     assert track_of([Note(0, 24, 60, 1), Note(0, 12, 60, 2)]).notes == (Note(0, 24, 60, 1),)
 
 
@@ -111,7 +111,7 @@ any_note = st.builds(Note, st.integers(0, 90), st.integers(1, 60), st.integers(5
 
 
 @given(st.lists(any_note, max_size=30))
-def test_every_track_made_of_notes_fits_a_score(notes):
+def test_track_of_makes_valid_tracks(notes):
     track = track_of(notes)
     Score((COMMON,) * 4, (track,))  # checks itself
     assert {(note.onset, note.pitch) for note in track.notes} == {(note.onset, note.pitch) for note in notes}
@@ -132,25 +132,25 @@ def test_every_track_made_of_notes_fits_a_score(notes):
         [(0, 13, 60), (12, 12, 60)],  # overlapping
     ],
 )
-def test_broken_notes_are_refused(notes):
+def test_invalid_notes_are_rejected(notes):
     with pytest.raises(MusicError) as caught:
         score(*notes)
     assert caught.value.kind == "broken score"
 
 
 @pytest.mark.parametrize("pickup", [-1, 48])
-def test_a_pickup_that_is_no_part_of_the_first_bar_is_refused(pickup):
+def test_a_pickup_longer_than_the_first_bar_is_rejected(pickup):
     with pytest.raises(MusicError, match="does not fit the first bar"):
         score((0, 12, 60), pickup=pickup)
 
 
-def test_a_metre_off_the_grid_is_refused():
+def test_a_metre_off_the_grid_is_rejected():
     with pytest.raises(MusicError, match="a bar of 3/32 does not fit 12 steps per quarter note"):
         Bar(3, 32).num_steps(12)
     assert Bar(3, 32).num_steps(24) == 9
 
 
-def test_a_tempo_map_is_in_order_without_repetitions_and_with_the_last_of_each_step():
+def test_a_tempo_map_is_ordered_without_repetitions_and_the_last_change_of_a_step_counts():
     counts = Counter()
     changes = [(48, 60.0), (24, 90.0), (24, 80.0), (72, 60.0), (96, 0.0), (120, 1000.5)]
     assert tempo_map(changes, counts) == (Tempo(0, 120.0), Tempo(24, 80.0), Tempo(48, 60.0))

@@ -1,4 +1,4 @@
-"""The subword level: sentencepiece and what is put around it."""
+"""The subword level, compared with sentencepiece."""
 
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ def fit(*texts, **options):
     return SubwordLevel.fit([[text] for text in texts], CorpusConfig(level="subword", **options))
 
 
-def test_sentencepiece_itself_reads_the_ids_back():
+def test_sentencepiece_decodes_the_ids():
     level = fit(TEXT, vocabulary_size=1000)
     processor = sentencepiece.SentencePieceProcessor(model_proto=level.model)
     line = "the value of an expression"
@@ -31,18 +31,18 @@ def test_frequent_words_are_single_tokens():
     assert len(level.encode(" the value of an expression")) == 5
 
 
-def test_the_size_asked_for_is_met_where_the_text_allows_it():
+def test_the_requested_size_is_reached_if_the_text_allows_it():
     assert fit(TEXT, vocabulary_size=500).vocabulary_size == 500
 
 
-def test_a_size_out_of_reach_becomes_the_nearest_that_can_be_reached():
+def test_an_unreachable_size_becomes_the_nearest_possible_one():
     assert 259 < fit(TEXT[:5000], vocabulary_size=100_000).vocabulary_size < 2000
     small = fit(TEXT, vocabulary_size=10)
     assert small.vocabulary_size <= 260 + len(set(TEXT))
     assert small.decode(small.encode(TEXT)) == TEXT
 
 
-def test_the_sample_is_bounded_and_spread_over_the_whole(monkeypatch):
+def test_the_sample_is_bounded_and_spread_evenly(monkeypatch):
     monkeypatch.setattr(subword, "_SAMPLE", 1000)
     monkeypatch.setattr(subword, "_BLOCK", 10)
     blocks, characters = subword._sample([[f"{i:09} "] for i in range(1000)])
@@ -54,18 +54,18 @@ def test_the_sample_is_bounded_and_spread_over_the_whole(monkeypatch):
     assert numbers[-1] + max(steps) >= 1000
 
 
-def test_spaces_come_back_where_the_training_text_has_none():
+def test_spaces_are_preserved_without_spaces_in_the_training_text():
     level = fit("没有空格的文字" * 50)
     assert level.decode(level.encode("a b  c")) == "a b  c"
 
 
-def test_text_of_signs_that_sentencepiece_passes_over_is_learned_and_given_back():
+def test_characters_that_sentencepiece_skips_are_preserved():
     bars = "\u2585\u2585 half\n" * 500
     level = fit(bars)
     assert level.decode(level.encode(bars)) == bars
 
 
 @pytest.mark.parametrize("text", ["\n" * 50, "\0" * 50, "\u2585" * 50])
-def test_text_without_any_subword_is_refused(text):
+def test_text_without_subwords_is_rejected(text):
     with pytest.raises(CorpusError, match="this text yields no subwords, use --level character"):
         fit(text)

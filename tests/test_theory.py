@@ -30,7 +30,7 @@ C_MAJOR_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
         *[("F##4", 67), ("Ebb4", 62), ("C-1", 0), ("G9", 127), ("A4", 69)],
     ],
 )
-def test_a_pitch_is_a_letter_signs_and_an_octave(name, pitch):
+def test_pitch_names_are_parsed(name, pitch):
     assert pitch_of(name) == pitch
 
 
@@ -55,13 +55,13 @@ def test_a_pitch_is_a_letter_signs_and_an_octave(name, pitch):
         ("C٤", "got 'C٤'"),
     ],
 )
-def test_what_is_no_pitch_is_explained(name, remedy):
+def test_invalid_pitch_names_are_explained(name, remedy):
     with pytest.raises(UsageError) as error:
         pitch_of(name)
     assert remedy in str(error.value)
 
 
-def test_every_spelling_is_read_back():
+def test_every_spelling_is_parsed_back():
     assert all(pitch_of(name_of(pitch, sharps)) == pitch for pitch in range(11, 126) for sharps in range(-7, 8))
 
 
@@ -72,7 +72,7 @@ def test_notes_of_the_key_are_spelled_by_its_signature(sharps):
         assert alteration == signed(letter, sharps)
 
 
-def test_other_notes_are_spelled_as_they_usually_lead():
+def test_notes_outside_the_key_are_spelled_by_convention():
     names = " ".join(name_of(pitch) for pitch in range(60, 72))
     assert names == "C4 C#4 D4 Eb4 E4 F4 F#4 G4 G#4 A4 Bb4 B4"
     assert (name_of(61, 4), name_of(61, -3)) == ("C#4", "Db4")
@@ -80,7 +80,7 @@ def test_other_notes_are_spelled_as_they_usually_lead():
     assert spelled(59, -7) == ("C", -1, 4)
 
 
-def test_notes_have_quarters_chords_and_rests():
+def test_typed_notes_chords_and_rests_are_parsed():
     assert notes_of("C4 E4:2 G4:0.5, R:1 C4+E4+G4:1/3") == [
         TypedChord((60,), Fraction(1)),
         TypedChord((64,), Fraction(2)),
@@ -94,12 +94,12 @@ def test_notes_have_quarters_chords_and_rests():
 @pytest.mark.parametrize(
     "duration", ["nan", "inf", "0", "0.0", "-1", "1e9", "1e999999999", "1001", "", "1/0", "0/3", "2:3"]
 )
-def test_a_duration_is_a_number_of_quarters_within_reason(duration):
+def test_invalid_durations_are_rejected(duration):
     with pytest.raises(UsageError, match="as 2, 0.5 or 1/3, above 0 and at most 1000, got"):
         notes_of(f"C4:{duration}")
 
 
-def test_a_rest_is_no_part_of_a_chord():
+def test_a_rest_within_a_chord_is_rejected():
     with pytest.raises(UsageError, match="got 'R'"):
         notes_of("C4+R")
 
@@ -112,7 +112,7 @@ def test_a_rest_is_no_part_of_a_chord():
         *[("Cb", Key(11, "major", -7)), ("A♭ minor", Key(8, "minor", -7))],
     ],
 )
-def test_a_key_has_a_tonic_and_a_mode(name, key):
+def test_key_names_are_parsed(name, key):
     assert key_of(name) == key
 
 
@@ -128,13 +128,13 @@ def test_a_key_has_a_tonic_and_a_mode(name, key):
         ("", "got ''"),
     ],
 )
-def test_what_is_no_key_is_explained(name, remedy):
+def test_invalid_key_names_are_explained(name, remedy):
     with pytest.raises(UsageError) as error:
         key_of(name)
     assert remedy in str(error.value)
 
 
-def test_a_signature_has_the_names_of_two_keys():
+def test_a_key_signature_has_the_names_of_two_keys():
     assert [key_name(sharps) for sharps in (-7, 0, 2)] == [
         "Cb major / Ab minor",
         "C major / A minor",
@@ -145,7 +145,7 @@ def test_a_signature_has_the_names_of_two_keys():
     )
 
 
-def test_the_best_key_is_that_of_a_scale_wherever_it_begins():
+def test_the_best_key_of_a_scale_is_its_key():
     scale = melody([(12 * place, 12, pitch) for place, pitch in enumerate(C_MAJOR_SCALE)])
     assert [best_key(scale.transposed(semitones)) for semitones in range(12)] == [
         0,
@@ -163,6 +163,6 @@ def test_the_best_key_is_that_of_a_scale_wherever_it_begins():
     ]
 
 
-def test_drums_are_in_no_key():
+def test_drums_do_not_affect_the_key():
     notes = [Note(12 * place, 12, pitch + 1) for place, pitch in enumerate(C_MAJOR_SCALE)]
     assert best_key(Score((Bar(),) * 2, (track_of(notes, is_drum=True),))) == 0

@@ -19,7 +19,7 @@ def tokens(level, text):
     return [decoder.feed([int(token)]) for token in level.encode(text)]
 
 
-def test_a_space_belongs_to_its_word_and_other_space_and_marks_are_tokens():
+def test_a_space_belongs_to_its_word_while_punctuation_and_other_space_are_tokens():
     level = fit(PROSE)
     assert tokens(level, "The cat's dog,  sat.\n\nThe") == [
         "The",
@@ -41,12 +41,12 @@ def test_the_first_word_of_a_line_is_the_same_token_as_elsewhere():
     assert level.encode("sat The\nThe").tolist().count(first) == 2
 
 
-def test_a_rare_word_is_spelled_by_characters():
+def test_a_rare_word_is_spelled():
     level = fit(PROSE)
     assert tokens(level, "a taco") == ["", "a", " ", "t", "a", "c", "o"]
 
 
-def test_a_corpus_cut_at_single_spaces_has_a_token_for_each_word_and_each_line_end():
+def test_a_tokenised_corpus_has_a_token_per_word_and_per_line_end():
     level = fit(TOKENISED)
     assert level.is_tokenised
     assert len(level.encode(TOKENISED)) == len(TOKENISED.split()) + TOKENISED.count("\n")
@@ -62,12 +62,12 @@ def test_lines_that_begin_and_end_with_a_space_cost_no_more():
 
 
 @pytest.mark.parametrize("text", [PROSE, "def f(x):\n    return x\n", "one, two\nthree, four\n"])
-def test_ordinary_text_is_not_taken_for_tokenised(text):
+def test_ordinary_text_is_not_tokenised(text):
     assert not fit(text).is_tokenised
 
 
 @pytest.mark.parametrize("text", [PROSE + "A zebra, too.", TOKENISED + "a zebra , too\n"])
-def test_words_that_come_once_are_spelled_so_that_spelling_is_learned(text):
+def test_words_that_occur_once_are_spelled(text):
     level = fit(text)
     assert " zebra" not in level.words
     assert {" sat", " stock"} & set(level.words)
@@ -78,7 +78,7 @@ def test_line_ends_count_as_words():
 
 
 @pytest.mark.parametrize("text", ["The cat sat. The dog ran.\n", "यह एक है। वह एक है।\n"])
-def test_marks_of_any_script_at_words_tell_ordinary_text(text):
+def test_punctuation_of_any_script_indicates_ordinary_text(text):
     assert not fit(text).is_tokenised
 
 

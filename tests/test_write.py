@@ -1,4 +1,4 @@
-"""Files of music: what is written is read back by other programs, note for note."""
+"""Written files of music: other programs read back every note."""
 
 import io
 from collections import Counter
@@ -18,7 +18,7 @@ from tests.scores import melody, scores
 
 
 def changes(score, place):
-    """Return where something of the bars changes, and to what."""
+    """Return the changes of a property of the bars, with their steps."""
     values = list(zip(score.bar_starts, (bar[place] for bar in score.bars), strict=False))
     return [new for old, new in zip([(0, None), *values], values, strict=False) if old[1] != new[1]]
 
@@ -40,7 +40,7 @@ def tuple_of(note, ticks):
     return note.time / ticks, note.duration / ticks, note.pitch, note.velocity
 
 
-def test_midi_has_names_tempos_and_ends_with_the_last_bar():
+def test_midi_has_names_and_tempos_and_ends_with_the_last_bar():
     score = Score(
         (Bar(), Bar()),
         (track_of([Note(36, 6, 60)], "Flöte", 73), Track((), "silent")),
@@ -65,7 +65,7 @@ def test_music21_reads_the_same_midi():
     assert sum(sounding(music21.midi.translate.midiFileToStream(file), 12), Counter()) == notes_of(score)
 
 
-def test_tracks_share_channels_only_where_there_are_too_many():
+def test_tracks_share_channels_only_if_there_are_too_many():
     def channels(programs):
         tracks = (*(track_of([Note(0, 12, 60)], program=program) for program in programs),)
         file = music21.midi.MidiFile()
@@ -77,7 +77,7 @@ def test_tracks_share_channels_only_where_there_are_too_many():
     assert channels(range(17)) == [*range(1, 10), *range(11, 17), 1, 2, 10]
 
 
-def test_a_tempo_that_midi_cannot_say_is_refused():
+def test_a_tempo_outside_the_range_of_midi_is_rejected():
     with pytest.raises(MusicError, match="2 quarter notes per minute is not in 4 to 60,000,000"):
         rendered(melody(tempos=(Tempo(0, 2.0),)), ".mid")
 
@@ -126,7 +126,7 @@ def texts(element, path):
     return [found.text for found in element.findall(path)]
 
 
-def test_musicxml_has_what_a_musician_looks_for():
+def test_musicxml_has_the_elements_of_notation():
     notes = [(24, 12, 61), (36, 4, 62), (40, 4, 64), (44, 4, 66), (48, 6, 61), (54, 6, 61), (60, 60, 65)]
     bars = (Bar(3, 4, 2), Bar(3, 4, 2), Bar(3, 4, 2), Bar(6, 8, -1))
     score = Score(
@@ -155,7 +155,7 @@ def test_musicxml_has_what_a_musician_looks_for():
     assert b"Music21" not in rendered(score, ".musicxml")
 
 
-def test_musicxml_gives_voices_and_hands_what_is_theirs():
+def test_musicxml_has_voices_and_hands():
     together = [Note(0, 48, 60), Note(0, 12, 72), Note(12, 36, 74)]
     violin = xml_of(Score((Bar(),), (track_of(together, program=40),)))
     assert texts(violin, ".//voice") == ["1", "1", "2"]
@@ -166,7 +166,7 @@ def test_musicxml_gives_voices_and_hands_what_is_theirs():
     assert len(piano.findall("part")) == 1
 
 
-def test_musicxml_of_drums_has_places_and_instruments():
+def test_musicxml_of_drums_has_staff_positions_and_instruments():
     root = xml_of(
         Score((Bar(sharps=6),), (track_of([Note(0, 24, 36), Note(24, 24, 42), Note(24, 24, 90)], is_drum=True),))
     )
@@ -183,7 +183,7 @@ def test_musicxml_of_drums_has_places_and_instruments():
     assert texts(root, ".//notehead") == ["x", "x"]
 
 
-def test_musicxml_of_many_tracks_is_silent_about_channels(capfd):
+def test_musicxml_of_many_tracks_has_no_channels(capfd):
     score = Score((Bar(),), tuple(track_of([Note(0, 12, 60)], f"\0{number}") for number in range(20)))
     assert texts(xml_of(score), ".//part-name") == [str(number) for number in range(20)]
     assert capfd.readouterr() == ("", "")
@@ -194,7 +194,7 @@ def test_the_same_score_gives_the_same_bytes():
     assert all(rendered(score, suffix) == rendered(score, suffix) for suffix in SUFFIXES)
 
 
-def test_what_cannot_be_written_is_refused():
+def test_scores_that_cannot_be_written_are_rejected():
     with pytest.raises(UsageError, match=r"as \.mid, \.midi, \.musicxml, \.xml, \.abc or \.png, got '\.wav'"):
         rendered(melody(), ".wav")
     for score in (Score((), (Track(()),)), Score((Bar(),), ())):
