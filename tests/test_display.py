@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from seqgen.cli import display, panel
+from seqgen.cli.description import Description
+from seqgen.corpus.reading import Reading
 from seqgen.training.report import Report
 
 MESSAGE = "poems: lstm 2x512, 3,251,513 parameters, 121 character tokens, batch 32 x 128, learning rate 0.0019"
@@ -136,3 +138,24 @@ def test_the_panel_fits_the_terminal_until_it_is_final(monkeypatch, start, repor
     assert "1,234" in last
     for word in ("tokens/s", "character)", "gradient"):
         assert word in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(59, "now"), (60, "1 minute"), (3599, "59 minutes"), (3600, "1 hour"), (86400, "1 day"), (200_000, "2 days")],
+)
+def test_an_age_is_shown_in_its_largest_unit(monkeypatch, seconds, age):
+    monkeypatch.setattr("seqgen.cli.description.time.time", lambda: 1e9 + seconds)
+    assert Description("r", "word", 9, "lstm", "1x8", None, None, 0, 0.0, (), "0", modified=1e9).age == age
+
+
+def test_what_was_skipped_is_counted_and_named_up_to_twenty():
+    reading = Reading()
+    for number in range(21):
+        reading.skip("hidden file", f".{number}")
+        reading.say("UTF-16", f"{number}.txt")
+    assert reading.summary == ["0.txt and 20 more: UTF-16", "skipped 21 hidden files"]
+    assert reading.details[-2:] == ["skipped hidden file: .19", "skipped hidden file: and 1 more"]
+    few = Reading()
+    few.skip("hidden file", ".a")
+    assert few.details == ["skipped hidden file: .a"]
