@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from seqgen import __version__, files
-from seqgen.config import TrainConfig
+from seqgen.config import TrainConfig, TrainOptions
 from seqgen.errors import CheckpointError
 from seqgen.levels import level_from_json
 from seqgen.levels.base import Level
@@ -50,7 +50,7 @@ class Checkpoint:
         version: of the seqgen that wrote it.
     """
 
-    requested: TrainConfig
+    requested: TrainOptions
     config: TrainConfig
     level: Level
     unseen: list[int]
@@ -69,7 +69,7 @@ class Checkpoint:
         """
         weights = {name: tensor for name, tensor in self.weights.items() if tensor.dtype == torch.float32}
         try:
-            if not self.config.model.num_layers or self.config.model.num_layers > len(weights):
+            if self.config.model.num_layers > len(weights):
                 raise ValueError(f"--num-layers {self.config.model.num_layers} of {len(weights)} tensors")
             with torch.device("meta"):  # takes no memory before the sizes are known to be those of the weights
                 model = LanguageModel(self.config.model, self.level.vocabulary_size)
@@ -138,7 +138,7 @@ class Checkpoint:
             if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # which becomes a folder's name
                 raise ValueError("its fingerprint is none")
             return cls(
-                TrainConfig.from_flat(content["requested"]),
+                TrainOptions.from_flat(content["requested"]),
                 config,
                 level,
                 _ids(content["unseen"], level.vocabulary_size),

@@ -5,13 +5,24 @@ A field made with `chosen` is None in requested options and has a value in resol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from seqgen import registry
 from seqgen.errors import UsageError
-from seqgen.options import Interval, Options, chosen, field_name, flag, option, parse_delimiter, parse_size, parse_time
+from seqgen.options import (
+    Interval,
+    Options,
+    chosen,
+    field_name,
+    flag,
+    option,
+    parse_delimiter,
+    parse_size,
+    parse_time,
+    resolved,
+)
 
 COUNT = Interval(1)
 UNITS = Interval(1, 10_000_000)
@@ -25,6 +36,19 @@ FRACTION = Interval(0, 1, low_open=True, high_open=True)
 SHARE = Interval(0, 1, low_open=True)
 BUDGETS = ("time", "epochs", "steps")  # at most one is given
 INITIAL_WEIGHTS = ("orthogonal", "small")
+# Of `ModelConfig`: what comes with the weights, that is their shapes, their meaning and their initialization.
+ARCHITECTURE = (
+    "cell",
+    "num_layers",
+    "hidden_size",
+    "projection_size",
+    "embedding_size",
+    "tie_weights",
+    "residual",
+    "layer_norm",
+    "initial_weights",
+    "softmax_cutoff",
+)
 TEXT_LENGTH = 500  # default number of tokens of a text
 # Fields of `CorpusConfig` on how a source is read.
 READING = ("field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
@@ -118,7 +142,7 @@ class CorpusConfig(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig(Options):
+class ModelOptions(Options):
     """Model: which network."""
 
     from_: str | None = option(
@@ -126,31 +150,31 @@ class ModelConfig(Options):
         metavar="NAME|FILE",
     )
     cell: str = option("Recurrent cell.", "lstm", choices=registry.names("cells"))
-    num_layers: int = chosen("Number of recurrent layers.", metavar="N", bound=LAYERS)
-    hidden_size: int = chosen("Units per recurrent layer.", metavar="N", bound=UNITS)
+    num_layers: int | None = chosen("Number of recurrent layers.", metavar="N", bound=LAYERS)
+    hidden_size: int | None = chosen("Units per recurrent layer.", metavar="N", bound=UNITS)
     projection_size: int | None = option(
         "Size to which each layer's output is projected (LSTM variants only).", metavar="N", bound=UNITS
     )
-    embedding_size: int = chosen("Size of the token embedding.", metavar="N", bound=UNITS)
-    tie_weights: bool = chosen(
+    embedding_size: int | None = chosen("Size of the token embedding.", metavar="N", bound=UNITS)
+    tie_weights: bool | None = chosen(
         "Share one matrix between the embedding and the output layer (their sizes must be equal)."
     )
-    softmax_cutoff: int = chosen(
+    softmax_cutoff: int | None = chosen(
         "Adaptive softmax: number of frequent tokens in the first softmax; a second one covers all others. 0 disables "
         "it.",
         metavar="N",
         bound=NOT_NEGATIVE,
     )
-    residual: bool = chosen("Residual connections around every layer but the first.")
-    layer_norm: bool = chosen("Layer normalization of each layer's output.")
+    residual: bool | None = chosen("Residual connections around every layer but the first.")
+    layer_norm: bool | None = chosen("Layer normalization of each layer's output.")
     initial_weights: str = option(
         "Initialization: orthogonal recurrent weights, or small weights in all layers.",
         "orthogonal",
         choices=INITIAL_WEIGHTS,
     )
-    dropout: float = chosen("Dropout between layers and before the output layer.", metavar="P", bound=DROP)
-    embedding_dropout: float = chosen("Dropout of the token embedding.", metavar="P", bound=DROP)
-    recurrent_dropout: float = chosen("Dropout of the recurrent weights.", metavar="P", bound=DROP)
+    dropout: float | None = chosen("Dropout between layers and before the output layer.", metavar="P", bound=DROP)
+    embedding_dropout: float | None = chosen("Dropout of the token embedding.", metavar="P", bound=DROP)
+    recurrent_dropout: float | None = chosen("Dropout of the recurrent weights.", metavar="P", bound=DROP)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -164,33 +188,62 @@ class ModelConfig(Options):
             )
 
     @property
-    def architecture(self) -> dict[str, Any]:
-        """What comes with the weights, by field: their shapes and meaning, and what they began with."""
-        names = ("cell", "num_layers", "hidden_size", "projection_size", "embedding_size", "tie_weights", "residual")
-        values = {name: getattr(self, name) for name in (*names, "layer_norm", "initial_weights")}
-        return values | {"softmax_cutoff": self.softmax_cutoff or 0}  # older files have none
-
-    @property
-    def output_size(self) -> int:
-        """Numbers that a layer puts out."""
+    def output_size(self) -> int | None:
+        """Size of each layer's output."""
         return self.projection_size or self.hidden_size
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizationConfig(Options):
+class ModelConfig(ModelOptions):
+    """Model: which network, completely chosen."""
+
+    num_layers: int = resolved(ModelOptions, "num_layers")
+    hidden_size: int = resolved(ModelOptions, "hidden_size")
+    embedding_size: int = resolved(ModelOptions, "embedding_size")
+    tie_weights: bool = resolved(ModelOptions, "tie_weights", False)
+    softmax_cutoff: int = resolved(ModelOptions, "softmax_cutoff", 0)
+    residual: bool = resolved(ModelOptions, "residual", False)
+    layer_norm: bool = resolved(ModelOptions, "layer_norm", False)
+    dropout: float = resolved(ModelOptions, "dropout", 0.0)
+    embedding_dropout: float = resolved(ModelOptions, "embedding_dropout", 0.0)
+    recurrent_dropout: float = resolved(ModelOptions, "recurrent_dropout", 0.0)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The options that come with the weights, by field."""
+        return {name: getattr(self, name) for name in ARCHITECTURE}
+
+    @property
+    def output_size(self) -> int:
+        """Size of each layer's output."""
+        return self.projection_size or self.hidden_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationOptions(Options):
     """Optimization: how to train it."""
 
-    learning_rate: float = chosen("Peak learning rate, reached after the warm-up.", metavar="X", bound=POSITIVE)
-    weight_decay: float = chosen(
+    learning_rate: float | None = chosen("Peak learning rate, reached after the warm-up.", metavar="X", bound=POSITIVE)
+    weight_decay: float | None = chosen(
         "Decoupled weight decay (AdamW), applied to matrices.", metavar="X", bound=NOT_NEGATIVE
     )
-    batch_size: int = chosen("Number of streams processed in parallel.", metavar="N", bound=COUNT)
-    sequence_length: int = chosen(
+    batch_size: int | None = chosen("Number of streams processed in parallel.", metavar="N", bound=COUNT)
+    sequence_length: int | None = chosen(
         "Time steps per training step (truncated backpropagation through time); half as many in the first half.",
         metavar="N",
         bound=COUNT,
     )
     clip: float = option("Maximum gradient norm; larger gradients are scaled down.", 1.0, metavar="X", bound=POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizationConfig(OptimizationOptions):
+    """Optimization: how its weights are found, completely chosen."""
+
+    learning_rate: float = resolved(OptimizationOptions, "learning_rate")
+    weight_decay: float = resolved(OptimizationOptions, "weight_decay")
+    batch_size: int = resolved(OptimizationOptions, "batch_size")
+    sequence_length: int = resolved(OptimizationOptions, "sequence_length")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -414,30 +467,22 @@ class InspectionConfig(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """All options that determine a training run, as stored in `config.toml` and in checkpoints."""
+class TrainOptions:
+    """The options of a training run as requested: those that are None are chosen by the recipe."""
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    optimization: OptimizationOptions = field(default_factory=OptimizationOptions)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     machine: MachineConfig = field(default_factory=MachineConfig)
 
     def __post_init__(self) -> None:
-        """Reject text that cannot be encoded in UTF-8, such as names of files in Latin-1."""
+        """Reject names that cannot be stored, such as file names in Latin-1."""
         for name, value in self.to_flat().items():
             try:
                 "".join(value if isinstance(value, list) else [str(value)]).encode()
             except UnicodeEncodeError:
                 raise UsageError(f"{flag(name)} must be valid UTF-8, got {value!r}") from None
-
-    @property
-    def is_resolved(self) -> bool:
-        """Whether every option has a value."""
-        groups = (getattr(self, group.name) for group in fields(self))
-        is_open = any(options.is_open(item.name) for options in groups for item in fields(options))
-        has_budget = any(getattr(self.budget, name) is not None for name in BUDGETS)
-        return has_budget and not is_open and "auto" not in (self.machine.device, self.machine.precision)
 
     def to_flat(self) -> dict[str, Any]:
         """Return the values by option name, without those that are None."""
@@ -453,20 +498,40 @@ class TrainConfig:
 
     @classmethod
     def from_flat(cls, flat: Mapping[str, Any]) -> Self:
-        """Return the config of the values returned by `to_flat`.
+        """Return the options from which `to_flat` made these values.
 
         Raises:
-            UsageError: an option does not exist, or a value is invalid.
+            UsageError: an option does not exist, is missing or breaks its rule.
         """
         values = {field_name(name): tuple(v) if isinstance(v, list) else v for name, v in flat.items()}
         if isinstance(values.get("corpus"), str):
             values["corpus"] = (values["corpus"],)
         groups: dict[str, Any] = {}
-        for group in fields(cls):
-            kind: type[Options] = group.default_factory  # type: ignore[assignment]  # every group is a config class
-            groups[group.name] = kind(
-                **{item.name: values.pop(item.name) for item in fields(kind) if item.name in values}
-            )
+        for group, kind in get_type_hints(cls).items():
+            own = {item.name: values.pop(item.name) for item in fields(kind) if item.name in values}
+            missing = [item.name for item in fields(kind) if item.default is MISSING and item.name not in own]
+            if missing:
+                raise UsageError(f"a resolved configuration needs {', '.join(map(flag, missing))}")
+            groups[group] = kind(**own)
         if values:
             raise UsageError(f"{', '.join(map(flag, values))}: no such option in a configuration")
         return cls(**groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(TrainOptions):
+    """The options of a training run as resolved: everything is chosen."""
+
+    model: ModelConfig
+    optimization: OptimizationConfig
+
+    def __post_init__(self) -> None:
+        """Reject what is not chosen.
+
+        Raises:
+            UsageError: there is no budget, or the device or the precision is `auto`.
+        """
+        super().__post_init__()
+        has_budget = any(getattr(self.budget, name) is not None for name in BUDGETS)
+        if not has_budget or "auto" in (self.machine.device, self.machine.precision):
+            raise UsageError("a resolved configuration needs a budget, a device and a precision")

@@ -9,7 +9,7 @@ from typing import Any
 
 import tomli_w
 
-from seqgen.config import TrainConfig
+from seqgen.config import TrainConfig, TrainOptions
 from seqgen.errors import UsageError
 
 _TABLE, _FINGERPRINT = "resolved", "fingerprint"
@@ -29,9 +29,9 @@ class Resolved:
     config: TrainConfig
 
 
-def to_toml(requested: TrainConfig, resolved: Resolved) -> str:
+def to_toml(requested: TrainOptions, resolved: Resolved) -> str:
     """Return the content of the file: of the requested options those that are not defaults, and the resolved ones."""
-    defaults = TrainConfig().to_flat()
+    defaults = TrainOptions().to_flat()
     asked = {name: value for name, value in requested.to_flat().items() if value != defaults.get(name)}
     table = {_TABLE: {_FINGERPRINT: resolved.fingerprint, **resolved.config.to_flat()}}
     return f"{tomli_w.dumps(asked)}\n{_COMMENT}\n{tomli_w.dumps(table)}"
@@ -46,7 +46,7 @@ def from_toml(text: str) -> tuple[dict[str, Any], Resolved | None]:
     """
     values = tomllib.loads(text)
     table = values.pop(_TABLE, None)
-    TrainConfig.from_flat(values)
+    TrainOptions.from_flat(values)
     if table is None:
         return values, None
     if not isinstance(table, dict) or not isinstance(table.get(_FINGERPRINT), str):

@@ -3,7 +3,7 @@
 import keyword
 import math
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, get_args, get_type_hints
 
 from seqgen.errors import UsageError
@@ -68,6 +68,12 @@ def chosen(help: str, *, metavar: str | None = None, bound: Interval | None = No
     """Declare a field that the recipe fills in if the user does not."""
     declared = option(help, metavar=metavar, bound=bound)
     return field(default=None, metadata={**declared.metadata, "chosen": True})
+
+
+def resolved(requested: "type[Options]", name: str, default: Any = MISSING) -> Any:
+    """Declare the field of a resolved option, which is never None: the requested option's rules, without its holes."""
+    metadata = next(item.metadata for item in fields(requested) if item.name == name)
+    return field(default=default, metadata=metadata)
 
 
 def flag(name: str) -> str:
@@ -167,7 +173,7 @@ class Options:
         for item in fields(self):
             value = getattr(self, item.name)
             bound, choices = item.metadata["bound"], item.metadata["choices"]
-            if value is None and (item.metadata["chosen"] or type(None) in get_args(types[item.name])):
+            if value is None and type(None) in get_args(types[item.name]):
                 continue
             _check_type(item.name, value, types[item.name])
             if bound is not None and value not in bound:

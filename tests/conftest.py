@@ -26,8 +26,11 @@ from seqgen.config import (
     FoldersConfig,
     MachineConfig,
     ModelConfig,
+    ModelOptions,
     OptimizationConfig,
+    OptimizationOptions,
     TrainConfig,
+    TrainOptions,
 )
 from seqgen.corpus.documents import Passage
 from seqgen.corpus.part import Part, PartWriter
@@ -68,6 +71,15 @@ def unknown_options(arguments: Sequence[str], shown: str) -> set[str]:
     for match in _OTHER_COMMAND.finditer(shown):
         unknown |= set(_OPTION.findall(match[0])) - known.get(match[1], set())
     return {option for option in unknown if not any(option in argument for argument in arguments)}
+
+
+def resolved(model: ModelConfig, corpus: CorpusConfig = CorpusConfig()) -> TrainConfig:  # noqa: B008  # it is frozen
+    """Return the options of a run of one step."""
+    optimization = OptimizationConfig(learning_rate=0.01, weight_decay=0.01, batch_size=2, sequence_length=4)
+    machine = MachineConfig(device="cpu", precision="float32")
+    return TrainConfig(
+        corpus=corpus, model=model, optimization=optimization, budget=BudgetConfig(steps=1), machine=machine
+    )
 
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -147,10 +159,10 @@ def start(tmp_path: Path, folders: FoldersConfig) -> Callable[..., Trainer]:
     ) -> Trainer:
         path = tmp_path / "corpus.txt"
         path.write_text(text, encoding="utf-8")
-        requested = TrainConfig(
+        requested = TrainOptions(
             corpus=CorpusConfig(corpus=(str(path),)),
-            model=ModelConfig(**(SMALL_NETWORK | (model or {}))),
-            optimization=OptimizationConfig(**(FAST_LEARNING | (optimization or {}))),
+            model=ModelOptions(**(SMALL_NETWORK | (model or {}))),
+            optimization=OptimizationOptions(**(FAST_LEARNING | (optimization or {}))),
             budget=BudgetConfig(**budget),
             machine=MachineConfig(device=device, seed=seed, precision=precision),
         )

@@ -17,7 +17,7 @@ from seqgen.levels import level_class
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.encoder import TrackHeader
 from seqgen.levels.note.tokens import NUM_PITCHES, PITCH
-from tests.conftest import runner
+from tests.conftest import resolved, runner
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def untrained(make_model, tmp_path):
         config = CorpusConfig(level=level_name, document=document)
         level = level_class(level_name).fit([[TEXT * 9]], config)
         model = make_model(level.vocabulary_size)
-        config = TrainConfig(corpus=config, model=model.config)
+        config = resolved(model.config, config)
         path = tmp_path / "model.safetensors"
         Checkpoint(config, config, level, [], True, "0", {}, model.state_dict()).write(path)
         return seqgen.load(path, device="cpu")

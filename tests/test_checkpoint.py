@@ -8,21 +8,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from seqgen.checkpoint import FORMAT, Checkpoint, find
-from seqgen.config import ModelConfig, TrainConfig
+from seqgen.config import ModelConfig, TrainOptions
 from seqgen.errors import CheckpointError, SeqgenError
 from seqgen.levels import level_from_json
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.encoder import TrackHeader
+from tests.conftest import resolved
 
 
 @pytest.fixture
 def checkpoint(make_model):
     level = CharacterLevel("abc")
-    config = TrainConfig(model=ModelConfig(num_layers=1, hidden_size=4, embedding_size=3, dropout=0.0))
+    config = resolved(ModelConfig(num_layers=1, hidden_size=4, embedding_size=3))
     model = make_model(level.vocabulary_size, hidden_size=4, embedding_size=3)
     return Checkpoint(
-        requested=TrainConfig(),
+        requested=TrainOptions(),
         config=config,
         level=level,
         unseen=[0, 1],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.config import BudgetConfig, CorpusConfig, ModelConfig, OptimizationConfig, SamplingConfig, TrainConfig
+from seqgen.config import BudgetConfig, CorpusConfig, ModelOptions, OptimizationOptions, SamplingConfig, TrainOptions
 from seqgen.errors import UsageError
 from seqgen.options import parse_size, parse_time
 
@@ -66,22 +66,22 @@ def test_invalid_sizes_are_rejected(text):
         (lambda: SamplingConfig(top_k=0), "--top-k must be at least 1, got 0"),
         (lambda: SamplingConfig(length=0), "--length must be at least 1, got 0"),
         (lambda: SamplingConfig(stop=""), "--stop must not be empty"),
-        (lambda: ModelConfig(dropout=1.0), r"--dropout must be in \[0, 1\), got 1"),
+        (lambda: ModelOptions(dropout=1.0), r"--dropout must be in \[0, 1\), got 1"),
         (
-            lambda: ModelConfig(cell="quantum"),
+            lambda: ModelOptions(cell="quantum"),
             "--cell must be one of coupled-lstm, gru, .*rnn; got 'quantum'",
         ),
         (lambda: CorpusConfig(valid_fraction=0), r"--valid-fraction must be in \(0, 1\), got 0"),
-        (lambda: OptimizationConfig(learning_rate=0), "--learning-rate must be above 0, got 0"),
-        (lambda: OptimizationConfig(learning_rate=float("inf")), "--learning-rate must be above 0, got inf"),
-        (lambda: OptimizationConfig(sequence_length=10**20), "--sequence-length must be at most 10{15}, got 10{20}"),
+        (lambda: OptimizationOptions(learning_rate=0), "--learning-rate must be above 0, got 0"),
+        (lambda: OptimizationOptions(learning_rate=float("inf")), "--learning-rate must be above 0, got inf"),
+        (lambda: OptimizationOptions(sequence_length=10**20), "--sequence-length must be at most 10{15}, got 10{20}"),
         (lambda: BudgetConfig(patience=None), "--patience must be a whole number, got None"),
         (lambda: BudgetConfig(time="1m", steps=3), "--time and --steps cannot be combined: give only one of them"),
         (lambda: BudgetConfig(time="soon"), "--time must be a positive number"),
         (lambda: BudgetConfig(time="9" * 400 + "s"), "--time must be a positive number"),
         (lambda: CorpusConfig(unpack_limit="9" * 400), "--unpack-limit must be a positive number"),
         (
-            lambda: TrainConfig(corpus=CorpusConfig(corpus=("\udcff.txt",))),
+            lambda: TrainOptions(corpus=CorpusConfig(corpus=("\udcff.txt",))),
             "--corpus must be valid UTF-8, got",
         ),
     ],
@@ -99,14 +99,14 @@ def test_errors_name_the_option_the_rule_and_the_value(make, message):
     steps=st.none() | st.integers(1, 10**9),
 )
 def test_a_config_survives_conversion_to_flat_form(hidden_size, dropout, corpus, tie_weights, steps):
-    config = TrainConfig(
+    config = TrainOptions(
         corpus=CorpusConfig(corpus=corpus),
-        model=ModelConfig(hidden_size=hidden_size, dropout=dropout, tie_weights=tie_weights),
+        model=ModelOptions(hidden_size=hidden_size, dropout=dropout, tie_weights=tie_weights),
         budget=BudgetConfig(steps=steps),
     )
-    assert TrainConfig.from_flat(config.to_flat()) == config
+    assert TrainOptions.from_flat(config.to_flat()) == config
 
 
 def test_an_unknown_name_is_rejected():
     with pytest.raises(UsageError, match="--hiden-size: no such option in a configuration"):
-        TrainConfig.from_flat({"hiden-size": 3})
+        TrainOptions.from_flat({"hiden-size": 3})

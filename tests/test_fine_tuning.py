@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import CorpusConfig, ModelConfig, TrainConfig
+from seqgen.config import CorpusConfig, ModelOptions, TrainOptions
 from seqgen.errors import UsageError
 from seqgen.levels import level_class
 from seqgen.music.write import rendered
@@ -146,7 +146,7 @@ def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message
 def test_what_is_given_counts_even_if_it_is_the_default(trained):
     parent = Checkpoint.read(trained.files / "best.safetensors")
     gru = replace(parent, config=replace(parent.config, model=replace(parent.config.model, cell="gru")))
-    requested = TrainConfig(model=ModelConfig(from_="gru"))
+    requested = TrainOptions(model=ModelOptions(from_="gru"))
     assert inherited(requested, gru, ()).model.cell == "gru"
     with pytest.raises(UsageError, match="begins with a model of --cell gru, so --cell must be left out"):
         inherited(requested, gru, {"cell"})

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seqgen.config import ModelConfig
+from seqgen.config import ModelOptions
 from seqgen.errors import UsageError
 from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
@@ -152,17 +152,17 @@ def test_an_adaptive_softmax_begins_with_how_often_tokens_come(make_model):
 
 def test_tied_weights_of_different_sizes_are_refused():
     with pytest.raises(UsageError, match="--tie-weights needs --embedding-size equal to --hidden-size, got 8 and 16"):
-        ModelConfig(tie_weights=True, embedding_size=8, hidden_size=16)
+        ModelOptions(tie_weights=True, embedding_size=8, hidden_size=16)
     with pytest.raises(
         UsageError, match="--tie-weights needs --embedding-size equal to --projection-size, got 16 and 8"
     ):
-        ModelConfig(tie_weights=True, embedding_size=16, hidden_size=16, projection_size=8)
+        ModelOptions(tie_weights=True, embedding_size=16, hidden_size=16, projection_size=8)
 
 
 @pytest.mark.parametrize("size", [16, 17])
 def test_a_projection_that_does_not_make_smaller_is_refused(size):
     with pytest.raises(UsageError, match=f"--projection-size must be below --hidden-size 16, got {size}"):
-        ModelConfig(hidden_size=16, projection_size=size)
+        ModelOptions(hidden_size=16, projection_size=size)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole-lstm", "gru"])

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from seqgen.config import OptimizationConfig
 from seqgen.training.optimizer import AdamW
 
 
@@ -31,7 +30,7 @@ def test_the_steps_are_those_of_torch(model, make_model, generator):
     matrices, vectors = ([p for p in reference.parameters() if (p.ndim > 1) is wanted] for wanted in (True, False))
     oracle = torch.optim.AdamW([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
                                betas=(0.9, 0.99), weight_decay=0.3)  # fmt: skip
-    optimizer = AdamW(model, OptimizationConfig(learning_rate=0.01, weight_decay=0.3))
+    optimizer = AdamW(model, learning_rate=0.01, weight_decay=0.3)
     train(model, optimizer, generator, 5)
     again = torch.Generator().manual_seed(1)
     for step in range(5):
@@ -44,7 +43,7 @@ def test_the_steps_are_those_of_torch(model, make_model, generator):
 
 
 def test_gradients_are_forgotten_and_none_changes_nothing(model):
-    optimizer = AdamW(model, OptimizationConfig(learning_rate=0.01, weight_decay=0.1))
+    optimizer = AdamW(model, learning_rate=0.01, weight_decay=0.1)
     set_gradients(model, None)
     optimizer.zero_grad()
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}

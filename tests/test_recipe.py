@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
+from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelOptions, OptimizationOptions, TrainOptions
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
@@ -26,11 +26,11 @@ def store(tmp_path):
 
 
 def resolved(store, **groups):
-    return resolve(TrainConfig(machine=MachineConfig(device="cpu"), **groups), store)[0]
+    return resolve(TrainOptions(machine=MachineConfig(device="cpu"), **groups), store)[0]
 
 
 def test_every_hole_is_filled_and_what_was_given_stays(store):
-    config = resolved(store, model=ModelConfig(hidden_size=24), optimization=OptimizationConfig(learning_rate=0.5))
+    config = resolved(store, model=ModelOptions(hidden_size=24), optimization=OptimizationOptions(learning_rate=0.5))
     assert (config.model.hidden_size, config.optimization.learning_rate) == (24, 0.5)
     assert config.budget.time == "10m"
     assert (config.corpus.level, config.machine.device) == ("character", "cpu")
@@ -78,16 +78,16 @@ def test_a_step_that_is_disturbed_does_not_change_what_a_step_takes(store, monke
     passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
     clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)
     monkeypatch.setattr(recipe.time, "perf_counter", lambda: next(clock))
-    model = resolved(store, model=ModelConfig(hidden_size=8), budget=BudgetConfig(steps=1)).model
+    model = resolved(store, model=ModelOptions(hidden_size=8), budget=BudgetConfig(steps=1)).model
     seconds = recipe._step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store, ALONE)
     assert seconds == pytest.approx(0.001 * store.train.num_targets / batches.steps_per_epoch)
 
 
 def test_layers_above_others_are_normalised_and_residual(store):
     for given, expected in (({"num_layers": 1}, False), ({"num_layers": 3}, True)):
-        model = resolved(store, model=ModelConfig(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
+        model = resolved(store, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
         assert (model.residual, model.layer_norm) == (expected, expected)
-    plain = ModelConfig(num_layers=2, hidden_size=8, residual=False, layer_norm=False)
+    plain = ModelOptions(num_layers=2, hidden_size=8, residual=False, layer_norm=False)
     model = resolved(store, model=plain, budget=BudgetConfig(steps=1)).model
     assert (model.residual, model.layer_norm) == (False, False)
 
@@ -98,7 +98,7 @@ def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_
 
 
 def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
-    small = ModelConfig(hidden_size=8)
+    small = ModelOptions(hidden_size=8)
     models = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model for n in (1, 4, 8, 16, 256, 10**6)]
     dropouts, recurrent = ([getattr(m, f) for m in models] for f in ("dropout", "recurrent_dropout"))
     assert dropouts[0] == 0
@@ -110,22 +110,25 @@ def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
 
 def test_embeddings_are_dropped_where_much_is(store):
     for dropout, expected in ((0.2, 0.0), (0.4, 0.05), (0.5, 0.1)):
-        model = ModelConfig(hidden_size=8, dropout=dropout)
+        model = ModelOptions(hidden_size=8, dropout=dropout)
         assert resolved(store, model=model, budget=BudgetConfig(steps=1)).model.embedding_dropout == expected
-    tied = ModelConfig(hidden_size=8, dropout=0.5, tie_weights=True)
+    tied = ModelOptions(hidden_size=8, dropout=0.5, tie_weights=True)
     assert resolved(store, model=tied, budget=BudgetConfig(steps=1)).model.embedding_dropout == 0.4
 
 
 def test_a_reason_is_given_for_what_was_chosen_alone(store):
     budget = BudgetConfig(steps=1234)
-    told = [resolve(TrainConfig(machine=MachineConfig(device="cpu"), model=ModelConfig(**given), budget=budget), store)
-            for given in ({"hidden_size": 8}, {"hidden_size": 8, "dropout": 0.3})]  # fmt: skip
+    machine = MachineConfig(device="cpu")
+    told = [
+        resolve(TrainOptions(machine=machine, model=ModelOptions(hidden_size=8, dropout=dropout), budget=budget), store)
+        for dropout in (None, 0.3)
+    ]
     assert all("8 units, 1,234 steps" in reasons[0] for _, reasons in told)
     assert [f", dropout {config.model.dropout:g} (" in reasons[0] for config, reasons in told] == [True, False]
 
 
 def test_what_begins_with_a_good_model_learns_more_gently(store):
-    rates = [resolved(store, model=ModelConfig(hidden_size=8, from_=from_)).optimization.learning_rate
+    rates = [resolved(store, model=ModelOptions(hidden_size=8, from_=from_)).optimization.learning_rate
              for from_ in (None, "parent")]  # fmt: skip
     assert rates[1] == pytest.approx(FINE_TUNING * rates[0], rel=0.05)  # two digits
 
@@ -135,14 +138,14 @@ def test_a_large_vocabulary_has_one_matrix(tmp_path):
     corpus = CorpusConfig(corpus=(str(tmp_path / "words.txt"),), level="word")
     store = Store.prepare(Plan.of(corpus), tmp_path)
     for given, expected in (({}, True), ({"tie_weights": False}, False), ({"embedding_size": 16}, False)):
-        model = resolved(store, model=ModelConfig(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
+        model = resolved(store, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
         assert model.tie_weights == expected
         assert (model.embedding_size == model.output_size) == expected
 
 
 def test_the_more_weights_there_are_for_a_token_the_more_is_dropped(store):
     once = BudgetConfig(epochs=1)
-    rates = [resolved(store, model=ModelConfig(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
+    rates = [resolved(store, model=ModelOptions(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
     assert rates[0] == 0
     assert rates == sorted(set(rates))
 
@@ -156,7 +159,7 @@ def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
         store = Store.prepare(Plan.of(corpus), tmp_path / transpose)
         given = {
             "corpus": corpus,
-            "model": ModelConfig(hidden_size=8, embedding_size=8),
+            "model": ModelOptions(hidden_size=8, embedding_size=8),
             "budget": BudgetConfig(epochs=2),
         }
         rates.append(resolved(store, **given).model.dropout)
@@ -165,13 +168,13 @@ def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
 
 def test_a_small_corpus_is_learned_more_gently(store):
     epochs = BudgetConfig(epochs=1)
-    sizes = [OptimizationConfig(batch_size=1, sequence_length=n) for n in (8, 2048)]
+    sizes = [OptimizationOptions(batch_size=1, sequence_length=n) for n in (8, 2048)]
     rates = [resolved(store, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
     assert rates[1] < rates[0] == SIZES[1].learning_rate
 
 
 def test_tied_weights_get_an_embedding_of_the_hidden_size(store):
-    assert resolved(store, model=ModelConfig(tie_weights=True, hidden_size=24)).model.embedding_size == 24
+    assert resolved(store, model=ModelOptions(tie_weights=True, hidden_size=24)).model.embedding_size == 24
 
 
 def test_rare_tokens_are_chosen_among_apart_where_there_are_many():
@@ -190,7 +193,7 @@ def test_rare_tokens_are_chosen_among_apart_where_there_are_many():
 def test_a_cutoff_above_the_vocabulary_is_refused(store):
     assert resolved(store, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
     with pytest.raises(UsageError, match="--softmax-cutoff must be below the 48 tokens of the vocabulary, got 50"):
-        resolved(store, model=ModelConfig(softmax_cutoff=50))
+        resolved(store, model=ModelOptions(softmax_cutoff=50))
 
 
 def test_a_machine_needs_memory_for_the_streams_that_it_reads(store, monkeypatch):
@@ -198,5 +201,7 @@ def test_a_machine_needs_memory_for_the_streams_that_it_reads(store, monkeypatch
     monkeypatch.setattr(recipe, "refuse_too_large", lambda model, num_streams, *_: seen.append(num_streams))
     for world in (ALONE, replace(ALONE, size=4, local=replace(ALONE, size=2)), replace(ALONE, size=3)):
         monkeypatch.setattr(type(world), "told", lambda self, content: content())
-        resolve(TrainConfig(budget=BudgetConfig(steps=1), optimization=OptimizationConfig(batch_size=32)), store, world)
+        resolve(
+            TrainOptions(budget=BudgetConfig(steps=1), optimization=OptimizationOptions(batch_size=32)), store, world
+        )
     assert seen == [32, 16, 11]

@@ -5,9 +5,9 @@ import gzip
 import pytest
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import CorpusConfig, TrainConfig
+from seqgen.config import CorpusConfig
 from seqgen.levels import level_class
-from tests.conftest import unknown_options
+from tests.conftest import resolved, unknown_options
 
 
 def test_unknown_options_in_messages_are_detected():
@@ -25,7 +25,7 @@ def model_of(make_model, tmp_path):
         config = CorpusConfig(corpus=("gone.txt",), level=level_name, **options)
         level = level_class(level_name).fit([["some text\n"]] if level_name != "note" else [], config)
         model = make_model(level.vocabulary_size)
-        config = TrainConfig(corpus=config, model=model.config)
+        config = resolved(model.config, config)
         Checkpoint(config, config, level, [], True, "0", {}, model.state_dict()).write(tmp_path / "m.safetensors")
         return ["--checkpoint", "m.safetensors"]
 

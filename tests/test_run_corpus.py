@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import CorpusConfig, TrainConfig
+from seqgen.config import CorpusConfig, ModelConfig, TrainOptions
 from seqgen.corpus import sources, texts
 from seqgen.corpus.plan import Plan
 from seqgen.corpus.split import PARTS, TRAIN
@@ -16,7 +16,7 @@ from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.run_corpus import RunCorpus
 from seqgen.training.distributed import ALONE
 from seqgen.training.preparation import prepare_again
-from tests.conftest import RHYME, quick_runner
+from tests.conftest import RHYME, quick_runner, resolved
 
 TUNE = "X:1\nM:3/4\nL:1/4\nK:D\n" + "DEF|GAB|dcB|AGF|" * 6 + "|\n"
 
@@ -26,8 +26,9 @@ def prepared(folders, path, **options):
     config = CorpusConfig(corpus=(str(path),), **options)
     plan = Plan.of(config)
     store = Store.prepare(plan, folders.parsed.parent)
-    requested = TrainConfig(corpus=config)
-    checkpoint = Checkpoint(requested, requested, store.level, [], True, store.fingerprint, {}, {})
+    requested = TrainOptions(corpus=config)
+    model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3)
+    checkpoint = Checkpoint(requested, resolved(model, config), store.level, [], True, store.fingerprint, {}, {})
     pieces = [(part, list(piece.chunks()), piece.is_complete and piece.ending) for part, piece in plan.documents()]
     return checkpoint, store, pieces
 

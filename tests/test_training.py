@@ -12,11 +12,7 @@ import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import (
-    BudgetConfig,
-    CorpusConfig,
-    TrainConfig,
-)
+from seqgen.config import BudgetConfig, CorpusConfig, TrainOptions
 from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
 from seqgen.evaluation.likelihood import Score, score
 from seqgen.model.hardware import PRECISIONS
@@ -329,7 +325,7 @@ def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders):
     runs = []
     for name, stop_at in (("whole", None), ("stopped", 9)):
         trainer = start(name, steps=20)
-        requested = TrainConfig(
+        requested = TrainOptions(
             corpus=CorpusConfig(corpus=(str(texts),)), model=trainer.requested.model,
             optimization=trainer.requested.optimization, budget=trainer.requested.budget,
         )  # fmt: skip

@@ -67,8 +67,9 @@ def _options(config: type[Options]) -> Iterator[inspect.Parameter]:
     types = get_type_hints(config)
     title = (config.__doc__ or "").split(":")[0]
     for item in fields(config):
-        spelling = [flag(item.name)] if types[item.name] is bool or item.name.endswith("_") else []
-        if types[item.name] is bool and item.metadata["chosen"]:
+        is_bool = _type(types[item.name]) == bool | None
+        spelling = [flag(item.name)] if is_bool or item.name.endswith("_") else []
+        if is_bool and item.metadata["chosen"]:
             spelling = [f"{flag(item.name)}/--no-{flag(item.name)[2:]}"]
         option = typer.Option(
             *spelling,
@@ -115,7 +116,7 @@ def _completion(item: Field[Any]) -> Callable[..., list[str]] | None:
 
 def _type(annotated: Any) -> Any:
     """Return the type of a field for Typer: values are passed as text, since `Options` checks them."""
-    if annotated is bool:
+    if annotated in (bool, bool | None):
         return bool | None
     return list[str] if annotated == tuple[str, ...] else str | None
 

@@ -23,9 +23,9 @@ from seqgen.config import (
     CorpusConfig,
     FoldersConfig,
     MachineConfig,
-    ModelConfig,
-    OptimizationConfig,
-    TrainConfig,
+    ModelOptions,
+    OptimizationOptions,
+    TrainOptions,
 )
 from seqgen.errors import UsageError
 from seqgen.options import flag
@@ -52,8 +52,8 @@ WITH_RESUME = {
 
 @options_from(
     corpus=CorpusConfig,
-    model=ModelConfig,
-    optimization=OptimizationConfig,
+    model=ModelOptions,
+    optimization=OptimizationOptions,
     budget=BudgetConfig,
     machine=MachineConfig,
     folders=FoldersConfig,
@@ -61,8 +61,8 @@ WITH_RESUME = {
 def train(
     context: typer.Context,
     corpus: CorpusConfig,
-    model: ModelConfig,
-    optimization: OptimizationConfig,
+    model: ModelOptions,
+    optimization: OptimizationOptions,
     budget: BudgetConfig,
     machine: MachineConfig,
     folders: FoldersConfig,
@@ -111,7 +111,7 @@ def train(
     from seqgen.training.distributed import World
     from seqgen.training.session import Session
 
-    requested = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
+    requested = TrainOptions(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
     with World.join() as world:
         quiet = quiet or not world.is_first
         session = Session(folders, say, world, is_sampled=panel.is_live(is_quiet=quiet))
@@ -131,7 +131,7 @@ def train(
         conclude(trainer)
 
 
-def _resumed(session: "Session", name: str, options: TrainConfig, given: set[str]) -> "Trainer | None":
+def _resumed(session: "Session", name: str, options: TrainOptions, given: set[str]) -> "Trainer | None":
     """Return the trainer of an existing run with the options given on the command line; None if it is finished."""
     return session.resume(
         name,

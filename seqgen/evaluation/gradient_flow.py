@@ -71,8 +71,6 @@ class GradientFlow:
             num_layers=config.num_layers,
             hidden_size=config.hidden_size,
             embedding_size=_EMBEDDING,
-            dropout=0.0,
-            embedding_dropout=0.0,
             initial_weights=config.initial_weights,
         )
         model = LanguageModel(model_config, _VOCABULARY)

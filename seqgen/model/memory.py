@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig
+from seqgen.config import MachineConfig, ModelConfig
 from seqgen.errors import ShortageError, is_out_of_memory
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
@@ -65,8 +65,8 @@ def refuse_too_large(
 
 
 @contextmanager
-def shortage_told(model: ModelConfig, optimization: OptimizationConfig) -> Iterator[None]:
-    """Tell of too little memory for a step with the sizes that took it.
+def shortage_reported(model: ModelConfig, batch_size: int, sequence_length: int) -> Iterator[None]:
+    """Report too little memory for a step, with the sizes that it depends on.
 
     Raises:
         ShortageError: there is too little.
@@ -77,8 +77,8 @@ def shortage_told(model: ModelConfig, optimization: OptimizationConfig) -> Itera
         if not is_out_of_memory(error):
             raise
         raise ShortageError(
-            f"there is not enough memory for a step: lower --batch-size ({optimization.batch_size:,}), "
-            f"--sequence-length ({optimization.sequence_length:,}) or --hidden-size ({model.hidden_size:,}); "
+            f"there is not enough memory for a step: lower --batch-size ({batch_size:,}), "
+            f"--sequence-length ({sequence_length:,}) or --hidden-size ({model.hidden_size:,}); "
             "the last saved state is kept"
         ) from error
 

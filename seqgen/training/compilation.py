@@ -1,17 +1,15 @@
 """Compiles the kernels of a run before its clock starts: the first step is then as fast as all others."""
 
-from dataclasses import replace
-
 import torch
 
-from seqgen.config import MachineConfig, ModelConfig
+from seqgen.config import MachineConfig, ModelConfig, ModelOptions
 from seqgen.levels.base import Level
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.preview import preview
 
 
-def compile_kernels(requested: ModelConfig, level: Level, machine: MachineConfig, *, is_sampled: bool) -> None:
+def compile_kernels(requested: ModelOptions, level: Level, machine: MachineConfig, *, is_sampled: bool) -> None:
     """Do once, with a tiny network, what the run will do: kernels depend on the kind of a network, not on its size.
 
     Args:
@@ -22,16 +20,12 @@ def compile_kernels(requested: ModelConfig, level: Level, machine: MachineConfig
     """
     device = resolve_device(machine.device)
     dtype = PRECISIONS[resolve_precision(machine.precision, device)]
-    tiny = replace(
-        requested,
+    tiny = ModelConfig(
+        cell=requested.cell,
         num_layers=1,
         hidden_size=16,
         projection_size=None if requested.projection_size is None else 8,
         embedding_size=16,
-        tie_weights=False,
-        softmax_cutoff=0,
-        residual=False,
-        layer_norm=False,
     )
     model = LanguageModel(tiny, level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(0), torch.zeros(level.vocabulary_size))

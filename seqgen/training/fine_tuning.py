@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import TrainConfig
+from seqgen.config import ARCHITECTURE, TrainOptions
 from seqgen.errors import UsageError
 from seqgen.options import Options, flag
 
@@ -14,7 +14,7 @@ _VOCABULARY = ("ngram", "grid", "velocity", "transpose")  # options that the voc
 Group = TypeVar("Group", bound=Options)
 
 
-def inherited(requested: TrainConfig, parent: Checkpoint, given: Collection[str]) -> TrainConfig:
+def inherited(requested: TrainOptions, parent: Checkpoint, given: Collection[str]) -> TrainOptions:
     """Return the options with those that come with the weights and the vocabulary.
 
     Args:
@@ -41,13 +41,13 @@ def inherited(requested: TrainConfig, parent: Checkpoint, given: Collection[str]
     )
 
 
-def without_inherited(requested: TrainConfig) -> TrainConfig:
+def without_inherited(requested: TrainOptions) -> TrainOptions:
     """Return the options as they were before `inherited`: what comes with another run is no request of this one."""
     if requested.model.from_ is None:
         return requested
-    plain = TrainConfig()
+    plain = TrainOptions()
     vocabulary = {name: getattr(plain.corpus, name) for name in ("level", *_VOCABULARY)}
-    architecture = {name: getattr(plain.model, name) for name in requested.model.architecture}
+    architecture = {name: getattr(plain.model, name) for name in ARCHITECTURE}
     return replace(
         requested,
         corpus=replace(requested.corpus, **vocabulary),

@@ -57,7 +57,7 @@ class Learner:
         self._options = config.optimization
         self._seed = config.machine.seed
         self._world = world
-        self._optimizer = AdamW(model, config.optimization)
+        self._optimizer = AdamW(model, config.optimization.learning_rate, config.optimization.weight_decay)
         self._average = Average(model)
         self._dtype = PRECISIONS[config.machine.precision]
         self._state = self._initial_state()
@@ -71,7 +71,7 @@ class Learner:
         """Begin anew with these weights: no moments, no state."""
         for model in (self.model, self.averaged):
             model.load_state_dict(dict(weights))
-        self._optimizer = AdamW(self.model, self._options)
+        self._optimizer = AdamW(self.model, self._options.learning_rate, self._options.weight_decay)
         self._state = self._initial_state()
 
     def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> StepResult:

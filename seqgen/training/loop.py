@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from seqgen.checkpoint import Checkpoint, read_bytes
-from seqgen.config import TrainConfig
+from seqgen.config import TrainConfig, TrainOptions
 from seqgen.corpus.reading import counted
 from seqgen.corpus.store import Store
 from seqgen.errors import TrainingError
 from seqgen.evaluation.likelihood import Score, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.memory import shortage_told
+from seqgen.model.memory import shortage_reported
 from seqgen.sampling.opening import ENOUGH_BEGINNINGS
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
@@ -61,7 +61,7 @@ class Trainer:
         self,
         model: LanguageModel,
         store: Store,
-        requested: TrainConfig,
+        requested: TrainOptions,
         config: TrainConfig,
         run: Run,
         started: float,
@@ -193,7 +193,8 @@ class Trainer:
     def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> bool:
         """Learn from a batch; return whether its loss and gradient were sane."""
         begun = time.perf_counter()
-        with shortage_told(self.config.model, self.config.optimization):
+        options = self.config.optimization
+        with shortage_reported(self.config.model, options.batch_size, options.sequence_length):
             result = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.progress.share))
         self.figures.step += 1
         self.figures.tokens += result.tokens

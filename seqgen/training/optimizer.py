@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqgen.config import OptimizationConfig
 from seqgen.model.language_model import LanguageModel
 
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
@@ -40,10 +39,10 @@ class AdamW:
         moments: of each parameter, by name.
     """
 
-    def __init__(self, model: LanguageModel, options: OptimizationConfig) -> None:
-        self.learning_rate = options.learning_rate
+    def __init__(self, model: LanguageModel, learning_rate: float, weight_decay: float) -> None:
+        self.learning_rate = learning_rate
         self.parameters = dict(model.named_parameters())
-        self.decay = {name: options.weight_decay if p.ndim > 1 else 0.0 for name, p in self.parameters.items()}
+        self.decay = {name: weight_decay if p.ndim > 1 else 0.0 for name, p in self.parameters.items()}
         self.moments = {
             name: Moments(torch.zeros((), device=p.device), torch.zeros_like(p.data), torch.zeros_like(p.data))
             for name, p in self.parameters.items()

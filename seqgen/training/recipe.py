@@ -13,19 +13,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqgen.config import MachineConfig, ModelConfig, OptimizationConfig, TrainConfig
+from seqgen.config import (
+    BudgetConfig,
+    MachineConfig,
+    ModelConfig,
+    ModelOptions,
+    OptimizationConfig,
+    OptimizationOptions,
+    TrainConfig,
+    TrainOptions,
+)
 from seqgen.corpus.reading import counted
 from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.memory import refuse_too_large, shortage_told
+from seqgen.model.memory import refuse_too_large, shortage_reported
 from seqgen.options import Options, parse_time
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
 from seqgen.training.distributed import ALONE, World
 
-Group = TypeVar("Group", bound=Options)
+Config = TypeVar("Config", bound=Options)
 
 DEFAULT_TIME = "10m"
 BATCH_SIZE = 32  # 64 does fewer steps in the same time: 0.02 nats worse after 80 s
@@ -77,8 +86,8 @@ SIZES = (
 )
 
 
-def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
-    """Return the config with every hole filled, and what the user should hear about the choice."""
+def resolve(requested: TrainOptions, store: Store, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
+    """Return the config with everything chosen, and sentences for the user about the choice."""
     budget = requested.budget
     if budget.time is None and budget.epochs is None and budget.steps is None:
         budget = replace(budget, time=DEFAULT_TIME)
@@ -87,62 +96,85 @@ def resolve(requested: TrainConfig, store: Store, world: World = ALONE) -> tuple
         requested.machine, device=device, precision=resolve_precision(requested.machine.precision, device)
     )
     world.check_alike(machine)
-    optimization, reasons = _fitting(
-        _filled(
-            requested.optimization,
-            weight_decay=WEIGHT_DECAY,
-            batch_size=BATCH_SIZE,
-            sequence_length=SEQUENCE_LENGTH,
-        ),
-        store,
+    batches, reasons = _batches(requested.optimization, store)
+    world.check_streams(batches.batch_size)
+    options = _with_cutoff(requested.model, store)
+    model, steps = _sized(options, batches, budget, machine, store, world)
+    num_weights, passes = (
+        LanguageModel(model, store.level.vocabulary_size).num_parameters,
+        steps / batches.steps_per_epoch,
     )
-    world.check_streams(optimization.batch_size)
-    batches = Batches(store.train, optimization.batch_size, optimization.sequence_length, 0)
-    model = _filled(requested.model, softmax_cutoff=_softmax_cutoff(store.train.counts))
-    if model.softmax_cutoff >= store.level.vocabulary_size:
-        raise UsageError(
-            f"--softmax-cutoff must be below the {store.level.vocabulary_size:,} tokens of the vocabulary, got "
-            f"{model.softmax_cutoff:,}"
-        )
-    config = replace(requested, model=model, optimization=optimization, budget=budget, machine=machine)
-    model, steps = _sized(config, batches, store, world)
-    weights = LanguageModel(model, store.level.vocabulary_size).num_parameters
-    # Music that is read in twelve keys is worth more than in one, but not twelve times as much: taken for so much,
-    # 10 min on the chorales got dropout 0.25 and were best after half the time, at 1.59 nats a note.
+    # Music in twelve keys is worth more than in one, but not twelve times as much: with that factor, 10 min on the
+    # chorales had dropout 0.25 and were best after half the time, at 1.59 nats per note.
     variants = store.level.variants(requested.corpus)
     variety = 1.0 if variants is None else math.sqrt(len(variants))
-    passes = steps / batches.steps_per_epoch
-    dropout, recurrent = _dropouts(passes / variety, weights / (store.train.num_targets * variety))
-    model = _filled(model, dropout=dropout, recurrent_dropout=recurrent)
-    model = _filled(model, embedding_dropout=_embedding_dropout(model))
-    if optimization.is_open("learning_rate"):
-        optimization = replace(optimization, learning_rate=_learning_rate(model, batches.steps_per_epoch))
+    model = _with_dropout(model, options, passes / variety, num_weights / (store.train.num_targets * variety))
+    optimization = _resolved(
+        OptimizationConfig,
+        replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length),
+        learning_rate=_learning_rate(model, batches.steps_per_epoch),
+        weight_decay=WEIGHT_DECAY,
+    )
     about = "" if budget.time is None else "about "
     count = counted(round(steps) if budget.time is None else max(1, int(round(steps, -1 - int(steps > 999)))), "step")
-    chosen = f", dropout {model.dropout:g}" if requested.model.is_open("dropout") else ""
+    chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     reasons.append(
         f"{model.num_layers} x {model.hidden_size:,} units, {about}{count}{chosen} ({passes:.1f} epochs over "
-        f"{counted(store.train.num_targets, 'token')}, {counted(weights, 'parameter')})"
+        f"{counted(store.train.num_targets, 'token')}, {counted(num_weights, 'parameter')})"
     )
     corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
-    return replace(config, corpus=corpus, model=model, optimization=optimization), reasons
+    config = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
+    return config, reasons
 
 
-def _sized(config: TrainConfig, batches: Batches, store: Store, world: World) -> tuple[ModelConfig, float]:
-    """Return the model with its sizes, and how many steps of it the budget is about.
+def _resolved(kind: type[Config], requested: Options, **choices: Any) -> Config:
+    """Return the requested options, with these choices for those that are open."""
+    given = {name: value for name, value in vars(requested).items() if value is not None}
+    return kind(**(choices | given))
 
-    The largest is taken that can do enough steps; without `--time` the clock is not asked.
+
+def _batches(options: OptimizationOptions, store: Store) -> tuple[Batches, list[str]]:
+    """Return batches of a size that the corpus can fill, and why it is not the requested one, if so."""
+    batch_size, sequence_length = options.batch_size or BATCH_SIZE, options.sequence_length or SEQUENCE_LENGTH
+    num_chunks = Batches(store.train, 1, sequence_length, 0).num_chunks
+    if num_chunks >= batch_size:
+        return Batches(store.train, batch_size, sequence_length, 0), []
+    reason = (
+        f"the training set fills only {counted(num_chunks, 'stream')} of {sequence_length:,} tokens: using "
+        f"--batch-size {num_chunks:,} instead of {batch_size:,}"
+    )
+    return Batches(store.train, num_chunks, sequence_length, 0), [reason]
+
+
+def _with_cutoff(options: ModelOptions, store: Store) -> ModelOptions:
+    """Return the options with the cutoff of the adaptive softmax.
+
+    Raises:
+        UsageError: it is not below the size of the vocabulary.
     """
-    steps, options = float(config.budget.num_steps(batches.steps_per_epoch)), config.optimization
-    num_streams = world.local.size * world.largest_share(options.batch_size)
+    cutoff, size = options.softmax_cutoff, store.level.vocabulary_size
+    cutoff = _softmax_cutoff(store.train.counts) if cutoff is None else cutoff
+    if cutoff >= size:
+        raise UsageError(f"--softmax-cutoff must be below the {size:,} tokens of the vocabulary, got {cutoff:,}")
+    return replace(options, softmax_cutoff=cutoff)
+
+
+def _sized(
+    options: ModelOptions, batches: Batches, budget: BudgetConfig, machine: MachineConfig, store: Store, world: World
+) -> tuple[ModelConfig, float]:
+    """Return the model with its sizes, and about how many steps of it the budget allows.
+
+    The largest network is chosen for which there are enough steps; without `--time` the clock has no influence.
+    """
+    steps = float(budget.num_steps(batches.steps_per_epoch))
+    num_streams, sequence_length = world.local.size * world.largest_share(batches.batch_size), batches.sequence_length
     for size in SIZES:
-        model = _with_size(config.model, size, store.level.vocabulary_size)
-        refuse_too_large(model, num_streams, options.sequence_length, config.machine, store.level.vocabulary_size)
-        if config.budget.time is not None:
-            seconds = parse_time(config.budget.time)
-            with shortage_told(model, options):
-                steps = seconds / _step_seconds(model, batches, config.machine, store, world)
-        is_given = config.model.num_layers is not None and config.model.hidden_size is not None
+        model = _with_size(options, size, store.level.vocabulary_size)
+        refuse_too_large(model, num_streams, sequence_length, machine, store.level.vocabulary_size)
+        if budget.time is not None:
+            with shortage_reported(model, batches.batch_size, sequence_length):
+                steps = parse_time(budget.time) / _step_seconds(model, batches, machine, store, world)
+        is_given = options.num_layers is not None and options.hidden_size is not None
         if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
             break
     return model, steps
@@ -160,15 +192,36 @@ def _slowness(vocabulary_size: int) -> float:
     return max(1.0, math.log10(vocabulary_size) - 0.8)
 
 
-def _with_size(requested: ModelConfig, size: Size, vocabulary_size: int) -> ModelConfig:
-    """Return the model with what depends on its size."""
-    requested = _filled(requested, tie_weights=vocabulary_size >= TIED_VOCABULARY and requested.embedding_size is None)
-    is_tied_to_hidden = requested.tie_weights and requested.projection_size is None
-    tied_size = requested.embedding_size if is_tied_to_hidden else None
-    num_layers = requested.num_layers or size.num_layers
-    model = _filled(requested, num_layers=num_layers, hidden_size=tied_size or size.hidden_size)
-    embedding_size = model.output_size if model.tie_weights else EMBEDDING_SIZE
-    return _filled(model, embedding_size=embedding_size, residual=num_layers > 1, layer_norm=num_layers > 1)
+def _with_size(options: ModelOptions, size: Size, vocabulary_size: int) -> ModelConfig:
+    """Return the model with everything that depends on its size."""
+    tie_weights = options.tie_weights
+    if tie_weights is None:
+        tie_weights = vocabulary_size >= TIED_VOCABULARY and options.embedding_size is None
+    tied_size = options.embedding_size if tie_weights and options.projection_size is None else None
+    num_layers = options.num_layers or size.num_layers
+    hidden_size = options.hidden_size or tied_size or size.hidden_size
+    return _resolved(
+        ModelConfig,
+        options,
+        num_layers=num_layers,
+        hidden_size=hidden_size,
+        embedding_size=options.projection_size or hidden_size if tie_weights else EMBEDDING_SIZE,
+        tie_weights=tie_weights,
+        residual=num_layers > 1,
+        layer_norm=num_layers > 1,
+    )
+
+
+def _with_dropout(model: ModelConfig, options: ModelOptions, passes: float, weights_per_token: float) -> ModelConfig:
+    """Return the model with the dropout that is not given."""
+    dropout, recurrent = _dropouts(passes, weights_per_token)
+    if options.dropout is None:
+        model = replace(model, dropout=dropout)
+    if options.recurrent_dropout is None:
+        model = replace(model, recurrent_dropout=recurrent)
+    if options.embedding_dropout is None:
+        model = replace(model, embedding_dropout=_embedding_dropout(model))
+    return model
 
 
 def _softmax_cutoff(counts: NDArray[np.int64]) -> int:
@@ -188,18 +241,6 @@ def _learning_rate(model: ModelConfig, steps_per_epoch: int) -> float:
     gentleness = math.sqrt(min(1.0, steps_per_epoch / GENTLE_STEPS))
     tuning = 1.0 if model.from_ is None else FINE_TUNING
     return float(f"{nearest.learning_rate * gentleness * tuning:.2g}")
-
-
-def _fitting(options: OptimizationConfig, store: Store) -> tuple[OptimizationConfig, list[str]]:
-    """Return the options with a batch that the corpus can fill."""
-    num_chunks = Batches(store.train, 1, options.sequence_length, 0).num_chunks
-    if num_chunks >= options.batch_size:
-        return options, []
-    reason = (
-        f"the training set fills only {counted(num_chunks, 'stream')} of {options.sequence_length:,} tokens: using "
-        f"--batch-size {num_chunks:,} instead of {options.batch_size:,}"
-    )
-    return replace(options, batch_size=num_chunks), [reason]
 
 
 def _dropouts(passes: float, weights_per_token: float) -> tuple[float, float]:
@@ -251,7 +292,3 @@ def _derivation_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) 
     torch.cuda.empty_cache()
     half = batch.streams(slice(count // 2))
     return _derivation_seconds(model, half, dtype) * count / half.num_streams
-
-
-def _filled(options: Group, **choices: Any) -> Group:
-    return replace(options, **{name: value for name, value in choices.items() if options.is_open(name)})

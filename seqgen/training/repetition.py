@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import TypeVar
 
-from seqgen.config import TrainConfig
+from seqgen.config import TrainOptions
 from seqgen.config_file import Resolved
 from seqgen.options import Options, flag
 from seqgen.training.preparation import Say
@@ -11,7 +11,7 @@ from seqgen.training.preparation import Say
 Group = TypeVar("Group", bound=Options)
 
 
-def repeated(requested: TrainConfig, earlier: Resolved, fingerprint: str, say: Say) -> TrainConfig:
+def repeated(requested: TrainOptions, earlier: Resolved, fingerprint: str, say: Say) -> TrainOptions:
     """Return the options with what was chosen for the earlier run, if the corpus is the same.
 
     Args:
@@ -35,7 +35,7 @@ def _open(options: Options) -> list[str]:
     return [item.name for item in fields(options) if options.is_open(item.name)]
 
 
-def _filled(options: Group, earlier: Group) -> Group:
+def _filled(options: Group, earlier: Options) -> Group:
     """Return the options with what is open as it was; the size of tied embeddings follows from the hidden size."""
     values = {name: getattr(earlier, name) for name in _open(options)}
     if values.get("tie_weights"):

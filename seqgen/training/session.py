@@ -12,7 +12,7 @@ from typing import Any
 
 from seqgen.cells import cell_class
 from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
-from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainConfig
+from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainOptions
 from seqgen.config_file import Resolved, to_toml
 from seqgen.corpus.reading import counted
 from seqgen.errors import CheckpointError, UsageError
@@ -49,7 +49,7 @@ class Session:
 
     def start(
         self,
-        requested: TrainConfig,
+        requested: TrainOptions,
         name: str | None = None,
         *,
         overwrite: bool = False,
@@ -214,16 +214,14 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
     """Raise a CheckpointError if there is no training state, before memory is allocated for it."""
     checkpoint.model()
     num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
-    if not checkpoint.config.is_resolved or num_streams != {(checkpoint.config.optimization.batch_size,)}:
+    if num_streams != {(checkpoint.config.optimization.batch_size,)}:
         raise CheckpointError(f"{path} holds a model, but no training state to resume from")
 
 
 def _with_sources(checkpoint: Checkpoint, moved: Mapping[str, Any]) -> Checkpoint:
     """Return the checkpoint with the new paths of its corpus."""
-    requested, config = (
-        replace(options, corpus=replace(options.corpus, **moved))
-        for options in (checkpoint.requested, checkpoint.config)
-    )
+    requested = replace(checkpoint.requested, corpus=replace(checkpoint.requested.corpus, **moved))
+    config = replace(checkpoint.config, corpus=replace(checkpoint.config.corpus, **moved))
     return replace(checkpoint, requested=requested, config=config)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, TrainConfig
+from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, TrainOptions
 from seqgen.process import num_cores
 from seqgen.training.loop import Trainer
 from seqgen.training.run import Run
@@ -55,7 +55,7 @@ def log_of(run: Path) -> list[dict[str, float | None]]:
 def saving() -> None:
     """Measure which share of a training goes into saving, all at its default, for ten minutes."""
     with tempfile.TemporaryDirectory() as name:
-        requested = TrainConfig(corpus=CorpusConfig(corpus=("builtin:python-docs",)), budget=BudgetConfig(time=TIME))
+        requested = TrainOptions(corpus=CorpusConfig(corpus=("builtin:python-docs",)), budget=BudgetConfig(time=TIME))
         folders = FoldersConfig(checkpoints_dir=name, data_dir=name)
         trainer = Session(folders, lambda *_, **__: None).start(requested, None)
         taken: list[float] = []

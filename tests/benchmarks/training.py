@@ -23,9 +23,9 @@ from seqgen.config import (
     CorpusConfig,
     FoldersConfig,
     MachineConfig,
-    ModelConfig,
-    OptimizationConfig,
-    TrainConfig,
+    ModelOptions,
+    OptimizationOptions,
+    TrainOptions,
 )
 from seqgen.model.language_model import LanguageModel
 from seqgen.training.loop import Trainer
@@ -64,10 +64,10 @@ class Reference:
 def trainer(folder: Path, hidden_size: int, **options: object) -> Trainer:
     """Return a training of the built-in corpus, with an embedding as large as the hidden state."""
     model = {"num_layers": 1, "hidden_size": hidden_size, "embedding_size": hidden_size, "dropout": 0.0} | options
-    requested = TrainConfig(
+    requested = TrainOptions(
         corpus=CorpusConfig(corpus=("builtin:python-docs",)),
-        model=ModelConfig(**model),
-        optimization=OptimizationConfig(batch_size=BATCH_SIZE, sequence_length=SEQUENCE_LENGTH),
+        model=ModelOptions(**model),
+        optimization=OptimizationOptions(batch_size=BATCH_SIZE, sequence_length=SEQUENCE_LENGTH),
         budget=BudgetConfig(steps=10**6),
         machine=MachineConfig(device="cpu"),
     )

@@ -41,8 +41,9 @@ from seqgen.config import (
     CorpusConfig,
     FoldersConfig,
     ModelConfig,
-    OptimizationConfig,
-    TrainConfig,
+    ModelOptions,
+    OptimizationOptions,
+    TrainOptions,
 )
 from seqgen.corpus.plan import Plan
 from seqgen.errors import SeqgenError
@@ -57,6 +58,7 @@ from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.write import rendered
 from seqgen.training.figures import Figures
 from seqgen.training.session import Session
+from tests.conftest import resolved
 from tests.scores import random_melody
 
 SECONDS = 20  # of a core that one input may take
@@ -93,7 +95,7 @@ def seeds(suffix: str) -> list[bytes]:
         ".xz": [lzma.compress(TEXT.encode())],
         ".zip": [zipped({"a.txt": TEXT.encode(), "../outside.txt": TEXT.encode()})],
         ".mxl": [zipped({"a.xml": rendered(random_melody(1), ".musicxml")}, kind) for kind in PACKINGS],
-        ".toml": [tomli_w.dumps(TrainConfig(corpus=CorpusConfig(corpus=("a.txt",))).to_flat()).encode()],
+        ".toml": [tomli_w.dumps(TrainOptions(corpus=CorpusConfig(corpus=("a.txt",))).to_flat()).encode()],
         ".krn": [b"**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n4c\t4e\n2d\t8f\n.\t4.g\n=2\t=2\n*-\t*-\n"],
     }[suffix]
 
@@ -171,10 +173,10 @@ def interrupted_run() -> tuple[Path, FoldersConfig]:
     folder = Path(tempfile.mkdtemp(prefix="seqgen-fuzz-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
-    requested = TrainConfig(
+    requested = TrainOptions(
         corpus=CorpusConfig(corpus=(str(folder / "text.txt"),)),
-        model=ModelConfig(num_layers=2, hidden_size=4, embedding_size=3),
-        optimization=OptimizationConfig(batch_size=2, sequence_length=4),
+        model=ModelOptions(num_layers=2, hidden_size=4, embedding_size=3),
+        optimization=OptimizationOptions(batch_size=2, sequence_length=4),
         budget=BudgetConfig(steps=10**6),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder / "runs"), data_dir=str(folder))
@@ -198,13 +200,13 @@ def read_state(name: str, content: bytes, folder: Path) -> None:
 
 def checkpoint_of(level: Level) -> bytes:
     """Return a good checkpoint."""
-    config = TrainConfig(model=ModelConfig(num_layers=1, hidden_size=4, embedding_size=3, dropout=0.0))
+    config = resolved(ModelConfig(num_layers=1, hidden_size=4, embedding_size=3))
     figures = {"step": 3, "best_valid_nats": 1.5}
     weights = LanguageModel(config.model, level.vocabulary_size).state_dict()
     for tensor in weights.values():
         tensor.normal_(std=0.1)
     with tempfile.TemporaryDirectory() as folder:
-        Checkpoint(TrainConfig(), config, level, [0, 1], True, "0123", figures, weights).write(Path(folder, "a"))
+        Checkpoint(TrainOptions(), config, level, [0, 1], True, "0123", figures, weights).write(Path(folder, "a"))
         return Path(folder, "a").read_bytes()
 
 
