@@ -8,7 +8,7 @@ import pytest
 import seqgen
 from seqgen.api import Model
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import CorpusConfig, TrainConfig
+from seqgen.config import CorpusConfig
 from seqgen.corpus.documents import Excerpt, Passage
 from seqgen.corpus.part import encoded
 from seqgen.errors import CheckpointError, CorpusError, UsageError
@@ -147,7 +147,7 @@ def test_a_model_of_text_does_not_compose(model):
 def test_music_is_composed_in_the_key_asked_for_and_without_pitches_that_training_lacks(make_model):
     level = NoteLevel(12, layouts=[(TrackHeader(0, is_drum=False, num_voices=1, name="Flute"),)])
     network, seen = make_model(level.vocabulary_size), {60, 64, 67}
-    config = TrainConfig(corpus=CorpusConfig(level="note"), model=network.config)
+    config = resolved(network.config, CorpusConfig(level="note"))
     unseen = [PITCH + pitch for pitch in range(NUM_PITCHES) if pitch not in seen]
     model = Model(Checkpoint(config, config, level, unseen, True, "0", {}, network.state_dict()), "cpu")
     (score,) = model.compose("C4 E4", key="D", bars=2, seed=1)

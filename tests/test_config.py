@@ -4,9 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.config import BudgetConfig, CorpusConfig, ModelOptions, OptimizationOptions, SamplingConfig, TrainOptions
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    ModelConfig,
+    ModelOptions,
+    OptimizationOptions,
+    SamplingConfig,
+    TrainConfig,
+    TrainOptions,
+)
 from seqgen.errors import UsageError
 from seqgen.options import parse_size, parse_time
+from tests.conftest import resolved
 
 
 @pytest.mark.parametrize(
@@ -110,3 +120,20 @@ def test_a_config_survives_conversion_to_flat_form(hidden_size, dropout, corpus,
 def test_an_unknown_name_is_rejected():
     with pytest.raises(UsageError, match="--hiden-size: no such option in a configuration"):
         TrainOptions.from_flat({"hiden-size": 3})
+
+
+@pytest.mark.parametrize(
+    ("flat", "message"),
+    [
+        ({"hidden-size": 8, "num-layers": 1}, "a resolved configuration needs --embedding-size"),
+        ({"steps": None}, "needs a budget, a device and a precision"),
+        ({"device": "auto"}, "needs a budget, a device and a precision"),
+        ({"dropout": 1.5}, r"--dropout must be in \[0, 1\)"),
+    ],
+)
+def test_a_configuration_that_is_not_resolved_is_refused(flat, message):
+    whole = resolved(ModelConfig(num_layers=1, hidden_size=8, embedding_size=4)).to_flat()
+    assert TrainConfig.from_flat(whole).to_flat() == whole
+    changed = flat if "hidden-size" in flat else {name: v for name, v in (whole | flat).items() if v is not None}
+    with pytest.raises(UsageError, match=message):
+        TrainConfig.from_flat(changed)

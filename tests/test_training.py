@@ -646,7 +646,6 @@ def test_a_model_without_its_training_state_is_not_resumed(start, folders):
     ("changed", "message"),
     [
         ({"config": {"optimization": {"batch_size": 10**9}}}, "holds a model, but no training state to resume from"),
-        ({"config": {"budget": {"steps": None}}}, "holds a model, but no training state to resume from"),
         ({"config": {"model": {"hidden_size": 10**7}}}, "weights do not fit its configuration"),
         ({"training": {"optimizer.embedding.exp_avg": torch.zeros(3)}}, "does not fit its configuration"),
         ({"training": {"optimizer.other.exp_avg": torch.zeros(3)}}, "does not fit its configuration"),
