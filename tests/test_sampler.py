@@ -8,6 +8,7 @@ from seqgen.levels.character import CharacterLevel
 from seqgen.levels.word import WordLevel
 from seqgen.sampling import sampler
 from seqgen.sampling.generator import Draw, Reading
+from seqgen.sampling.preview import preview
 from seqgen.sampling.sampler import Sample, sample
 
 
@@ -98,3 +99,11 @@ def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch, mak
 def test_a_stop_text_counts_only_where_it_begins_after_the_least_length(write, min_length, expected):
     (pieces,), _ = write("ababab", stop=("ab", "ba"), min_length=min_length, length=6)
     assert "".join(pieces) == expected
+
+
+def test_each_document_of_a_preview_has_its_own_seed(make_model):
+    level = CharacterLevel("abcdef")
+    model = make_model(level.vocabulary_size)
+    first, second = preview(model, level, 3, [level.END], num_documents=2).split("\n")
+    assert first != second
+    assert preview(model, level, 4, [level.END]) == second
