@@ -12,9 +12,9 @@ import numpy as np
 
 from seqgen.checkpoint import Checkpoint, find
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
+from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Excerpt, Passage, cut
-from seqgen.corpus.part import encoded
-from seqgen.corpus.reading import Reading
+from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel
@@ -101,7 +101,7 @@ class Model:
             UsageError: this is a model of music.
         """
         passage = Passage("text", self._text_level().normalise(text))
-        documents = list(cut(passage, self.checkpoint.config.corpus.document, Reading()))
+        documents = list(cut(passage, self.checkpoint.config.corpus.document, ReadingLog()))
         if not text or not documents:
             raise CorpusError("an empty text cannot be scored")
         if not is_ended and not documents[-1].ending:

@@ -32,8 +32,8 @@ from seqgen.config import (
     TrainConfig,
     TrainOptions,
 )
+from seqgen.corpus.dataset import Dataset, DatasetWriter
 from seqgen.corpus.documents import Passage
-from seqgen.corpus.part import Part, PartWriter
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.training.loop import Trainer
@@ -104,16 +104,16 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
-def make_part(tmp_path: Path) -> Callable[..., Part]:
+def make_part(tmp_path: Path) -> Callable[..., Dataset]:
     """Encode texts as documents of a part."""
 
-    def make(*texts: str, level: CharacterLevel | None = None) -> Part:
+    def make(*texts: str, level: CharacterLevel | None = None) -> Dataset:
         level = level or CharacterLevel.fit([[text] for text in texts], CorpusConfig())
         name = f"part {len(list(tmp_path.iterdir()))}"
-        with PartWriter(tmp_path, name, level) as writer:
+        with DatasetWriter(tmp_path, name, level) as writer:
             for text in texts:
                 writer.add(Passage("text", text))
-        return Part.open(tmp_path, name, level, writer.extent)
+        return Dataset.open(tmp_path, name, level, writer.extent)
 
     return make
 

@@ -9,8 +9,8 @@ import seqgen
 from seqgen.api import Model
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig
+from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Excerpt, Passage
-from seqgen.corpus.part import encoded
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.evaluation.likelihood import score
 from seqgen.levels import level_class

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from seqgen.corpus import archives
-from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
 
 PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 CONTENT = b"".join(b"line %d of a text\n" % i for i in range(100_000))
@@ -47,14 +47,14 @@ def test_a_file_that_is_not_packed_is_left_alone(tmp_path):
     "change", [lambda data: data[: len(data) // 2], lambda data: b"no archive", lambda data: data[:9000] + b"x" * 900]
 )
 def test_a_broken_file_is_refused(packed, suffix, change):
-    with pytest.raises(UnfitError, match=f"a.txt{suffix} is damaged, or not what its suffix says"):
+    with pytest.raises(UnusableFileError, match=f"a.txt{suffix} is damaged, or does not have the format of its suffix"):
         read(packed(suffix, change))
 
 
 @every_packing
 def test_no_more_than_the_limit_is_unpacked(packed, suffix):
     assert read(packed(suffix), limit=len(CONTENT)) == CONTENT
-    with pytest.raises(UnfitError, match="unpacks to more than .* GB: if it is meant to, raise --unpack-limit"):
+    with pytest.raises(UnusableFileError, match="unpacks to more than .* GB: raise --unpack-limit if that is correct"):
         read(packed(suffix), limit=len(CONTENT) - 1)
 
 
@@ -69,9 +69,9 @@ def zipped(tmp_path):
     return make
 
 
-def members(path, reading=None, limit=10**9):
+def members(path, log=None, limit=10**9):
     found = {}
-    for name, open_member in archives.members(path, limit, reading or Reading()):
+    for name, open_member in archives.members(path, limit, log or ReadingLog()):
         with open_member() as file:
             found[name.removeprefix(f"{path}/")] = file.read()
     return found
@@ -83,19 +83,19 @@ def test_the_members_of_an_archive_are_read_in_order(zipped):
 
 @pytest.mark.parametrize("name", ["../a.txt", "/etc/a.txt", "sub/../../a.txt", "C:/a.txt", "..\\a.txt"])
 def test_a_path_outside_the_archive_is_passed_over(zipped, name):
-    reading = Reading()
-    assert members(zipped({name: b"bad", "good.txt": b"good"}), reading) == {"good.txt": b"good"}
-    assert reading.skipped == ["1 member with a path outside its archive"]
+    log = ReadingLog()
+    assert members(zipped({name: b"bad", "good.txt": b"good"}), log) == {"good.txt": b"good"}
+    assert log.skipped == ["1 member with a path outside its archive"]
 
 
 def test_hidden_members_and_archives_within_are_passed_over(zipped):
-    reading = Reading()
-    assert members(zipped({"__MACOSX/a": b"", ".b": b"", "c.zip": b"", "d": b"d"}), reading) == {"d": b"d"}
-    assert reading.skipped == ["2 hidden files", "1 archive in another"]
+    log = ReadingLog()
+    assert members(zipped({"__MACOSX/a": b"", ".b": b"", "c.zip": b"", "d": b"d"}), log) == {"d": b"d"}
+    assert log.skipped == ["2 hidden files", "1 archive in an archive"]
 
 
 def test_an_archive_of_more_than_the_limit_is_refused(zipped):
-    with pytest.raises(UnfitError, match="--unpack-limit"):
+    with pytest.raises(UnusableFileError, match="--unpack-limit"):
         members(zipped({"a": b"x" * 600, "b": b"y" * 600}), limit=1000)
 
 
@@ -104,15 +104,15 @@ def test_a_damaged_member_is_refused_by_name(zipped):
     data = bytearray(path.read_bytes())
     data[5000:5100] = b"x" * 100
     path.write_bytes(data)
-    with pytest.raises(UnfitError, match=r"a.zip/a.txt is damaged"):
+    with pytest.raises(UnusableFileError, match=r"a.zip/a.txt is damaged"):
         members(path)
 
 
 def test_a_member_without_a_name_is_passed_over(zipped):
-    reading, path = Reading(), zipped({"nameless": b"bad", "good.txt": b"good"})
+    log, path = ReadingLog(), zipped({"nameless": b"bad", "good.txt": b"good"})
     path.write_bytes(path.read_bytes().replace(b"nameless", b"\0ameless"))  # a zero ends a name
-    assert members(path, reading) == {"good.txt": b"good"}
-    assert reading.skipped == ["1 member without a name"]
+    assert members(path, log) == {"good.txt": b"good"}
+    assert log.skipped == ["1 member without a name"]
 
 
 def test_odd_names_of_members_end_nothing(zipped):
@@ -121,5 +121,5 @@ def test_odd_names_of_members_end_nothing(zipped):
 
 def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 but no more")
-    with pytest.raises(UnfitError, match="a.zip is damaged, or not what its suffix says"):
+    with pytest.raises(UnusableFileError, match="a.zip is damaged, or does not have the format of its suffix"):
         members(tmp_path / "a.zip")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import PADDING
 from seqgen.training.batches import Batches
 
@@ -16,7 +16,7 @@ from seqgen.training.batches import Batches
 def part_of(lengths):
     """Documents of so many targets, every id different, so that a target tells where it comes from."""
     offsets = np.cumsum([0, *(length + 1 for length in lengths)])
-    return Part(np.arange(offsets[-1], dtype=np.uint32), offsets, np.array([]), {})
+    return Dataset(np.arange(offsets[-1], dtype=np.uint32), offsets, np.array([]), {})
 
 
 def epoch(batches, number=0):
@@ -105,7 +105,7 @@ def test_the_order_of_documents_changes_with_epoch_and_seed():
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_ids_of_any_type_become_int64(kind):
-    part = Part(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
+    part = Dataset(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
     (batch,) = epoch(Batches(part, 1, 10, seed=1))
     assert batch.inputs.dtype == batch.targets.dtype == torch.int64
 

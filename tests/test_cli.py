@@ -158,7 +158,7 @@ def test_evaluating_the_validation_set_as_a_file_gives_the_same_loss(trained, tm
 def test_evaluate_reports_a_changed_or_missing_corpus(trained, quick_cli, tmp_path):
     best = str(trained.files / "best.safetensors")
     (tmp_path / "rhyme.txt").write_text("something else")
-    for message in ("has changed since", "is not there any more"):
+    for message in ("has changed (fingerprint", "no longer exists"):
         done = quick_cli("evaluate", "--checkpoint", best)
         assert done.returncode == 1
         assert message in error_line(done)
@@ -324,7 +324,7 @@ def test_resuming_a_finished_run_changes_nothing(trained):
     [
         (["train"], 2, "a corpus is required: use --corpus FILE"),
         (["train", "--corpus", "nothing.txt"], 1, "there is no file or folder 'nothing.txt'"),
-        (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is nothing in it to learn from"),
+        (["train", "--corpus", "empty.txt"], 1, "empty.txt: there is nothing to learn from"),
         (["train", "--corpus", "one.txt"], 1, "one.txt: a single character is too little to learn from"),
         (
             ["train", "--corpus", "latin.txt"],
@@ -336,7 +336,7 @@ def test_resuming_a_finished_run_changes_nothing(trained):
         (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must begin with a letter or digit"),
         (["train", "--corpus", "good.txt", "--name", "../x", "--overwrite"], 2, "--name must begin with a letter or"),
         (["train", "--corpus", "good.txt", "--name", ""], 2, "--name must begin with a letter or digit"),
-        (["train", "--corpus", "tiny"], 1, "--valid-fraction 0.1 of so little leaves nothing to learn from"),
+        (["train", "--corpus", "tiny"], 1, "with --valid-fraction 0.1 nothing is left to train on"),
         (["train", "--corpus", "good.txt", "--seed", "9" * 30], 2, "--seed must be in [0, 2147483647], got 999"),
         (["train", "--corpus", ""], 1, "there is no file or folder ''"),
         (["train", "--corpus", "*.tsv"], 1, "nothing matches '*.tsv'"),
@@ -347,11 +347,11 @@ def test_resuming_a_finished_run_changes_nothing(trained):
             2,
             "--unpack-limit must be a positive number of bytes, or have a",
         ),
-        (["train", "--corpus", "broken.gz"], 1, "broken.gz is damaged, or not what its suffix says"),
+        (["train", "--corpus", "broken.gz"], 1, "broken.gz is damaged, or does not have the format of its suffix"),
         (["train", "--corpus", "t.csv", "--field", "x"], 1, "t.csv has no column 'x'; --field may be id, title"),
         (["train", "--corpus", "bad.jsonl"], 1, "bad.jsonl holds no record that can be read: row 1 (line 1)"),
         (["train", "--corpus", "mixed"], 1, "mixed holds 1 file of music and 1 file of text: --level note reads"),
-        (["train", "--corpus", "-"], 1, "-: there is nothing in it to learn from"),
+        (["train", "--corpus", "-"], 1, "-: there is nothing to learn from"),
         (["sample", "--output", "empty"], 2, "--output must be a file, but empty is a folder"),
         (["sample", "--output", "no/x.txt"], 2, "--output no/x.txt: folder no does not exist; create it first"),
         (["train", "--corpus", "good.txt", "--time", "soon"], 2, "--time must be a positive number with a unit"),
@@ -532,7 +532,7 @@ def test_a_corpus_from_standard_input_is_stored_for_resuming(quick_cli, tmp_path
     shutil.rmtree(tmp_path / "data")
     gone = quick_cli("train", "--resume", "piped", "--steps", "8", stdin="")
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
-    assert "the corpus came from standard input, and what was kept of it in" in gone.stderr
+    assert "the corpus came from standard input, and its prepared copy in" in gone.stderr
 
 
 def test_verbose_names_skipped_files(quick_cli, tmp_path):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.confidence import confidence_interval
 
 
 def part_of(lengths):
     """Return a part of documents with these numbers of targets."""
     offsets = np.concatenate([[0], np.cumsum(np.array(lengths) + 1)])
-    return Part(np.zeros(offsets[-1], dtype=np.uint8), offsets, np.ones(1, dtype=np.int64), {})
+    return Dataset(np.zeros(offsets[-1], dtype=np.uint8), offsets, np.ones(1, dtype=np.int64), {})
 
 
 def surprisals_of(part, means):

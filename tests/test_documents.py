@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from seqgen.corpus import documents
 from seqgen.corpus.documents import Document, Passage, cut
-from seqgen.corpus.reading import Reading
+from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError
 
 
@@ -21,23 +21,23 @@ class Chunked(Passage):
         yield from (self.text[start : start + self._length] for start in range(0, len(self.text), self._length))
 
 
-def passages(text, unit, size=1000, reading=None):
-    return [(d.text, d.ending) for d in cut(Chunked(text, size), unit, reading or Reading())]
+def passages(text, unit, size=1000, log=None):
+    return [(d.text, d.ending) for d in cut(Chunked(text, size), unit, log or ReadingLog())]
 
 
 def test_a_whole_text_stays_as_it_is():
     document = Passage("a.txt", "a\n\nb\n")
-    assert list(cut(document, "file", Reading())) == [document]
+    assert list(cut(document, "file", ReadingLog())) == [document]
 
 
 def test_lines_are_without_the_space_at_their_ends_and_empty_ones_are_passed_over():
-    reading = Reading()
-    assert passages("Ada \n\n  Alan\t\n \nGrace", "line", reading=reading) == [
+    log = ReadingLog()
+    assert passages("Ada \n\n  Alan\t\n \nGrace", "line", log=log) == [
         ("Ada", "\n"),
         ("  Alan", "\n"),
         ("Grace", ""),
     ]
-    assert reading.skipped == ["2 empty lines"]
+    assert log.skipped == ["2 empty lines"]
 
 
 def test_paragraphs_end_at_lines_without_text():
@@ -60,7 +60,7 @@ def test_no_line_is_lost(lines):
 @pytest.mark.parametrize("unit", ["line", "paragraph"])
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch, unit):
     monkeypatch.setattr(documents, "MAX_CHARACTERS", 10)
-    with pytest.raises(CorpusError, match=f"a.txt has a {unit} of over 10 characters: seqgen train --document file"):
+    with pytest.raises(CorpusError, match=f"a.txt has a {unit} of more than 10 characters: seqgen train"):
         passages("x" * 8 + "yz\n" * 2 + "x" * 9 + "\n" + "z" * 11, unit, size=4)
 
 
@@ -73,4 +73,4 @@ def test_a_lot_depends_on_the_content_alone_and_is_spread_evenly():
 
 
 def test_every_document_is_one():
-    assert all(isinstance(d, Document) for d in cut(Passage("", "a\nb"), "line", Reading()))
+    assert all(isinstance(d, Document) for d in cut(Passage("", "a\nb"), "line", ReadingLog()))

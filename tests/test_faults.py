@@ -13,9 +13,9 @@ from filelock import FileLock
 from seqgen import files
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig
-from seqgen.corpus import store
-from seqgen.corpus.plan import Plan
-from seqgen.corpus.store import Store
+from seqgen.corpus import prepared_corpus
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
 from seqgen.training.run import Run
 from tests import processes
@@ -161,13 +161,13 @@ def test_concurrent_runs_get_different_names(tmp_path):
 
 def test_concurrent_preparations_of_a_corpus_share_it(tmp_path):
     (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
-    plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
-    first = Store.prepare(plan, tmp_path / "data")
+    plan = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
+    first = PreparedCorpus.prepare(plan, tmp_path / "data")
     folder = tmp_path / "data" / "prepared" / plan.fingerprint
     building = folder.with_name(".building-other")
     shutil.copytree(folder, building)
-    store._put(building, folder)
-    assert Store.open(folder).train.ids.tolist() == first.train.ids.tolist()
+    prepared_corpus._publish(building, folder)
+    assert PreparedCorpus.open(folder).train.ids.tolist() == first.train.ids.tolist()
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
@@ -196,8 +196,8 @@ def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
         (prepared / f"{name}.lock").touch()
     with FileLock(prepared / ".building-alive-2.lock"):
         (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
-        plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
-        Store.prepare(plan, tmp_path / "data")
+        plan = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
+        PreparedCorpus.prepare(plan, tmp_path / "data")
         assert {path.name for path in prepared.iterdir()} == {
             ".building-alive-2",
             ".building-alive-2.lock",

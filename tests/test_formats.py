@@ -16,8 +16,8 @@ from PIL import Image
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.formats import recognized
-from seqgen.corpus.reading import Reading
-from seqgen.corpus.sources import find_texts
+from seqgen.corpus.kinds import source_files
+from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError
 
 
@@ -121,13 +121,13 @@ def test_a_file_that_is_not_text_is_called_what_it_is_with_a_way_to_its_text(tmp
     (tmp_path / name).write_bytes(content)
     (tmp_path / "a.txt").write_bytes(b"text")
     with pytest.raises(CorpusError, match=rf"{name} is not plain text \({kind}\): ") as caught:
-        find_texts([str(tmp_path / name)], CorpusConfig(), Reading())
+        source_files([str(tmp_path / name)], CorpusConfig(), ReadingLog())
     assert remedy in str(caught.value)
     assert "--encoding" not in str(caught.value)
-    reading = Reading()
-    (text,) = find_texts([str(tmp_path)], CorpusConfig(), reading)
+    log = ReadingLog()
+    (text,) = source_files([str(tmp_path)], CorpusConfig(), log)
     assert PurePath(text.name).name == "a.txt"
-    assert [phrase.startswith(f"1 {kind}") for phrase in reading.skipped] == [True]
+    assert [phrase.startswith(f"1 {kind}") for phrase in log.skipped] == [True]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,6 @@ def test_files_of_a_kind_are_counted_together(tmp_path):
     for number in range(3):
         (tmp_path / f"{number}.pdf").write_bytes(FILES["a.pdf"][0])
         (tmp_path / f"{number}").write_bytes(FILES["a"][0])
-    reading = Reading()
-    find_texts([str(tmp_path)], CorpusConfig(), reading)
-    assert sorted(reading.skipped) == ["3 PDF files", "3 gzip files without the suffix .gz"]
+    log = ReadingLog()
+    source_files([str(tmp_path)], CorpusConfig(), log)
+    assert sorted(log.skipped) == ["3 PDF files", "3 gzip files without the suffix .gz"]

@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.plan import Plan
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CheckpointError, CorpusError
 from seqgen.training.run import Run
 from tests.faults import fuzz
@@ -78,8 +78,8 @@ def test_a_small_archive_of_endless_records_is_read_or_refused_within_memory(tmp
 @pytest.mark.parametrize("source", ["/dev/null", "/dev/ptmx", "/dev/zero"])
 @pytest.mark.skipif(os.name == "nt", reason="devices of POSIX")
 def test_a_device_is_no_source(source):
-    with pytest.raises(CorpusError, match=f"{source} is a device, which is not read"):
-        Plan.of(CorpusConfig(corpus=(source,)))
+    with pytest.raises(CorpusError, match=f"{source} is a device, which cannot be read"):
+        SplitCorpus.read(CorpusConfig(corpus=(source,)))
 
 
 def test_a_pattern_of_all_folders_again_and_again_is_as_quick_as_one(tmp_path):
@@ -88,8 +88,8 @@ def test_a_pattern_of_all_folders_again_and_again_is_as_quick_as_one(tmp_path):
         folder = folder / f"{level}"
     folder.mkdir(parents=True)
     (folder / "a.txt").write_text("some text to learn from")
-    plan = Plan.of(CorpusConfig(corpus=(str(tmp_path / "/".join(["**"] * 8) / "*.txt"),)))
-    assert plan.corpus.tally.size == 23
+    plan = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "/".join(["**"] * 8) / "*.txt"),)))
+    assert plan.corpus.statistics.size == 23
 
 
 @pytest.mark.parametrize("file", ["last.safetensors", "best.safetensors", "metrics.jsonl", "curve.png", "lock"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation import ngram
 from seqgen.evaluation.ngram import NgramModel
 
@@ -23,7 +23,7 @@ def part_of(*contents, vocabulary_size=VOCABULARY_SIZE):
     ids = np.array([token for content in contents for token in (0, *content)], dtype=np.uint16)
     counts = np.bincount(ids, minlength=vocabulary_size)
     counts[0] = 0
-    return Part(ids, offsets, counts, {})
+    return Dataset(ids, offsets, counts, {})
 
 
 class Slow:

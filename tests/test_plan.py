@@ -6,15 +6,16 @@ import json
 import pytest
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.plan import Plan, Texts, TrainingTexts
+from seqgen.corpus.corpus import Corpus
+from seqgen.corpus.prepared_corpus import PreparedCorpus, _TrainingDocuments
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.corpus.store import Store
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
 from seqgen.levels.character import CharacterLevel
 
 
 def plan(*sources, **options):
-    return Plan.of(CorpusConfig(corpus=tuple(map(str, sources)), **options))
+    return SplitCorpus.read(CorpusConfig(corpus=tuple(map(str, sources)), **options))
 
 
 def texts(plan, wanted):
@@ -34,7 +35,7 @@ def test_lines_go_whole_to_one_part(names):
     assert sorted(train + valid) == sorted(f"Name {i}" for i in range(40))
     assert len(valid) == 4
     assert found.summary == ["read 1 text, 40 lines, 270 characters"]
-    assert ["".join(chunks) for chunks in TrainingTexts(found)] == train
+    assert ["".join(chunks) for chunks in _TrainingDocuments(found)] == train
 
 
 def test_records_are_documents_without_being_asked_for(tmp_path):
@@ -59,11 +60,11 @@ def test_a_bad_file_among_many_is_passed_over_and_told(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"number": 1}\n')
     found = plan(tmp_path)
     assert texts(found, TRAIN) + texts(found, VALID) == ["some good te", "xt"]
-    assert found.summary == [
+    assert found.corpus.log.summary == [
         "read 1 text, 14 characters",
+        "skipped 1 file without a field of text",
         "skipped 1 empty file",
         "skipped 1 file in cp1252, not utf-8 (see --encoding)",
-        "skipped 1 file without a field of text",
     ]
     assert any("latin.txt" in line and "byte offset 3" in line for line in found.details)
     with pytest.raises(CorpusError, match="not utf-8 text"):
@@ -85,9 +86,10 @@ def test_the_fingerprint_changes_with_content_and_settings_and_with_nothing_else
 def test_the_fingerprint_changes_with_a_vocabulary_that_is_given(names):
     own = plan(names)
     level = CharacterLevel.fit([["Name 0123456789\n"]], CorpusConfig())
-    given = Plan.of(own.config, level=level)
+    given = SplitCorpus.read(own.config, level=level)
     assert given.fingerprint != own.fingerprint
-    assert given.fingerprint == Plan.of(own.config, level=CharacterLevel.from_json(level.to_json())).fingerprint
+    again = CharacterLevel.from_json(level.to_json())
+    assert SplitCorpus.read(own.config, level=again).fingerprint == given.fingerprint
 
 
 def test_validating_on_the_training_text_itself_is_told(names):
@@ -97,8 +99,8 @@ def test_validating_on_the_training_text_itself_is_told(names):
 def test_a_corpus_without_text_is_refused_with_what_was_passed_over(tmp_path):
     for i in range(2):
         (tmp_path / f"{i}.txt").touch()
-    with pytest.raises(CorpusError, match=r"there is nothing in it to learn from \(skipped 2 empty files\)"):
-        Texts.read([str(tmp_path)], CorpusConfig())
+    with pytest.raises(CorpusError, match=r"there is nothing to learn from \(skipped 2 empty files\)"):
+        Corpus.read([str(tmp_path)], CorpusConfig())
 
 
 def test_the_same_bytes_packed_under_a_name_of_another_format_are_another_corpus(tmp_path):
@@ -119,7 +121,7 @@ def test_a_text_that_changes_while_it_is_read_is_refused(tmp_path, names):
     found = plan(names)
     names.write_text("something shorter")
     with pytest.raises(CorpusError, match="has changed while it was being read"):
-        Store.prepare(found, tmp_path / "data")
+        PreparedCorpus.prepare(found, tmp_path / "data")
     assert not list((tmp_path / "data" / "prepared").iterdir())
 
 
@@ -133,7 +135,7 @@ def test_invalid_bytes_that_are_replaced_are_reported_and_another_corpus(tmp_pat
     (tmp_path / "a.txt").write_bytes(b"some caf\xe9s and some more text\n" * 20)
     found = plan(tmp_path / "a.txt", encoding_errors="replace")
     assert "20 invalid bytes in utf-8 text read as U+FFFD" in found.summary
-    store = Store.prepare(found, tmp_path / "data")
+    store = PreparedCorpus.prepare(found, tmp_path / "data")
     assert store.level.decode(store.train.ids[1:15]) == "some caf\ufffds and"
     assert plan(tmp_path / "a.txt", encoding="cp1252").fingerprint != found.fingerprint
     (tmp_path / "a.txt").write_bytes(b"some coffees and some more text\n" * 20)
@@ -162,14 +164,14 @@ def test_tables_with_different_columns_are_one_corpus(tmp_path):
 def test_a_prepared_corpus_that_an_earlier_version_read_otherwise_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("id,text\n" + "".join(f"{i},some words {i}\n" for i in range(20)))
     found = plan(tmp_path / "a.csv")
-    store = Store.prepare(found, tmp_path / "data")
-    assert Store.prepare(found, tmp_path / "data").fingerprint == store.fingerprint
+    store = PreparedCorpus.prepare(found, tmp_path / "data")
+    assert PreparedCorpus.prepare(found, tmp_path / "data").fingerprint == store.fingerprint
     kept = tmp_path / "data" / "prepared" / found.fingerprint / "store.json"
     content = json.loads(kept.read_text())
     content["train"]["characters"] += 100
     kept.write_text(json.dumps(content))
     with pytest.raises(CorpusError, match=f"{kept.parent} was prepared by a version of seqgen that read this corpus"):
-        Store.prepare(found, tmp_path / "data")
+        PreparedCorpus.prepare(found, tmp_path / "data")
 
 
 def test_the_fingerprint_of_a_table_is_that_of_earlier_versions(tmp_path):
@@ -187,21 +189,21 @@ def test_the_fingerprint_of_a_table_is_that_of_earlier_versions(tmp_path):
          "document ends (--document line or paragraph divides a text into documents)"),
         (["x" * 100], {"document": "line"}, "the corpus is a single line, cut for validation at 90%: the model cannot "
          "learn where a line ends"),
-        (["xyz" * 9] * 9, {"document": "line"}, "the corpus is 9 lines that are all alike, cut for validation at 90%: "
+        (["xyz" * 9] * 9, {"document": "line"}, "the corpus is 9 identical lines, cut for validation at 90%: "
          "the model cannot learn where a line ends"),
         (["x" * 5000, "a", "b"], {"document": "line"}, "the longest line is cut for validation at 90.0%; the other "
          "lines stay whole"),
-        (["x" * 30, "y" * 30, "z" * 30], {"document": "line"}, "33% of the text validates, since no choice of whole "
-         "lines comes nearer to 10%"),
+        (["x" * 30, "y" * 30, "z" * 30], {"document": "line"}, "33% of the text validates: no choice of whole "
+         "lines is closer to 10%"),
         ([f"line {i}" for i in range(10)], {"document": "line"}, None),
     ],
 )  # fmt: skip
 def test_how_documents_are_divided_is_said_where_it_is_not_what_was_asked_for(tmp_path, lines, options, sentence):
     (tmp_path / "a.txt").write_text("\n".join(lines))
     found = plan(tmp_path / "a.txt", **options)
-    assert found.division == ([sentence] if sentence else [])
-    level = CharacterLevel.fit(TrainingTexts(found), found.config)
-    store = Store.prepare(found, tmp_path / "data")
+    assert [line for line in found.summary if line[:4] not in ("read", "skip")] == ([sentence] if sentence else [])
+    level = CharacterLevel.fit(_TrainingDocuments(found), found.config)
+    store = PreparedCorpus.prepare(found, tmp_path / "data")
     learns_endings = level.END not in store.train.unseen
     assert learns_endings == (sentence is None or "cannot learn" not in sentence)
-    assert plan(tmp_path / "a.txt", valid=str(tmp_path / "a.txt"), **options).division == []
+    assert plan(tmp_path / "a.txt", valid=str(tmp_path / "a.txt"), **options).split is None

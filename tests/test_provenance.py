@@ -6,16 +6,17 @@ import shutil
 import pytest
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus.kinds import source_files
+from seqgen.corpus.music_file import MusicFile
 from seqgen.corpus.provenance import SAMPLES, record_sample
-from seqgen.corpus.reading import Reading
-from seqgen.corpus.sources import find_texts
-from seqgen.corpus.tunes import MusicFile
+from seqgen.corpus.reading import ReadingLog
+from seqgen.corpus.source_file import RawFile
 
 
 def found(*sources, **options):
-    reading = Reading()
-    texts = find_texts(map(str, sources), CorpusConfig(**options), reading)
-    return sorted(os.path.basename(text.name) for text in texts), reading.skipped  # noqa: PTH119
+    log = ReadingLog()
+    texts = source_files(map(str, sources), CorpusConfig(**options), log)
+    return sorted(os.path.basename(text.name) for text in texts), log.skipped  # noqa: PTH119
 
 
 @pytest.fixture
@@ -68,7 +69,8 @@ def test_parsed_music_is_left_out(tmp_path):
     tune.write_text('X:1\nT:Say "ah"\nK:C\nCDEF|GABc|\n')
     broken.write_text("X:1\nK:C\n")
     for path in (tune, broken):
-        MusicFile(path.name, lambda path=path: path.open("rb"), 12, tmp_path / "data" / "parsed").keep()
+        raw = RawFile(path.name, lambda path=path: path.open("rb"))
+        MusicFile(raw, 12, tmp_path / "data" / "parsed").parse_ahead()
     kept = list((tmp_path / "data" / "parsed").iterdir())
     assert len(kept) == 2
     (tmp_path / "elsewhere").mkdir()

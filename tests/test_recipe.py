@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelOptions, OptimizationOptions, TrainOptions
-from seqgen.corpus.plan import Plan
-from seqgen.corpus.store import Store
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
 from seqgen.music.write import rendered
 from seqgen.training import recipe
@@ -22,7 +22,7 @@ from tests.scores import random_melody
 @pytest.fixture
 def store(tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 100)
-    return Store.prepare(Plan.of(CorpusConfig(corpus=(str(tmp_path / "rhyme.txt"),))), tmp_path)
+    return PreparedCorpus.prepare(SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "rhyme.txt"),))), tmp_path)
 
 
 def resolved(store, **groups):
@@ -136,7 +136,7 @@ def test_what_begins_with_a_good_model_learns_more_gently(store):
 def test_a_large_vocabulary_has_one_matrix(tmp_path):
     (tmp_path / "words.txt").write_text(" ".join(f"w{i % 2500}" for i in range(10_000)))
     corpus = CorpusConfig(corpus=(str(tmp_path / "words.txt"),), level="word")
-    store = Store.prepare(Plan.of(corpus), tmp_path)
+    store = PreparedCorpus.prepare(SplitCorpus.read(corpus), tmp_path)
     for given, expected in (({}, True), ({"tie_weights": False}, False), ({"embedding_size": 16}, False)):
         model = resolved(store, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
         assert model.tie_weights == expected
@@ -156,7 +156,7 @@ def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
     rates = []
     for transpose in ("off", "on"):
         corpus = CorpusConfig(corpus=(str(tmp_path / "*.mid"),), transpose=transpose)
-        store = Store.prepare(Plan.of(corpus), tmp_path / transpose)
+        store = PreparedCorpus.prepare(SplitCorpus.read(corpus), tmp_path / transpose)
         given = {
             "corpus": corpus,
             "model": ModelOptions(hidden_size=8, embedding_size=8),
@@ -200,7 +200,7 @@ def test_a_machine_needs_memory_for_the_streams_that_it_reads(store, monkeypatch
     seen = []
     monkeypatch.setattr(recipe, "refuse_too_large", lambda model, num_streams, *_: seen.append(num_streams))
     for world in (ALONE, replace(ALONE, size=4, local=replace(ALONE, size=2)), replace(ALONE, size=3)):
-        monkeypatch.setattr(type(world), "told", lambda self, content: content())
+        monkeypatch.setattr(type(world), "broadcast", lambda self, content: content())
         resolve(
             TrainOptions(budget=BudgetConfig(steps=1), optimization=OptimizationOptions(batch_size=32)), store, world
         )

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus import documents, tables
-from seqgen.corpus.documents import Document, Passage
-from seqgen.corpus.reading import Reading, UnfitError
-from seqgen.corpus.records import RecordFile, with_records
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
+from seqgen.corpus.record_file import RecordFile, with_records
+from seqgen.corpus.source_file import RawFile
+from seqgen.corpus.text_file import TextFile
 from seqgen.errors import CorpusError
 
 WORDS = ["the", "cat", "dog", "bird", "sat", "ran", "sang", "on", "under", "near", "old", "red", "small", "big", "mat"]
@@ -26,19 +27,32 @@ def sentence(seed, length=9):
 TEXTS = [sentence(seed) for seed in range(60)]
 
 
-def open_records(name, text, reading=None, **options):
-    return with_records(Passage(name, text), CorpusConfig(**options), reading or Reading())
+class Chunks(TextFile):
+    """A text in given chunks, which may be endless."""
+
+    size = 1
+
+    def __init__(self, name, chunks):
+        super().__init__(RawFile(name, io.BytesIO))
+        self._chunks = chunks
+
+    def chunks(self):
+        return iter(self._chunks)
 
 
-def read(name, text, reading=None, **options):
-    reading = reading or Reading()
-    return [record.text for record in open_records(name, text, reading, **options).records(reading)]
+def open_records(name, text, log=None, **options):
+    return with_records(Chunks(name, [text]), CorpusConfig(**options), log or ReadingLog())
+
+
+def read(name, text, log=None, **options):
+    log = log or ReadingLog()
+    return [record.text for record in open_records(name, text, log, **options).documents("file", log)]
 
 
 def said(name, text, **options):
-    reading = Reading()
-    open_records(name, text, reading, **options)
-    return reading.summary
+    log = ReadingLog()
+    open_records(name, text, log, **options)
+    return log.summary
 
 
 def table(rows, **options):
@@ -204,7 +218,7 @@ def test_columns_have_numbers_too():
     assert read("a.csv", "comment,2,3\nsome words,x,y\nmore words,v,w\n", field="2") == ["x", "v"]
     assert read("a.csv", "id,text\n1,one\n", field="2") == ["one"]
     assert read("a.tsv", "cat\tKatze\ndog\tHund\n", field="2") == ["Katze", "Hund"]
-    with pytest.raises(UnfitError, match="a.csv has no column '4'; --field may be 1, 2, 3"):
+    with pytest.raises(UnusableFileError, match="a.csv has no column '4'; --field may be 1, 2, 3"):
         read("a.csv", text, field="4")
 
 
@@ -216,7 +230,7 @@ def test_names_that_come_again_are_told_apart():
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "id,title\n1,A\n"), ("a.jsonl", '{"id": 1, "title": "A"}\n')])
 def test_a_field_that_is_not_there_is_refused_with_those_that_are(name, text):
-    with pytest.raises(UnfitError, match=f"{name} has no (column|field) 'txet'; --field may be id, title"):
+    with pytest.raises(UnusableFileError, match=f"{name} has no (column|field) 'txet'; --field may be id, title"):
         read(name, text, field="txet")
 
 
@@ -227,7 +241,8 @@ def test_a_field_of_a_few_records_is_found():
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "1,2\n3,4\n"), ("a.jsonl", '{"n": 1}\n')])
 def test_where_nothing_looks_like_text_a_field_is_asked_for(name, text):
-    with pytest.raises(UnfitError, match=f"{name} has no (column|field) that looks like text; name one with --field: "):
+    expected = f"{name} has no (column|field) that looks like text; name one with --field: "
+    with pytest.raises(UnusableFileError, match=expected):
         read(name, text)
 
 
@@ -238,15 +253,15 @@ def test_a_field_inside_another_is_reached():
 
 
 def test_the_first_record_that_cannot_be_used_is_named_with_its_reason():
-    reading = Reading()
+    log = ReadingLog()
     text = '{"text": "one"}\n{"text": \n7\n\n' + "[" * 100_000 + '\n{"text": "two"}\n{"text": 5}\n{}\n{"text": ""}\n'
-    assert read("a.jsonl", text, reading) == ["one", "two"]
-    assert reading.skipped == [
+    assert read("a.jsonl", text, log) == ["one", "two"]
+    assert log.skipped == [
         "4 malformed records, the first is a.jsonl, row 2 (line 2): it is not JSON (Expecting value)",
         "1 record without text in 'text', the first is a.jsonl, row 6 (line 7): it is a number",
         "1 empty record",
     ]
-    assert "skipped malformed record: a.jsonl, row 3 (line 3): it is not a JSON object" in reading.details
+    assert "skipped malformed record: a.jsonl, row 3 (line 3): it is not a JSON object" in log.details
 
 
 @pytest.mark.parametrize(
@@ -254,11 +269,11 @@ def test_the_first_record_that_cannot_be_used_is_named_with_its_reason():
     [(None, "it is null"), (True, "it is true or false"), (["a"], "it is an array"), ({"b": "c"}, "it is an object")],
 )
 def test_what_is_no_text_is_named(value, reason):
-    reading = Reading()
-    assert read("a.jsonl", lines({"text": "some words"}, {"text": value}, {"x": 1}), reading, field="text") == [
+    log = ReadingLog()
+    assert read("a.jsonl", lines({"text": "some words"}, {"text": value}, {"x": 1}), log, field="text") == [
         "some words"
     ]
-    assert reading.skipped == [f"2 records without text in 'text', the first is a.jsonl, row 2 (line 2): {reason}"]
+    assert log.skipped == [f"2 records without text in 'text', the first is a.jsonl, row 2 (line 2): {reason}"]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +289,7 @@ def test_what_is_no_text_is_named(value, reason):
     ],
 )
 def test_a_file_without_any_record_is_refused_with_the_reason(name, text, reason):
-    with pytest.raises(UnfitError, match=f"{name} holds no record that can be read: {reason}"):
+    with pytest.raises(UnusableFileError, match=f"{name} holds no record that can be read: {reason}"):
         read(name, text)
 
 
@@ -297,26 +312,26 @@ def test_a_quote_that_is_not_closed_costs_its_own_row_alone(delimiter, quoted, p
     cells = [cell(i) for i in range(60)]
     cells[place] = '"' + TEXTS[place]
     text = f"id{delimiter}text\n" + "".join(f"{i}{delimiter}{each}\n" for i, each in enumerate(cells))
-    reading = Reading()
-    found = read("a.csv", text, reading)
+    log = ReadingLog()
+    found = read("a.csv", text, log)
     if delimiter == "\t" and quoted == "none":  # there it is a character
         assert found == cells
         return
     assert found == [each.strip('"') for i, each in enumerate(cells) if i != place]
-    (skipped,) = reading.skipped
+    (skipped,) = log.skipped
     assert f"1 malformed record, the first is a.csv, row {place + 1} (line {place + 2}): a quote in it is" in skipped
 
 
 def test_a_row_with_too_many_cells_is_passed_over_and_named():
-    reading = Reading()
-    assert read("a.csv", "id,text\n1,one\n2,two, or so\n3,three,\n", reading) == ["one", "three"]
-    assert reading.skipped == ["1 malformed record, the first is a.csv, row 2 (line 3): it has 3 cells for 2 columns"]
+    log = ReadingLog()
+    assert read("a.csv", "id,text\n1,one\n2,two, or so\n3,three,\n", log) == ["one", "three"]
+    assert log.skipped == ["1 malformed record, the first is a.csv, row 2 (line 3): it has 3 cells for 2 columns"]
 
 
 def test_a_row_with_too_few_cells_is_named():
-    reading = Reading()
-    assert read("a.csv", "id,text\n1,one\n2\n3,three\n,\n", reading) == ["one", "three"]
-    assert reading.skipped == [
+    log = ReadingLog()
+    assert read("a.csv", "id,text\n1,one\n2\n3,three\n,\n", log) == ["one", "three"]
+    assert log.skipped == [
         "1 record without text in 'text', the first is a.csv, row 2 (line 3): it has no 'text'",
         "1 empty record",
     ]
@@ -350,20 +365,6 @@ def test_half_of_the_rows_may_be_malformed():
     assert read("a.csv", text) == TEXTS[::2]
 
 
-class Chunks(Document):
-    """A text of a name in chunks, which may be endless."""
-
-    def __init__(self, name, chunks):
-        self.name = name
-        self._chunks = chunks
-
-    def chunks(self):
-        return iter(self._chunks)
-
-    size = 0
-    digest = b""
-
-
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
 def test_records_do_not_depend_on_how_the_file_comes(size):
     files = {
@@ -373,11 +374,11 @@ def test_records_do_not_depend_on_how_the_file_comes(size):
     }
     for name, text in files.items():
         document = Chunks(name, [text[i : i + size] for i in range(0, len(text), size)])
-        found = with_records(document, CorpusConfig(), Reading()).records(Reading())
+        found = with_records(document, CorpusConfig(), ReadingLog()).documents("file", ReadingLog())
         assert [(record.text, record.row) for record in found] == [
-            (record.text, record.row) for record in open_records(name, text).records(Reading())
+            (record.text, record.row) for record in open_records(name, text).documents("file", ReadingLog())
         ]
-        assert len(list(open_records(name, text).records(Reading()))) == 60
+        assert len(list(open_records(name, text).documents("file", ReadingLog()))) == 60
 
 
 def test_the_beginning_of_a_long_table_is_enough(monkeypatch):
@@ -390,20 +391,20 @@ def test_the_beginning_of_a_long_table_is_enough(monkeypatch):
 
 
 def test_an_array_that_breaks_off_gives_what_comes_before():
-    reading = Reading()
+    log = ReadingLog()
     text = json.dumps([{"text": text} for text in TEXTS], indent=1)
-    assert read("a.json", text[: text.index(TEXTS[9]) + 4], reading) == TEXTS[:9]
+    assert read("a.json", text[: text.index(TEXTS[9]) + 4], log) == TEXTS[:9]
     assert (
         "row 10 (line 29): it is not JSON (Unterminated string starting at); nothing after it can be read"
-        in reading.skipped[0]
+        in log.skipped[0]
     )
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{\n  "name": "seqgen",\n  "version": "one"\n}\n', "a single JSON value (--field takes a text out of it)"),
-        ('{"name": "seqgen"}', "a single JSON value (--field takes a text out of it)"),
+        ('{\n  "name": "seqgen",\n  "version": "one"\n}\n', "a single JSON value (--field takes a text from it)"),
+        ('{"name": "seqgen"}', "a single JSON value (--field takes a text from it)"),
         ("[1, 2, 3]", r"no JSON records (row 1 (line 1): it is not a JSON object)"),
         (
             '[{"a" 1}]',
@@ -414,17 +415,17 @@ def test_an_array_that_breaks_off_gives_what_comes_before():
     ],
 )
 def test_json_that_holds_no_records_is_read_as_text_and_reported(text, reason):
-    reading = Reading()
-    assert not isinstance(open_records("a.json", text, reading), RecordFile)
-    assert reading.summary[0].startswith(f"a.json: {reason}")
-    assert reading.summary[0].endswith(", read as plain text")
+    log = ReadingLog()
+    assert not isinstance(open_records("a.json", text, log), RecordFile)
+    assert log.summary[0].startswith(f"a.json: {reason}")
+    assert log.summary[0].endswith(", read as plain text")
 
 
 def test_a_line_that_is_too_long_for_a_record_is_refused_with_the_way_out(monkeypatch):
     monkeypatch.setattr(documents, "MAX_CHARACTERS", 1000)
     for name in ("a.csv", "a.jsonl"):
         with pytest.raises(
-            CorpusError, match="has a line of over 1,000 characters: if it holds no records, give it the"
+            CorpusError, match="has a line of more than 1,000 characters: if it does not hold records, give it the"
         ):
             read(name, "x" * 2000)
 
@@ -450,7 +451,7 @@ def test_records_come_from_standard_input(text, options):
 
 def test_records_know_their_row():
     text = "id,text\n1,a b\n\n2,\n3,c d\n"
-    assert [(record.text, record.row) for record in open_records("a.csv", text).records(Reading())] == [
+    assert [(record.text, record.row) for record in open_records("a.csv", text).documents("file", ReadingLog())] == [
         ("a b", 1),
         ("c d", 3),
     ]

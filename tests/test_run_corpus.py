@@ -7,10 +7,10 @@ import pytest
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, ModelConfig, TrainOptions
-from seqgen.corpus import sources, texts
-from seqgen.corpus.plan import Plan
+from seqgen.corpus import sources, text_file
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split import PARTS, TRAIN
-from seqgen.corpus.store import Store
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.run_corpus import RunCorpus
@@ -24,8 +24,8 @@ TUNE = "X:1\nM:3/4\nL:1/4\nK:D\n" + "DEF|GAB|dcB|AGF|" * 6 + "|\n"
 def prepared(folders, path, **options):
     """Return a checkpoint of a run on a file, its store, and its pieces as they are in the file."""
     config = CorpusConfig(corpus=(str(path),), **options)
-    plan = Plan.of(config)
-    store = Store.prepare(plan, folders.parsed.parent)
+    plan = SplitCorpus.read(config)
+    store = PreparedCorpus.prepare(plan, folders.parsed.parent)
     requested = TrainOptions(corpus=config)
     model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3)
     checkpoint = Checkpoint(requested, resolved(model, config), store.level, [], True, store.fingerprint, {}, {})
@@ -48,7 +48,7 @@ def test_documents_of_a_file_that_is_gone_are_those_that_were_prepared(folders, 
         with run.encoded(part) as ids:
             assert ids.ids.tolist() == getattr(store, part).ids.tolist()
     assert run.missing is None
-    assert "poems.txt, is not there any more or cannot be read: what was prepared of it in" in run.notes[0]
+    assert "poems.txt, no longer exists or cannot be read: using the prepared copy in" in run.notes[0]
 
 
 def test_pieces_of_music_whose_file_is_gone_are_those_that_were_prepared(folders, tmp_path):
@@ -74,9 +74,11 @@ def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is
     path.write_text(RHYME * 20 + "and more")
     run = RunCorpus(checkpoint, folders)
     assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(pieces[0][1])]
-    assert "has changed since" in run.notes[0]
+    assert "has changed (fingerprint" in run.notes[0]
     (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
-    with pytest.raises(CorpusError, match=r"has changed since .* is not in .*: give a text with --corpus, or the"):
+    with pytest.raises(
+        CorpusError, match=r"has changed .* no prepared copy of it in .*: give a text with --corpus, or the"
+    ):
         HeldOut(checkpoint, None, folders)
     run = RunCorpus(checkpoint, folders)
     assert run.missing
@@ -163,7 +165,7 @@ def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(
     elsewhere = ["--checkpoint", "piped", "--data-dir", "elsewhere"]
     done = piped("evaluate", *elsewhere)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "standard input, which can be read only once, and what was prepared of it is not in elsewhere" in done.stderr
+    assert "which can be read only once, and there is no prepared copy of it in elsewhere" in done.stderr
     assert "give a text with --corpus, or the right --data-dir" in done.stderr
     done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--dynamic", "--num-samples", "3")
     assert (done.returncode, done.stdout) == (1, "")
@@ -175,7 +177,7 @@ def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(
 @pytest.mark.parametrize("size", range(1, 12))
 def test_words_are_counted_once_wherever_chunks_begin(tmp_path, folders, monkeypatch, size):
     """They are read from the file in chunks of this number of bytes."""
-    monkeypatch.setattr(texts, "CHUNK_BYTES", size)
+    monkeypatch.setattr(text_file, "CHUNK_BYTES", size)
     path = tmp_path / "a.txt"
     path.write_text("the cat  sat on\ta mat\n\n the 小さな星 sat,\n and é a mat\n" * 4, encoding="utf-8")
     checkpoint, store, _ = prepared(folders, path, level="word", document="file")

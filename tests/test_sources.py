@@ -12,14 +12,14 @@ from pathlib import Path, PurePath
 import pytest
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.reading import Reading
-from seqgen.corpus.sources import find_texts
-from seqgen.corpus.tunes import MusicFile
+from seqgen.corpus.kinds import source_files
+from seqgen.corpus.music_file import MusicFile
+from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError, UsageError
 
 
-def find(*sources, reading=None, **options):
-    return find_texts(map(str, sources), CorpusConfig(**options), reading or Reading())
+def find(*sources, log=None, **options):
+    return source_files(map(str, sources), CorpusConfig(**options), log or ReadingLog())
 
 
 def read(*sources, **options):
@@ -39,13 +39,13 @@ def test_a_file_is_one_text(tmp_path):
 
 def test_a_folder_is_read_recursively_in_order_without_hidden_and_binary_files(tmp_path):
     make(tmp_path, {"b.txt": b"b", "sub/a.txt": b"a", ".hidden": b"h", ".git/x": b"x", "p.bin": b"\x89\0"})
-    reading = Reading()
-    assert [text.name for text in find(tmp_path, reading=reading)] == [
+    log = ReadingLog()
+    assert [text.name for text in find(tmp_path, log=log)] == [
         str(tmp_path / "b.txt"),
         str(tmp_path / "sub" / "a.txt"),
     ]
-    assert reading.skipped == ["2 hidden files", "1 binary file"]
-    assert f"skipped binary file: {tmp_path / 'p.bin'} is not utf-8 text but a binary file" in reading.details[-1]
+    assert log.skipped == ["2 hidden files", "1 binary file"]
+    assert f"skipped binary file: {tmp_path / 'p.bin'} is not utf-8 text but a binary file" in log.details[-1]
 
 
 def test_several_sources_are_read_in_the_order_given(tmp_path):
@@ -79,7 +79,7 @@ def test_standard_input_is_read_once_and_can_be_read_again(monkeypatch):
     (text,) = find("-")
     for _ in range(2):
         assert "".join(text.chunks()) == "pipéd\n"
-    with pytest.raises(CorpusError, match="standard input, which can be read once"):
+    with pytest.raises(CorpusError, match="standard input, which can be read only once"):
         find("-")
 
 
@@ -100,10 +100,10 @@ def test_archives_in_a_folder_are_read_in_place_and_broken_ones_are_passed_over(
     make(tmp_path, {"a.txt": b"a", "broken.zip": b"PK no archive", "broken.gz": b"no archive"})
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("member.txt", "m")
-    reading = Reading()
-    texts = {text.name: "".join(text.chunks()) for text in find(tmp_path, reading=reading)}
+    log = ReadingLog()
+    texts = {text.name: "".join(text.chunks()) for text in find(tmp_path, log=log)}
     assert texts == {str(tmp_path / "a.txt"): "a", f"{tmp_path / 'z.zip'}/member.txt": "m"}
-    assert reading.skipped == ["2 broken archives"]
+    assert log.skipped == ["2 broken archives"]
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
@@ -135,16 +135,16 @@ def test_what_is_no_file_in_a_folder_is_counted_with_what_it_is(tmp_path):
             assert [PurePath(name).name for name in read(source)] == ["a.txt", "b.txt"]
         assert sorted(read_skipped(tmp_path)) == sorted([*expected, "1 linked folder"])
         assert set(expected) <= set(read_skipped(tmp_path / "**" / "*"))
-        with pytest.raises(CorpusError, match="socket is a socket, which is not read"):
+        with pytest.raises(CorpusError, match="socket is a socket, which cannot be read"):
             find(tmp_path / "socket")
-    with pytest.raises(CorpusError, match="gone.txt is a link to .*nothing, which is not there"):
+    with pytest.raises(CorpusError, match="gone.txt is a link to .*nothing, which does not exist"):
         find(tmp_path / "gone.txt")
 
 
 def read_skipped(source):
-    reading = Reading()
-    find(source, reading=reading)
-    return reading.skipped
+    log = ReadingLog()
+    find(source, log=log)
+    return log.skipped
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -204,7 +204,7 @@ def test_what_is_not_there_is_refused_with_what_is(tmp_path):
         find(tmp_path / "nothing.txt")
     with pytest.raises(CorpusError, match="no file or folder ''"):
         find("")
-    with pytest.raises(CorpusError, match="no built-in corpus 'poems'; there are python-docs, python-source"):
+    with pytest.raises(CorpusError, match="no built-in corpus 'poems'; choose one of python-docs, python-source"):
         find("builtin:poems")
     with pytest.raises(CorpusError, match="holds no text"):
         find(tmp_path)
@@ -221,7 +221,7 @@ SCORE = b'<?xml version="1.0"?>\n<!DOCTYPE score-partwise>\n<!-- a tune -->\n<sc
 
 def test_a_mixture_of_music_and_text_is_refused_with_the_counts_and_the_way_out(tmp_path):
     make(tmp_path, {"a.txt": b"a", "b.txt": b"b", "c.mid": b"MThd\0", "d.abc": b"X:1\nK:C\nCDE|", "e.xml": SCORE})
-    with pytest.raises(CorpusError, match="3 files of music and 2 files of text: --level note reads the music, "):
+    with pytest.raises(CorpusError, match="3 files of music and 2 files of text: --level note reads only the music, "):
         find(tmp_path)
     assert list(read(tmp_path, level="character").values()) == ["a", "b", "X:1\nK:C\nCDE|", SCORE.decode()]
 
@@ -239,15 +239,15 @@ def test_music_alone_is_told_apart(tmp_path, name):
 
 def test_of_a_folder_the_note_level_takes_the_music_alone(tmp_path):
     make(tmp_path, {"a.txt": b"a", "c.mid": b"MThd\0", "p.png": b"\0"})
-    reading = Reading()
-    found = find_texts([str(tmp_path)], CorpusConfig(level="note"), reading)
+    log = ReadingLog()
+    found = source_files([str(tmp_path)], CorpusConfig(level="note"), log)
     assert [PurePath(music.name).name for music in found] == ["c.mid"]
-    assert reading.skipped == ["2 files without music"]
+    assert log.skipped == ["2 files without music"]
 
 
 def test_the_note_level_refuses_what_is_no_music(tmp_path):
     make(tmp_path, {"a.txt": b"a"})
-    with pytest.raises(CorpusError, match="a.txt is no music: the note level reads MIDI, MusicXML, kern and ABC"):
+    with pytest.raises(CorpusError, match="a.txt is not music: the note level reads MIDI, MusicXML, kern and ABC"):
         find(tmp_path / "a.txt", level="note")
     with pytest.raises(CorpusError, match="holds no music"):
         find(tmp_path, level="note")

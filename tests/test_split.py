@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.corpus import split as split_module
+from seqgen.corpus import statistics as statistics_module
 from seqgen.corpus.documents import Document, Excerpt, Passage
-from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Tally
+from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, choose_split
+from seqgen.corpus.statistics import Statistics
 
 
 def split(texts, whole=FILES, valid_fraction=0.1):
     """Return the pieces of each part, and whether documents stay whole."""
     documents = [Passage(str(place), text) for place, text in enumerate(texts)]
-    tally = Tally(valid_fraction)
+    statistics = Statistics(valid_fraction)
     for document in documents:
-        tally.add(document)
-    found = tally.split(whole)
+        statistics.add(document)
+    found = choose_split(statistics, whole)
     pieces = [pair for document in documents for pair in found.divide(document)]
     return tuple([piece for part, piece in pieces if part == wanted] for wanted in (TRAIN, VALID))
 
@@ -38,7 +39,7 @@ def test_a_single_text_is_cut_where_nano_gpt_cuts_it(text):
 
 @pytest.mark.parametrize("max_ranked", [100_000, 50])
 def test_many_documents_go_whole_to_one_side_and_duplicates_together(monkeypatch, max_ranked):
-    monkeypatch.setattr(split_module, "_MAX_RANKED", max_ranked)
+    monkeypatch.setattr(statistics_module, "MAX_RANKED", max_ranked)
     texts = [f"document {i % 100}" for i in range(300)]
     train, valid = split(texts)
     assert sorted(content(train) + content(valid)) == sorted(texts)
@@ -146,30 +147,30 @@ def test_whatever_the_lengths_of_several_documents_training_sees_where_one_ends(
 @given(texts=st.lists(st.text(min_size=3, max_size=9), min_size=40, max_size=80, unique=True))
 def test_a_corpus_that_divides_well_has_the_threshold_that_it_always_had(texts):
     documents = [Passage("", text) for text in texts]
-    tally = Tally(0.1)
+    statistics = Statistics(0.1)
     for document in documents:
-        tally.add(document)
-    wanted, held_back, nearest = 0.1 * tally.size, 0, (0.0, 0)
+        statistics.add(document)
+    wanted, held_back, nearest = 0.1 * statistics.size, 0, (0.0, 0)
     for document in sorted(documents, key=lambda document: document.hash_fraction):
         if abs(held_back - wanted) < abs(nearest[1] - wanted):
             nearest = document.hash_fraction, held_back
         held_back += document.size
-    assert tally.split(FILES).settings == [nearest[0], 0.1]
+    assert choose_split(statistics, FILES).settings == [nearest[0], 0.1]
 
 
 @pytest.mark.parametrize("max_ranked", [100_000, 50])
 def test_giants_among_many_documents_are_cut_or_kept_and_the_exceptions_stay_few(monkeypatch, max_ranked):
-    monkeypatch.setattr(split_module, "_MAX_RANKED", max_ranked)
+    monkeypatch.setattr(statistics_module, "MAX_RANKED", max_ranked)
     for num_giants in range(1, 6):
         texts = [f"line {i}" for i in range(1000)] + [f"{i}" * 20_000 for i in range(num_giants)]
         train, valid = split(texts, PASSAGES)
         assert sum(text.startswith("line") for text in content(train) + content(valid)) == 1000
         assert sum(piece.is_complete for piece in train) > 500
         assert sum(map(len, content(valid))) < 0.3 * sum(map(len, texts))
-        tally = Tally(0.1)
+        statistics = Statistics(0.1)
         for text in texts:
-            tally.add(Passage("", text))
-        assert len(json.dumps(tally.split(PASSAGES).settings)) < 5000
+            statistics.add(Passage("", text))
+        assert len(json.dumps(choose_split(statistics, PASSAGES).settings)) < 5000
 
 
 def test_a_piece_is_cut_at_characters_whatever_the_chunks():

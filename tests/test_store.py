@@ -6,17 +6,17 @@ import os
 import pytest
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Passage
-from seqgen.corpus.part import encoded
-from seqgen.corpus.plan import Plan
-from seqgen.corpus.store import Store
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
 from seqgen.levels.character import CharacterLevel
 
 
 def prepare(tmp_path, **options):
-    plan = Plan.of(CorpusConfig(**options))
-    return plan, Store.prepare(plan, tmp_path / "data")
+    plan = SplitCorpus.read(CorpusConfig(**options))
+    return plan, PreparedCorpus.prepare(plan, tmp_path / "data")
 
 
 def write(tmp_path, name, content):
@@ -88,7 +88,7 @@ def test_a_store_that_is_not_whole_is_built_again(tmp_path, damaged):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "there is nothing in it to learn from"), ("a", "a single character is too little to learn from")],
+    [("", "there is nothing to learn from"), ("a", "a single character is too little to learn from")],
 )
 def test_a_corpus_without_enough_text_is_refused(tmp_path, content, message):
     with pytest.raises(CorpusError, match=message):
@@ -101,7 +101,7 @@ def test_empty_files_and_changed_newlines_are_told(tmp_path):
     (tmp_path / "texts" / "empty.txt").touch()
     (tmp_path / "texts" / "windows.txt").write_bytes(b"some text\r\nmore\r\n")
     plan, _ = prepare(tmp_path, corpus=(str(tmp_path / "texts"),))
-    assert plan.summary == [
+    assert plan.corpus.log.summary == [
         "read 1 text, 15 characters",
         f"{tmp_path / 'texts' / 'windows.txt'}: Windows or old Mac newlines read as \\n",
         "skipped 1 empty file",
@@ -128,10 +128,10 @@ def test_a_full_disk_is_told_and_leaves_the_old_store(tmp_path, monkeypatch):
     prepare(tmp_path, corpus=(path,))
     before = sorted((tmp_path / "data").rglob("*"))
     write(tmp_path, "a.txt", "some other text")
-    monkeypatch.setattr(Plan, "documents", lambda plan: iter([("train", Failing("a.txt", "x"))]))
-    plan = Plan.of(CorpusConfig(corpus=(path,), valid=path))
+    monkeypatch.setattr(SplitCorpus, "documents", lambda plan: iter([("train", Failing("a.txt", "x"))]))
+    plan = SplitCorpus.read(CorpusConfig(corpus=(path,), valid=path))
     with pytest.raises(CorpusError, match="cannot be kept in .*: No space left on device; choose another --data-dir"):
-        Store.prepare(plan, tmp_path / "data")
+        PreparedCorpus.prepare(plan, tmp_path / "data")
     assert sorted((tmp_path / "data").rglob("*")) == before
 
 

@@ -11,7 +11,7 @@ from seqgen.errors import CorpusError
 from seqgen.levels import subword
 from seqgen.levels.subword import SubwordLevel
 
-TEXT = "".join(text.text for text in builtin.documents("python-docs", "utf-8"))[:200_000]
+TEXT = "".join(file.open_bytes().read().decode() for file in builtin.files("python-docs"))[:200_000]
 
 
 def fit(*texts, **options):

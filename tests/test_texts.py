@@ -5,9 +5,11 @@ import random
 
 import pytest
 
-from seqgen.corpus import texts
-from seqgen.corpus.reading import Reading, UnfitError
-from seqgen.corpus.texts import TextFile
+from seqgen.corpus import source_file
+from seqgen.corpus import text_file as text_file_module
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
+from seqgen.corpus.source_file import RawFile
+from seqgen.corpus.text_file import TextFile
 
 
 @pytest.fixture
@@ -15,7 +17,7 @@ def text_file(tmp_path):
     def make(content, encoding="utf-8", errors="strict", name="a.txt"):
         path = tmp_path / "a.txt"
         path.write_bytes(content)
-        return TextFile(name, lambda: path.open("rb"), encoding, errors)
+        return TextFile(RawFile(name, lambda: path.open("rb")), encoding, errors)
 
     return make
 
@@ -26,14 +28,14 @@ def read(text):
 
 
 def said(text):
-    reading = Reading()
-    text.report(reading)
-    return reading.summary
+    log = ReadingLog()
+    text.report(log)
+    return log.summary
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 1000])
 def test_characters_and_newlines_may_lie_across_chunks(text_file, monkeypatch, chunk_bytes):
-    monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(text_file_module, "CHUNK_BYTES", chunk_bytes)
     text = text_file("\ufeffé\r\n漢\r🦊\n".encode())
     assert read(text) == "é\n漢\n🦊\n"
     assert said(text) == ["a.txt: Windows or old Mac newlines read as \\n"]
@@ -73,8 +75,8 @@ every_chunking = pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
 def test_invalid_bytes_are_refused_with_line_and_byte_offset(
     text_file, monkeypatch, chunk_bytes, content, encoding, where
 ):
-    monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
-    with pytest.raises(UnfitError, match=rf"a.txt is not {encoding} text \({where}\).*--encoding"):
+    monkeypatch.setattr(text_file_module, "CHUNK_BYTES", chunk_bytes)
+    with pytest.raises(UnusableFileError, match=rf"a.txt is not {encoding} text \({where}\).*--encoding"):
         read(text_file(content, encoding))
 
 
@@ -92,7 +94,8 @@ def test_invalid_bytes_are_refused_with_line_and_byte_offset(
 )
 def test_the_encoding_that_fits_is_named(text_file, written, named, suggestion):
     text = text_file("“Hello”, it’s €5 – said the cat\n".encode(written) * 100, named)
-    with pytest.raises(UnfitError, match=f"it looks like {suggestion}, so try --encoding {suggestion}$") as caught:
+    expected = f"it looks like {suggestion}, so try --encoding {suggestion}$"
+    with pytest.raises(UnusableFileError, match=expected) as caught:
         read(text)
     assert f"file in {suggestion}, not " in caught.value.kind
     assert "latin" not in str(caught.value)
@@ -101,7 +104,7 @@ def test_the_encoding_that_fits_is_named(text_file, written, named, suggestion):
 
 def test_text_in_seven_bits_that_is_not_ascii_is_not_learned_as_ascii(text_file):
     content = "吾輩は猫である。名前はまだ無い。\n".encode("iso2022_jp")
-    with pytest.raises(UnfitError, match="so try --encoding iso2022_jp$"):
+    with pytest.raises(UnusableFileError, match="so try --encoding iso2022_jp$"):
         read(text_file(content))
     assert read(text_file(content, "iso2022_jp")) == "吾輩は猫である。名前はまだ無い。\n"
     assert read(text_file(b"\x1b[1mbold\x1b(B\x1b[m of a terminal\n"))
@@ -110,7 +113,7 @@ def test_text_in_seven_bits_that_is_not_ascii_is_not_learned_as_ascii(text_file)
 def test_a_few_faults_in_utf_8_are_left_to_the_user_to_replace(text_file):
     content = "Die Straße führt über die Brücke.\n".encode() * 40 + b"\xff\n"
     with pytest.raises(
-        UnfitError, match=r"\(line 41, byte offset 1,520\), though most of it is: --encoding-errors replace"
+        UnusableFileError, match=r"\(line 41, byte offset 1,520\), though most of it is: --encoding-errors replace"
     ):
         read(text_file(content))
     text = text_file(content, errors="replace")
@@ -119,27 +122,28 @@ def test_a_few_faults_in_utf_8_are_left_to_the_user_to_replace(text_file):
 
 
 def test_bytes_without_a_known_encoding_are_refused_with_both_remedies(text_file):
-    with pytest.raises(UnfitError, match="name its encoding with --encoding; --encoding-errors replace reads"):
+    with pytest.raises(UnusableFileError, match="name its encoding with --encoding; --encoding-errors replace reads"):
         read(text_file(random.Random(1).randbytes(4000).replace(b"\0", b"")))
 
 
 @every_chunking
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-32-be"])
 def test_a_nul_is_refused_at_its_place_wherever_it_is(text_file, monkeypatch, chunk_bytes, encoding):
-    monkeypatch.setattr(texts, "CHUNK_BYTES", chunk_bytes)
-    monkeypatch.setattr(texts, "_HEAD_BYTES", 64)
+    monkeypatch.setattr(text_file_module, "CHUNK_BYTES", chunk_bytes)
+    for module in (source_file, text_file_module):
+        monkeypatch.setattr(module, "HEAD_BYTES", 64)
     lines = [f"line {number} of a text\n" for number in range(20)]
     for before in (2, 19):  # in the first bytes of the file, and beyond them
         begin = "".join(lines[:before])
         content = f"{begin}a\0{''.join(lines[before:])}".encode(encoding)
         place = rf"line {before + 1}, byte offset {len(f'{begin}a'.encode(encoding)):,},"
-        with pytest.raises(UnfitError, match=f"a.txt has a NUL character at {place} .*remove it first"):
+        with pytest.raises(UnusableFileError, match=f"a.txt has a NUL character at {place} .*remove it first"):
             read(text_file(content, encoding))
 
 
 def test_a_binary_file_is_called_one(text_file):
     with pytest.raises(
-        UnfitError, match=r"not utf-8 text but a binary file \(NUL at line 1, byte offset 0\)"
+        UnusableFileError, match=r"not utf-8 text but a binary file \(NUL at line 1, byte offset 0\)"
     ) as caught:
         read(text_file(bytes(range(256)) * 10))
     assert caught.value.kind == "binary file"
@@ -187,7 +191,7 @@ def test_text_with_tags_is_learned_and_reported(text_file, content, name):
     text = text_file(content, name=name)
     assert "<" in read(text)
     (note,) = said(text)
-    assert note.startswith(f"{name}: HTML or XML is learned with its tags; to learn the text alone, extract it first")
+    assert note.startswith(f"{name}: the tags of HTML or XML are learned, too; to learn only the text, extract it")
 
 
 @pytest.mark.parametrize("content", [b"<p align=center>\n# A README\n", b"a < b", b"if x<y and y>z: pass"])
@@ -201,5 +205,5 @@ def test_text_that_has_a_few_tags_is_not_reported(text_file, content):
 def test_an_unreadable_file_is_refused(tmp_path, text_file):
     text = text_file(b"abc")
     (tmp_path / "a.txt").chmod(0)
-    with pytest.raises(UnfitError, match="cannot be read: Permission denied"):
+    with pytest.raises(UnusableFileError, match="cannot be read: Permission denied"):
         read(text)

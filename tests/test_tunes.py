@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus import tunes
+from seqgen.corpus import music_file
+from seqgen.corpus.corpus import Corpus, parse_ahead
 from seqgen.corpus.crew import Crew
-from seqgen.corpus.plan import Plan, Texts, read_music
-from seqgen.corpus.reading import Reading, UnfitError
+from seqgen.corpus.music_file import MusicFile
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
+from seqgen.corpus.source_file import RawFile
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.corpus.store import Store
-from seqgen.corpus.tunes import MusicFile
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError, MusicError
 from seqgen.levels.note import tokens as t
 from seqgen.music.read import Tune
@@ -36,52 +38,52 @@ GABc|defg|d4|
 def file(tmp_path, name, content, cache=None, **options):
     path = tmp_path / name
     path.write_bytes(content)
-    return MusicFile(str(path), lambda: path.open("rb"), 12, cache, **options)
+    return MusicFile(RawFile(str(path), lambda: path.open("rb"), **options), 12, cache)
 
 
 def test_every_tune_of_a_book_is_a_document(tmp_path):
     book = file(tmp_path, "book.abc", BOOK.encode())
-    assert [piece.size for piece in book.pieces] == [2, 3]
-    assert [piece.score.num_notes for piece in book.pieces] == [8, 9]
-    assert [score.num_notes for score in book.chunks()] == [8, 9]
+    assert [piece.size for piece in book.tunes] == [2, 3]
+    assert [piece.score.num_notes for piece in book.tunes] == [8, 9]
+    assert [piece.score.num_notes for piece in book.documents("file", ReadingLog())] == [8, 9]
     assert book.size == 5
 
 
 def test_what_was_read_slowly_is_kept_and_not_read_again(tmp_path, monkeypatch):
     cache = tmp_path / "parsed"
     first = file(tmp_path, "book.abc", BOOK.encode(), cache)
-    contents = [piece.score for piece in first.pieces]
+    contents = [piece.score for piece in first.tunes]
     assert len(list(cache.iterdir())) == 1
-    monkeypatch.setattr(tunes, "read", lambda *_: pytest.fail("read again"))
-    assert [piece.score for piece in file(tmp_path, "book.abc", BOOK.encode(), cache).pieces] == contents
+    monkeypatch.setattr(music_file.music, "read", lambda *_: pytest.fail("read again"))
+    assert [piece.score for piece in file(tmp_path, "book.abc", BOOK.encode(), cache).tunes] == contents
     monkeypatch.undo()
     next(cache.iterdir()).write_text("[{")  # torn
-    assert [piece.score for piece in file(tmp_path, "book.abc", BOOK.encode(), cache).pieces] == contents
+    assert [piece.score for piece in file(tmp_path, "book.abc", BOOK.encode(), cache).tunes] == contents
     changed = file(tmp_path, "book.abc", BOOK.replace("CDEF", "CDED").encode(), cache)
-    assert changed.pieces[0].score != contents[0]
+    assert changed.tunes[0].score != contents[0]
 
 
 def test_changes_and_skips_are_told(tmp_path, monkeypatch):
     found = [Tune("a", melody(), {"note quantized to the grid": 2}), MusicError("damaged file", "b cannot be read")]
-    monkeypatch.setattr(tunes, "read", lambda *_: iter([*found, found[0]]))
-    reading = Reading()
-    file(tmp_path, "a.mid", b"x").report(reading)
-    assert reading.summary == ["4 notes quantized to the grid", "skipped 1 damaged file"]
-    assert reading.details == ["skipped damaged file: b cannot be read"]
+    monkeypatch.setattr(music_file.music, "read", lambda *_: iter([*found, found[0]]))
+    log = ReadingLog()
+    list(file(tmp_path, "a.mid", b"x").documents("file", log))
+    assert log.summary == ["4 notes quantized to the grid", "skipped 1 damaged file"]
+    assert log.details == ["skipped damaged file: b cannot be read"]
 
 
 def test_a_file_that_is_all_there_is_must_be_music(tmp_path):
-    with pytest.raises(UnfitError, match=r"a\.mid"):
-        file(tmp_path, "a.mid", b"MThd").report(Reading())
-    reading = Reading()
-    file(tmp_path, "a.mid", b"MThd", is_alone=False).report(reading)
-    assert len(reading.skipped) == 1
+    with pytest.raises(UnusableFileError, match=r"a\.mid"):
+        list(file(tmp_path, "a.mid", b"MThd").documents("file", ReadingLog()))
+    log = ReadingLog()
+    list(file(tmp_path, "a.mid", b"MThd", is_alone=False).documents("file", log))
+    assert len(log.skipped) == 1
 
 
 def test_a_file_without_bounds_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(tunes, "MAX_BYTES", 10)
-    with pytest.raises(UnfitError, match="over 10 bytes"):
-        file(tmp_path, "a.mid", b"x" * 11).report(Reading())
+    monkeypatch.setattr(music_file, "MAX_BYTES", 10)
+    with pytest.raises(UnusableFileError, match="more than 10 bytes"):
+        list(file(tmp_path, "a.mid", b"x" * 11).documents("file", ReadingLog()))
 
 
 @pytest.fixture
@@ -97,13 +99,12 @@ def corpus(tmp_path):
 
 
 def test_variants_of_a_melody_stay_on_one_side(corpus):
-    texts = Texts.read([str(corpus)], CorpusConfig(level="note"))
-    documents = list(texts)
+    documents = list(Corpus.read([str(corpus)], CorpusConfig(level="note")))
     assert len(documents) == 60
     for number in range(30):
         pair = [d for d in documents if Path(d.name).name.startswith(f"{number}-")]
         assert pair[0].hash_fraction == pair[1].hash_fraction
-    plan = Plan.of(CorpusConfig(corpus=(str(corpus),)))
+    plan = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
     assert plan.config.level == "note"
     sides = {
         part: {Path(piece.name).name.split("-")[0] for p, piece in plan.documents() if p == part}
@@ -114,8 +115,8 @@ def test_variants_of_a_melody_stay_on_one_side(corpus):
 
 
 def test_the_store_holds_notes_and_quarters_and_counts_all_keys(corpus, tmp_path):
-    plan = Plan.of(CorpusConfig(corpus=(str(corpus),)))
-    store = Store.prepare(plan, tmp_path / "data")
+    plan = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
+    store = PreparedCorpus.prepare(plan, tmp_path / "data")
     pieces = [score for part, piece in plan.documents() if part == TRAIN for score in piece.chunks()]
     assert store.train.extent == {
         "notes": sum(score.num_notes for score in pieces),
@@ -131,15 +132,15 @@ def test_the_store_holds_notes_and_quarters_and_counts_all_keys(corpus, tmp_path
 
 
 def test_a_change_of_grid_makes_another_store(corpus):
-    plans = [Plan.of(CorpusConfig(corpus=(str(corpus),), grid=grid)) for grid in (12, 24)]
+    plans = [SplitCorpus.read(CorpusConfig(corpus=(str(corpus),), grid=grid)) for grid in (12, 24)]
     assert plans[0].fingerprint != plans[1].fingerprint
 
 
 def test_an_empty_folder_of_music_is_refused(tmp_path):
     (tmp_path / "a.mid").write_bytes(b"MThd")
     (tmp_path / "b.mid").write_bytes(b"")
-    with pytest.raises(CorpusError, match="there is nothing in it to learn from"):
-        Texts.read([str(tmp_path)], CorpusConfig())
+    with pytest.raises(CorpusError, match="there is nothing to learn from"):
+        Corpus.read([str(tmp_path)], CorpusConfig())
 
 
 def test_a_crew_divides_the_files_to_be_read(tmp_path):
@@ -148,8 +149,8 @@ def test_a_crew_divides_the_files_to_be_read(tmp_path):
     config, cache = CorpusConfig(corpus=(str(tmp_path / "*.abc"),)), tmp_path / "parsed"
     kept = []
     for rank in range(2):
-        assert read_music(config, cache, Crew(rank, 2))
+        assert parse_ahead(config, cache, Crew(rank, 2))
         kept.append(len(list(cache.iterdir())))
     assert kept == [3, 5]
     (tmp_path / "a.txt").write_text("text")
-    assert not read_music(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)), cache, Crew())
+    assert not parse_ahead(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)), cache, Crew())

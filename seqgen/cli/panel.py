@@ -15,7 +15,7 @@ from seqgen.cli.display import console, duration, note, visible
 from seqgen.corpus.reading import counted
 
 if TYPE_CHECKING:
-    from seqgen.corpus.part import Part
+    from seqgen.corpus.dataset import Dataset
     from seqgen.training.loop import Trainer
     from seqgen.training.report import Report
 
@@ -24,7 +24,7 @@ SAMPLE_LINES = 6
 PANEL_WIDTH = 100  # at most; it leaves room for the ^C of an interruption
 
 
-def loss(nats: float, part: "Part") -> str:
+def loss(nats: float, part: "Dataset") -> str:
     """Return a loss in nats per token and, for the set it was measured on, per character or note."""
     if "characters" in part.extent:
         bits = nats / math.log(2) * part.num_targets / part.extent["characters"]

@@ -1,4 +1,4 @@
-"""Packed files, read in place: .gz, .bz2, .xz and the members of a .zip."""
+"""Compressed files, which are read in place: .gz, .bz2, .xz and the members of a .zip."""
 
 import bz2
 import gzip
@@ -10,34 +10,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from seqgen.corpus.reading import Reading, UnfitError, unreadable
+from seqgen.corpus.reading import ReadingLog, UnusableFileError, unreadable
 
 Opener = Callable[[], io.BufferedReader]
 
 ZIP = ".zip"
-_BUFFER_BYTES = 1 << 18  # unpacked at once; the usual 8 KiB take three times as long
+_BUFFER_BYTES = 1 << 18  # unpacked at a time; the default of 8 KiB takes three times as long
 _UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
     ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
 }
-# A few bytes can ask for gigabytes, which end in a MemoryError.
+# A few bytes can claim gigabytes, which raise a MemoryError.
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError, MemoryError)
 
 
 def without_packing(name: str) -> str:
-    """Return a file's name as it is unpacked: `a.csv.gz` is `a.csv`."""
+    """Return the name of a file without the suffix of its compression: `a.csv` for `a.csv.gz`."""
     suffix = _suffix(name)
     return name[: -len(suffix)] if suffix else name
 
 
 def unpacked(name: str, open_packed: Opener, limit: int) -> Opener:
-    """Return what opens a file unpacked; one that is not packed is left as it is.
+    """Return a function that opens a file unpacked; a file that is not compressed is opened as it is.
 
     Args:
-        name: the file's name, whose suffix tells.
-        open_packed: opens it as it is.
-        limit: the most bytes that it may unpack to.
+        name: the name, whose suffix shows the compression.
+        open_packed: opens the file as it is.
+        limit: the largest number of bytes that it may unpack to.
     """
     suffix = _suffix(name)
     if not suffix:
@@ -46,14 +46,14 @@ def unpacked(name: str, open_packed: Opener, limit: int) -> Opener:
     return lambda: io.BufferedReader(_Unpacked(name, open_packed, unpack, limit), _BUFFER_BYTES)
 
 
-def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Opener]]:
-    """Yield name and opener of each file in a zip archive that can be read, sorted.
+def members(path: Path, limit: int, log: ReadingLog) -> Iterator[tuple[str, Opener]]:
+    """Yield name and opener of each usable file in a zip archive, sorted by name.
 
     Raises:
-        UnfitError: it is no archive, or unpacks to more than the limit.
+        UnusableFileError: it is not an archive, or unpacks to more than the limit.
     """
     try:
-        archive = zipfile.ZipFile(path)  # stays open for its members
+        archive = zipfile.ZipFile(path)  # must stay open for its members
     except _BROKEN as error:
         raise _broken(str(path), error) from error
     infos = sorted(archive.infolist(), key=lambda info: info.filename)
@@ -64,15 +64,15 @@ def members(path: Path, limit: int, reading: Reading) -> Iterator[tuple[str, Ope
         if info.filename.endswith("/"):
             continue
         if not info.filename:
-            reading.skip("member without a name", str(path))
+            log.skip("member without a name", str(path))
         elif place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1]):
-            reading.skip("member with a path outside its archive", name)
+            log.skip("member with a path outside its archive", name)
         elif any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
-            reading.skip("hidden file", name)
+            log.skip("hidden file", name)
         elif info.flag_bits & 1:
-            reading.skip("encrypted member", name)
+            log.skip("encrypted member", name)
         elif place.suffix.lower() == ZIP:
-            reading.skip("archive in another", name)
+            log.skip("archive in an archive", name)
         else:
             yield name, _member_opener(archive, info, name)
 
@@ -85,7 +85,7 @@ def _member_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -
 
 
 class _Unpacked(io.RawIOBase):
-    """Unpacks a stream; refuses what is broken, and to go on past a number of bytes."""
+    """Unpacks a stream; rejects broken data and more than a number of bytes."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class _Unpacked(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        for file in ("_stream", "_packed"):  # it may not have come so far
+        for file in ("_stream", "_packed"):  # missing if the constructor has failed
             if hasattr(self, file):
                 getattr(self, file).close()
         super().close()
@@ -127,17 +127,17 @@ def _suffix(name: str) -> str:
     return next((suffix for suffix in _UNPACKERS if name.lower().endswith(suffix)), "")
 
 
-def _broken(name: str, error: Exception) -> UnfitError:
+def _broken(name: str, error: Exception) -> UnusableFileError:
     if isinstance(error, OSError) and error.errno:
         return unreadable(name, error)
-    return UnfitError(
+    return UnusableFileError(
         "broken archive",
-        f"{name} is damaged, or not what its suffix says: {str(error) or 'it asks for too much memory'}",
+        f"{name} is damaged, or does not have the format of its suffix: {str(error) or 'it needs too much memory'}",
     )
 
 
-def _too_large(name: str, limit: int) -> UnfitError:
-    return UnfitError(
+def _too_large(name: str, limit: int) -> UnusableFileError:
+    return UnusableFileError(
         "archive of more than --unpack-limit",
-        f"{name} unpacks to more than {limit / 1e9:g} GB: if it is meant to, raise --unpack-limit",
+        f"{name} unpacks to more than {limit / 1e9:g} GB: raise --unpack-limit if that is correct",
     )

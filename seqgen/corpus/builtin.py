@@ -1,24 +1,24 @@
-"""The built-in corpora: texts and music that come with what is installed anyway."""
+"""The built-in corpora: texts and music that come with Python and the dependencies of seqgen."""
 
 import pydoc_data.topics
 import sysconfig
 import tokenize
 from collections.abc import Iterator
 from importlib.util import find_spec
+from io import BufferedReader, BytesIO
 from itertools import chain
 from pathlib import Path
 
 from seqgen.corpus.archives import Opener
-from seqgen.corpus.documents import Document, Passage
-from seqgen.corpus.texts import TextFile
+from seqgen.corpus.source_file import RawFile
 from seqgen.errors import CorpusError
 
-# Third-party code, tests (some are broken on purpose) and generated tables are not what Python is written like.
+# Third-party code, tests (some are broken on purpose) and generated tables are not typical of Python.
 _NOT_SOURCE = {"site-packages", "dist-packages", "test", "tests", "__pycache__", "pydoc_data", "idle_test"}
 
 
 def _python_docs() -> Iterator[tuple[str, str]]:
-    """Yield the language reference as `help()` shows it, a topic at a time."""
+    """Yield the language reference as `help()` shows it, topic by topic."""
     yield from sorted(pydoc_data.topics.topics.items())
 
 
@@ -33,10 +33,10 @@ def _python_source() -> Iterator[tuple[str, str]]:
 
 
 def _music(pattern: str) -> list[Path]:
-    """Return files of music21's corpus, which is found without importing it."""
+    """Return files of the corpus of music21, without importing music21."""
     package = find_spec("music21")
     if package is None or package.origin is None:
-        raise CorpusError("music21 is not installed, which the built-in music comes with: pip install music21")
+        raise CorpusError("the built-in music comes with music21, which is not installed: pip install music21")
     return sorted(Path(package.origin).with_name("corpus").glob(pattern))
 
 
@@ -45,23 +45,27 @@ _MUSIC = {"bach-chorales": ("bach/bwv*.mxl",), "folk-tunes": ("ryansMammoth/*.ab
 NAMES = (*_TEXTS, *_MUSIC)
 
 
-def documents(name: str, encoding: str) -> list[Document]:
-    """Return the texts or files of a corpus.
+def files(name: str) -> list[RawFile]:
+    """Return the files of a corpus.
 
     Args:
         name: the corpus.
-        encoding: of files that are read as text.
 
     Raises:
         CorpusError: there is no such corpus.
     """
     if name in _TEXTS:
-        return [Passage(document, text) for document, text in _TEXTS[name]()]
+        texts = ((title, text.encode("utf-8")) for title, text in _TEXTS[name]())
+        return [RawFile(title, _memory_opener(data), is_alone=False, encoding="utf-8") for title, data in texts]
     if name not in _MUSIC:
-        raise CorpusError(f"there is no built-in corpus {name!r}; there are {', '.join(NAMES)}")
+        raise CorpusError(f"there is no built-in corpus {name!r}; choose one of {', '.join(NAMES)}")
     paths = chain.from_iterable(_music(pattern) for pattern in _MUSIC[name])
-    return [TextFile(path.name, _opener(path), encoding, is_alone=False) for path in paths]
+    return [RawFile(path.name, _file_opener(path), is_alone=False) for path in paths]
 
 
-def _opener(path: Path) -> Opener:
+def _memory_opener(data: bytes) -> Opener:
+    return lambda: BufferedReader(BytesIO(data))
+
+
+def _file_opener(path: Path) -> Opener:
     return lambda: path.open("rb")

@@ -1,4 +1,4 @@
-"""Who prepares a corpus: one process, or several on one machine that divide the files among them."""
+"""The processes that prepare a corpus: one, or several on one machine that divide the files among themselves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Crew:
-    """Processes that do one thing together, seen from one of them; without arguments one alone.
+    """A group of processes that work together, as seen from one of them; by default that one alone.
 
     Attributes:
-        rank: which this is, from 0.
-        size: how many there are.
+        rank: the number of this process, from 0.
+        size: the number of processes.
     """
 
     rank: int = 0
@@ -18,14 +18,19 @@ class Crew:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that writes and speaks."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Wait until all have come so far."""
+        """Wait until all processes have called this method."""
 
-    def told(self, content: Callable[[], bytes], by: int = 0) -> bytes:  # noqa: ARG002  # it can be by none else
-        """Return the bytes that one of them has, which alone is asked for them; all wait until it has."""
+    def broadcast(self, content: Callable[[], bytes], source: int = 0) -> bytes:  # noqa: ARG002  # there is no other
+        """Return the content that one process has in all of them.
+
+        Args:
+            content: called in the source process only, while the others wait.
+            source: the rank of that process.
+        """
         return content()
 
 

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from seqgen.corpus.reading import Reading
+from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content
 
@@ -20,14 +20,12 @@ class Document(ABC):
         ending: the text that its end token stands for.
         is_complete: whether the end token follows its content; an excerpt may stop earlier.
         row: the number of the record that it comes from, if it comes from one.
-        is_alone: whether a fault in it is an error; one of many files is passed over.
     """
 
     name: str
     ending: str = ""
     is_complete: bool = True
     row: int | None = None
-    is_alone: bool = True
 
     @abstractmethod
     def chunks(self) -> Iterator[Content]:
@@ -118,35 +116,41 @@ class Excerpt(Document):
                 return
 
 
-def cut(document: Document, unit: str, reading: Reading) -> Iterator[Document]:
-    """Yield the documents that a text is cut into.
+def cut(document: Document, unit: str, log: ReadingLog) -> Iterator[Document]:
+    """Yield the documents that a text is cut into, without empty ones.
 
-    A line is without the white space at its end, and its end token stands for the newline. A paragraph ends at a
-    line of white space alone. Empty ones are passed over.
+    A line is stripped of the white space at its end, and its end token stands for the newline. A paragraph ends at a
+    line of white space only.
 
     Args:
         document: the whole text.
         unit: file, line or paragraph.
-        reading: counts the empty lines.
+        log: counts the empty lines.
     """
     if unit == "file":
         yield document
         return
-    passages = _lines(document, reading) if unit == "line" else _paragraphs(document)
+    passages = _lines(document, log) if unit == "line" else _paragraphs(document)
     yield from (Passage(document.name, text, ending, document.row) for text, ending in passages)
 
 
-def _lines(document: Document, reading: Reading) -> Iterator[tuple[str, str]]:
-    """Yield the lines that hold something, each with the newline that ends it, if one does."""
+def lines_of(document: Document) -> Iterator[str]:
+    """Yield every line of a file of records without its newline."""
+    remedy = "if it does not hold records, give it the suffix .txt"
+    yield from (line for line, _ in _all_lines(document, remedy))
+
+
+def _lines(document: Document, log: ReadingLog) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are not empty, each with its newline, which the last may lack."""
     for line, newline in _all_lines(document):
         if text := line.rstrip():
             yield text, newline
         else:
-            reading.skip("empty line", document.name)
+            log.skip("empty line", document.name)
 
 
 def _paragraphs(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield the paragraphs, each with the newlines that end it, two at most."""
+    """Yield the paragraphs, each with the newlines that end it, at most two."""
     lines: list[str] = []
     ending, size = "", 0
     for line, newline in _all_lines(document):
@@ -182,10 +186,4 @@ def _all_lines(document: Document, remedy: str = _REMEDY) -> Iterator[tuple[str,
 
 
 def _too_long(document: Document, unit: str, remedy: str = _REMEDY) -> CorpusError:
-    return CorpusError(f"{document.name} has a {unit} of over {MAX_CHARACTERS:,} characters: {remedy}")
-
-
-def lines_of(document: Document) -> Iterator[str]:
-    """Yield every line of a file of records without its newline."""
-    remedy = "if it holds no records, give it the suffix .txt"
-    yield from (line for line, _ in _all_lines(document, remedy))
+    return CorpusError(f"{document.name} has a {unit} of more than {MAX_CHARACTERS:,} characters: {remedy}")

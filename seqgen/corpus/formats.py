@@ -1,4 +1,4 @@
-"""Files that are not plain text: what they are by their content, and how to get text out of them."""
+"""Formats of files that are not plain text: how they are recognized, and how to extract text from them."""
 
 import re
 from dataclasses import dataclass
@@ -7,58 +7,62 @@ from pathlib import PurePath
 
 @dataclass(frozen=True)
 class Format:
-    """A format that is not read.
+    """A format that cannot be read.
 
     Attributes:
-        kind: what a file of it is, in the singular.
-        remedy: how its text is obtained; FILE stands for its name.
+        kind: what a file of this format is called, in the singular.
+        remedy: how to extract its text; FILE stands for its name.
     """
 
     kind: str
     remedy: str
 
 
-_WITH_PANDOC = "extract its text first, as with pandoc --to plain FILE --output FILE.txt"
-_WITH_OFFICE = "extract its text first, as with soffice --headless --convert-to txt:Text FILE"
-_AS_CSV = "export it as CSV first, as with soffice --headless --convert-to csv FILE"
-_AS_MUSIC = "seqgen reads music from MIDI, MusicXML, kern and ABC"
+_WITH_PANDOC = "extract its text first, for example with pandoc --to plain FILE --output FILE.txt"
+_WITH_OFFICE = "extract its text first, for example with soffice --headless --convert-to txt:Text FILE"
+_AS_CSV = "export it as CSV first, for example with soffice --headless --convert-to csv FILE"
+_AS_MUSIC = "seqgen reads music in MIDI, MusicXML, kern and ABC"
 
 
 def _in_place(name: str, suffix: str) -> Format:
-    return Format(f"{name} without the suffix {suffix}", f"add the suffix to its name, as with mv FILE FILE{suffix}")
+    return Format(
+        f"{name} without the suffix {suffix}", f"add the suffix to its name, for example with mv FILE FILE{suffix}"
+    )
 
 
-PDF = Format("PDF file", "extract its text first, as with pdftotext FILE")
-POSTSCRIPT = Format("PostScript file", "extract its text first, as with ps2ascii FILE FILE.txt")
+PDF = Format("PDF file", "extract its text first, for example with pdftotext FILE")
+POSTSCRIPT = Format("PostScript file", "extract its text first, for example with ps2ascii FILE FILE.txt")
 RTF = Format("RTF document", _WITH_PANDOC)
 WORD = Format("Word document", _WITH_PANDOC)
 OLD_WORD = Format("Word document", _WITH_OFFICE)
-SLIDES = Format("presentation", "save it as PDF first, and extract the text of that, as with pdftotext")
+SLIDES = Format("presentation", "save it as PDF first, and extract the text of that, for example with pdftotext")
 SHEET = Format("spreadsheet", _AS_CSV)
 OFFICE = Format("Microsoft Office document", _WITH_OFFICE)
 OPEN_DOCUMENT = Format("OpenDocument text", _WITH_PANDOC)
 EPUB = Format("EPUB book", _WITH_PANDOC)
-KINDLE = Format("Kindle book", "extract its text first, as with ebook-convert FILE FILE.txt of Calibre")
-PARQUET = Format("Parquet file", "convert it first, as with pandas.read_parquet('FILE').to_csv('FILE.csv')")
-ARROW = Format("Arrow file", "convert it first, as with pandas.read_feather('FILE').to_csv('FILE.csv')")
-SQLITE = Format("SQLite database", "export a table first, as with sqlite3 -csv -header FILE 'select * from TABLE'")
-TAR = Format("tar archive", "unpack it first, as with tar xf FILE")
+KINDLE = Format("Kindle book", "extract its text first, for example with ebook-convert FILE FILE.txt of Calibre")
+PARQUET = Format("Parquet file", "convert it first, for example with pandas.read_parquet('FILE').to_csv('FILE.csv')")
+ARROW = Format("Arrow file", "convert it first, for example with pandas.read_feather('FILE').to_csv('FILE.csv')")
+SQLITE = Format(
+    "SQLite database", "export a table first, for example with sqlite3 -csv -header FILE 'select * from TABLE'"
+)
+TAR = Format("tar archive", "unpack it first, for example with tar xf FILE")
 ZIP = _in_place("ZIP archive", ".zip")
 GZIP = _in_place("gzip file", ".gz")
 BZIP2 = _in_place("bzip2 file", ".bz2")
 XZ = _in_place("xz file", ".xz")
-ZSTANDARD = Format("Zstandard file", "unpack it first, as with zstd -d FILE")
-LZ4 = Format("LZ4 file", "unpack it first, as with lz4 -d FILE")
-SEVEN_ZIP = Format("7z archive", "unpack it first, as with 7z x FILE")
-RAR = Format("RAR archive", "unpack it first, as with unrar x FILE")
-IMAGE = Format("image", "recognize its text first, as with tesseract FILE FILE")
+ZSTANDARD = Format("Zstandard file", "unpack it first, for example with zstd -d FILE")
+LZ4 = Format("LZ4 file", "unpack it first, for example with lz4 -d FILE")
+SEVEN_ZIP = Format("7z archive", "unpack it first, for example with 7z x FILE")
+RAR = Format("RAR archive", "unpack it first, for example with unrar x FILE")
+IMAGE = Format("image", "recognize its text first, for example with tesseract FILE FILE")
 AUDIO = Format("audio file", f"transcribe it first; {_AS_MUSIC}")
 VIDEO = Format("video", "transcribe it first, or take its subtitles")
 MIDI = Format("MIDI file", "read it as music, with --level note and the suffix .mid")
 COMPRESSED_MUSIC = Format("compressed MusicXML file", "read it as music, with --level note")
-MUSESCORE = Format("MuseScore file", f"export it as MusicXML first, as with mscore -o FILE.musicxml FILE; {_AS_MUSIC}")
+MUSESCORE = Format("MuseScore file", f"export it as MusicXML first: mscore -o FILE.musicxml FILE; {_AS_MUSIC}")
 
-# What a file begins with. Of several that match the first counts; words that a text may begin with are not enough.
+# The first bytes of a file. The first match counts; words with which a text may begin are not enough.
 _BEGINNINGS = [
     (re.compile(pattern, re.DOTALL), found)
     for pattern, found in (
@@ -93,7 +97,7 @@ _BEGINNINGS = [
         (rb"MThd\0", MIDI),
     )
 ]
-# These tell apart what begins alike, and binary files without a beginning of their own.
+# Suffixes distinguish formats with the same first bytes, and binary files without characteristic first bytes.
 _SUFFIXES = {
     ".docx": WORD, ".doc": OLD_WORD, ".dot": OLD_WORD, ".xlsx": SHEET, ".xls": SHEET, ".ods": SHEET,
     ".pptx": SLIDES, ".ppt": SLIDES, ".odp": SLIDES, ".odt": OPEN_DOCUMENT, ".epub": EPUB, ".mobi": KINDLE,
@@ -104,11 +108,11 @@ _CONTAINERS = (ZIP, OFFICE, GZIP, BZIP2, XZ, ZSTANDARD)
 
 
 def recognized(head: bytes, name: str) -> Format | None:
-    """Return the format of a file that is not plain text, or None for text and for what is not known.
+    """Return the format of a file that is not plain text; None for text and for unknown formats.
 
     Args:
         head: its first bytes.
-        name: its name, whose suffix tells apart what begins alike.
+        name: its name, whose suffix distinguishes formats with the same first bytes.
     """
     found = next((found for pattern, found in _BEGINNINGS if pattern.match(head)), None)
     by_suffix = _SUFFIXES.get(PurePath(name).suffix.lower())
@@ -123,6 +127,6 @@ _MARKUP_SUFFIXES = {".html", ".htm", ".xhtml", ".xml"}
 
 
 def is_markup(beginning: str, name: str) -> bool:
-    """Tell whether a text is HTML or XML, whose tags are learned like its words."""
+    """Return whether a text is HTML or XML."""
     is_named = PurePath(name).suffix.lower() in _MARKUP_SUFFIXES
     return _MARKUP.match(beginning) is not None or (is_named and _TAG.search(beginning) is not None)

@@ -1,22 +1,22 @@
-"""Which part of the documents trains and which validates."""
+"""Which documents train and which validate."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from heapq import heappush, heappushpop
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqgen.corpus.documents import Document, Excerpt
+from seqgen.corpus.statistics import Statistics
 
 TRAIN, VALID = PARTS = ("train", "valid")
 
 
-class Whole(NamedTuple):
-    """When documents go whole to one side.
+class WholeDocuments(NamedTuple):
+    """When every document stays whole, on one side of the split.
 
     Attributes:
-        min_documents: how many different ones there must be.
-        low: how far their share of the whole may be below the one asked for, as a factor.
-        high: the same above it.
+        min_documents: the smallest number of different documents.
+        low: the smallest share of the text that may validate, as a factor of the share asked for.
+        high: the largest.
     """
 
     min_documents: int
@@ -24,192 +24,161 @@ class Whole(NamedTuple):
     high: float
 
 
-FILES = Whole(min_documents=20, low=0.5, high=1.5)  # a few files may differ in kind: both parts get of each
-PASSAGES = Whole(min_documents=2, low=0.5, high=5.0)  # a model must learn how lines, paragraphs and records end
-_MAX_RANKED = 100_000  # different documents whose lots are remembered
-_NUM_LONGEST = 32  # of more than these, the longest
-_SHARE_CUT = 0.5  # of the text at least, in documents that are cut
-_NEAR = 0.9  # of the size wanted is enough
+FILES = WholeDocuments(min_documents=20, low=0.5, high=1.5)  # few files may differ in kind: both sides get some of each
+PASSAGES = WholeDocuments(min_documents=2, low=0.5, high=5.0)  # a model must see where lines, paragraphs, records end
+_SHARE_CUT = 0.5  # of the text, at least, is in the documents that are cut
+_NEAR = 0.9  # of the size asked for is enough
 
 
 @dataclass(frozen=True)
 class Split:
-    """How documents are divided: whole ones by their content, others each at a point.
+    """How documents are divided: whole ones by a hash of their content, others each at a position.
 
     Attributes:
-        threshold: documents whose lot is below it validate; None cuts every document.
-        valid_fraction: a document of size n that is cut trains on the first `int((1 - valid_fraction) * n)`.
-        kept: lots below the threshold of documents that train, since they are too long to validate.
-        cut: lots of documents that are cut.
-        share: how much of the text validates, about.
+        threshold: documents whose `hash_fraction` is below it validate; None cuts every document.
+        valid_fraction: a document of size n that is cut trains on its first `int((1 - valid_fraction) * n)`.
+        too_long: hash fractions below the threshold of documents that train, because they are too long to validate.
+        cut: hash fractions of documents that are cut.
+        share: about how much of the text validates.
     """
 
     threshold: float | None
     valid_fraction: float
-    kept: frozenset[float] = frozenset()
+    too_long: frozenset[float] = frozenset()
     cut: frozenset[float] = frozenset()
     share: float = 0.0
 
     def divide(self, document: Document) -> Iterator[tuple[str, Document]]:
-        """Yield the document with its part, or two excerpts of it, each with its part."""
+        """Yield the name of a part with the document, or of both parts with an excerpt of it each."""
         if self.threshold is not None:
             hash_fraction = document.hash_fraction
             if hash_fraction not in self.cut:
-                is_valid = hash_fraction < self.threshold and hash_fraction not in self.kept
+                is_valid = hash_fraction < self.threshold and hash_fraction not in self.too_long
                 yield VALID if is_valid else TRAIN, document
                 return
-        cut = int((1 - self.valid_fraction) * document.size)
-        if cut:
-            yield TRAIN, Excerpt(document, 0, cut)
-        yield VALID, Excerpt(document, cut)
+        position = int((1 - self.valid_fraction) * document.size)
+        if position:
+            yield TRAIN, Excerpt(document, 0, position)
+        yield VALID, Excerpt(document, position)
 
     @property
     def settings(self) -> list[Any]:
-        """What decides where a document goes, as plain JSON values."""
-        exceptions = [sorted(self.kept), sorted(self.cut)] if self.kept or self.cut else []
+        """What decides where a document goes, as JSON values."""
+        exceptions = [sorted(self.too_long), sorted(self.cut)] if self.too_long or self.cut else []
         return [self.threshold, self.valid_fraction, *exceptions]
 
 
-@dataclass
-class Tally:
-    """Counts what a split needs to know of all documents, in constant memory.
+def choose_split(statistics: Statistics, whole: WholeDocuments) -> Split:
+    """Return the split of the documents counted.
+
+    Every document goes whole to one side: those with the lowest hash fractions validate until they make up the share
+    asked for, except those that are too long for it. If that cannot come near the share, because there are few
+    documents or some are very long, the longest are cut and the others stay whole: a model must see where documents
+    end.
 
     Args:
-        valid_fraction: the share that validates.
+        statistics: of all documents.
+        whole: when every document stays whole.
     """
-
-    valid_fraction: float
-    documents: int = 0
-    size: int = 0
-    _held_back: int = 0
-    _by_lot: dict[float, int] = field(default_factory=dict)
-    _longest: list[tuple[int, float]] = field(default_factory=list)  # a heap
-
-    def add(self, document: Document) -> None:
-        """Count one document."""
-        size, hash_fraction = document.size, document.hash_fraction
-        self.documents += 1
-        self.size += size
-        self._held_back += size * (hash_fraction < self.valid_fraction)
-        if len(self._by_lot) < _MAX_RANKED:
-            self._by_lot[hash_fraction] = self._by_lot.get(hash_fraction, 0) + size
-        (heappush if len(self._longest) < _NUM_LONGEST else heappushpop)(self._longest, (size, hash_fraction))
-
-    @property
-    def num_different(self) -> int:
-        """How many documents there are without duplicates; 0 where they are too many to know."""
-        return len(self._by_lot) if len(self._by_lot) < _MAX_RANKED else 0
-
-    def split(self, whole: Whole) -> Split:
-        """Return the split of the documents counted.
-
-        They go whole to one side, those with the lowest lots to validation until they make up the share, without those
-        that are too long for it. Where this cannot come near the share, because they are few or some are very long, the
-        longest are cut and the others stay whole: a model must see where documents end.
-        """
-        if len(self._by_lot) < 2:
-            return Split(None, self.valid_fraction)
-        if len(self._by_lot) >= _MAX_RANKED:
-            return self._split_of_many()
-        if len(self._by_lot) >= whole.min_documents and (chosen := self._whole(whole)):
-            share = self._size_of(chosen) / self.size
-            return _below(self._by_lot, chosen, self.valid_fraction, share)
-        return self._cutting_the_longest()
-
-    def _whole(self, whole: Whole) -> list[float] | None:
-        """Return the lots of the documents that validate, or None if no choice of whole ones comes near the share."""
-        sizes, wanted = self._by_lot, self.valid_fraction * self.size
-        most = max(0.5, 2 * self.valid_fraction) * len(sizes)  # or training lacks what fits into validation
-        candidates = [_nearest(sizes, wanted), _fitting(sizes, wanted), [_shortest(sizes)]]
-        off = [abs(self._size_of(chosen) - wanted) for chosen in candidates]
-        near = [
-            (0.0 if difference <= wanted / 2 else difference, place)  # of several that are near, the first
-            for place, (chosen, difference) in enumerate(zip(candidates, off, strict=True))
-            if whole.low * wanted <= self._size_of(chosen) <= whole.high * wanted and len(chosen) <= most
-        ]
-        return candidates[min(near)[1]] if near else None
-
-    def _size_of(self, lots: Iterable[float]) -> int:
-        return sum(self._by_lot[lot] for lot in lots)
-
-    def _cutting_the_longest(self) -> Split:
-        """Return the split that cuts the longest documents, and divides the others whole."""
-        cut = _longest(self._by_lot, _SHARE_CUT * self.size)
-        others = {lot: size for lot, size in self._by_lot.items() if lot not in cut}
-        wanted = self.valid_fraction * self.size
-        chosen = _fitting(others, self.valid_fraction * sum(others.values()))
-        if not chosen and len(others) > 1 and others[_shortest(others)] <= wanted / 2:
-            chosen = [_shortest(others)]
-        fraction = (wanted - self._size_of(chosen)) / self._size_of(cut)
-        fraction = min(fraction, max(self.valid_fraction, 0.5))  # of little that may be cut, most still trains
-        return _below(others, chosen, fraction, self.valid_fraction, cut)
-
-    def _split_of_many(self) -> Split:
-        """Return the split of more documents than are ranked: the share of the lots is near that of the text.
-
-        Unless some documents are very long, which are cut.
-        """
-        wanted = self.valid_fraction * self.size
-        if FILES.low * wanted <= self._held_back <= FILES.high * wanted:
-            return Split(self.valid_fraction, self.valid_fraction)
-        cut = _longest({lot: size for size, lot in self._longest}, _SHARE_CUT * self.size)
-        return Split(self.valid_fraction, self.valid_fraction, cut=cut)
+    sizes, valid_fraction = statistics.sizes, statistics.valid_fraction
+    target = valid_fraction * statistics.size
+    if len(sizes) < 2:
+        return Split(None, valid_fraction)
+    if not statistics.is_complete:  # then the share of the hash fractions is near that of the text
+        if FILES.low * target <= statistics.valid_size <= FILES.high * target:
+            return Split(valid_fraction, valid_fraction)
+        cut = _longest(statistics.longest, _SHARE_CUT * statistics.size)  # unless some documents are very long
+        return Split(valid_fraction, valid_fraction, cut=cut)
+    if len(sizes) >= whole.min_documents and (chosen := _whole(sizes, target, valid_fraction, whole)):
+        return _validating(chosen, sizes, valid_fraction, _total(sizes, chosen) / statistics.size)
+    return _cutting_the_longest(sizes, target, valid_fraction)
 
 
-def _nearest(sizes: Mapping[float, int], wanted: float) -> list[float]:
-    """Return the lowest lots, but not all, whose documents together come nearest to a size."""
-    chosen, total = [], 0
-    for lot in sorted(sizes):
-        if abs(total + sizes[lot] - wanted) >= abs(total - wanted):
-            break
-        chosen.append(lot)
-        total += sizes[lot]
-    return chosen[: len(sizes) - 1]
+def _whole(
+    sizes: Mapping[float, int], target: float, valid_fraction: float, whole: WholeDocuments
+) -> list[float] | None:
+    """Return the documents that validate, by hash fraction; None if no choice of whole ones comes near the target."""
+    most = max(0.5, 2 * valid_fraction) * len(sizes)  # else training lacks what fits into validation
+    candidates = [_nearest(sizes, target), _fitting(sizes, target), [_shortest(sizes)]]
+    differences = [abs(_total(sizes, chosen) - target) for chosen in candidates]
+    near = [
+        (0.0 if difference <= target / 2 else difference, place)  # of several that are near, the first
+        for place, (chosen, difference) in enumerate(zip(candidates, differences, strict=True))
+        if whole.low * target <= _total(sizes, chosen) <= whole.high * target and len(chosen) <= most
+    ]
+    return candidates[min(near)[1]] if near else None
 
 
-def _fitting(sizes: Mapping[float, int], wanted: float) -> list[float]:
-    """Return the lowest lots, but not all, whose documents fit into a size; those that are too long are passed over."""
-    chosen, total = [], 0
-    for lot in sorted(sizes):
-        if total >= _NEAR * wanted:  # or many would be passed over for one that is short enough
-            break
-        if total + sizes[lot] <= wanted:
-            chosen.append(lot)
-            total += sizes[lot]
-    return chosen[: len(sizes) - 1]
+def _cutting_the_longest(sizes: Mapping[float, int], target: float, valid_fraction: float) -> Split:
+    """Return the split that cuts the longest documents, and divides the others whole."""
+    cut = _longest(sizes, _SHARE_CUT * sum(sizes.values()))
+    others = {hash_fraction: size for hash_fraction, size in sizes.items() if hash_fraction not in cut}
+    chosen = _fitting(others, valid_fraction * sum(others.values()))
+    if not chosen and len(others) > 1 and others[_shortest(others)] <= target / 2:
+        chosen = [_shortest(others)]
+    fraction = (target - _total(sizes, chosen)) / _total(sizes, cut)
+    fraction = min(fraction, max(valid_fraction, 0.5))  # if little may be cut, most of it still trains
+    return _validating(chosen, others, fraction, valid_fraction, cut)
 
 
-def _shortest(sizes: Mapping[float, int]) -> float:
-    return min(sizes, key=lambda lot: (sizes[lot], lot))
-
-
-def _longest(sizes: Mapping[float, int], wanted: float) -> frozenset[float]:
-    """Return the lots of the longest documents that have a size together, or of all if they have less."""
-    chosen, total = set(), 0
-    for lot in sorted(sizes, key=lambda lot: (-sizes[lot], lot)):
-        if total >= wanted:
-            break
-        chosen.add(lot)
-        total += sizes[lot]
-    return frozenset(chosen)
-
-
-def _below(
-    sizes: Mapping[float, int],
+def _validating(
     chosen: list[float],
+    sizes: Mapping[float, int],
     valid_fraction: float,
     share: float,
     cut: frozenset[float] = frozenset(),
 ) -> Split:
-    """Return the split that validates on the chosen lots, as a threshold with its exceptions.
+    """Return the split that validates on the chosen documents, as a threshold with exceptions.
 
     Args:
-        sizes: of all documents that are not cut, by lot.
-        chosen: the lots of those that validate, in order.
-        valid_fraction: of the documents that are cut.
-        share: of the text that validates in all.
-        cut: the lots of those that are cut.
+        chosen: hash fractions of the documents that validate, in ascending order.
+        sizes: of all documents that are not cut, by hash fraction.
+        valid_fraction: of each document that is cut.
+        share: of all text that validates.
+        cut: hash fractions of the documents that are cut.
     """
-    threshold = min((lot for lot in sizes if lot > chosen[-1]), default=1.0) if chosen else 0.0
-    kept = frozenset(lot for lot in sizes if lot < threshold) - set(chosen)
-    return Split(threshold, valid_fraction, kept, cut, share)
+    threshold = min((each for each in sizes if each > chosen[-1]), default=1.0) if chosen else 0.0
+    too_long = frozenset(each for each in sizes if each < threshold) - set(chosen)
+    return Split(threshold, valid_fraction, too_long, cut, share)
+
+
+def _nearest(sizes: Mapping[float, int], target: float) -> list[float]:
+    """Return the lowest hash fractions, but not all, whose documents together come nearest to a size."""
+    chosen, total = [], 0
+    for hash_fraction in sorted(sizes):
+        if abs(total + sizes[hash_fraction] - target) >= abs(total - target):
+            break
+        chosen.append(hash_fraction)
+        total += sizes[hash_fraction]
+    return chosen[: len(sizes) - 1]
+
+
+def _fitting(sizes: Mapping[float, int], target: float) -> list[float]:
+    """Return the lowest hash fractions, but not all, whose documents fit into a size, without those too long for it."""
+    chosen, total = [], 0
+    for hash_fraction in sorted(sizes):
+        if total >= _NEAR * target:  # or many would be left out for one that is short enough
+            break
+        if total + sizes[hash_fraction] <= target:
+            chosen.append(hash_fraction)
+            total += sizes[hash_fraction]
+    return chosen[: len(sizes) - 1]
+
+
+def _shortest(sizes: Mapping[float, int]) -> float:
+    return min(sizes, key=lambda hash_fraction: (sizes[hash_fraction], hash_fraction))
+
+
+def _longest(sizes: Mapping[float, int], target: float) -> frozenset[float]:
+    """Return the hash fractions of the longest documents that reach a size together, or of all if they do not."""
+    chosen, total = set(), 0
+    for hash_fraction in sorted(sizes, key=lambda each: (-sizes[each], each)):
+        if total >= target:
+            break
+        chosen.add(hash_fraction)
+        total += sizes[hash_fraction]
+    return frozenset(chosen)
+
+
+def _total(sizes: Mapping[float, int], chosen: Iterable[float]) -> int:
+    return sum(sizes[hash_fraction] for hash_fraction in chosen)

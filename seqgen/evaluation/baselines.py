@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.documents import Document
-from seqgen.corpus.part import Part
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
@@ -34,7 +34,7 @@ class Baselines:
     compressed: dict[str, float]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, held_out: HeldOut, part: Part, progress: Progress = SILENT) -> "Baselines":
+    def of(cls, checkpoint: Checkpoint, held_out: HeldOut, part: Dataset, progress: Progress = SILENT) -> "Baselines":
         """Fit the baselines on the training set and score a text with them.
 
         Args:

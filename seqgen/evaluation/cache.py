@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.streams import stretches
@@ -52,7 +52,7 @@ class CachedPredictions:
     cache: NDArray[np.float64]
 
     @classmethod
-    def of(cls, model: LanguageModel, part: Part, window: int, progress: Progress = SILENT) -> "CachedPredictions":
+    def of(cls, model: LanguageModel, part: Dataset, window: int, progress: Progress = SILENT) -> "CachedPredictions":
         """Read the documents of a part in order; the cache is kept from one to the next."""
         pairs = []
         with torch.inference_mode(), progress.task("scoring with a cache", part.num_targets) as task:
@@ -74,7 +74,7 @@ class CachedPredictions:
 
 
 def _predictions(
-    model: LanguageModel, part: Part, window: int
+    model: LanguageModel, part: Dataset, window: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Yield the probabilities of each stretch's targets by model and by cache."""
     state = model.initial_state(1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 
 LEVEL = 0.95
 _MIN_DOCUMENTS = 30  # fewer are too small a sample
@@ -37,7 +37,7 @@ class ConfidenceInterval:
     over: str
 
 
-def confidence_interval(part: Part, surprisals: NDArray[np.float32]) -> ConfidenceInterval | None:
+def confidence_interval(part: Dataset, surprisals: NDArray[np.float32]) -> ConfidenceInterval | None:
     """Return the confidence interval of the loss on a part; None if the part is too small.
 
     Args:
@@ -56,7 +56,7 @@ def confidence_interval(part: Part, surprisals: NDArray[np.float32]) -> Confiden
     return ConfidenceInterval(float(low), float(high), LEVEL, over)
 
 
-def _units(part: Part) -> tuple[str, NDArray[np.int64]]:
+def _units(part: Dataset) -> tuple[str, NDArray[np.int64]]:
     """Return what is resampled, and the first position of each unit."""
     if part.num_documents >= _MIN_DOCUMENTS:
         first = np.linspace(0, part.num_documents, min(part.num_documents, _MAX_DOCUMENTS), endpoint=False).astype(

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgen.cells.base import State
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.segments import segments
@@ -63,8 +63,8 @@ class _Weight:
 
 def dynamic_score(
     model: LanguageModel,
-    part: Part,
-    train: Part,
+    part: Dataset,
+    train: Dataset,
     learning_rate: float = LEARNING_RATE,
     decay: float = DECAY,
     progress: Progress = SILENT,
@@ -105,7 +105,7 @@ def _loss(model: LanguageModel, stretch: Stretch, state: list[State]) -> tuple[T
     return F.cross_entropy(logits.flatten(0, 1), stretch.targets.flatten()), detach(after)
 
 
-def _usual_gradients(model: LanguageModel, train: Part, progress: Progress) -> dict[str, Tensor]:
+def _usual_gradients(model: LanguageModel, train: Dataset, progress: Progress) -> dict[str, Tensor]:
     """Return the root mean square of each weight's gradients over stretches of the training set."""
     squares = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
     state, count = model.initial_state(1), 0
@@ -122,7 +122,7 @@ def _usual_gradients(model: LanguageModel, train: Part, progress: Progress) -> d
     return {name: (total / count).sqrt_() for name, total in squares.items()}
 
 
-def _spread(train: Part, device: torch.device) -> Iterator[Stretch]:
+def _spread(train: Dataset, device: torch.device) -> Iterator[Stretch]:
     for segment in segments(train, range(train.num_documents), _SEGMENT, _TRAINING_TOKENS):
         ids = train.ids[segment.begin : segment.begin + segment.length + 1]
         yield from document_stretches(ids, STRETCH, device)

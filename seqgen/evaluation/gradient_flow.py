@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seqgen import files
 from seqgen.config import InspectionConfig, ModelConfig
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.errors import CorpusError
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import map_state, tensors_of
@@ -44,7 +44,7 @@ class GradientFlow:
     norms: list[float] = field(default_factory=list, repr=False)
 
     @classmethod
-    def of_run(cls, name: str, model: LanguageModel, part: Part, length: int) -> "GradientFlow":
+    def of_run(cls, name: str, model: LanguageModel, part: Dataset, length: int) -> "GradientFlow":
         """Return the gradient flow of a trained model on stretches of a text.
 
         Raises:

@@ -10,9 +10,9 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
+from seqgen.corpus.corpus import Corpus
+from seqgen.corpus.dataset import Dataset, encoded
 from seqgen.corpus.documents import Document
-from seqgen.corpus.part import Part, encoded
-from seqgen.corpus.plan import Texts
 from seqgen.corpus.split import VALID
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.run_corpus import RunCorpus
@@ -47,12 +47,12 @@ class HeldOut:
         reading: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._level = checkpoint.level
-        self._other: Texts | None = None
+        self._other: Corpus | None = None
         self.name = SELECTED if corpus is None else corpus
         self.run = RunCorpus(checkpoint, folders)
         if corpus is not None:
             config = replace(checkpoint.config.corpus, corpus=(corpus,), valid=None, **reading)
-            self._other = Texts.read([corpus], config, folders.parsed)
+            self._other = Corpus.read([corpus], config, folders.parsed)
         elif reading:
             raise UsageError(f"{flag(next(iter(reading)))} needs --corpus")
         elif self.run.missing:
@@ -61,7 +61,7 @@ class HeldOut:
     @property
     def notes(self) -> list[str]:
         """Notes for the user on what has been read so far."""
-        return [*(self._other.reading.summary if self._other else []), *self.run.notes]
+        return [*(self._other.log.summary if self._other else []), *self.run.notes]
 
     @property
     def is_validation(self) -> bool:
@@ -72,7 +72,7 @@ class HeldOut:
         """Yield the documents."""
         return self.run.documents(VALID) if self._other is None else iter(self._other)
 
-    def encoded(self) -> AbstractContextManager[Part]:
+    def encoded(self) -> AbstractContextManager[Dataset]:
         """Provide the text as token ids."""
         return self.run.encoded(VALID) if self._other is None else encoded(self._level, self.documents())
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.cells.base import State
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.evaluation.segments import Segment, segments
 from seqgen.model.language_model import LanguageModel
@@ -47,7 +47,7 @@ class Score:
         return self.nats / self.tokens
 
 
-def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_length: int = 64) -> Score:
+def score(model: LanguageModel, part: Dataset, num_streams: int = 64, sequence_length: int = 64) -> Score:
     """Return the score of a part, see `surprisals`."""
     nats = surprisals(model, part, num_streams, sequence_length)
     return Score(float(nats.sum(dtype=np.float64)), part.num_targets)
@@ -56,7 +56,7 @@ def score(model: LanguageModel, part: Part, num_streams: int = 64, sequence_leng
 @torch.inference_mode()
 def surprisals(
     model: LanguageModel,
-    part: Part,
+    part: Dataset,
     num_streams: int = 64,
     sequence_length: int = 64,
     deadline: float = math.inf,
@@ -121,7 +121,7 @@ def _rests(pieces: list[Segment], pending: list[int]) -> dict[int, Segment]:
 @torch.inference_mode()
 def estimate(
     model: LanguageModel,
-    part: Part,
+    part: Dataset,
     dtype: torch.dtype,
     max_tokens: int,
     share: slice = slice(None),

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.documents import Document
-from seqgen.corpus.part import Part
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
 from seqgen.evaluation.progress import SILENT, Progress
@@ -47,7 +47,7 @@ def _origin(document: Document) -> dict[str, Any]:
 
 
 def _documents(
-    model: LanguageModel, held_out: HeldOut, part: Part, progress: Progress
+    model: LanguageModel, held_out: HeldOut, part: Dataset, progress: Progress
 ) -> Iterator[tuple[Document, list[int], NDArray[np.float32]]]:
     """Yield each document with its targets and their nats."""
     nats = surprisals(model, part, progress=progress)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Score
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import Ids, Level
@@ -48,7 +48,7 @@ class NgramModel:
     _orders: tuple["_Order", ...] = field(repr=False)
 
     @classmethod
-    def fit(cls, part: Part, max_order: int = 6, max_tokens: int = MAX_TOKENS, progress: Progress = SILENT) -> Self:
+    def fit(cls, part: Dataset, max_order: int = 6, max_tokens: int = MAX_TOKENS, progress: Progress = SILENT) -> Self:
         """Count the n-grams of a part.
 
         Args:
@@ -87,7 +87,7 @@ class NgramModel:
             contexts = _before(numbers, ids)
         return result
 
-    def scores(self, part: Part, progress: Progress = SILENT) -> list[Score]:
+    def scores(self, part: Dataset, progress: Progress = SILENT) -> list[Score]:
         """Return the score of a part by order, from 1; every token except start tokens is a target."""
         nats = np.zeros(self.max_order)
         blocks = range(0, len(part.ids), _BLOCK)
@@ -99,11 +99,11 @@ class NgramModel:
             nats -= np.log(self.probabilities(ids)[:, is_target]).sum(1)
         return [Score(total, part.num_targets) for total in nats.tolist()]
 
-    def score(self, part: Part, order: int) -> Score:
+    def score(self, part: Dataset, order: int) -> Score:
         """Return the score of a part by one order."""
         return self.scores(part)[order - 1]
 
-    def best_order(self, part: Part, progress: Progress = SILENT) -> int:
+    def best_order(self, part: Dataset, progress: Progress = SILENT) -> int:
         """Return the order with the lowest loss on a part; the lowest order of several."""
         return 1 + int(np.argmin([score.nats for score in self.scores(part, progress)]))
 

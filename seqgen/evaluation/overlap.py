@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.run_corpus import RunCorpus
@@ -36,7 +36,7 @@ class Overlap:
     validation: float
 
     @classmethod
-    def of(cls, text: Part, run: RunCorpus, progress: Progress = SILENT) -> Self:
+    def of(cls, text: Dataset, run: RunCorpus, progress: Progress = SILENT) -> Self:
         """Search for a text in the corpus of a run, which must exist."""
         with run.encoded(TRAIN) as training, run.encoded(VALID) as validation:
             return cls(share_in(text, training, progress), share_in(text, validation, progress))
@@ -53,7 +53,7 @@ class Overlap:
         return [f"{', and '.join(found)}: the loss on new text may be higher"] if found else []
 
 
-def share_in(text: Part, known: Part, progress: Progress = SILENT) -> float:
+def share_in(text: Dataset, known: Dataset, progress: Progress = SILENT) -> float:
     """Return the share of a text's tokens, except start and end tokens, that occur in a known part.
 
     Args:
@@ -90,7 +90,7 @@ class _Windows(NamedTuple):
     sizes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, part: Part) -> Self:
+    def of(cls, part: Dataset) -> Self:
         first = np.asarray(part.offsets[:-1]) + 1
         last = np.asarray(part.offsets[1:]) - (part.ids[part.offsets[1:] - 1] == Level.END)
         counts = -(-(last - first) // WINDOW)
@@ -106,7 +106,7 @@ class _Windows(NamedTuple):
         is_short = self.ends - self.begins < WINDOW
         return type(self)(*(values[is_short] for values in self))
 
-    def hashes(self, part: Part) -> Iterator[Hashes]:
+    def hashes(self, part: Dataset) -> Iterator[Hashes]:
         """Yield blocks of the hashes of all windows; positions after the end of a document are a separate token."""
         for some in range(0, len(self.begins), _BLOCK // WINDOW):
             begins, ends = (values[some : some + _BLOCK // WINDOW, None] for values in (self.begins, self.ends))
@@ -115,7 +115,7 @@ class _Windows(NamedTuple):
             yield _hashes(np.where(places < ends, ids, len(part.counts)))[:, 0]
 
 
-def _all_hashes(part: Part) -> Iterator[Hashes]:
+def _all_hashes(part: Dataset) -> Iterator[Hashes]:
     """Yield the hashes of the windows at all positions, and of all short documents."""
     for begin in range(0, len(part.ids) - WINDOW + 1, _BLOCK):
         yield _hashes(part.ids[begin : begin + _BLOCK + WINDOW - 1])

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import EvaluationConfig
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.errors import CorpusError
 from seqgen.evaluation.baselines import Baselines
@@ -70,7 +70,7 @@ class Evaluation:
 
     @classmethod
     def of(
-        cls, model: LanguageModel, part: Part, name: str, deadline: float = math.inf, progress: Progress = SILENT
+        cls, model: LanguageModel, part: Dataset, name: str, deadline: float = math.inf, progress: Progress = SILENT
     ) -> "Evaluation":
         """Score a part, every document as one stream.
 
@@ -162,7 +162,7 @@ def evaluate(
 
 
 def _compared(
-    evaluation: Evaluation, checkpoint: Checkpoint, held_out: HeldOut, part: Part, progress: Progress
+    evaluation: Evaluation, checkpoint: Checkpoint, held_out: HeldOut, part: Dataset, progress: Progress
 ) -> tuple[Evaluation, list[str]]:
     """Return the evaluation with the baselines and the overlap with the corpus of the run, and notes on them."""
     notes: list[str] = []
@@ -183,7 +183,7 @@ def _compared(
     return evaluation, notes
 
 
-def _cached(model: LanguageModel, window: int, held_out: HeldOut, part: Part, progress: Progress) -> CachedLoss:
+def _cached(model: LanguageModel, window: int, held_out: HeldOut, part: Dataset, progress: Progress) -> CachedLoss:
     """Return the loss with a cache, whose settings are chosen on the validation set."""
     predictions = tuning = CachedPredictions.of(model, part, window, progress)
     if not held_out.is_validation:

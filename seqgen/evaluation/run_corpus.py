@@ -1,6 +1,6 @@
-"""The corpus that a run was trained on, as far as it is still there: its files, and what was prepared of them.
+"""The corpus that a run was trained on, from its files or from the prepared corpus, whichever still exists.
 
-What was prepared has the ids of all documents, and their names only in the files. Standard input is not read again.
+The prepared corpus has the ids of all documents, but not their names. Standard input cannot be read again.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
+from seqgen.corpus.dataset import Dataset, encoded
 from seqgen.corpus.documents import Document
-from seqgen.corpus.part import Part, encoded
-from seqgen.corpus.plan import Plan
+from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
-from seqgen.corpus.store import Store, prepared
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, Ids, Level, TextLevel
 from seqgen.levels.note import NoteLevel
@@ -30,7 +30,7 @@ class RunCorpus:
 
     Args:
         checkpoint: of the run.
-        folders: where what was prepared for it is kept.
+        folders: where prepared corpora are kept.
     """
 
     def __init__(self, checkpoint: Checkpoint, folders: FoldersConfig) -> None:
@@ -43,76 +43,77 @@ class RunCorpus:
 
     @cached_property
     def missing(self) -> str | None:
-        """Why neither the files nor what was prepared of them can be used; None where one can."""
-        if self._store is not None or isinstance(self._plan, Plan):
+        """Why neither the files nor the prepared corpus can be used; None if either can."""
+        if self._prepared is not None or isinstance(self._files, SplitCorpus):
             return None
-        return f"{self._plan}, and what was prepared of it is not in {self._folder}"
+        return f"{self._files}, and there is no prepared copy of it in {self._folder}"
 
     @property
     def notes(self) -> list[str]:
-        """What the user should hear about the reading so far."""
-        reason = vars(self).get("_plan")  # None where nobody has asked for the files
+        """What the user should know about the reading so far."""
+        reason = vars(self).get("_files")  # None if the files have not been needed
         is_used = isinstance(reason, str) and self.missing is None
-        return [f"{reason}: what was prepared of it in {self._folder} is used"] if is_used else []
+        return [f"{reason}: using the prepared copy in {self._folder}"] if is_used else []
 
-    def encoded(self, wanted: str) -> AbstractContextManager[Part]:
-        """Lend the training or validation part as token ids, as kept for training where they still are.
+    def encoded(self, part: str) -> AbstractContextManager[Dataset]:
+        """Return the training or validation part as token ids, for a `with` statement.
 
         Raises:
-            CorpusError: its documents are not there any more.
+            CorpusError: its documents no longer exist.
         """
-        if self._store is not None:
-            return nullcontext(getattr(self._store, wanted))
-        return encoded(self._checkpoint.level, self.documents(wanted))
+        if self._prepared is not None:
+            return nullcontext(getattr(self._prepared, part))
+        return encoded(self._checkpoint.level, self.documents(part))
 
-    def documents(self, wanted: str) -> Iterator[Document]:
-        """Return the documents of the training or validation part, from the files if they are there.
+    def documents(self, part: str) -> Iterator[Document]:
+        """Return the documents of the training or validation part, from the files if possible.
 
         Raises:
-            CorpusError: they are not there any more.
+            CorpusError: they no longer exist.
         """
         if self.missing is not None:
             raise CorpusError(self.missing)
-        if isinstance(self._plan, Plan):
-            return (document for part, document in self._plan.documents() if part == wanted)
+        if isinstance(self._files, SplitCorpus):
+            return (document for owner, document in self._files.documents() if owner == part)
         ending = _ENDINGS.get(self._config.document, "")
-        kept: Part = getattr(self._store, wanted)
-        documents = (kept.ids[begin:end] for begin, end in pairwise(kept.offsets.tolist()))
-        return (_Kept(self._name, self._checkpoint.level, ids, ending) for ids in documents)
+        dataset: Dataset = getattr(self._prepared, part)
+        documents = (dataset.ids[begin:end] for begin, end in pairwise(dataset.offsets.tolist()))
+        return (_EncodedDocument(self._name, self._checkpoint.level, ids, ending) for ids in documents)
 
     @property
     def _folder(self) -> Path:
-        return prepared(Path(self._folders.data_dir), self._checkpoint.fingerprint)
+        return prepared_folder(Path(self._folders.data_dir), self._checkpoint.fingerprint)
 
     @cached_property
-    def _store(self) -> Store | None:
-        """What was prepared of the corpus, if it is there."""
+    def _prepared(self) -> PreparedCorpus | None:
+        """The prepared corpus, if it still exists."""
         with suppress(OSError, ValueError):
-            store = Store.open(self._folder)
-            if store.level.to_json() == self._checkpoint.level.to_json():
-                return store
+            prepared = PreparedCorpus.open(self._folder)
+            if prepared.level.to_json() == self._checkpoint.level.to_json():
+                return prepared
         return None
 
     @cached_property
-    def _plan(self) -> Plan | str:
-        """The division of the files, or why it cannot be had."""
+    def _files(self) -> SplitCorpus | str:
+        """The corpus as read from its files, or why it cannot be read."""
         if self._is_read_once:
             return f"the corpus of this run came from {self._name}, which can be read only once"
         try:
             began_from_run = self._checkpoint.requested.model.from_ is not None
-            plan = Plan.of(self._config, self._folders.parsed, self._checkpoint.level if began_from_run else None)
+            level = self._checkpoint.level if began_from_run else None
+            corpus = SplitCorpus.read(self._config, self._folders.parsed, level)
         except CorpusError:
-            return f"the corpus of this run, {self._name}, is not there any more or cannot be read"
-        if plan.fingerprint != self._checkpoint.fingerprint:
+            return f"the corpus of this run, {self._name}, no longer exists or cannot be read"
+        if corpus.fingerprint != self._checkpoint.fingerprint:
             return (
-                f"the corpus of this run, {self._name}, has changed since (fingerprint {self._checkpoint.fingerprint} "
-                f"then, {plan.fingerprint} now)"
+                f"the corpus of this run, {self._name}, has changed (fingerprint {self._checkpoint.fingerprint} "
+                f"then, {corpus.fingerprint} now)"
             )
-        return plan
+        return corpus
 
 
-class _Kept(Document):
-    """A document as it was encoded for training."""
+class _EncodedDocument(Document):
+    """A document that exists only as the ids of the prepared corpus."""
 
     def __init__(self, name: str, level: Level, ids: Ids, ending: str) -> None:
         self.name = name

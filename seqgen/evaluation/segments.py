@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Segment:
     is_continued: bool = False
 
 
-def segments(part: Part, documents: range, size: int, max_tokens: int | None = None) -> list[Segment]:
+def segments(part: Dataset, documents: range, size: int, max_tokens: int | None = None) -> list[Segment]:
     """Return segments of at most `size` targets; evenly spaced ones if there are more than `max_tokens` targets."""
     begins = part.offsets[documents.start : documents.stop : documents.step]
     lengths = part.offsets[documents.start + 1 : documents.stop + 1 : documents.step] - 1 - begins

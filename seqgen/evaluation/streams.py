@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import Ids
 
 
@@ -26,7 +26,7 @@ class Stretch:
     is_first: bool
 
 
-def stretches(part: Part, length: int, device: torch.device) -> Iterator[Stretch]:
+def stretches(part: Dataset, length: int, device: torch.device) -> Iterator[Stretch]:
     """Yield all documents in order, in stretches of at most this number of tokens."""
     for begin, end in zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True):
         yield from document_stretches(part.ids[begin:end], length, device)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqgen.corpus.part import Part
+from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import PADDING, Level
 from seqgen.training.batch import Batch
 
@@ -38,7 +38,7 @@ class Batches:
             drawn anew each epoch. None leaves all as it is.
     """
 
-    part: Part
+    part: Dataset
     batch_size: int
     sequence_length: int
     seed: int

@@ -116,7 +116,7 @@ class World(Crew):
             UsageError: this one differs from the first.
         """
         own = f"--device {machine.device} --precision {machine.precision}"
-        first = self.told(own.encode).decode()
+        first = self.broadcast(own.encode).decode()
         if own != first:
             raise UsageError(
                 f"the first process computes with {first}, process {self.rank} with {own}: give both options to all"
@@ -147,17 +147,17 @@ class World(Crew):
         dist.all_reduce(sums, group=self.group)
         return tuple(sums.tolist())
 
-    def told(self, content: Callable[[], bytes], by: int = 0) -> bytes:
-        """Return the bytes that one of them has, which alone is asked for them; all wait until it has."""
+    def broadcast(self, content: Callable[[], bytes], source: int = 0) -> bytes:
+        """Return the content that one process has in all of them; it is called in that process only."""
         if self.size == 1:
             return content()
-        own = bytearray(content() if self.rank == by else b"")
+        own = bytearray(content() if self.rank == source else b"")
         size = torch.tensor([len(own)])
-        dist.broadcast(size, group=self.group, group_src=by)
+        dist.broadcast(size, group=self.group, group_src=source)
         length = int(size)
-        told = torch.frombuffer(own or bytearray(length or 1), dtype=torch.uint8)
-        dist.broadcast(told, group=self.group, group_src=by)
-        return told.numpy().tobytes()[:length]
+        received = torch.frombuffer(own or bytearray(length or 1), dtype=torch.uint8)
+        dist.broadcast(received, group=self.group, group_src=source)
+        return received.numpy().tobytes()[:length]
 
     def gathered(self, own: Tensor, count: int) -> Tensor:
         """Return the parts of all processes one after the other.

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import TrainConfig, TrainOptions
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.reading import counted
-from seqgen.corpus.store import Store
 from seqgen.errors import TrainingError
 from seqgen.evaluation.likelihood import Score, estimate
 from seqgen.model.hardware import PRECISIONS
@@ -60,7 +60,7 @@ class Trainer:
     def __init__(
         self,
         model: LanguageModel,
-        store: Store,
+        store: PreparedCorpus,
         requested: TrainOptions,
         config: TrainConfig,
         run: Run,
@@ -109,7 +109,7 @@ class Trainer:
     def _read_best(self) -> Checkpoint | None:
         """Return the best model that the first process has saved; None if its file does not exist."""
         path = self.run.best
-        data = self.world.told(lambda: read_bytes(path) if path.is_file() else b"")
+        data = self.world.broadcast(lambda: read_bytes(path) if path.is_file() else b"")
         return Checkpoint.of(data, path) if data else None
 
     def _of_these_processes(self, figures: Figures) -> Figures:
@@ -363,7 +363,7 @@ class Trainer:
         )
 
 
-def initial_model(config: TrainConfig, store: Store) -> LanguageModel:
+def initial_model(config: TrainConfig, store: PreparedCorpus) -> LanguageModel:
     """Return the model of a resolved config, with the initial weights of its seed."""
     model = LanguageModel(config.model, store.level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(config.machine.seed), torch.from_numpy(store.train.counts))

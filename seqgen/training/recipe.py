@@ -23,8 +23,8 @@ from seqgen.config import (
     TrainConfig,
     TrainOptions,
 )
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.reading import counted
-from seqgen.corpus.store import Store
 from seqgen.errors import UsageError
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
@@ -86,7 +86,7 @@ SIZES = (
 )
 
 
-def resolve(requested: TrainOptions, store: Store, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
+def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
     """Return the config with everything chosen, and sentences for the user about the choice."""
     budget = requested.budget
     if budget.time is None and budget.epochs is None and budget.steps is None:
@@ -133,7 +133,7 @@ def _resolved(kind: type[Config], requested: Options, **choices: Any) -> Config:
     return kind(**(choices | given))
 
 
-def _batches(options: OptimizationOptions, store: Store) -> tuple[Batches, list[str]]:
+def _batches(options: OptimizationOptions, store: PreparedCorpus) -> tuple[Batches, list[str]]:
     """Return batches of a size that the corpus can fill, and why it is not the requested one, if so."""
     batch_size, sequence_length = options.batch_size or BATCH_SIZE, options.sequence_length or SEQUENCE_LENGTH
     num_chunks = Batches(store.train, 1, sequence_length, 0).num_chunks
@@ -146,7 +146,7 @@ def _batches(options: OptimizationOptions, store: Store) -> tuple[Batches, list[
     return Batches(store.train, num_chunks, sequence_length, 0), [reason]
 
 
-def _with_cutoff(options: ModelOptions, store: Store) -> ModelOptions:
+def _with_cutoff(options: ModelOptions, store: PreparedCorpus) -> ModelOptions:
     """Return the options with the cutoff of the adaptive softmax.
 
     Raises:
@@ -160,7 +160,12 @@ def _with_cutoff(options: ModelOptions, store: Store) -> ModelOptions:
 
 
 def _sized(
-    options: ModelOptions, batches: Batches, budget: BudgetConfig, machine: MachineConfig, store: Store, world: World
+    options: ModelOptions,
+    batches: Batches,
+    budget: BudgetConfig,
+    machine: MachineConfig,
+    store: PreparedCorpus,
+    world: World,
 ) -> tuple[ModelConfig, float]:
     """Return the model with its sizes, and about how many steps of it the budget allows.
 
@@ -261,7 +266,9 @@ def _embedding_dropout(model: ModelConfig) -> float:
     return round(max(0.0, model.dropout - EMBEDDING_DROPOUT_FROM) / 2, 2)
 
 
-def _step_seconds(config: ModelConfig, batches: Batches, machine: MachineConfig, store: Store, world: World) -> float:
+def _step_seconds(
+    config: ModelConfig, batches: Batches, machine: MachineConfig, store: PreparedCorpus, world: World
+) -> float:
     """Return how long a step takes, from a few batches through a throw-away model.
 
     They differ in length, and any may be disturbed, so that the median time for a token counts.

@@ -166,7 +166,7 @@ class Session:
                         return path.parent.name.encode()
             return b""
 
-        return self.world.told(find_name).decode() or None
+        return self.world.broadcast(find_name).decode() or None
 
     @property
     def _runs(self) -> Path:
@@ -175,12 +175,12 @@ class Session:
     def _read(self, find_file: Callable[[], Path]) -> Checkpoint:
         """Return a checkpoint, whose file only the first process needs to find."""
         path = find_file() if self.world.is_first else Path()
-        return Checkpoint.of(self.world.told(lambda: read_bytes(path)), path)
+        return Checkpoint.of(self.world.broadcast(lambda: read_bytes(path)), path)
 
     def _run(self, make: Callable[[], Run]) -> Run:
         """Return the run that the first process creates or finds; only that process writes to it."""
         run = make() if self.world.is_first else None
-        folder = self.world.told(lambda: os.fsencode(run.folder if run else ""))
+        folder = self.world.broadcast(lambda: os.fsencode(run.folder if run else ""))
         return run or Run(Path(os.fsdecode(folder)), self.say)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus import builtin
-from seqgen.corpus.plan import Plan
-from seqgen.corpus.store import Store
-from seqgen.corpus.texts import CHUNK_BYTES
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.corpus.text_file import CHUNK_BYTES
 from seqgen.levels.character import CharacterLevel
 from tests.benchmarks.measure import in_pairs, row
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 def encoding() -> None:
     """Compare characters to ids in memory."""
-    text = "".join(text.text for text in builtin.documents("python-source", "utf-8"))
+    text = "".join(file.open_bytes().read().decode() for file in builtin.files("python-source"))
     chunks = [text[start : start + CHUNK_BYTES] for start in range(0, len(text), CHUNK_BYTES)]
     level = CharacterLevel.fit([chunks], CorpusConfig())
     ids = {character: i for i, character in enumerate(level.alphabet)}
@@ -60,7 +60,7 @@ def preparing(folder: Path) -> None:
 
     def ours() -> None:
         shutil.rmtree(folder / "data", ignore_errors=True)
-        Store.prepare(Plan.of(CorpusConfig(corpus=(str(source),))), folder / "data")
+        PreparedCorpus.prepare(SplitCorpus.read(CorpusConfig(corpus=(str(source),))), folder / "data")
 
     def loop() -> None:
         text = source.read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def large(folder: Path) -> None:
 def write_text(path: Path, size: int) -> None:
     """Write words in lines, drawn at random in blocks, up to a number of bytes."""
     generator = random.Random(1)
-    words = " ".join(text.text for text in builtin.documents("python-docs", "utf-8")).split()
+    words = " ".join(file.open_bytes().read().decode() for file in builtin.files("python-docs")).split()
     blocks = [
         "".join(" ".join(generator.choices(words, k=12)) + "\n" for _ in range(10_000)).encode() for _ in range(16)
     ]

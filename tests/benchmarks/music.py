@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from seqgen.config import CorpusConfig, ModelConfig, SamplingConfig
-from seqgen.corpus.plan import Texts
-from seqgen.corpus.tunes import MusicFile
+from seqgen.corpus.corpus import Corpus
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.model.language_model import LanguageModel
@@ -56,7 +55,7 @@ def many_midi_files(folder: Path) -> None:
         (folder / f"{number}.mid").write_bytes(content)
 
     def read_and_encode() -> None:
-        texts = Texts.read([str(folder)], CorpusConfig(level="note"))
+        texts = Corpus.read([str(folder)], CorpusConfig(level="note"))
         for document in texts:
             for score in document.chunks():
                 LEVEL.encode(score)
@@ -72,12 +71,12 @@ def builtin(name: str, cache: Path) -> None:
     """Read a built-in corpus twice, and code every piece of it there and back."""
     config = CorpusConfig(level="note")
 
-    def read() -> Texts:
-        return Texts.read([f"builtin:{name}"], config, cache)
+    def read() -> Corpus:
+        return Corpus.read([f"builtin:{name}"], config, cache)
 
     row(f"builtin:{name} for the first time", f"{seconds(read):.1f} s", "chorales, bar: 30 s")
     row(f"builtin:{name} again", f"{seconds(read):.2f} s", "chorales, bar: 1 s")
-    pieces = [piece for text in read().texts if isinstance(text, MusicFile) for piece in text.pieces]
+    pieces = list(read())
     row(f"  of it as it was after coding ({len(pieces)} pieces)", f"{_share_that_returns(pieces):.2%}", "100 %")
 
 

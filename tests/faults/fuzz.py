@@ -45,7 +45,7 @@ from seqgen.config import (
     OptimizationOptions,
     TrainOptions,
 )
-from seqgen.corpus.plan import Plan
+from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import SeqgenError
 from seqgen.levels.base import Level, TextLevel
 from seqgen.levels.character import CharacterLevel
@@ -143,7 +143,7 @@ def read_corpus(name: str, content: bytes, folder: Path) -> None:
     """Read a file as a corpus, and all documents of it."""
     path = folder / name
     path.write_bytes(content)
-    for _, document in Plan.of(CorpusConfig(corpus=(str(path),))).documents():
+    for _, document in SplitCorpus.read(CorpusConfig(corpus=(str(path),))).documents():
         for _ in document.chunks():
             pass
 

@@ -1,86 +1,81 @@
-"""Files of text: bytes, packed or not, decoded in chunks so that their size does not matter."""
+"""Files of text: bytes, compressed or not, decoded in chunks so that their size does not matter."""
 
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property
 from io import BufferedReader
 
-from seqgen.corpus.archives import Opener, without_packing
-from seqgen.corpus.documents import Document
+from seqgen.corpus.documents import Document, cut
 from seqgen.corpus.encodings import ISO_2022, Decoder, canonical, effective, suggested, width
 from seqgen.corpus.formats import is_markup, recognized
-from seqgen.corpus.reading import Reading, UnfitError, unreadable
+from seqgen.corpus.reading import ReadingLog, UnusableFileError, counted
+from seqgen.corpus.source_file import HEAD_BYTES, Kind, RawFile, SourceFile
+from seqgen.corpus.statistics import Statistics
 
-CHUNK_BYTES = 1 << 19  # fits the cache with its ids beside it
-_HEAD_BYTES = 8192  # in which a binary file shows a zero, as git has it
+CHUNK_BYTES = 1 << 19  # fits the cache together with its ids
 _SAMPLE_BYTES = 4096  # that suggest an encoding
-_MIN_BYTES = 16  # without a zero, that are UTF-8 by no accident
+_MIN_BYTES = 16  # without a zero byte, that are not valid UTF-8 by accident
 
 
-class TextFile(Document):
-    """A file of text.
+class Text(Kind):
+    """Text, whose sizes are in characters."""
+
+    level = "character"
+    unit = "character"
+    document = "document"
+    is_held_in_memory = False
+
+    def summary(self, num_files: int, statistics: Statistics, unit: str | None) -> str:
+        """Return a sentence on what was read."""
+        documents = f", {counted(statistics.num_documents, unit)}" if unit else ""
+        return f"read {counted(num_files, 'text')}{documents}, {counted(statistics.size, self.unit)}"
+
+
+TEXT = Text()
+
+
+class TextFile(SourceFile, Document):
+    """A file of text, which is also the document that it is as a whole.
 
     Args:
-        name: what errors and reports call it; its suffix tells the format.
-        open_bytes: opens it anew, unpacked.
-        encoding: of the text; the byte-order mark of a file comes first.
+        raw: its bytes.
+        encoding: of the text; the byte-order mark of a file takes precedence.
         errors: strict, or replace to read invalid bytes as U+FFFD.
-        is_alone: whether the user named this very file.
     """
 
-    def __init__(
-        self,
-        name: str,
-        open_bytes: Opener,
-        encoding: str = "utf-8",
-        errors: str = "strict",
-        *,
-        is_alone: bool = True,
-    ) -> None:
-        self.name = name
-        self.is_alone = is_alone
-        self.open_bytes = open_bytes
-        self._encoding = canonical(encoding)
+    kind = TEXT
+
+    def __init__(self, raw: RawFile, encoding: str = "utf-8", errors: str = "strict") -> None:
+        super().__init__(raw)
+        self._encoding = canonical(raw.encoding or encoding)
         self._errors = errors
         self._decoder: Decoder | None = None  # of the last reading
         self._is_markup = False
 
-    @contextmanager
-    def _opened(self) -> Iterator[BufferedReader]:
-        """Lend the bytes.
-
-        Raises:
-            UnfitError: they cannot be read.
-        """
-        try:
-            with self.open_bytes() as file:
-                yield file
-        except OSError as error:
-            raise unreadable(self.name, error) from error
-
-    def head(self) -> bytes:
-        """Return the first bytes."""
-        with self._opened() as file:
-            return file.read(_HEAD_BYTES)
-
     def check(self) -> None:
-        """Refuse a file whose first bytes show that it is not text in its encoding.
+        """Check that the first bytes look like text in the file's encoding.
 
         Raises:
-            UnfitError: they do; the sentence says what the file is instead, as far as that is known.
+            UnusableFileError: they do not; the message says what the file is instead, as far as that is known.
         """
-        head = self.head()
-        name = without_packing(self.name)
+        head = self.raw.head()
+        name = self.raw.unpacked_name
         if found := recognized(head, name):
-            raise UnfitError(found.kind, f"{self.name} is not plain text ({found.kind}): {found.remedy}")
+            raise UnusableFileError(found.kind, f"{self.name} is not plain text ({found.kind}): {found.remedy}")
         encoding = effective(self._encoding, head)
         if (place := _find_nul(head, encoding)) >= 0:
             raise self._with_nul(encoding, place)
         if _is_meant_otherwise(head, encoding):
             raise self._invalid(encoding, 0)
         self._is_markup = is_markup(Decoder(encoding, "replace").feed(head), name)
+
+    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document]:
+        """Yield the whole text, or its lines or paragraphs; an empty file is skipped."""
+        if not self.size:
+            log.skip("empty file", self.name)
+        else:
+            yield from cut(self, unit, log)
 
     @property
     def size(self) -> int:
@@ -105,12 +100,12 @@ class TextFile(Document):
         """Yield the decoded text.
 
         Raises:
-            UnfitError: the file cannot be read, or is not text in its encoding.
+            UnusableFileError: the file cannot be read, or is not text in its encoding.
         """
-        with self._opened() as file:
-            encoding = effective(self._encoding, file.peek(_HEAD_BYTES)[:_HEAD_BYTES])
+        with self.raw.opened() as file:
+            encoding = effective(self._encoding, file.peek(HEAD_BYTES)[:HEAD_BYTES])
             decoder = Decoder(encoding, self._errors)
-            begin = 0  # offset of the first byte that the decoder has not turned into text
+            begin = 0  # offset of the first byte that is not decoded yet
             try:
                 for data in _blocks(file):
                     pending = decoder.pending
@@ -126,48 +121,54 @@ class TextFile(Document):
                 raise self._invalid(encoding, begin + error.start) from error
             self._decoder = decoder
 
-    def report(self, reading: Reading, *, is_table: bool = False) -> None:
-        """Say what a user should know about the text that was read; rows of a table may end in any newline."""
+    def report(self, log: ReadingLog) -> None:
+        """Note how the text was decoded, and that it is markup."""
+        self.report_encoding(log)
+        if self._decoder is not None and self._decoder.newlines_changed:
+            log.note("Windows or old Mac newlines read as \\n", self.name)
+
+    def report_encoding(self, log: ReadingLog) -> None:
+        """Note what matters in tables as well, whose rows may end in any newline."""
         if self._is_markup:
-            reading.say(
-                "HTML or XML is learned with its tags; to learn the text alone, extract it first, as with pandoc "
-                "--to plain FILE --output FILE.txt",
+            log.note(
+                "the tags of HTML or XML are learned, too; to learn only the text, extract it first, for example with "
+                "pandoc --to plain FILE --output FILE.txt",
                 self.name,
             )
         if self._decoder is None:
             return
         encoding = self._decoder.encoding
-        if self._decoder.newlines_changed and not is_table:
-            reading.say("Windows or old Mac newlines read as \\n", self.name)
         if self._decoder.num_replaced:
-            reading.notice(f"invalid byte in {encoding} text read as U+FFFD", self._decoder.num_replaced)
+            log.count(f"invalid byte in {encoding} text read as U+FFFD", self._decoder.num_replaced)
         if self._decoder.is_utf_8:
-            reading.say(f"read as {encoding} (--encoding), although it is valid UTF-8", self.name)
+            log.note(f"read as {encoding} (--encoding), although it is valid UTF-8", self.name)
         elif self._decoder.has_controls:
-            reading.say(
+            log.note(
                 f"control characters (U+0080 to U+009F) when read as {encoding}; --encoding cp1252 may fit better",
                 self.name,
             )
 
-    def _with_nul(self, encoding: str, offset: int) -> UnfitError:
-        """Return the error for a NUL character, which a binary file has, or text in another encoding."""
+    def _with_nul(self, encoding: str, offset: int) -> UnusableFileError:
+        """Return the error for a NUL character: the file is binary, or text in another encoding."""
         where, sample = self._place(offset, encoding)
         is_plain = width(encoding) == 1
         other = suggested(sample) if is_plain else encoding
         if other is None:
-            return UnfitError("binary file", f"{self.name} is not {encoding} text but a binary file (NUL at {where})")
+            return UnusableFileError(
+                "binary file", f"{self.name} is not {encoding} text but a binary file (NUL at {where})"
+            )
         if "\0" not in sample.decode(other, "ignore"):
             return self._invalid(encoding, offset)
-        remedy = ", as with tr -d '\\000' < FILE > FILE.txt" if is_plain else ""
-        return UnfitError(
+        remedy = ", for example with tr -d '\\000' < FILE > FILE.txt" if is_plain else ""
+        return UnusableFileError(
             "file with a NUL character",
             f"{self.name} has a NUL character at {where}, which is not text: remove it first{remedy}",
         )
 
-    def _invalid(self, encoding: str, offset: int) -> UnfitError:
-        """Return the error for bytes that are invalid in the encoding, or meant in another one."""
+    def _invalid(self, encoding: str, offset: int) -> UnusableFileError:
+        """Return the error for bytes that are invalid in the encoding, or that are text in another one."""
         where, sample = self._place(offset, encoding)
-        refusal = f"{self.name} is not {encoding} text ({where})"
+        reason = f"{self.name} is not {encoding} text ({where})"
         replacing = "--encoding-errors replace reads invalid bytes as U+FFFD"
         other = suggested(sample)
         if other == encoding:
@@ -177,14 +178,14 @@ class TextFile(Document):
             kind = f"file in {other}, not {encoding} (see --encoding)"
             remedy = f": it looks like {other}, so try --encoding {other}"
         else:
-            kind = f"file in another encoding than {encoding}"
+            kind = f"file whose encoding is not {encoding}"
             remedy = f": name its encoding with --encoding; {replacing}"
-        return UnfitError(kind, refusal + remedy)
+        return UnusableFileError(kind, reason + remedy)
 
     def _place(self, offset: int, encoding: str) -> tuple[str, bytes]:
-        """Return a place in the file in words, and the bytes around it."""
+        """Return a phrase for the place of a byte in the file, and the bytes around it."""
         decoder, line, left, before = Decoder(encoding, "replace"), 1, offset, b""
-        with self._opened() as file:
+        with self.raw.opened() as file:
             while left and (data := file.read(min(left, CHUNK_BYTES))):
                 left -= len(data)
                 line += decoder.feed(data, is_last=not left).count("\n")
@@ -194,7 +195,7 @@ class TextFile(Document):
 
 
 def _is_meant_otherwise(head: bytes, encoding: str) -> bool:
-    """Tell whether bytes that are valid in an encoding are in fact text in another one."""
+    """Return whether bytes that are valid in an encoding are probably text in another one."""
     if width(encoding) > 1:  # almost any bytes are valid
         return b"\0" not in head and len(head) >= _MIN_BYTES and suggested(head) == "utf-8"
     is_stateful = encoding.startswith("iso2022")
@@ -202,7 +203,7 @@ def _is_meant_otherwise(head: bytes, encoding: str) -> bool:
 
 
 def _find_nul(data: bytes, encoding: str) -> int:
-    """Return where the first NUL character begins, or -1."""
+    """Return the offset of the first NUL character, or -1."""
     size = width(encoding)
     place = data.find(bytes(size))
     while place % size and place >= 0:
@@ -211,7 +212,7 @@ def _find_nul(data: bytes, encoding: str) -> int:
 
 
 def _blocks(file: BufferedReader) -> Iterator[bytes]:
-    """Yield the bytes of a file; those of a long one are read while the ones before are worked on."""
+    """Yield the bytes of a file; in a long file a thread reads the next block meanwhile."""
     data = file.read(CHUNK_BYTES)
     if len(data) < CHUNK_BYTES:
         yield data

@@ -1,10 +1,10 @@
-"""A part of a corpus: documents as token ids in memory-mapped files.
+"""Datasets: documents as token ids in memory-mapped files.
 
-    NAME.ids      the documents' ids, one after the other
-    NAME.offsets  where each document begins, and the end of the last (64-bit integers)
-    NAME.counts   about how often each token is predicted (64-bit integers)
+    NAME.ids      the ids of all documents, concatenated
+    NAME.offsets  where each document begins, and where the last ends (64-bit integers)
+    NAME.counts   about how often each token is a target (64-bit integers)
 
-Every document begins with the start token, and ends with the end token unless it was cut.
+Every document begins with the start token. It ends with the end token unless it is an excerpt that stops earlier.
 """
 
 import tempfile
@@ -24,18 +24,18 @@ from seqgen.corpus.documents import Document
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Content, IdCounter, Ids, Level
 
-_BUFFERED = 1 << 20  # tokens and offsets collected before they are written: documents may be a few tokens long
+_BUFFERED = 1 << 20  # tokens or documents that are written together: documents may be a few tokens long
 
 
 @dataclass(frozen=True)
-class Part:
+class Dataset:
     """Encoded documents.
 
     Attributes:
         ids: token ids of all documents, shape (tokens,), memory-mapped.
         offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,), memory-mapped.
-        counts: how often each token is a target, shape (vocabulary,); in a large part, of a sample of it.
-        extent: how much text they stand for, in the units that the level counts.
+        counts: how often each token is a target, shape (vocabulary,); in a large dataset, in a sample of it.
+        extent: how much text or music there is, in the units that the level counts.
     """
 
     ids: NDArray[Any]
@@ -45,25 +45,25 @@ class Part:
 
     @property
     def num_documents(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return len(self.offsets) - 1
 
     @property
     def num_targets(self) -> int:
-        """How many tokens are predicted: all but the start tokens."""
+        """The number of tokens to predict: all but the start tokens."""
         return len(self.ids) - self.num_documents
 
     @property
     def unseen(self) -> list[int]:
-        """The tokens that are never a target: no model of this part can have learned when they come."""
+        """The tokens that are never a target, so that no model trained on this dataset can predict them."""
         return np.flatnonzero(self.counts == 0).tolist()
 
     @classmethod
     def open(cls, folder: Path, name: str, level: Level, extent: Mapping[str, float]) -> Self:
-        """Map the files that a `PartWriter` made.
+        """Map the files that a `DatasetWriter` wrote.
 
         Raises:
-            ValueError: a file is not as long as it was written.
+            ValueError: a file does not have the length that was written.
         """
         ids, offsets = (
             np.memmap(folder / f"{name}.{array}", dtype=dtype, mode="r")
@@ -75,18 +75,18 @@ class Part:
         return cls(ids, offsets, counts, extent)
 
 
-class PartWriter:
-    """Encodes documents into the files of a part; use it as a context manager.
+class DatasetWriter:
+    """Encodes documents into the files of a dataset; use it as a context manager.
 
     Args:
-        folder: where the files are made.
-        name: what their names begin with.
+        folder: where the files are written.
+        name: the prefix of their names.
         level: encodes the documents.
     """
 
     def __init__(self, folder: Path, name: str, level: Level) -> None:
         self.extent: defaultdict[str, float] = defaultdict(float)
-        self.size = 0  # without the endings
+        self.size = 0  # in characters or bars, without the endings
         self._path = folder / name
         self._level = level
         self._counter = IdCounter(level.vocabulary_size)
@@ -102,7 +102,7 @@ class PartWriter:
             self._open.enter_context(self._path.with_name(f"{self._path.name}.{kind}").open("wb"))
             for kind in ("ids", "offsets")
         )
-        self._disk = self._open.enter_context(ThreadPoolExecutor(1))  # the disk is kept busy while more is encoded
+        self._disk = self._open.enter_context(ThreadPoolExecutor(1))  # writes while more is encoded
         self._written = self._disk.submit(int)
         return self
 
@@ -111,36 +111,36 @@ class PartWriter:
             if error == (None, None, None):
                 self._flush()
                 self._written.result()
-                self._counter.counts[self._level.START] = 0  # begins every document, and is never predicted
+                self._counter.counts[self._level.START] = 0  # begins every document and is never a target
                 self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
     def add(self, document: Document) -> None:
         """Encode a document."""
-        self._take(self._start)
+        self._put(self._start)
         encoder, before = self._level.encoder(), None
         for chunk in document.chunks():
-            self._take(encoder.feed(chunk))
+            self._put(encoder.feed(chunk))
             self._measure(chunk, before)
             self.size += len(chunk)
             before = chunk
-        self._take(encoder.finish())
+        self._put(encoder.finish())
         if document.is_complete:
-            self._take(self._end)
+            self._put(self._end)
             if document.ending:
                 self._measure(document.ending, before)
         self._offsets.append(self._num_tokens)
 
     def append(self, folder: Path, share: Mapping[str, Any]) -> None:
-        """Take over what another process has encoded of the documents that follow.
+        """Append what another process has encoded of the documents that follow.
 
         Args:
-            folder: where its writer of this part has left its files.
+            folder: the folder of its writer of this dataset.
             share: the `size` and `extent` of that writer.
         """
         path, before = folder / self._path.name, self._num_tokens
         with path.with_name(f"{path.name}.ids").open("rb") as file:
             while data := file.read(_BUFFERED * self._level.dtype.itemsize):
-                self._take(np.frombuffer(data, self._level.dtype))
+                self._put(np.frombuffer(data, self._level.dtype))
         offsets = np.fromfile(path.with_name(f"{path.name}.offsets"), dtype=np.int64)
         self._offsets.extend((offsets[1:] + before).tolist())
         self.size += share["size"]
@@ -151,7 +151,7 @@ class PartWriter:
         for unit, amount in self._level.extent(content, before).items():
             self.extent[unit] += amount
 
-    def _take(self, ids: Ids) -> None:
+    def _put(self, ids: Ids) -> None:
         self._pending.append(ids)
         self._num_pending += len(ids)
         self._num_tokens += len(ids)
@@ -168,17 +168,17 @@ class PartWriter:
 
 
 @contextmanager
-def encoded(level: Level, documents: Iterable[Document]) -> Iterator[Part]:
-    """Lend the documents as a part whose files are gone afterwards.
+def encoded(level: Level, documents: Iterable[Document]) -> Iterator[Dataset]:
+    """Encode documents into a dataset whose files are deleted at the end of the `with` statement.
 
     Raises:
-        CorpusError: there is no room for them.
+        CorpusError: there is no disk space for them.
     """
     with tempfile.TemporaryDirectory(prefix="seqgen-", ignore_cleanup_errors=True) as folder:
         try:
-            with PartWriter(Path(folder), "part", level) as writer:
+            with DatasetWriter(Path(folder), "dataset", level) as writer:
                 for document in documents:
                     writer.add(document)
         except OSError as error:
             raise CorpusError(f"the text cannot be encoded in {folder}: {error.strerror}; see TMPDIR") from error
-        yield Part.open(Path(folder), "part", level, writer.extent)
+        yield Dataset.open(Path(folder), "dataset", level, writer.extent)

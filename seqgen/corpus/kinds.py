@@ -1,0 +1,85 @@
+"""What the files of a source hold: text, records or music."""
+
+import re
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus.encodings import canonical
+from seqgen.corpus.music_file import MUSIC, MusicFile
+from seqgen.corpus.reading import ReadingLog, UnusableFileError, counted
+from seqgen.corpus.record_file import with_records
+from seqgen.corpus.source_file import RawFile, SourceFile
+from seqgen.corpus.sources import find_files
+from seqgen.corpus.text_file import TextFile
+from seqgen.errors import CorpusError
+from seqgen.music.read import MUSIC as SUFFIXES
+
+_MUSIC = SUFFIXES - {".xml"}
+_COMMENT = re.compile(rb"(?s)<!--.*?-->")
+_ROOT_ELEMENT = re.compile(rb"<([A-Za-z][\w.:-]*)")
+_MUSIC_ROOTS = {b"score-partwise", b"score-timewise"}
+
+
+def source_files(
+    sources: Iterable[str], config: CorpusConfig, log: ReadingLog, cache: Path | None = None
+) -> list[SourceFile]:
+    """Return the files of all sources that suit the level; with `auto`, music if there is nothing else.
+
+    Args:
+        sources: as the user named them.
+        config: the options of the corpus.
+        log: takes notes on how files are read, and counts those that are skipped.
+        cache: a folder for music that takes long to parse; None for no cache.
+
+    Raises:
+        CorpusError: a source does not exist, cannot be read or holds nothing to learn from, or there is both text and
+            music.
+        UsageError: the encoding does not exist.
+    """
+    canonical(config.encoding)
+    names = tuple(sources)
+    files = list(chain.from_iterable(_files_of(source, config, log, cache) for source in names))
+    num_music = sum(file.kind is MUSIC for file in files)
+    if 0 < num_music < len(files):
+        raise CorpusError(
+            f"{', '.join(names)} holds {counted(num_music, 'file')} of music and "
+            f"{counted(len(files) - num_music, 'file')} of text: --level note reads only the music, --level character "
+            "reads everything as text"
+        )
+    return files
+
+
+def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | None) -> list[SourceFile]:
+    files: list[SourceFile] = []
+    for raw in find_files(source, config, log):
+        try:
+            if config.level in ("auto", MUSIC.level) and _is_music(raw):
+                files.append(MusicFile(raw, config.grid, cache))
+            elif config.level != MUSIC.level:
+                files.append(_text(raw, config, log))
+            elif raw.is_alone:
+                raise CorpusError(f"{source} is not music: the note level reads MIDI, MusicXML, kern and ABC")
+            else:
+                log.skip("file without music", raw.name)
+        except UnusableFileError as error:
+            log.skip_or_raise(error, is_alone=raw.is_alone)
+    if not files:
+        wanted = "music" if config.level == MUSIC.level else "text"
+        raise CorpusError(f"{source} holds no {wanted}{log.skipped_in_parentheses}")
+    return files
+
+
+def _text(raw: RawFile, config: CorpusConfig, log: ReadingLog) -> SourceFile:
+    file = TextFile(raw, config.encoding, config.encoding_errors)
+    file.check()
+    return with_records(file, config, log)
+
+
+def _is_music(raw: RawFile) -> bool:
+    """Return whether a file is music by its suffix or, if that is .xml, by its root element."""
+    if raw.suffix != ".xml":
+        return raw.suffix in _MUSIC
+    root = _ROOT_ELEMENT.search(_COMMENT.sub(b"", raw.head()))
+    return root is not None and root[1] in _MUSIC_ROOTS

@@ -1,0 +1,241 @@
+"""The prepared corpus, which is kept on disk and reused by later runs.
+
+data/prepared/FINGERPRINT/train.*     the training part, see `dataset.py`
+data/prepared/FINGERPRINT/valid.*     the validation part
+data/prepared/FINGERPRINT/store.json  the level, and how much text each part holds
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from seqgen.corpus.crew import ALONE, Crew
+from seqgen.corpus.dataset import Dataset, DatasetWriter
+from seqgen.corpus.split import PARTS, TRAIN, VALID
+from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.errors import CorpusError, SeqgenError
+from seqgen.levels import level_class, level_from_json
+from seqgen.levels.base import Content, Level
+
+_BUILDING, _LOCK = ".building-", ".lock"  # a corpus is built in a folder of its own, with a lock file beside it
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """A corpus as datasets of token ids.
+
+    Attributes:
+        level: encodes and decodes the documents.
+        train: the documents that train.
+        valid: the documents that validate.
+        fingerprint: of the `SplitCorpus`.
+    """
+
+    level: Level
+    train: Dataset
+    valid: Dataset
+    fingerprint: str
+
+    def varied(self, variants: NDArray[np.int64] | None) -> Self:
+        """Return the corpus with the training counts that it has when tokens vary, see `Level.variants`."""
+        if variants is None:
+            return self
+        counts = np.zeros_like(self.train.counts)
+        for variant in variants:
+            np.add.at(counts, variant, self.train.counts)
+        return replace(self, train=replace(self.train, counts=counts))
+
+    @classmethod
+    def prepare(cls, corpus: SplitCorpus, data_dir: Path, crew: Crew = ALONE) -> Self:
+        """Return the corpus from the folder of its fingerprint, which is written if it does not exist yet.
+
+        Args:
+            corpus: the documents.
+            data_dir: where prepared corpora are kept.
+            crew: the processes that prepare it together, all with the same documents.
+
+        Raises:
+            CorpusError: the folder cannot be written.
+        """
+        folder = prepared_folder(data_dir, corpus.fingerprint)
+        try:
+            if not crew.broadcast(lambda: b"complete" if cls.is_complete(folder) else b""):
+                _build(corpus, folder, crew)
+            prepared = cls.open(folder)
+        except OSError as error:
+            raise CorpusError(
+                f"the prepared corpus cannot be kept in {folder}: {error.strerror}; choose another --data-dir"
+            ) from error
+        if not prepared._has_size_of(corpus):
+            raise CorpusError(
+                f"{folder} was prepared by a version of seqgen that read this corpus differently: delete it and start "
+                "a new run"
+            )
+        return prepared
+
+    def _has_size_of(self, corpus: SplitCorpus) -> bool:
+        """Return whether it has the characters of all documents, and at most two newlines after each."""
+        characters = [part.extent["characters"] for part in (self.train, self.valid) if "characters" in part.extent]
+        return not characters or 0 <= sum(characters) - corpus.size <= 2 * corpus.num_documents
+
+    @classmethod
+    def is_complete(cls, folder: Path) -> bool:
+        """Return whether a folder holds a prepared corpus that can be opened."""
+        with suppress(FileNotFoundError, ValueError):
+            cls.open(folder)
+            return True
+        return False
+
+    @classmethod
+    def of_stream(cls, data_dir: Path, fingerprint: str) -> Self:
+        """Return a corpus that was prepared from standard input, which cannot be read again.
+
+        Raises:
+            CorpusError: it was deleted or damaged.
+        """
+        folder = prepared_folder(data_dir, fingerprint)
+        try:
+            return cls.open(folder)
+        except (OSError, ValueError) as error:
+            raise CorpusError(
+                f"the corpus came from standard input, and its prepared copy in {folder} was deleted or damaged: "
+                "pipe the text in again with --corpus -"
+            ) from error
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map the files of a prepared corpus.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is incomplete or damaged.
+        """
+        content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        try:
+            level = level_from_json(content["level"])
+            train, valid = (Dataset.open(folder, name, level, content[name]) for name in (TRAIN, VALID))
+        except (TypeError, LookupError, SeqgenError) as error:
+            raise ValueError(f"{folder / 'store.json'} is damaged") from error
+        return cls(level, train, valid, folder.name)
+
+
+def prepared_folder(data_dir: Path, fingerprint: str) -> Path:
+    """Return the folder of a prepared corpus."""
+    return data_dir / "prepared" / fingerprint
+
+
+def _build(corpus: SplitCorpus, folder: Path, crew: Crew) -> None:
+    """Write the files into a folder of another name, then rename it, so that it is complete or does not exist."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if crew.is_first:
+        _remove_unfinished(folder.parent)
+    name = crew.broadcast(lambda: f"{_BUILDING}{folder.name}-{os.getpid()}".encode()).decode()
+    building = folder.with_name(name)
+    lock = FileLock(building.with_suffix(_LOCK))
+    try:
+        if crew.is_first:
+            lock.acquire()
+        building.mkdir(exist_ok=True)
+        level = _level(corpus, crew)
+        if crew.is_first:
+            _encode(corpus, level, building, crew)
+            _publish(building, folder)
+        else:
+            _encode_share(corpus, level, building / str(crew.rank), crew)
+        crew.wait()
+    finally:
+        if crew.is_first:
+            _remove(building, lock)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Delete what killed processes had begun to build: nobody holds its lock."""
+    for path in folder.glob(f"{_BUILDING}*{_LOCK}"):
+        lock = FileLock(path)
+        with suppress(OSError, Timeout):
+            lock.acquire(blocking=False)
+            _remove(path.with_suffix(""), lock)
+
+
+def _remove(building: Path, lock: FileLock) -> None:
+    shutil.rmtree(building, ignore_errors=True)
+    lock.release()
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
+
+
+class _TrainingDocuments:
+    """The training part as chunks of each document, which can be iterated over several times."""
+
+    def __init__(self, corpus: SplitCorpus) -> None:
+        self._corpus = corpus
+
+    def __iter__(self) -> Iterator[Iterator[Content]]:
+        return (document.chunks() for part, document in self._corpus.documents() if part == TRAIN)
+
+
+def _level(corpus: SplitCorpus, crew: Crew) -> Level:
+    """Return the level, which the first process fits and sends to the others."""
+    if crew.is_first:
+        level = corpus.level or level_class(corpus.config.level).fit(_TrainingDocuments(corpus), corpus.config)
+        crew.broadcast(lambda: json.dumps(level.to_json()).encode())
+        return level
+    return level_from_json(json.loads(crew.broadcast(bytes)))
+
+
+def _encode(corpus: SplitCorpus, level: Level, building: Path, crew: Crew) -> None:
+    """Encode the share of the first process, and append what the others have encoded."""
+    with ExitStack() as stack:
+        writers = {part: stack.enter_context(DatasetWriter(building, part, level)) for part in PARTS}
+        for part, document in corpus.share(crew).documents():
+            writers[part].add(document)
+        for rank in range(1, crew.size):
+            share = json.loads(crew.broadcast(bytes, source=rank))
+            if "error" in share:
+                raise OSError(share["errno"], share["error"]) if "errno" in share else CorpusError(share["error"])
+            for part, writer in writers.items():
+                writer.append(building / str(rank), share[part])
+            shutil.rmtree(building / str(rank))
+    if sum(writer.size for writer in writers.values()) != corpus.size:
+        raise CorpusError("the corpus has changed while it was being read: try again when nothing writes to it")
+    content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
+    (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _encode_share(corpus: SplitCorpus, level: Level, folder: Path, crew: Crew) -> None:
+    """Encode the share of this process, and send its sizes or its error to the others."""
+    share: dict[str, Any] = {}
+    try:
+        folder.mkdir()
+        with ExitStack() as stack:
+            writers = {part: stack.enter_context(DatasetWriter(folder, part, level)) for part in PARTS}
+            for part, document in corpus.share(crew).documents():
+                writers[part].add(document)
+        share = {part: {"size": writer.size, "extent": writer.extent} for part, writer in writers.items()}
+    except CorpusError as error:
+        share = {"error": str(error)}
+    except OSError as error:
+        share = {"error": error.strerror, "errno": error.errno}
+    for rank in range(1, crew.size):
+        crew.broadcast(lambda: json.dumps(share).encode(), source=rank)
+
+
+def _publish(building: Path, folder: Path) -> None:
+    """Rename what was built, unless another process has already published the same corpus."""
+    with suppress(OSError):
+        building.replace(folder)
+        return
+    with suppress(FileNotFoundError, ValueError):
+        PreparedCorpus.open(folder)
+        return
+    shutil.rmtree(folder)  # exists, but cannot be opened
+    building.replace(folder)

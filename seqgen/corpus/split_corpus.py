@@ -1,0 +1,148 @@
+"""A corpus divided into documents that train and documents that validate, before anything is encoded."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus.corpus import Corpus
+from seqgen.corpus.crew import Crew
+from seqgen.corpus.documents import Document
+from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Split, choose_split
+from seqgen.errors import CorpusError
+from seqgen.levels.base import Level
+
+_NOTABLE = 1.2  # times the share asked for, is worth a note
+_VERSION = 4  # of the conversion from texts to ids
+
+
+@dataclass(frozen=True)
+class SplitCorpus:
+    """What trains and what validates.
+
+    Attributes:
+        config: the options, with the level that was chosen.
+        corpus: the documents of `--corpus`.
+        valid: the documents of `--valid`; None without that option.
+        split: how the corpus is divided; None if `valid` is given.
+        level: the vocabulary; None if it is to be made from the training part.
+    """
+
+    config: CorpusConfig
+    corpus: Corpus
+    valid: Corpus | None
+    split: Split | None
+    level: Level | None = None
+
+    @classmethod
+    def read(cls, config: CorpusConfig, cache: Path | None = None, level: Level | None = None) -> Self:
+        """Read the sources and choose a split.
+
+        Args:
+            config: the sources and how they are read.
+            cache: a folder for music that takes long to parse; None for no cache.
+            level: the vocabulary; None makes one from the training part.
+
+        Raises:
+            CorpusError: a source does not exist or cannot be read, or there is too little text for two parts.
+        """
+        corpus = Corpus.read(config.corpus, config, cache)
+        config = replace(config, level=corpus.kind.level if config.level == "auto" else config.level)
+        valid = Corpus.read([config.valid], config, cache) if config.valid is not None else None
+        split = None if valid else choose_split(corpus.statistics, PASSAGES if corpus.has_passages else FILES)
+        divided = cls(config, corpus, valid, split, level)
+        divided._check_size()
+        if valid and valid.content == corpus.content:
+            corpus.log.note("--valid is the same text as --corpus: its loss says nothing about new text")
+        return divided
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of content and settings; equal fingerprints mean equal ids."""
+        config = self.config
+        settings: list[Any] = [config.level, config.vocabulary_size, config.ngram, config.document, config.field]
+        settings.append(config.encoding)
+        # Options with default values leave the fingerprint as it was before they existed.
+        settings += [config.encoding_errors] if config.encoding_errors != "strict" else []
+        settings += [config.header, config.delimiter] if (config.header, config.delimiter) != (None, None) else []
+        settings += self.corpus.kind.settings(config)
+        split = self.split.settings if self.split else None
+        content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
+        content += [self.level.to_json()] if self.level else []
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def share(self, crew: Crew) -> Self:
+        """Return the files that this process of a crew reads."""
+        return replace(self, corpus=self.corpus.share(crew), valid=self.valid and self.valid.share(crew))
+
+    def documents(self) -> Iterator[tuple[str, Document]]:
+        """Yield every document, or excerpt of one, with the name of its part."""
+        for document in self.corpus:
+            yield from self.split.divide(document) if self.split else [(TRAIN, document)]
+        for document in self.valid or ():
+            yield VALID, document
+
+    @property
+    def size(self) -> int:
+        """The total size of all documents, in characters or bars."""
+        return self.corpus.statistics.size + (self.valid.statistics.size if self.valid else 0)
+
+    @property
+    def num_documents(self) -> int:
+        """The number of documents."""
+        return self.corpus.statistics.num_documents + (self.valid.statistics.num_documents if self.valid else 0)
+
+    @property
+    def summary(self) -> list[str]:
+        """What a user should know about the reading and the split."""
+        notes = self.corpus.log.summary + (self.valid.log.summary if self.valid else [])
+        return notes + ([note] if (note := self._split_note()) else [])
+
+    @property
+    def details(self) -> list[str]:
+        """The names of what was skipped."""
+        return self.corpus.log.details + (self.valid.log.details if self.valid else [])
+
+    def _split_note(self) -> str | None:
+        """Return a note on the split if it is not what a user would expect."""
+        split, asked, unit = self.split, self.config.valid_fraction, self.corpus.unit
+        if split is None:
+            return None
+        if split.threshold is None:
+            number = self.corpus.statistics.num_documents
+            single = f"a single {unit}" if number == 1 else f"{number:,} identical {unit}s"
+            remedy = " (--document line or paragraph divides a text into documents)" if unit == "document" else ""
+            return (
+                f"the corpus is {single}, cut for validation at {1 - asked:.0%}: the model cannot learn where a {unit} "
+                f"ends{remedy}"
+            )
+        if split.cut:
+            longest = f"longest {unit} is" if len(split.cut) == 1 else f"{len(split.cut)} longest {unit}s are"
+            return f"the {longest} cut for validation at {1 - split.valid_fraction:.1%}; the other {unit}s stay whole"
+        if split.share > _NOTABLE * asked:
+            return f"{split.share:.0%} of the text validates: no choice of whole {unit}s is closer to {asked:.0%}"
+        return None
+
+    def _check_size(self) -> None:
+        """Check that both parts have something in them.
+
+        Raises:
+            CorpusError: one is empty.
+        """
+        if self.valid:
+            return
+        name = ", ".join(self.corpus.sources)
+        if self.corpus.statistics.size < 2:
+            raise CorpusError(f"{name}: a single {self.corpus.kind.unit} is too little to learn from")
+        filled: set[str] = set()
+        for part, document in self.documents():
+            filled |= {part} if document.size else set()
+            if len(filled) == 2:
+                return
+        raise CorpusError(
+            f"{name}: with --valid-fraction {self.config.valid_fraction:g} nothing is left to "
+            f"{'validate on' if TRAIN in filled else 'train on'}: give more text, or --valid"
+        )
