@@ -6,7 +6,7 @@ import pytest
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.layout import Measure, WrittenNote, WrittenPart, laid_out
+from seqgen.music.layout import Measure, WrittenNote, WrittenPart, score_from_parts
 from seqgen.music.repeats import Signs
 from seqgen.music.score import Bar, Note, Tempo, Track
 from seqgen.music.tempos import tempo_map
@@ -20,7 +20,7 @@ def measure(*notes, quarters=4.0, **options):
 
 def made(*parts):
     counts = Counter()
-    score = laid_out([WrittenPart(measures) for measures in parts], GRID, counts)
+    score = score_from_parts([WrittenPart(measures) for measures in parts], GRID, counts)
     return score, dict(+counts)
 
 
@@ -105,4 +105,4 @@ def test_too_many_parts_are_rejected():
 
 def test_parts_keep_name_program_and_drums():
     part = WrittenPart([measure((0, 4, 38))], "Drums", 3, is_drum=True)
-    assert laid_out([part], GRID, Counter()).tracks == (Track((Note(0, 48, 38),), "Drums", 3, is_drum=True),)
+    assert score_from_parts([part], GRID, Counter()).tracks == (Track((Note(0, 48, 38),), "Drums", 3, is_drum=True),)

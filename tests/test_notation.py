@@ -83,7 +83,7 @@ def test_kern_that_takes_music21_too_long_is_rejected():
 
 
 def test_decoded_text_has_line_feeds_and_no_byte_order_mark():
-    assert notation.decoded("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
+    assert notation.decoded_text("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
 
 
 def flat(part):

@@ -9,8 +9,8 @@ from typing import Any
 from seqgen.errors import MusicError
 from seqgen.music.abc_text import BAR_LINE, BarLine, voices
 from seqgen.music.bars import fits
-from seqgen.music.layout import Measure, WrittenNote, WrittenPart, laid_out
-from seqgen.music.notation import decoded, quiet
+from seqgen.music.layout import Measure, WrittenNote, WrittenPart, score_from_parts
+from seqgen.music.notation import decoded_text, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 
 MAX_CHARACTERS = 200_000  # of a tune
@@ -27,7 +27,7 @@ def tunes(name: str, data: bytes) -> Iterator[tuple[str, str]]:
 
     A tune begins with an `X:` field; a text without one is a single tune.
     """
-    head, *texts = _BEGIN.split(decoded(data))
+    head, *texts = _BEGIN.split(decoded_text(data))
     if not texts:
         yield name, head
     head = "".join(_FIELDS.findall(head))
@@ -55,7 +55,7 @@ def score_of(tune: str, grid: int) -> tuple[Score, Counter[str]]:
         parts = [
             WrittenPart(_VoiceReader(grid, counts).measures(voice.text), voice.name) for voice in voices(tune, counts)
         ]
-    return laid_out(parts, grid, counts), +counts
+    return score_from_parts(parts, grid, counts), +counts
 
 
 class _VoiceReader:

@@ -1,4 +1,4 @@
-"""Beats and beams: which notes of a bar stand under one beam."""
+"""Beats and beams: which symbols of a bar share a beam."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction

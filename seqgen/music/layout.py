@@ -61,7 +61,7 @@ class WrittenPart(NamedTuple):
     is_drum: bool = False
 
 
-def laid_out(parts: Iterable[WrittenPart], grid: int, counts: Counter[str]) -> Score:
+def score_from_parts(parts: Iterable[WrittenPart], grid: int, counts: Counter[str]) -> Score:
     """Return the score of simultaneous parts.
 
     The longest part determines the length of each measure, the first part that has them its signatures and repeats.

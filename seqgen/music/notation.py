@@ -12,7 +12,7 @@ from typing import Any
 from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
-from seqgen.music.layout import Measure, WrittenNote, WrittenPart, laid_out
+from seqgen.music.layout import Measure, WrittenNote, WrittenPart, score_from_parts
 from seqgen.music.limits import MAX_SILENT_TRACKS, is_countable, too_many_tracks
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
@@ -30,7 +30,7 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
     """
     from music21.humdrum.spineParser import HumdrumDataCollection
 
-    text = _METRE.sub(lambda found: found[0] if is_countable(found[1]) else "*", decoded(data))
+    text = _METRE.sub(lambda found: found[0] if is_countable(found[1]) else "*", decoded_text(data))
     num_bars = text.count("\n=")
     num_spines = max((line.count("\t") + 1 for line in text.split("\n")), default=1)
     if num_spines > MAX_SILENT_TRACKS:
@@ -43,10 +43,10 @@ def kern_score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
         collection.parse()
         score: Any = collection.stream
         parts = [WrittenPart(measures_of(part, grid, counts), *title_of(part)) for part in score.parts]
-    return laid_out(parts, grid, counts), +counts
+    return score_from_parts(parts, grid, counts), +counts
 
 
-def decoded(data: bytes) -> str:
+def decoded_text(data: bytes) -> str:
     """Return text in UTF-8, or else Latin-1, with line feeds."""
     try:
         text = data.decode("utf-8-sig")

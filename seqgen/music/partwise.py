@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from seqgen.music import notices
 from seqgen.music.keys import transposed_key
-from seqgen.music.layout import WrittenPart, laid_out
+from seqgen.music.layout import WrittenPart, score_from_parts
 from seqgen.music.limits import is_countable
 from seqgen.music.musicxml_document import score_root
 from seqgen.music.notation import measures_of, quiet, title_of
@@ -55,7 +55,7 @@ def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
         importer: Any = MusicXMLImporter()  # type: ignore[no-untyped-call]  # music21 types some of its functions
         importer.xmlRootToScore(root, importer.stream)
         parts = [_part(part, descriptions, grid, counts) for part in importer.stream.parts]
-    return laid_out(parts, grid, counts), +counts
+    return score_from_parts(parts, grid, counts), +counts
 
 
 def _drums(root: Element) -> dict[str, int]:

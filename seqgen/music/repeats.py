@@ -139,7 +139,7 @@ def _brackets(signs: Sequence[Signs]) -> dict[int, _Brackets]:
         if stop > first:
             num_passes = max(max(sign.endings) for sign in signs[first:stop])
             if any(sign.passes for sign in signs[first:stop]):
-                num_passes = max(2, num_passes)  # a first ending may stand alone
+                num_passes = max(2, num_passes)  # there may be a first ending only
             found.update(dict.fromkeys(range(first, stop), _Brackets(stop, num_passes)))
         first = stop + 1
     return found

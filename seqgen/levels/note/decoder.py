@@ -45,7 +45,7 @@ class _VoiceEvent(NamedTuple):
 
 
 class _Transcript:
-    """Collects what the tokens say, at the times and in the voices that the grammar's states name.
+    """Collects bars, programs and events from the tokens, with the times and voices of the grammar's states.
 
     Attributes:
         bars: every bar, repeated ones included.

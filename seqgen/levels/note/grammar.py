@@ -52,14 +52,14 @@ def parse(tokens: Sequence[int], grid: int, vocabulary_size: int) -> Parse:
     """Parse tokens, without START.
 
     Raises:
-        MusicError: a token may not stand where it does.
+        MusicError: a token violates the grammar.
     """
     ids = np.array(tokens, dtype=np.int64)
     streams, states = initial_streams(1), np.zeros((len(ids), NUM_FIELDS), dtype=np.int32)
     row = np.zeros(vocabulary_size, dtype=np.bool_)
     place = _record(states, row, ids, grid, *streams, *nothing_given())
     if place < len(ids):
-        raise MusicError("broken notes", f"token {tokens[place]} cannot stand at place {place} of a piece of music")
+        raise MusicError("broken notes", f"token {tokens[place]} is invalid at place {place} of a piece of music")
     return Parse(streams, states)
 
 
