@@ -221,6 +221,21 @@ def test_chosen_options_are_reused_only_for_the_same_text(quick_cli, tmp_path):
         assert error_line(done).startswith("Error: --config d.toml")
 
 
+def test_a_validation_text_of_a_config_file_is_noted_if_another_corpus_is_given(quick_cli, tmp_path):
+    for name in ("a.txt", "b.txt", "v.txt", "w.txt"):
+        (tmp_path / name).write_text(RHYME + name)
+    (tmp_path / "c.toml").write_text("corpus = 'a.txt'\nvalid = 'v.txt'\nsteps = 1\nhidden-size = 4\nnum-layers = 1")
+    note = "validating on v.txt, the --valid of --config; give --valid to validate on another text"
+    for options, is_noted in (
+        ([], False),
+        (["--corpus", "b.txt"], True),
+        (["--corpus", "b.txt", "--valid", "w.txt"], False),
+    ):
+        done = quick_cli("train", "--config", "c.toml", *options)
+        assert done.returncode == 0, done.stderr
+        assert (note in done.stderr) == is_noted
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -95,6 +95,8 @@ def test_a_file_s_last_newline_belongs_to_the_prime_only_where_documents_are_fil
         (b"a\r", "a", "a\n"),
         (b"a\n\n", "a\n", "a\n\n"),
         (b"\xef\xbb\xbfa", "a", "a"),
+        ("\ufeffé\r\n".encode("utf-16-le"), "é", "é\n"),
+        ("\ufeffé\n".encode("utf-16-be"), "é", "é\n"),
     ],
 )
 def test_one_newline_at_the_end_of_a_prime_that_is_read_is_dropped_for_a_passage(

@@ -33,16 +33,19 @@ def text_prime(argument: str, *, is_passage: bool) -> str:
 
 
 def read_standard_input() -> str:
-    """Return the text of standard input.
+    """Return the text of standard input, in UTF-8 or in the encoding of its byte-order mark.
 
     Raises:
-        CorpusError: it is not valid UTF-8.
+        CorpusError: it is not valid in that encoding.
     """
-    data = sys.stdin.buffer.read()
+    from seqgen.corpus.encodings import decoded
+
     try:
-        return data.decode("utf-8-sig")
+        return decoded(sys.stdin.buffer.read())
     except UnicodeDecodeError as error:
-        raise CorpusError(f"the prime from standard input is not valid UTF-8 (byte offset {error.start})") from error
+        raise CorpusError(
+            f"the prime from standard input is not valid {error.encoding.upper()} (byte offset {error.start})"
+        ) from error
 
 
 def unescaped(text: str) -> str:
@@ -63,10 +66,13 @@ def unescaped(text: str) -> str:
 
 
 def _text_of(path: Path) -> str:
+    """Return the text of a file in UTF-8, or in the encoding of its byte-order mark."""
+    from seqgen.corpus.encodings import Decoder, effective
     from seqgen.music.read import MUSIC
 
     try:
-        return path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        return Decoder(effective("utf-8", data), "strict").feed(data, is_last=True)
     except OSError as error:
         raise CorpusError(
             f"the prime {path} cannot be read: {error.strerror}; use @@{path} for a text that starts with @"
@@ -75,5 +81,5 @@ def _text_of(path: Path) -> str:
         if path.suffix.lower() in MUSIC:
             raise UsageError(f"--prime @{path}: this model writes text, and {path} is music") from error
         raise CorpusError(
-            f"the prime {path} is not valid UTF-8 (byte offset {error.start}): convert it to UTF-8"
+            f"the prime {path} is not valid {error.encoding.upper()} (byte offset {error.start}): convert it to UTF-8"
         ) from error

@@ -119,6 +119,8 @@ def train(
             if resume is None and world.is_restarted and (resume := session.unfinished_run()):
                 given -= set(BUDGETS)  # the run has this budget already
             if resume is None:
+                if (valid := (context.default_map or {}).get("valid")) and "corpus" in given and "valid" not in given:
+                    say(f"validating on {valid}, the --valid of --config; give --valid to validate on another text")
                 own, earlier = given | set(context.default_map or ()), context.meta.get(EARLIER)
                 trainer = session.start(requested, name, overwrite=overwrite, given=own, earlier=earlier)
             elif (resumed := _resumed(session, resume, requested, given)) is not None:
