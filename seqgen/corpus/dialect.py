@@ -1,4 +1,4 @@
-"""How a table is written: what separates its columns, and what its quotes mean."""
+"""The dialect of a table: what separates its columns, and what its quotes mean."""
 
 import csv
 from collections import deque
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Self
 
 from seqgen.corpus.documents import MAX_CHARACTERS
 
-_NONE = "\uffff"  # no character, so that it separates nothing
-_LINE_COST = 50  # characters' worth of memory that a line takes beside its text
+_NONE = "\uffff"  # not a character, so that it occurs in no text
+_LINE_COST = 50  # memory of a line besides its text, in characters
 _UNCLOSED = "a quote in it is not closed, or text follows a closing quote"
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
@@ -34,7 +34,7 @@ class Dialect:
 
     @property
     def separator(self) -> str:
-        """The delimiter, or a character that is in no text."""
+        """The delimiter, or a character that occurs in no text."""
         return self.delimiter or _NONE
 
     @property
@@ -46,7 +46,7 @@ class Dialect:
         return ", ".join(filter(None, (separated, quotes, escapes)))
 
     def reader(self, lines: Iterator[str], *, is_strict: bool = True) -> Any:
-        """Return the library's reader of such rows; a strict one raises `csv.Error` where quotes are malformed."""
+        """Return a `csv.reader` of such rows; if it is strict, malformed quotes raise `csv.Error`."""
         return csv.reader(
             lines,
             delimiter=self.separator,
@@ -61,9 +61,9 @@ class Cells(NamedTuple):
     """The cells of a row.
 
     Attributes:
-        line: in which it begins, from 1.
-        cells: what they hold.
-        written: the lines as they stand in the file.
+        line: the line of the file in which it begins, from 1.
+        cells: their content.
+        written: its lines as in the file.
         fault: why the row cannot be read; empty if it can.
     """
 
@@ -74,15 +74,15 @@ class Cells(NamedTuple):
 
 
 def rows_of(lines: Iterable[str], dialect: Dialect, *, is_cut: bool = False) -> Iterator[Cells]:
-    """Yield the rows of a table, blank lines left out.
+    """Yield the rows of a table, without blank lines.
 
-    A row whose quotes are malformed is its first line alone: reading goes on with the next line, so that a quote that
+    A row with malformed quotes consists of its first line only: the next line begins another row, so that a quote that
     is not closed costs one row.
 
     Args:
         lines: of the table.
         dialect: how it is written.
-        is_cut: whether the table goes on after the lines, so that the end of the last row may be missing.
+        is_cut: whether the table has more lines, so that the end of the last row may be missing.
     """
     feed = _Lines(iter(lines))
     reader = dialect.reader(feed)
@@ -98,17 +98,19 @@ def rows_of(lines: Iterable[str], dialect: Dialect, *, is_cut: bool = False) -> 
             if is_cut and feed.is_at_end:
                 yield Cells(line, next(dialect.reader(iter(feed.row), is_strict=False)), feed.row)
                 return
-            fault = _UNCLOSED if not feed.is_too_long else f"it has over {MAX_CHARACTERS:,} characters, or {_UNCLOSED}"
-            feed.take_back()
+            fault = _UNCLOSED
+            if feed.is_too_long:
+                fault = f"it has more than {MAX_CHARACTERS:,} characters, or {_UNCLOSED}"
+            feed.put_back()
             yield Cells(line, [], feed.row, fault)
 
 
 class _Lines:
-    """Lines for a reader of tables, which takes as many as a row has.
+    """Lines for a `csv.reader`, which takes as many as a row has.
 
     Attributes:
         row: the lines of the row that is being read.
-        number: how many lines have been read.
+        number: the number of lines read.
         is_at_end: whether the reader has asked for more lines than there are.
     """
 
@@ -138,15 +140,15 @@ class _Lines:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether the row takes more memory than a row may."""
+        """Whether the row needs more memory than is allowed."""
         return self._size > MAX_CHARACTERS
 
     def begin(self) -> None:
         """Begin a row."""
         self.row, self._size = [], 0
 
-    def take_back(self) -> None:
-        """Take back all lines of the row but the first: they are read again."""
+    def put_back(self) -> None:
+        """Put back all lines of the row but the first, which are then read again."""
         self._again.extendleft(reversed(self.row[1:]))
         self.number -= len(self.row) - 1
         del self.row[1:]

@@ -1,4 +1,4 @@
-"""Text encodings: which one a file has, by its byte-order mark or as its bytes suggest, and how it is decoded."""
+"""Text encodings: how the encoding of a file is detected, and how the file is decoded."""
 
 import codecs
 import io
@@ -11,7 +11,7 @@ from seqgen.levels.base import normalise_text
 
 REPLACEMENT = "\ufffd"
 _MARK = "\ufeff"
-_MARKS = (  # those of UTF-32 first: the little-endian one begins like that of UTF-16
+_MARKS = (  # UTF-32 first: its little-endian mark begins like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -19,21 +19,21 @@ _MARKS = (  # those of UTF-32 first: the little-endian one begins like that of U
     (codecs.BOM_UTF8, "utf-8"),
 )
 _OF_DOMAINS = {"idna", "punycode"}  # encodings of names, not of files
-_MIN_VALID = 4  # characters of UTF-8 for each invalid sequence, in what is UTF-8 with a few faults
-_MIN_GAIN = 2  # in confidence, of an encoding that is hardly used today
+_MIN_VALID = 4  # valid characters per invalid sequence in UTF-8 with a few errors
+_MIN_GAIN = 2  # in confidence, for an encoding that is rarely used today
 ISO_2022 = b"\x1b$"  # begins the characters of East Asian text in seven bits, which look like ASCII
 _CONTROLS = re.compile("[\x80-\x9f]")
 _MIXED_WORD = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")  # Latin and Greek letters, for example
 
 
 def canonical(encoding: str) -> str:
-    """Return Python's name of a text encoding.
+    """Return the name that Python has for a text encoding.
 
     Raises:
         UsageError: there is no such text encoding.
     """
     try:
-        " ".encode(encoding)  # refuses codecs that are not of text, such as base64
+        " ".encode(encoding)  # rejects codecs that do not encode text, such as base64
         name = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         name = ""
@@ -46,10 +46,10 @@ def canonical(encoding: str) -> str:
 
 
 def effective(encoding: str, head: bytes) -> str:
-    """Return the encoding of a file: that of its byte-order mark, or else the named one, with a byte order.
+    """Return the encoding of a file: that of its byte-order mark, otherwise the given one, with a byte order.
 
     Args:
-        encoding: the canonical name of the named one.
+        encoding: the canonical name of the given encoding.
         head: the file's first bytes.
     """
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
@@ -59,12 +59,12 @@ def effective(encoding: str, head: bytes) -> str:
 
 
 def width(encoding: str) -> int:
-    """Return the bytes of a NUL character; where they are several, single zero bytes are ordinary."""
+    """Return the number of bytes of a NUL character; if it is not 1, single zero bytes are valid."""
     return {"utf-16": 2, "utf-32": 4}.get(encoding[:6], 1)
 
 
 def suggested(sample: bytes) -> str | None:
-    """Return the encoding that a file's bytes suggest, or None where they do not look like text."""
+    """Return the encoding that the bytes of a file suggest; None if they do not look like text."""
     text = sample.decode("utf-8", "replace")
     num_invalid = text.count(REPLACEMENT)
     num_valid = sum(not c.isascii() for c in text) - num_invalid
@@ -73,7 +73,7 @@ def suggested(sample: bytes) -> str | None:
 
 
 def _detected(sample: bytes) -> str | None:
-    import chardet  # loads its models, and few corpora need it
+    import chardet  # slow to import, and few corpora need it
 
     today, ever = (
         chardet.detect(sample, encoding_era=era, no_match_encoding="ascii")
@@ -96,13 +96,13 @@ def decoded(data: bytes) -> str:
     """Return the text of a small file in UTF-8, or in the encoding of its byte-order mark.
 
     Raises:
-        UnicodeDecodeError: it is not.
+        UnicodeDecodeError: it is not valid in that encoding.
     """
     return data.decode(effective("utf-8", data)).removeprefix(_MARK)
 
 
 _COUNTING = "seqgen.replace"  # the error handler of `--encoding-errors replace`
-_replaced = threading.local()  # where it counts, since it has nothing else to do with the decoder
+_replaced = threading.local()  # counts for the error handler, which has no access to the decoder
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -117,16 +117,16 @@ codecs.register_error(_COUNTING, _replace)
 
 
 class Decoder:
-    """Decodes a file as it comes, without its byte-order mark and with a line feed for every newline.
+    """Decodes a file incrementally, without its byte-order mark and with a line feed for every newline.
 
     Args:
-        encoding: an effective one.
+        encoding: as returned by `effective`.
         errors: strict, or replace to read invalid bytes as U+FFFD.
 
     Attributes:
-        encoding: the same.
-        num_replaced: how many bytes were invalid.
-        has_controls: whether text in an encoding that has them holds control characters from U+0080 to U+009F.
+        encoding: the argument.
+        num_replaced: the number of invalid bytes.
+        has_controls: whether text in ISO 8859 has control characters from U+0080 to U+009F.
     """
 
     def __init__(self, encoding: str, errors: str) -> None:
@@ -141,12 +141,12 @@ class Decoder:
 
     @property
     def pending(self) -> bytes:
-        """The first bytes of a character that is not whole yet."""
+        """The first bytes of an incomplete character."""
         return self._newlines.getstate()[0]
 
     @property
     def newlines_changed(self) -> bool:
-        """Whether there were other newlines than line feeds."""
+        """Whether there were newlines other than line feeds."""
         return self._newlines.newlines not in (None, "\n")
 
     @property

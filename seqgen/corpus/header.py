@@ -1,7 +1,7 @@
-"""Whether the first row of a table names its columns.
+"""Detects whether the first row of a table is a header.
 
-Every column gives evidence: its first cell may be of another kind than the cells below it, or come again below.
-Without evidence there is no header, so that no row is lost.
+Every column gives evidence: its first cell may differ in kind from the cells below it, or occur again below. Without
+evidence there is no header, so that no row is lost.
 """
 
 import re
@@ -13,7 +13,7 @@ _BLANK = {"", "nan", "na", "n/a", "null", "none", "inf", "-inf", "infinity", "-i
 _MOST = 0.9  # of the cells of a column
 _MAX_LABEL_WORDS = 3
 _SENTENCE_ENDS = (".", "!", "?", ",", ";", "…", "。")
-_MIN_CATEGORICAL = 8  # cells of a column in which each value comes four times on average
+_MIN_CATEGORICAL = 8  # cells of a column whose values occur four times on average
 _LABEL_TEXT = """
 abstract address advice age answer article artist author bio biography blog body book caption category chapter city
 class clean code comment company completion content context conversation count country created customer date datetime
@@ -28,13 +28,13 @@ stars status story string subject summary surname tag target term text tgt time 
 transcription translation transliteration tweet txt type uid updated url user username utterance uuid value verse word
 year
 """
-_LABELS = frozenset(_LABEL_TEXT.split())  # words that name columns; a plural is as good
+_LABELS = frozenset(_LABEL_TEXT.split())  # words that name columns, also in the plural
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def has_header(rows: Sequence[Sequence[str]], wanted: str | None = None) -> bool:
-    """Tell whether the first of some rows is a header.
+    """Return whether the first of some rows is a header.
 
     Args:
         rows: the first rows of a table.
@@ -51,14 +51,14 @@ def has_header(rows: Sequence[Sequence[str]], wanted: str | None = None) -> bool
         cells = [row[place].strip() for row in rows[1:] if place < len(row)]
         values = [value for value in cells if value.lower() not in _BLANK]
         if is_number(cell) and (not values or _share(is_number(value) for value in values) >= _MOST):
-            numeric = -2  # however many there are: years may name columns, too
+            numeric = -2  # for any number of them: years may name columns, too
         elif cell.lower() not in _BLANK:
             evidence += _evidence(cell, values)
     return evidence + numeric > 0
 
 
 def _evidence(cell: str, values: Sequence[str]) -> int:
-    """Return how strongly the first cell of a column speaks for a header, below zero against one."""
+    """Return the evidence of a column: positive for a header, negative against one."""
     if cell in values:
         return -3
     is_label = _is_label(cell) and not any(map(_is_label, values))
@@ -79,7 +79,7 @@ def _evidence(cell: str, values: Sequence[str]) -> int:
 
 
 def _is_label(cell: str) -> bool:
-    """Tell whether a cell reads like the name of a column: `text`, `review_text`, `userId`, `Review title`."""
+    """Return whether a cell looks like a column name: `text`, `review_text`, `userId`, `Review title`."""
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", cell[:100]))]
     known = [word in _LABELS or word.removesuffix("s") in _LABELS for word in words]
     if not 0 < len(words) <= _MAX_LABEL_WORDS:

@@ -1,4 +1,4 @@
-"""JSON records: an object per line, objects one after the other, or an array of objects; also plain strings."""
+"""JSON records: one object per line, concatenated objects, or an array of objects; also plain strings."""
 
 import json
 import re
@@ -11,11 +11,11 @@ from seqgen.corpus.documents import MAX_CHARACTERS, Document, lines_of
 from seqgen.corpus.rows import Row
 
 _LINES, _ARRAY, _OBJECTS = "JSON lines", "JSON array", "JSON objects"  # ways to write records
-_UNFINISHED = 16  # characters at the end of a text in which a fault may be that it is cut there
+_UNFINISHED = 16  # characters at the end of a text in which an error may be due to its being cut
 _OBJECT = re.compile(r"\[?\s*\{\s*\"")
 _SPACE = re.compile(r"\s*")
 _SPACE_OR_COMMA = re.compile(r"[\s,]*")
-_DECODER = json.JSONDecoder(strict=False)  # raw tabs in strings do no harm
+_DECODER = json.JSONDecoder(strict=False)  # accepts raw tabs in strings
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class JsonRecords:
 
     Attributes:
         document: the file.
-        description: how they are written.
-        has_objects: whether the first is an object.
+        description: how the records are written.
+        has_objects: whether the first record is an object.
     """
 
     document: Document
@@ -34,7 +34,7 @@ class JsonRecords:
 
     @classmethod
     def of(cls, document: Document) -> Self:
-        """Decide from the first lines how the records are written."""
+        """Detect from the first lines how the records are written."""
         head = next((chunk for chunk in document.chunks() if chunk.strip()), "").lstrip()
         lines = list(islice((line for line in head.splitlines() if line.strip()), 2))
         first, second = (*map(_loaded, lines), None, None)[:2]
@@ -54,7 +54,7 @@ class JsonRecords:
         """Yield the records.
 
         Args:
-            max_size: the most characters of a record that is not a line.
+            max_size: the largest number of characters of a record that is not a line.
         """
         if self.description == _LINES:
             lines = ((number, line) for number, line in enumerate(lines_of(self.document), 1) if line.strip())
@@ -74,7 +74,7 @@ class JsonRecords:
 
 
 def _loaded(line: str) -> Any:
-    """Return the value of a line, or None where it has none."""
+    """Return the value of a line, or None if it is not JSON."""
     try:
         return _DECODER.decode(line)
     except (ValueError, RecursionError):
@@ -82,7 +82,7 @@ def _loaded(line: str) -> Any:
 
 
 def _begins_with_value(head: str) -> bool:
-    """Tell whether a text begins with a JSON value, whose end may be missing."""
+    """Return whether a text begins with a JSON value, whose end may be missing."""
     try:
         _DECODER.raw_decode(head)
     except json.JSONDecodeError as error:
@@ -93,12 +93,12 @@ def _begins_with_value(head: str) -> bool:
 
 
 def _is_cut(error: json.JSONDecodeError) -> bool:
-    """Tell whether the end of the text explains why it is not JSON."""
+    """Return whether the text may be invalid only because it is cut."""
     return error.msg.startswith("Unterminated string") or error.pos > len(error.doc) - _UNFINISHED
 
 
 def _row(number: int, line: int, value: Any) -> Row:
-    """Return the row of a JSON value: the fields of a string are `text`, those of an array its places from 1."""
+    """Return the row of a JSON value; a string is a field `text`, the elements of an array are fields from 1."""
     if isinstance(value, str):
         value = {"text": value}
     elif isinstance(value, list):
@@ -114,14 +114,14 @@ def _fault(error: Exception) -> str:
 
 
 class _Window:
-    """The part of a JSON text in memory, which moves over the whole of it.
+    """The part of a JSON text that is in memory, which moves over the whole text.
 
     Args:
         chunks: of the text.
-        max_size: the most characters that a value may have.
+        max_size: the largest number of characters of a value.
 
     Attributes:
-        line: which has been reached, from 1.
+        line: the current line, from 1.
     """
 
     def __init__(self, chunks: Iterable[str], max_size: int) -> None:
@@ -132,7 +132,7 @@ class _Window:
         self.line = 1
 
     def values(self, *, is_array: bool) -> Iterator[tuple[int, Any]]:
-        """Yield line and value of each element of an array, or of each value of several.
+        """Yield line and value of each element of an array, or of each of several values.
 
         Raises:
             ValueError: the text is not JSON.
@@ -151,7 +151,7 @@ class _Window:
             raise json.JSONDecodeError("The array is not closed", self._text, self._place)
 
     def _next(self, skipped: re.Pattern[str] = _SPACE) -> str:
-        """Move to the next character that is not skipped, and return it; empty at the end."""
+        """Move to the next character that is not skipped and return it; empty at the end."""
         while True:
             match = skipped.match(self._text, self._place)
             self._move(match.end() if match else self._place)
@@ -163,7 +163,7 @@ class _Window:
         self._place = place
 
     def _grow(self, size: int) -> bool:
-        """Drop what has been parsed and read more characters; return whether there were any."""
+        """Drop what was parsed and read more characters; return whether there were any."""
         parts = [self._text[self._place :]]
         while size > 0 and (chunk := next(self._chunks, None)) is not None:
             parts.append(chunk)
@@ -172,7 +172,7 @@ class _Window:
         return len(parts) > 1
 
     def _value(self) -> Any:
-        """Return the next value, with as much of the text as it takes."""
+        """Return the next value, reading as much of the text as necessary."""
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._place)
@@ -182,6 +182,6 @@ class _Window:
                     raise
                 continue
             if end == len(self._text) and isinstance(value, int | float) and self._grow(1):
-                continue  # the number may go on
+                continue  # the number may continue
             self._move(end)
             return value

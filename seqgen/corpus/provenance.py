@@ -1,4 +1,4 @@
-"""What seqgen itself wrote, which a folder that is read leaves out: runs, prepared corpora and samples."""
+"""Files that seqgen wrote, which are skipped in a folder: runs, prepared corpora and samples."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-SAMPLES = "samples.jsonl"  # in a run: the files of samples that its model has written, one JSON object per line
+SAMPLES = "samples.jsonl"  # in the folder of a run: the samples of its model, one JSON object per line
 _CHECKPOINTS = {"best.safetensors", "last.safetensors", "previous.safetensors"}
 _RUN = _CHECKPOINTS | {"config.toml", "metrics.jsonl", "curve.png", "lock", SAMPLES}
 _PREPARED = {"store.json"} | {f"{part}.{kind}" for part in ("train", "valid") for kind in ("ids", "offsets", "counts")}
@@ -19,15 +19,15 @@ _PARSED_CONTENT = re.compile(
     rb'\[(\]$|\{"name": "([^"\\]|\\.)*", "notices": \{|\{"kind": "([^"\\]|\\.)*", "message": ")'
 )
 _HEAD_BYTES = 4096
-_MAX_SAMPLES = 100_000  # of a run, that are looked for
+_MAX_SAMPLES = 100_000  # of a run, that are recognized
 
 
 def own_files(folder: Path, names: Collection[str]) -> dict[str, str]:
-    """Return those files of a folder that seqgen keeps for itself, each with its kind in the singular.
+    """Return the files of a folder that seqgen wrote for its own use, each with its kind in the singular.
 
     Args:
-        folder: where they are.
-        names: all files of the folder.
+        folder: the folder.
+        names: all its files.
     """
     run = _RUN.intersection(names) if is_run(names) else set()
     data = _PREPARED.intersection(names) if {"store.json", "train.offsets"} <= set(names) else set()
@@ -36,23 +36,23 @@ def own_files(folder: Path, names: Collection[str]) -> dict[str, str]:
 
 
 def is_run(names: Collection[str]) -> bool:
-    """Tell whether a folder with these files is that of a run; one that was just begun has no checkpoint yet."""
+    """Return whether a folder with these files is that of a run, which may have no checkpoint yet."""
     return "config.toml" in names and not (_CHECKPOINTS | {"lock"}).isdisjoint(names)
 
 
 def _is_parsed(path: Path) -> bool:
-    """Tell whether a file is music that was kept once parsed."""
+    """Return whether a file is a cache entry of parsed music."""
     with suppress(OSError), path.open("rb") as file:
         return _PARSED_CONTENT.match(file.read(_HEAD_BYTES)) is not None
     return False
 
 
 def record_sample(path: Path, content: bytes, run: Path) -> None:
-    """Record in a run's folder that a file is a sample of its model; where that is not possible, nothing is recorded.
+    """Record in the folder of a run that a file is a sample of its model, if that folder can be written.
 
     Args:
         path: the file.
-        content: what it holds.
+        content: its content.
         run: the folder of the checkpoint.
     """
     samples = run / SAMPLES
@@ -60,21 +60,21 @@ def record_sample(path: Path, content: bytes, run: Path) -> None:
     with suppress(OSError):
         if not is_run({file.name for file in run.iterdir()}) or (samples.exists() and not samples.is_file()):
             return
-        # a folder that somebody else made must not lead elsewhere
+        # a link in a folder from somebody else must not be followed
         handle = os.open(samples, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         with os.fdopen(handle, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
 
 class Samples:
-    """The samples that runs have recorded.
+    """The samples recorded in runs.
 
     Args:
         runs: the folders of runs.
     """
 
     def __init__(self, runs: Iterable[Path]) -> None:
-        self._digests: defaultdict[int, set[str]] = defaultdict(set)  # by size, so that few files need be read
+        self._digests: defaultdict[int, set[str]] = defaultdict(set)  # by size, so that few files must be read
         for run in runs:
             for size, digest in islice(_recorded(run / SAMPLES), _MAX_SAMPLES):
                 self._digests[size].add(digest)
@@ -89,7 +89,7 @@ class Samples:
 
 
 def _recorded(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield size and digest of each sample; what is damaged is left out."""
+    """Yield size and digest of each sample, without damaged entries."""
     if not path.is_file():
         return
     with suppress(OSError), path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A row: what one line of a table, or one JSON object, holds under the names of its fields."""
+"""Rows: lines of a table, or JSON objects, as values by field name."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-_MIN_LETTERS = 0.5  # of the characters of a text; dates, numbers and codes have fewer
+_MIN_LETTERS = 0.5  # share of letters in a text; dates, numbers and codes have fewer
 _MAX_MEASURED = 10_000  # characters of a value
 _MAX_FIELDS = 1_000
 _MAX_DEPTH = 8  # of nested objects whose fields are listed
@@ -19,9 +19,9 @@ class Row(NamedTuple):
     """A row of a table, or a JSON object.
 
     Attributes:
-        number: its place among the rows, from 1; a header and blank lines do not count.
+        number: its number among the rows, from 1, without the header and blank lines.
         line: the line of the file in which it begins, from 1.
-        values: what it holds, by the name of the field or column.
+        values: its values, by field or column.
         fault: why it cannot be read; empty if it can.
     """
 
@@ -32,23 +32,23 @@ class Row(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is in its file."""
+        """Its place in the file."""
         return f"row {self.number} (line {self.line})"
 
     @property
     def size(self) -> int:
-        """How many characters its texts have."""
+        """The number of characters in its texts."""
         return sum(len(value) for _, value in _leaves(self.values) if isinstance(value, str))
 
     def value(self, name: str) -> Any:
         """Return the value of a field.
 
         Args:
-            name: the field; `data.text` reaches into a nested object, and `lines.1` into an array, unless a field has
-                this very name.
+            name: the field; `data.text` is a field of a nested object, and `lines.1` an element of an array, unless a
+                field has exactly this name.
 
         Raises:
-            LookupError: there is no such field, and this says why.
+            LookupError: there is no such field; the message says why.
         """
         if name in self.values:
             return self.values[name]
@@ -63,7 +63,7 @@ class Row(NamedTuple):
         return inner
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a field."""
+        """Return whether there is such a field."""
         try:
             self.value(name)
         except LookupError:
@@ -74,7 +74,7 @@ class Row(NamedTuple):
         """Return the text of a field.
 
         Raises:
-            LookupError: it has none, and this says why.
+            LookupError: it is not a text; the message says why.
         """
         value = self.value(name)
         if not isinstance(value, str):
@@ -83,7 +83,7 @@ class Row(NamedTuple):
 
 
 def field_names(rows: Iterable[Row]) -> list[str]:
-    """Return the names of all fields that rows have, those of nested objects as `outer.inner`."""
+    """Return the names of all fields of the rows; those of nested objects are `outer.inner`."""
     names = (name for row in rows for name, _ in _leaves(row.values))
     return list(islice(dict.fromkeys(islice(names, 100 * _MAX_FIELDS)), _MAX_FIELDS))
 
@@ -97,9 +97,9 @@ def _leaves(values: Mapping[str, Any], outer: str = "", depth: int = 0) -> Itera
 
 
 def field_with_most_text(rows: Sequence[Row]) -> str | None:
-    """Return the field that holds the most text, or None if none holds any; equal values count once.
+    """Return the field with the most text, or None if there is no text; equal values count once.
 
-    The only field is text if it has a letter or a digit: it may hold formulas or moves of chess.
+    A single field is text if it has a letter or a digit: it may hold formulas or chess moves.
     """
     names = dict.fromkeys(field_names(rows))
     values: dict[str, set[str]] = {name: set() for name in names}
@@ -115,7 +115,7 @@ def field_with_most_text(rows: Sequence[Row]) -> str | None:
 
 
 def text_size(value: str) -> int:
-    """Return how many letters and spaces a value has; 0 for what is no text: a number, a date, a key, a link."""
+    """Return the number of letters and spaces of a value; 0 if it is not text but a number, date, key or link."""
     value = value[:_MAX_MEASURED]
     if value.isascii() and len(value.split()) <= 1 and _KEY.search(value):
         return 0
@@ -124,7 +124,7 @@ def text_size(value: str) -> int:
 
 
 def is_number(cell: str) -> bool:
-    """Tell whether a cell holds a finite number."""
+    """Return whether a cell is a finite number."""
     try:
         return math.isfinite(float(cell))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The first rows of a table, which show how it is written."""
+"""The first rows of a table, from which its dialect is detected."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from seqgen.corpus.dialect import Cells, Dialect, rows_of
 from seqgen.corpus.header import has_header
 
-NUM_SAMPLED = 300  # rows that tell whether there is a header, and which column is text
+NUM_SAMPLED = 300  # rows from which the header and the column of text are detected
 _AGREEING = 0.7  # of the rows must have as many cells as the first
-_AGREEING_WITH_HEADER = 0.3  # where the first row looks like a header
+_AGREEING_WITH_HEADER = 0.3  # if the first row looks like a header
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The beginning of a table.
+    """The first lines of a table.
 
     Attributes:
-        lines: its first lines.
+        lines: the lines.
         is_cut: whether there are more.
     """
 
@@ -25,12 +25,12 @@ class Sample:
     is_cut: bool
 
     def dialect(self, delimiters: str, wanted: str | None, *, is_certain: bool) -> Dialect:
-        """Return the dialect in which the rows are most alike.
+        """Return the dialect in which most rows have the same number of cells.
 
         Args:
             delimiters: what may separate columns.
             wanted: the column that the user named.
-            is_certain: whether one of the delimiters does separate columns; otherwise rows may be single cells.
+            is_certain: whether one of the delimiters is known to separate columns; otherwise rows may be single cells.
         """
         parsed = [self._with_quotes(Dialect(delimiter)) for delimiter in delimiters]
         tables = [each for each in parsed if is_certain or each.is_table(wanted)]
@@ -38,11 +38,11 @@ class Sample:
         return (best or self._with_quotes(Dialect(None))).dialect
 
     def rows(self, dialect: Dialect) -> Iterator[Cells]:
-        """Yield the rows, the last of which may lack its end."""
+        """Yield the rows; the last may be incomplete."""
         return rows_of(self.lines, dialect, is_cut=self.is_cut)
 
     def _with_quotes(self, dialect: Dialect) -> "_Parsed":
-        """Return the rows with that meaning of quotes that suits them best."""
+        """Return the rows parsed with the meaning of quotes that fits best."""
         parsed = self._parsed(dialect)
         if parsed.num_spaced:
             parsed = min(self._parsed(replace(dialect, skips_space=True)), parsed, key=_Parsed.faults)
@@ -59,13 +59,13 @@ class Sample:
 
 @dataclass
 class _Parsed:
-    """The rows of a sample as a dialect reads them, and what they tell about it.
+    """The rows of a sample as parsed in a dialect, and statistics on how well it fits.
 
     Attributes:
-        rows: the cells of those that can be read.
-        num_malformed: how many cannot.
-        num_quoted: cells that are in quotes because they have to be: a quote, a delimiter or a newline is in them.
-        num_spaced: cells in quotes that stand after a space.
+        rows: the cells of rows that can be read.
+        num_malformed: the number of rows that cannot be read.
+        num_quoted: the number of cells that must be quoted, because they contain a quote, a delimiter or a newline.
+        num_spaced: the number of quoted cells after a space.
     """
 
     dialect: Dialect
@@ -78,7 +78,7 @@ class _Parsed:
     _in_quotes: Counter[int] = field(default_factory=Counter)
 
     def add(self, row: Cells) -> None:
-        """Take a row."""
+        """Count a row."""
         if row.fault:
             self.num_malformed += 1
             return
@@ -100,15 +100,15 @@ class _Parsed:
                 self._in_quotes[place] += 1
 
     def faults(self) -> int:
-        """Return how many rows are malformed."""
+        """Return the number of malformed rows."""
         return self.num_malformed
 
     @property
     def has_quotes(self) -> bool:
-        """Whether quotes enclose cells, and are no characters of the text.
+        """Whether quotes enclose cells instead of being part of the text.
 
-        Where tabs separate, a text in quotes is more often one that begins and ends with quotes, unless quotes were
-        necessary or all cells of a column have them. Elsewhere one malformed row is a mistake, several are a habit.
+        In tab-separated rows, quotes around a text are usually part of it, unless they are necessary or all cells of a
+        column have them. In other rows, a single malformed row is taken for a mistake, several for unquoted cells.
         """
         whole = sum(
             count for place, count in self._in_quotes.items() if count + 1 >= self._num_plain + self._filled[place]
@@ -120,18 +120,18 @@ class _Parsed:
 
     @property
     def width(self) -> int:
-        """How many cells the first row has."""
+        """The number of cells in the first row."""
         return len(self.rows[0]) if self.rows else 0
 
     @property
     def agreeing(self) -> float:
-        """The share of rows with as many cells as the first."""
+        """The share of rows with as many cells as the first row."""
         num_rows = len(self.rows) + self.num_malformed
         alike = sum(len(row) >= self.width and not any(row[self.width :]) for row in self.rows)
         return alike / max(num_rows, 1)
 
     def is_table(self, wanted: str | None) -> bool:
-        """Tell whether the rows are so much alike that the delimiter is one."""
+        """Return whether enough rows have as many cells as the first for the delimiter to be one."""
         if self.width < 2:
             return False
         needed = _AGREEING_WITH_HEADER if has_header(self.rows[:NUM_SAMPLED], wanted) else _AGREEING

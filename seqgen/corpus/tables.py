@@ -14,21 +14,21 @@ from seqgen.corpus.rows import Row
 from seqgen.corpus.table_sample import NUM_SAMPLED, Sample
 from seqgen.options import parse_delimiter
 
-_SAMPLED = 1 << 18  # characters that show how a table is written
+_SAMPLED = 1 << 18  # characters from which the dialect is detected
 _DELIMITERS = ",;\t|"
-_EXCEL = "sep="  # then the delimiter, in a first line that Excel writes
+_EXCEL = "sep="  # then the delimiter, in a first line written by Excel
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file whose rows have cells.
+    """A table in a file.
 
     Attributes:
         document: the file.
-        dialect: how the rows are written.
-        columns: the names of the columns, each different; "1", "2" and so on where there is no header.
+        dialect: of the rows.
+        columns: the distinct names of the columns; "1", "2" and so on without a header.
         has_header: whether the first row names the columns.
-        num_skipped: lines before the first row.
+        num_skipped: the number of lines before the first row.
     """
 
     document: Document
@@ -39,12 +39,12 @@ class Table:
 
     @classmethod
     def of(cls, document: Document, config: CorpusConfig, suffix: str) -> Self:
-        """Decide from the first rows how a table is to be read.
+        """Detect dialect and header of a table from its first rows.
 
         Args:
             document: the file.
             config: what the user knows about it: header, delimiter and column.
-            suffix: of the file: in a .tsv tabs separate the cells.
+            suffix: of the file; in a .tsv tabs separate the cells.
         """
         lines = list(_first(document, _SAMPLED))
         is_cut = sum(map(len, lines)) >= _SAMPLED
@@ -80,7 +80,7 @@ class Table:
 
 
 def _first(document: Document, size: int) -> Iterator[str]:
-    """Yield the first lines of a document until they have this number of characters."""
+    """Yield the first lines of a document up to this number of characters."""
     for line in lines_of(document):
         yield line
         size -= len(line)
@@ -89,7 +89,7 @@ def _first(document: Document, size: int) -> Iterator[str]:
 
 
 def _columns(rows: Sequence[Sequence[str]], *, has_names: bool) -> tuple[str, ...]:
-    """Return a name for each column; a name that comes again gets the number of its column."""
+    """Return a name for each column; a repeated name gets the number of its column."""
     if not rows:
         return ()
     if not has_names:
