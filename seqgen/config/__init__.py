@@ -1,0 +1,37 @@
+"""All options: each is a field with its name, default, help text and bounds.
+
+Options that the recipe chooses unless they are given have two types: `ModelOptions` are requested and may be None,
+`ModelConfig` is resolved and complete. Code after `training/recipe.py` sees only the latter.
+"""
+
+from seqgen.config.budget import BUDGETS, BudgetConfig
+from seqgen.config.corpus import READING, CorpusConfig
+from seqgen.config.evaluation import EvaluationConfig, InspectionConfig
+from seqgen.config.machine import DeviceConfig, FoldersConfig, MachineConfig, RunsConfig
+from seqgen.config.model import ARCHITECTURE, INITIAL_WEIGHTS, ModelConfig, ModelOptions
+from seqgen.config.optimization import OptimizationConfig, OptimizationOptions
+from seqgen.config.sampling import TEXT_LENGTH, SamplingConfig
+from seqgen.config.train import TrainConfig, TrainOptions
+
+__all__ = [
+    "ARCHITECTURE",
+    "BUDGETS",
+    "INITIAL_WEIGHTS",
+    "READING",
+    "TEXT_LENGTH",
+    "BudgetConfig",
+    "CorpusConfig",
+    "DeviceConfig",
+    "EvaluationConfig",
+    "FoldersConfig",
+    "InspectionConfig",
+    "MachineConfig",
+    "ModelConfig",
+    "ModelOptions",
+    "OptimizationConfig",
+    "OptimizationOptions",
+    "RunsConfig",
+    "SamplingConfig",
+    "TrainConfig",
+    "TrainOptions",
+]

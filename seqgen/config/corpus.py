@@ -1,0 +1,97 @@
+"""The corpus: what is learned from."""
+
+from dataclasses import dataclass
+
+from seqgen import registry
+from seqgen.config.bounds import COUNT, FRACTION
+from seqgen.errors import UsageError
+from seqgen.options import Interval, Options, option, parse_delimiter, parse_size
+
+READING = ("field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig(Options):
+    """Corpus: what to train on."""
+
+    corpus: tuple[str, ...] = option(
+        "Text or music to train on: a file, a folder, a quoted pattern, - for standard input, or builtin:python-docs, "
+        "builtin:python-source, builtin:bach-chorales or builtin:folk-tunes. Can be repeated.",
+        (),
+        metavar="SOURCE",
+    )
+    valid: str | None = option("Source of the validation set.", metavar="SOURCE", shown_default="a part of the corpus")
+    valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
+    level: str = option(
+        "Type of token; auto chooses note for music and character for text.",
+        "auto",
+        choices=("auto", *registry.names("levels")),
+    )
+    vocabulary_size: int | None = option("Maximum size of the vocabulary.", metavar="N", bound=COUNT)
+    ngram: int = option("Characters per token, for --level character.", 1, metavar="N", bound=Interval(1, 8))
+    grid: int = option(
+        "Grid to which notes are quantized, in steps per quarter note.",
+        12,
+        metavar="N",
+        bound=Interval(4, 96),
+        group="Music",
+    )
+    transpose: str = option(
+        "on: transpose each piece to a random key in every epoch; key: transpose all pieces to one key, and samples "
+        "back; off: keep the original keys.",
+        "on",
+        choices=("on", "off", "key"),
+        group="Music",
+    )
+    velocity: bool = option("Also model the velocity (loudness) of notes.", False, group="Music")
+    document: str = option(
+        "Unit of text that the model learns to begin and end. With file, each record of a table is a document, too.",
+        "file",
+        choices=("file", "line", "paragraph"),
+    )
+    field: str | None = option(
+        "Column or field that contains the text, in tables (.csv, .tsv) and JSON records (.json, .jsonl): its name, "
+        "outer.inner for a nested field, or a column number if there is no header.",
+        metavar="NAME",
+        shown_default="the one with the most text",
+        group="Files",
+    )
+    header: str | None = option(
+        "Whether the first row of a table contains the names of its columns.",
+        shown_default="detected",
+        choices=("yes", "no"),
+        group="Files",
+    )
+    delimiter: str | None = option(
+        "Column separator of tables: a character, or comma, semicolon, tab, pipe, space or none. Standard input is "
+        "read as a table if this option, --header or --field is given, and as JSON records if it starts with a JSON "
+        "object.",
+        metavar="CHARACTER",
+        shown_default="detected",
+        group="Files",
+    )
+    encoding: str = option(
+        "Text encoding of files without a byte-order mark, such as utf-8, cp1252 or utf-16-le.",
+        "utf-8",
+        metavar="NAME",
+        group="Files",
+    )
+    encoding_errors: str = option(
+        "What to do with invalid bytes: strict rejects the file; replace decodes them as U+FFFD and counts them.",
+        "strict",
+        choices=("strict", "replace"),
+        group="Files",
+    )
+    unpack_limit: str = option(
+        "Maximum unpacked size of a compressed file or an archive.", "50GB", metavar="SIZE", group="Files"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_size(self.unpack_limit)
+        if self.delimiter is not None:
+            parse_delimiter(self.delimiter)
+        if self.ngram > 1 and self.level not in ("auto", "character"):
+            raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
+        if self.level == "note" and self.document != "file":
+            raise UsageError(f"--document {self.document} is for text: in music, every piece is a document")

@@ -1,0 +1,113 @@
+"""What to write."""
+
+from dataclasses import dataclass
+
+from seqgen.config.bounds import COUNT, NOT_NEGATIVE, SEED, SHARE
+from seqgen.errors import UsageError
+from seqgen.options import Interval, Options, flag, option
+
+TEXT_LENGTH = 500  # default number of tokens of a text
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig(Options):
+    """Sampling: what to write."""
+
+    prime: str = option(
+        "Start of each sample: text, or notes such as C4 E4:2 R:1. @FILE reads it from a file, - from standard input; "
+        "@@ stands for a text that starts with @.",
+        "",
+        metavar="TEXT|NOTES|@FILE|-",
+    )
+    length: int | None = option(
+        "Number of tokens to write after the prime.",
+        metavar="N",
+        bound=COUNT,
+        shown_default=f"{TEXT_LENGTH} for text; as many as --bars needs for music",
+    )
+    min_length: int = option(
+        "Minimum number of tokens before a text may end, by itself or at --stop.",
+        0,
+        metavar="N",
+        bound=NOT_NEGATIVE,
+    )
+    num_samples: int = option("Number of samples.", 1, metavar="N", bound=COUNT)
+    temperature: float = option(
+        "Below 1 is more conservative, above 1 more diverse; 0 is greedy.",
+        1.0,
+        metavar="X",
+        bound=NOT_NEGATIVE,
+    )
+    top_k: int | None = option("Sample only from the N most likely tokens.", metavar="N", bound=COUNT)
+    top_p: float = option(
+        "Sample only from the most likely tokens whose probabilities add up to P.",
+        1.0,
+        metavar="P",
+        bound=SHARE,
+    )
+    no_repeat: int | None = option(
+        "Never repeat a sequence of N tokens in a text or its prime; the text ends if no token remains.",
+        metavar="N",
+        bound=COUNT,
+    )
+    stop: tuple[str, ...] = option(
+        r"End a sample before this text; \n is a newline, \t a tab, \\ a backslash. Can be repeated.",
+        (),
+        metavar="TEXT",
+    )
+    keep_stop: bool = option("Keep the text given with --stop at the end of the sample.", False)
+    bars: int | None = option(
+        "Maximum number of bars to write after the prime; a piece may end in the second half of them.",
+        shown_default="16",
+        metavar="N",
+        bound=COUNT,
+        group="Music",
+    )
+    tempo: float | None = option(
+        "Tempo in quarter notes per minute.",
+        shown_default="as in the corpus",
+        metavar="X",
+        bound=Interval(10, 1000),
+        group="Music",
+    )
+    key: str | None = option(
+        "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
+    )
+    seed: int | None = option(
+        "Random seed of the samples.", metavar="N", bound=SEED, shown_default="random, and printed"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "" in self.stop:
+            raise UsageError("--stop must not be empty")
+        if self.keep_stop and not self.stop:
+            raise UsageError("--keep-stop needs --stop")
+        if self.min_length > (self.length or TEXT_LENGTH):
+            raise UsageError(
+                f"--min-length must be at most --length, which is {self.length or TEXT_LENGTH}, got {self.min_length}"
+            )
+
+    def refuse_for_text(self) -> None:
+        """Reject options that only models of music have.
+
+        Raises:
+            UsageError: such an option is given.
+        """
+        self._refuse(("bars", "tempo", "key"), "is for models of music; this model writes text")
+
+    def refuse_for_music(self) -> None:
+        """Reject options that only models of text have.
+
+        Raises:
+            UsageError: such an option is given.
+        """
+        self._refuse(
+            ("stop", "min_length", "no_repeat"),
+            "is for models of text; this model writes music, which ends by itself or after --bars",
+        )
+
+    def _refuse(self, names: tuple[str, ...], reason: str) -> None:
+        for name in names:
+            if getattr(self, name):
+                raise UsageError(f"{flag(name)} {reason}")
