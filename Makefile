@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help demo test check bench bench-learning bench-recipe kills fuzz audit clean
+.PHONY: help demo test check bench bench-learning bench-recipe docs kills fuzz audit clean
 
 help:  ## list the targets (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-learning: $(INSTALLED)  ## plot loss against training time (CORPUS=FILE: y
 
 bench-recipe: $(INSTALLED)  ## compare alternatives to the defaults on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
+
+docs: $(INSTALLED)  ## run all commands in README.md and docs/, and update their output
+	$(BIN)/python -m tests.documentation
 
 kills: $(INSTALLED)  ## kill and resume runs a hundred times; compare results
 	$(BIN)/python -m tests.faults.kills

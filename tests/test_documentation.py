@@ -1,0 +1,84 @@
+"""README.md and docs/: every command runs, with less training, and every option has its place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RHYME, quick_runner
+from tests.documentation import PAGES, ROOT, commands, shortened, updated, write_files
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LESS = ["--steps", "3", "--hidden-size", "16", "--num-layers", "1"]
+REPLACED = {"--time", "--epochs", "--steps", "--hidden-size", "--num-layers"}
+
+
+def lessened(arguments):
+    """Return the arguments of a short training instead of those of a long one."""
+    if arguments[0] != "train" or "--resume" in arguments:
+        return arguments
+    kept = [argument for before, argument in zip(["", *arguments], arguments, strict=False) if before not in REPLACED]
+    return [argument for argument in kept if argument not in REPLACED] + LESS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    write_files(folder)
+    (folder / "unseen.txt").write_text(RHYME, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_runs(folder, page):
+    for arguments in commands(page):
+        done = quick_runner(folder)(*lessened(arguments))
+        assert done.returncode == 0, (arguments, done.stderr)
+
+
+def test_the_python_of_the_readme_runs(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(code, {})  # our own README
+    assert capsys.readouterr().out
+
+
+def test_every_option_is_in_the_table_of_options(quick_cli):
+    table = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    for command in ("train", "sample", "evaluate", "inspect"):
+        for option in set(re.findall(r"--[a-z-]+", quick_cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
+            assert f"`{option}" in table, (command, option)
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 250
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / target).exists(), target
+
+
+def test_new_output_replaces_the_old():
+    page = "Text.\n\n```console\n$ one --a\nold\nold\n$ two  # why\n```\n\n```sh\n$ three\n```\n"
+    assert updated(page, lambda command: f"new {command}\n") == (
+        "Text.\n\n```console\n$ one --a\nnew one --a\n$ two  # why\nnew two  # why\n```\n\n```sh\n$ three\n```\n"
+    )
+
+
+def test_long_progress_is_shortened():
+    steps = [f"step {number}  epoch 1" for number in range(9)]
+    expected = ["read 1 text", *steps[:2], "...", "a note", *steps[-2:], "saved  "]
+    output = "\n".join(["read 1 text", *steps[:4], "a note", *steps[4:], "saved  "])
+    assert shortened(output).splitlines() == [line.rstrip() for line in expected]
+    assert shortened("\n".join(steps[:5])).splitlines() == steps[:5]
+
+
+def test_the_tests_that_tests_readme_names_exist():
+    tests = Path(__file__).parent
+    written = {name for path in tests.rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    named = re.findall(r"`(test_\w+)`", (tests / "README.md").read_text(encoding="utf-8"))
+    assert named
+    assert set(named) <= written
