@@ -33,7 +33,7 @@ bench-learning: $(INSTALLED)  ## plot loss against training time (CORPUS=FILE: y
 bench-recipe: $(INSTALLED)  ## compare alternatives to the defaults on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
 
-docs: $(INSTALLED)  ## run all commands in README.md and docs/, and update their output
+docs: $(INSTALLED)  ## run all commands of the documentation, update output
 	$(BIN)/python -m tests.documentation
 
 kills: $(INSTALLED)  ## kill and resume runs a hundred times; compare results
