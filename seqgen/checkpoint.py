@@ -165,7 +165,7 @@ def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
         runs = sorted(list_runs(checkpoints_dir), key=lambda run: model_file(run).stat().st_mtime)
         if not runs:
             raise CheckpointError(
-                f"there is no trained model in {checkpoints_dir}; make one: seqgen train --corpus FILE, or "
+                f"there is no trained model in {checkpoints_dir}; train one with: seqgen train --corpus FILE, or "
                 "seqgen train --corpus builtin:python-docs"
             )
         return model_file(runs[-1])
@@ -225,8 +225,8 @@ def read_bytes(path: Path) -> bytes:
 def unwritten(path: Path, error: OSError) -> CheckpointError:
     """Return the sentence for a file of a run that cannot be written."""
     return CheckpointError(
-        f"{path} could not be written: {error.strerror}; what was saved before stays: mend that, and go on with "
-        "--resume"
+        f"{path} could not be written: {error.strerror}; the last saved state is kept: correct this and "
+        "continue with --resume"
     )
 
 

@@ -203,7 +203,7 @@ def test_chosen_options_are_reused_only_for_the_same_text(quick_cli, tmp_path):
     (tmp_path / "c.toml").write_text(edited)  # unlike what the recipe would choose
     same, output = resolved("same", "--config", "c.toml", "--corpus", "same.txt")
     assert (same["resolved"]["learning-rate"], same["resolved"]["num-layers"]) == (0.125, 2)
-    assert "chosen anew" not in output
+    assert "chosen again" not in output
     for options in (("--corpus", "other.txt"), ("--level", "word"), ("--corpus", "other.txt", "--level", "word")):
         anew, output = resolved("-".join(options).strip("-"), "--config", "c.toml", *options)
         plain, _ = resolved(
@@ -212,7 +212,7 @@ def test_chosen_options_are_reused_only_for_the_same_text(quick_cli, tmp_path):
         assert anew == plain
         assert anew["resolved"]["vocabulary-size"] != first["resolved"]["vocabulary-size"]
         assert (anew["hidden-size"], anew["dropout"]) == (16, 0.25)
-        assert "the corpus is not that of --config, so these options are chosen anew: --num-layers, " in output
+        assert "the corpus differs from that of --config; chosen again: --num-layers, " in output
     broken = tmp_path / "d.toml"
     for line in ("resolved = 3", "[resolved]\nseed = 1", "[resolved]\nfingerprint = 'a'\nseeds = 1"):
         broken.write_text(line)
@@ -348,9 +348,9 @@ def test_resuming_a_finished_run_changes_nothing(trained):
         ),
         (["train", "--corpus", "builtin:poems"], 1, "there is no built-in corpus 'poems'"),
         (["train", "--corpus", "empty"], 1, "empty holds no text"),
-        (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must begin with a letter or digit"),
-        (["train", "--corpus", "good.txt", "--name", "../x", "--overwrite"], 2, "--name must begin with a letter or"),
-        (["train", "--corpus", "good.txt", "--name", ""], 2, "--name must begin with a letter or digit"),
+        (["train", "--corpus", "good.txt", "--name", "../x"], 2, "--name must start with a letter or digit"),
+        (["train", "--corpus", "good.txt", "--name", "../x", "--overwrite"], 2, "--name must start with a letter or"),
+        (["train", "--corpus", "good.txt", "--name", ""], 2, "--name must start with a letter or digit"),
         (["train", "--corpus", "tiny"], 1, "with --valid-fraction 0.1 nothing is left to train on"),
         (["train", "--corpus", "good.txt", "--seed", "9" * 30], 2, "--seed must be in [0, 2147483647], got 999"),
         (["train", "--corpus", ""], 1, "there is no file or folder ''"),
@@ -382,9 +382,13 @@ def test_resuming_a_finished_run_changes_nothing(trained):
             "--encoding klingon is not a known text",
         ),
         (["train", "--corpus", "good.txt", "--valid", "nothing.txt"], 1, "no file or folder 'nothing.txt'"),
-        (["train", "--resume", "nothing"], 1, "there is no run 'nothing' to resume in checkpoints; there is none"),
+        (
+            ["train", "--resume", "nothing"],
+            1,
+            "there is no run 'nothing' to resume in checkpoints; the runs there are: none",
+        ),
         (["train", "--resume", "x", "--hidden-size", "3"], 2, "--hidden-size cannot be given"),
-        (["sample"], 1, "there is no trained model in checkpoints; make one: seqgen train --corpus FILE"),
+        (["sample"], 1, "there is no trained model in checkpoints; train one with: seqgen train --corpus FILE"),
         (["sample", "--checkpoint", "nothing"], 1, "there is no checkpoint 'nothing'"),
         (["sample", "--checkpoint", "good.txt"], 1, "good.txt is cut short, damaged or no safetensors file"),
         (["sample", "--temperature", "-1"], 2, "--temperature must be at least 0, got -1"),
@@ -494,7 +498,7 @@ def test_a_default_name_is_numbered_if_taken_and_a_given_one_is_rejected(quick_c
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["my-poems", "my-poems-2"]
     refused = quick_cli(*short, "--name", "my-poems")
     assert refused.returncode == 2
-    assert "there is a run 'my-poems' in checkpoints already" in error_line(refused)
+    assert "the run 'my-poems' already exists in checkpoints" in error_line(refused)
     assert quick_cli(*short, "--name", "my-poems", "--overwrite").returncode == 0
 
 
@@ -585,7 +589,7 @@ def test_a_run_is_found_by_its_name_its_folder_and_its_file(trained, tmp_path):
         done = quick("train", "--corpus", "more.txt", "--from", name, "--steps", "1", "--name", f"r{index}")
         assert done.returncode == 0, done.stderr
     done = quick("train", "--resume", f"{files}/best.safetensors")
-    assert "--resume takes a run, whose state is in last.safetensors, not" in " ".join(done.stderr.split())
+    assert "--resume needs a run, whose state is in last.safetensors, not" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -621,11 +625,11 @@ def test_a_run_resumes_with_a_moved_corpus_but_not_with_another_text(quick_cli, 
 
     message = refused()
     assert "the corpus of the run 'r1' cannot be read: " in message
-    assert "go on with --resume r1 --corpus PATH" in message
+    assert "if it has moved, use --resume r1 --corpus PATH" in message
     (tmp_path / "far" / "other.txt").write_text(RHYME * 10, encoding="utf-8")
     grown = refused("--corpus", "far/other.txt")
     assert "has changed since the run 'r1' began, or is another one (fingerprint" in grown
-    assert "--resume r1 --corpus PATH, or begin a new run on this text by --corpus far/other.txt --from r1" in grown
+    assert "start a new run with --corpus far/other.txt --from r1" in grown
     done = quick_cli("train", "--resume", "r1", "--steps", "4", "--corpus", "far/verse.txt")
     assert done.returncode == 0, done.stderr
     again = quick_cli("train", "--resume", "r1", "--steps", "6")  # it knows the new place

@@ -60,7 +60,7 @@ def test_a_full_disk_ends_a_run_with_a_one_line_error_and_its_last_state(small_d
     fill(small_disk)
     full = train(tmp_path, "--resume", "r", "--steps", "50", "--checkpoints-dir", "disk")
     assert full.returncode == 1
-    assert "could not be written: No space left on device; what was saved before stays" in full.stderr
+    assert "could not be written: No space left on device; the last saved state is kept" in full.stderr
     assert "Traceback" not in full.stderr
     assert (small_disk / "r" / "best.safetensors").read_bytes() == best
     assert (
@@ -104,7 +104,7 @@ def test_unwritable_secondary_files_are_reported_once(tmp_path, action, argument
     for _ in range(2):
         getattr(run, action)(argument)
     (message,) = messages
-    assert "could not be written: No such file or directory; the run goes on without it" in message
+    assert "could not be written: No such file or directory; training continues without it" in message
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_run_finishes_if_secondary_files_cannot_be_written(tmp_path, monkeypat
     done = train(tmp_path, "--corpus", "rhyme.txt", "--steps", "12", *SMALL)
     assert done.returncode == 0, done.stderr
     output = " ".join(done.stderr.split())
-    assert output.count(f"{file} could not be written: No space left on device; the run goes on without it") == 1
+    assert output.count(f"{file} could not be written: No space left on device; training continues without it") == 1
     assert "12 steps in" in output
     assert "saved as" in output
     assert not (tmp_path / "checkpoints" / "rhyme" / file).exists()

@@ -119,16 +119,16 @@ def test_its_configuration_can_be_used_again(tuned):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--level", "word"], "goes on with tokens of --level character, so --level word must be left out"),
-        (["--hidden-size", "64"], "begins with a model of --hidden-size 48, so --hidden-size must be left out"),
-        (["--cell", "gru"], "begins with a model of --cell lstm, so --cell must be left out"),
+        (["--level", "word"], "uses --level character: omit --level word"),
+        (["--hidden-size", "64"], "uses a model with --hidden-size 48: omit --hidden-size"),
+        (["--cell", "gru"], "uses a model with --cell lstm: omit --cell"),
         (
             ["--projection-size", "24"],
-            "begins with a model without --projection-size, so --projection-size must be left",
+            "uses a model without --projection-size: omit --projection-size",
         ),
-        (["--residual"], "begins with a model without --residual, so --residual must be left out"),
-        (["--ngram", "2"], "--ngram must be left out"),
-        (["--vocabulary-size", "50"], "--vocabulary-size must be left out"),
+        (["--residual"], "uses a model without --residual: omit --residual"),
+        (["--ngram", "2"], "omit --ngram"),
+        (["--vocabulary-size", "50"], "omit --vocabulary-size"),
         (["--corpus", "tune.mid"], "tune.mid is not plain text (MIDI file): read it as music, with --level note"),
     ],
 )
@@ -148,7 +148,7 @@ def test_what_is_given_counts_even_if_it_is_the_default(trained):
     gru = replace(parent, config=replace(parent.config, model=replace(parent.config.model, cell="gru")))
     requested = TrainOptions(model=ModelOptions(from_="gru"))
     assert inherited(requested, gru, ()).model.cell == "gru"
-    with pytest.raises(UsageError, match="begins with a model of --cell gru, so --cell must be left out"):
+    with pytest.raises(UsageError, match="uses a model with --cell gru: omit --cell"):
         inherited(requested, gru, {"cell"})
 
 

@@ -27,7 +27,7 @@ def test_a_run_without_a_name_is_called_after_its_first_source(tmp_path, source,
 
 @pytest.mark.parametrize("name", ["", ".", "-a", "a/../../b", "a b", "a\n", "é"])
 def test_a_name_that_could_lead_elsewhere_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match="--name must begin with a letter or digit"):
+    with pytest.raises(UsageError, match="--name must start with a letter or digit"):
         create(tmp_path / "runs", name)
     assert list(tmp_path.iterdir()) == []
 
@@ -38,7 +38,7 @@ def test_a_run_is_replaced_only_on_request_and_then_nothing_is_left_of_it(tmp_pa
     (tmp_path / "r").mkdir()
     for each in files:
         (tmp_path / "r" / each).touch()
-    with pytest.raises(UsageError, match="there is a run 'r' in"):
+    with pytest.raises(UsageError, match="the run 'r' already exists in"):
         create(tmp_path, "r")
     assert files == {path.name for path in (tmp_path / "r").iterdir()}
     create(tmp_path, "r", overwrite=True)

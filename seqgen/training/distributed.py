@@ -56,7 +56,7 @@ class World(Crew):
         if not is_one_of_many():
             yield ALONE
             return
-        with _loss_told():
+        with _reported_loss():
             try:
                 with _mortal():
                     world = cls._met()
@@ -119,7 +119,7 @@ class World(Crew):
         first = self.broadcast(own.encode).decode()
         if own != first:
             raise UsageError(
-                f"the first process computes with {first}, process {self.rank} with {own}: give both options to all"
+                f"the first process uses {first}, but process {self.rank} uses {own}: give both options to all"
             )
 
     def wait(self) -> None:
@@ -207,14 +207,14 @@ def _mortal() -> Iterator[None]:
 
 
 @contextmanager
-def _loss_told() -> Iterator[None]:
-    """Turn the loss of another process into a sentence."""
+def _reported_loss() -> Iterator[None]:
+    """Report the loss of another process as a ProcessLostError."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
             raise
         raise ProcessLostError(
-            "another process of this training has ended or cannot be reached; what was saved last stays: go on from "
-            "there with --resume"
+            "another process of this training has ended or cannot be reached; the last saved state is kept: continue "
+            "with --resume"
         ) from error

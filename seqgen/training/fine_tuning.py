@@ -27,12 +27,9 @@ def inherited(requested: TrainOptions, parent: Checkpoint, given: Collection[str
     """
     level = parent.level.name
     if requested.corpus.level not in ("auto", level):
-        raise UsageError(
-            f"--from {requested.model.from_} goes on with tokens of --level {level}, so --level "
-            f"{requested.corpus.level} must be left out"
-        )
+        raise UsageError(f"--from {requested.model.from_} uses --level {level}: omit --level {requested.corpus.level}")
     if requested.corpus.vocabulary_size not in (None, parent.level.vocabulary_size):
-        raise UsageError("--from keeps the vocabulary of its run, so --vocabulary-size must be left out")
+        raise UsageError("--from uses the vocabulary of that run: omit --vocabulary-size")
     vocabulary = {name: getattr(parent.config.corpus, name) for name in _VOCABULARY}
     return replace(
         requested,
@@ -61,11 +58,11 @@ def _taken(options: Group, values: dict[str, Any], given: Collection[str]) -> Gr
     for name, value in values.items():
         asked = getattr(options, name)
         if asked != value and (name in given or asked != defaults[name]):
-            raise UsageError(f"--from begins with a model {_told(name, value)}, so {flag(name)} must be left out")
+            raise UsageError(f"--from uses a model {_described(name, value)}: omit {flag(name)}")
     return replace(options, **values)
 
 
-def _told(name: str, value: Any) -> str:
+def _described(name: str, value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return f"{'with' if value else 'without'} {flag(name)}"
-    return f"of {flag(name)} {value}"
+    return f"with {flag(name)} {value}"

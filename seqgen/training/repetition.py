@@ -24,9 +24,9 @@ def repeated(requested: TrainOptions, earlier: Resolved, fingerprint: str, say: 
     if not chosen:
         return requested
     if fingerprint != earlier.fingerprint:
-        say(f"the corpus is not that of --config, so these options are chosen anew: {chosen}")
+        say(f"the corpus differs from that of --config; chosen again: {chosen}")
         return requested
-    say(f"the corpus is that of --config, so these options are kept as they were chosen: {chosen}", is_detail=True)
+    say(f"the corpus is that of --config; chosen options are reused: {chosen}", is_detail=True)
     model = _filled(requested.model, earlier.config.model)
     return replace(requested, model=model, optimization=_filled(requested.optimization, earlier.config.optimization))
 

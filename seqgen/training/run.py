@@ -108,17 +108,18 @@ class Run:
                 return cls._held(folder if folder.name.strip(".") else folder.resolve(), say)
             if (folder / PREVIOUS).is_file():
                 raise CheckpointError(
-                    f"{folder / LAST} is missing; to go on from the state before it, copy {folder / PREVIOUS} to its "
-                    "place"
+                    f"{folder / LAST} is missing; to resume from the previous state, copy {folder / PREVIOUS} "
+                    "to its place"
                 )
             if path.is_file():
                 raise CheckpointError(
-                    f"--resume takes a run, whose state is in {LAST}, not {path}; to begin a new run with the weights "
+                    f"--resume needs a run, whose state is in {LAST}, not {path}; to start a new run from the weights "
                     f"of this file, use --from {path}"
                 )
         resumable = sorted(path.parent.name for path in checkpoints_dir.glob(f"*/{LAST}"))
         raise CheckpointError(
-            f"there is no run {name!r} to resume in {checkpoints_dir}; there is {', '.join(resumable) or 'none'}"
+            f"there is no run {name!r} to resume in {checkpoints_dir}; the runs there are: "
+            f"{', '.join(resumable) or 'none'}"
             f"{nearest(name, resumable)}"
         )
 
@@ -179,7 +180,7 @@ class Run:
         except OSError as error:
             if file not in self._unwritten:
                 self._unwritten.add(file)
-                self.say(f"{path} could not be written: {error.strerror}; the run goes on without it")
+                self.say(f"{path} could not be written: {error.strerror}; training continues without it")
 
     def write_config(self, content: str) -> None:
         """Write the options, so that `--config` can take them."""
@@ -225,7 +226,7 @@ def check_name(name: str, option: str = "--name") -> str:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{option} must begin with a letter or digit and go on with letters, digits, '.', '_' or '-', got {name!r}"
+            f"{option} must start with a letter or digit, followed by letters, digits, '.', '_' or '-', got {name!r}"
         )
     return name
 
@@ -241,7 +242,7 @@ def refuse_taken(checkpoints_dir: Path, name: str | None, *, overwrite: bool) ->
     folder = checkpoints_dir / check_name(name)
     if not overwrite and any((folder / file).exists() for file in (BEST, LAST)):
         raise UsageError(
-            f"there is a run {name!r} in {checkpoints_dir} already: go on with it by --resume {name}, replace it by "
+            f"the run {name!r} already exists in {checkpoints_dir}: resume it with --resume {name}, replace it with "
             "--overwrite, or choose another --name"
         )
 
