@@ -5,7 +5,7 @@
     corpus.py            `Corpus`: all documents of some sources, read once and counted (statistics.py)
     split_corpus.py      `SplitCorpus`: the documents that train and those that validate (split.py), with a fingerprint
     prepared_corpus.py   `PreparedCorpus`: both parts encoded on disk (dataset.py), under the fingerprint
-    batches.py           `Batches` of the training part
+    training/batches.py  `Batches` of the training part
 
 No step keeps the text in memory: a document yields its content in chunks, anew each time. What a user should know about
 the reading, such as skipped files, is collected in a `ReadingLog` (reading.py).
