@@ -1,11 +1,11 @@
-"""What compiled kernels share: how they are compiled, and arithmetic on stored numbers.
+"""Building blocks of the compiled kernels: compilation, and arithmetic on stored numbers.
 
-A kernel is two nested loops: one over streams or rows, which are divided among the threads, one over units or tokens,
-which LLVM turns into vector instructions. Numba compiles it when it is first called (a second or two, kept on disk) and
+A kernel consists of two nested loops: the outer one over streams or rows, divided among the threads, and the inner one
+over units or tokens, vectorized by LLVM. Numba compiles it at the first call (one or two seconds, cached on disk) and
 needs no C compiler.
 
-Where matrix products are in bfloat16, so is what is stored between the passes: numpy knows no such type, so it is
-held as the upper half of a float32, in 16-bit integers. All arithmetic is in float32.
+If matrix products are computed in bfloat16, the values stored between the passes are bfloat16 as well. Since numpy has
+no such type, they are stored as 16-bit integers: the upper half of a float32. All arithmetic is in float32.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from seqgen.compiled import Function, by_type, compiled
 
 
 def kernel(function: Function) -> Function:
-    """Make a kernel of a function."""
+    """Compile a function as a kernel."""
     return compiled(is_parallel=True, is_fast=True)(function)
 
 
 @by_type
 def widened(value: Any) -> Callable[[Any], Any]:
-    """Return what returns a stored number as float32."""
+    """Return a function that converts a stored number to float32."""
     return _from_upper_half if value.bitwidth == 16 else _as_it_is
 
 
 @by_type
 def narrowed(value: Any, like: Any) -> Callable[[Any, Any], Any]:
-    """Return what returns a float32 as it is stored where `like` is stored, rounded to the nearest (ties to even)."""
+    """Return a function that converts a float32 to the stored type of `like`, rounded to nearest, ties to even."""
     return _upper_half_of if like.bitwidth == 16 else _first
 
 
@@ -55,21 +55,21 @@ def _first(value: Any, like: Any) -> Any:
 
 @compiled(is_fast=True)
 def thirds(row: Any) -> Any:
-    """Return the three parts of a row."""
+    """Return the three equal parts of a row."""
     size = row.size // 3
     return row[:size], row[size : 2 * size], row[2 * size :]
 
 
 @compiled(is_fast=True)
 def fourths(row: Any) -> Any:
-    """Return the four parts of a row."""
+    """Return the four equal parts of a row."""
     size = row.size // 4
     return row[:size], row[size : 2 * size], row[2 * size : 3 * size], row[3 * size :]
 
 
 @compiled(is_fast=True)
 def exp(x: Any) -> Any:
-    """Return e^x in float32: 2^n from the exponent's bits times a polynomial (Moshier's Cephes library, `expf`)."""
+    """Return e^x in float32: 2^n from the exponent bits times a polynomial (`expf` of Moshier's Cephes library)."""
     x = np.float32(-87) if x < np.float32(-87) else x  # in this order, NaN stays NaN
     x = np.float32(88) if x > np.float32(88) else x
     n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
@@ -97,7 +97,7 @@ def tanh(x: Any) -> Any:
 
 
 def as_array(tensor: Tensor) -> NDArray[Any]:
-    """Return the tensor as an array on the same memory, bfloat16 as 16-bit integers."""
+    """Return an array that shares the tensor's memory, bfloat16 as 16-bit integers."""
     if tensor.dtype == torch.bfloat16:
         return tensor.detach().view(torch.int16).numpy().view(np.uint16)
     return tensor.detach().numpy()

@@ -1,4 +1,4 @@
-"""What every cell promises; a new cell is found by its file."""
+"""Properties of every cell; new cells are found by their files."""
 
 import math
 import os
@@ -35,7 +35,7 @@ def make(name, generator, dtype=torch.float32, projection=None, sizes=(INPUT, HI
     cell = cell_class(name)(*sizes, projection)
     cell.initialise(generator)
     with torch.no_grad():
-        for parameter in cell.parameters():  # biases too, or the tests would not see them
+        for parameter in cell.parameters():  # including biases, which would be zero otherwise
             parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.5 * sizes[1] ** -0.5)
     return cell.to(dtype)
 
@@ -47,7 +47,7 @@ def random_state(cell, batch, generator):
 
 
 def run(path, cell, inputs, state, dtype):
-    """Return outputs, last state and the gradients of all that goes in."""
+    """Return the outputs, the last state and the gradients of all inputs and parameters."""
     outputs, last = path(cell, inputs, state, dtype)
     parts = last.tensors.values()
     total = outputs.float().square().sum() + sum(part.sin().sum() for part in parts)
@@ -56,7 +56,7 @@ def run(path, cell, inputs, state, dtype):
 
 @every_variant
 @every_shape
-def test_every_path_equals_the_equations_in_outputs_states_and_gradients(name, projection, time, batch, generator):
+def test_outputs_states_and_gradients_of_every_path_equal_the_equations(name, projection, time, batch, generator):
     cell = make(name, generator, projection=projection)
     inputs = torch.randn(time, batch, INPUT, generator=generator, requires_grad=True)
     state = random_state(cell, batch, generator)
@@ -74,7 +74,7 @@ def own_weights(path):
 
 @pytest.mark.parametrize("sizes", [(INPUT, HIDDEN), (16, 48)])
 @every_variant
-def test_in_bfloat16_every_path_stays_near_the_float32_equations(name, projection, sizes, generator):
+def test_every_path_in_bfloat16_is_close_to_the_equations_in_float32(name, projection, sizes, generator):
     cell = make(name, generator, projection=projection, sizes=sizes)
     inputs = torch.randn(9, 3, sizes[0], generator=generator, requires_grad=True)
     state = random_state(cell, 3, generator)
@@ -115,7 +115,7 @@ class _Stepwise(nn.Module):
 
 
 @every_cell
-def test_recurrent_weights_begin_orthogonal_gate_by_gate(name, generator):
+def test_initial_recurrent_weights_of_each_gate_are_orthogonal(name, generator):
     cell = cell_class(name)(INPUT, HIDDEN)
     cell.initialise(generator)
     for gate in cell.recurrent_weight.chunk(cell.num_gates):
@@ -123,7 +123,7 @@ def test_recurrent_weights_begin_orthogonal_gate_by_gate(name, generator):
 
 
 @every_cell
-def test_small_weights_fill_their_interval(name, generator):
+def test_small_weights_are_uniform_in_their_interval(name, generator):
     cell = cell_class(name)(50, 40)
     cell.initialise(generator, "small")
     for matrix in (cell.input_weight, cell.recurrent_weight):
@@ -180,7 +180,7 @@ def sigmoid(x):
 
 
 def one_unit(name, **parameters):
-    """Return a cell of one input and one unit, with these numbers as its parameters."""
+    """Return a cell with one input, one unit and these parameters."""
     cell = cell_class(name)(1, 1)
     with torch.no_grad():
         for key, values in parameters.items():
@@ -194,7 +194,7 @@ def step_of_one_unit(unit, x, **state):
     return {name: value.item() for name, value in after.tensors.items()}
 
 
-def test_a_step_of_a_peephole_lstm_is_that_of_its_equations():
+def test_a_step_of_a_peephole_lstm_follows_its_equations():
     unit = one_unit("peephole-lstm", input_weight=[0.1, 0.2, 0.3, 0.4], recurrent_weight=[0.5, -0.6, 0.7, -0.8],
                     bias=[0.01, 0.02, 0.03, 0.04], peepholes=[1.5, -2.5, 3.5])  # fmt: skip
     x, h, c = 2.0, -0.5, 0.25
@@ -205,7 +205,7 @@ def test_a_step_of_a_peephole_lstm_is_that_of_its_equations():
     assert step_of_one_unit(unit, x, hidden=h, cell=c) == pytest.approx({"hidden": o * math.tanh(after), "cell": after})
 
 
-def test_a_step_of_a_coupled_lstm_is_that_of_its_equations():
+def test_a_step_of_a_coupled_lstm_follows_its_equations():
     unit = one_unit("coupled-lstm", input_weight=[0.1, 0.3, 0.4], recurrent_weight=[0.5, 0.7, -0.8],
                     bias=[0.01, 0.03, 0.04])  # fmt: skip
     x, h, c = 2.0, -0.5, 0.25
@@ -216,7 +216,7 @@ def test_a_step_of_a_coupled_lstm_is_that_of_its_equations():
 
 
 @pytest.mark.parametrize("name", ["gru", "original-gru"])
-def test_the_two_gru_differ_in_where_the_reset_gate_stands(name):
+def test_the_two_grus_differ_in_the_position_of_the_reset_gate(name):
     cell = cell_class(name)(1, 2)
     with torch.no_grad():
         for parameter in cell.parameters():
@@ -231,7 +231,7 @@ def test_the_two_gru_differ_in_where_the_reset_gate_stands(name):
 
 
 @pytest.mark.parametrize("name", PROJECTABLE)
-def test_an_lstm_begins_remembering(name, generator):
+def test_an_untrained_lstm_remembers(name, generator):
     cell = cell_class(name)(INPUT, HIDDEN)
     cell.initialise(generator)
     with torch.no_grad():
@@ -243,13 +243,13 @@ def test_an_lstm_begins_remembering(name, generator):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in PROJECTABLE])
-def test_cells_without_a_projection_refuse_one(name):
-    with pytest.raises(UsageError, match=f"--projection-size is for the LSTM kinds, not for --cell {name}"):
+def test_cells_that_do_not_support_a_projection_reject_it(name):
+    with pytest.raises(UsageError, match=f"--projection-size is only for LSTM cells, not for --cell {name}"):
         cell_class(name).check_projection(name, 4)
 
 
 @every_cell
-def test_a_state_that_is_not_a_number_stays_one(name, generator):
+def test_nan_propagates_through_the_state(name, generator):
     cell = make(name, generator)
     inputs = torch.randn(3, 2, INPUT, generator=generator)
     inputs[0, 1, 0] = math.nan
@@ -258,7 +258,7 @@ def test_a_state_that_is_not_a_number_stays_one(name, generator):
     assert outputs[2, 1].isnan().all()
 
 
-def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
+def test_kernels_compile_without_a_writable_cache(monkeypatch):
     def njit(*, cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function")
@@ -275,11 +275,11 @@ def test_kernels_compile_where_nothing_can_be_kept_on_the_disk(monkeypatch):
     assert row.tolist() == [2, 2, 2]
 
 
-def test_kernels_divided_among_threads_compute_the_same():
-    """Compiled for one thread, as in the other tests, they have no parallel code: here two threads run these tests."""
-    cells = f"{__file__}::test_every_path_equals_the_equations_in_outputs_states_and_gradients"
+def test_kernels_give_the_same_results_with_several_threads():
+    """The other tests compile for one thread, without parallel code; this test runs some of them with two threads."""
+    cells = f"{__file__}::test_outputs_states_and_gradients_of_every_path_equal_the_equations"
     chosen = [f"{cells}[{time}-{batch}-peephole-lstm-{PROJECTED}]" for time, batch in ((1, 1), (9, 3))]
-    chosen.append(f"{Path(__file__).with_name('test_softmax.py')}::test_loss_and_gradients_are_those_of_torch")
+    chosen.append(f"{Path(__file__).with_name('test_softmax.py')}::test_loss_and_gradients_equal_those_of_torch")
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", *chosen]
     threads = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
     done = processes.run(command, env=os.environ | threads)
@@ -287,13 +287,13 @@ def test_kernels_divided_among_threads_compute_the_same():
     assert "3 passed" in done.stdout
 
 
-def test_a_kernel_does_not_load_its_compiler_before_it_is_called():
+def test_the_compiler_is_not_imported_before_a_kernel_is_called():
     code = "import sys, seqgen.model.language_model; assert 'numba' not in sys.modules"
     done = processes.run([sys.executable, "-c", code])
     assert done.returncode == 0, done.stderr
 
 
-def test_without_a_compiler_the_equations_are_taken(monkeypatch, generator):
+def test_the_equations_are_used_without_a_compiler(monkeypatch, generator):
     monkeypatch.setattr(compiled_scan_module, "HAS_COMPILER", False)
     cell = make("peephole-lstm", generator)
     inputs = torch.randn(4, 2, INPUT, generator=generator)
@@ -305,7 +305,7 @@ def test_without_a_compiler_the_equations_are_taken(monkeypatch, generator):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("has_operator", [True, False])
-def test_a_packed_product_is_a_product(dtype, has_operator, generator, monkeypatch):
+def test_a_packed_product_equals_the_plain_product(dtype, has_operator, generator, monkeypatch):
     if not has_operator:
         monkeypatch.delattr(torch.ops.mkldnn, "_reorder_linear_weight", raising=False)
         monkeypatch.setattr(type(torch.ops.mkldnn), "__getattr__", _missing)

@@ -1,4 +1,4 @@
-"""The arithmetic of kernels against torch's, number by number."""
+"""The arithmetic of the kernels, compared with torch."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def cut(rows, parts):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_numbers_are_stored_as_torch_rounds_them(dtype, generator):
+def test_numbers_are_rounded_as_by_torch(dtype, generator):
     values = torch.randn(4, 1000, generator=generator)
     ties = torch.arange(0x3F80, 0x3F80 + 1000, dtype=torch.int32).bitwise_left_shift(16) + 0x8000  # halfway
     values[0] = ties.view(torch.float32)
@@ -45,7 +45,7 @@ def test_numbers_are_stored_as_torch_rounds_them(dtype, generator):
     assert torch.equal(back, rounded.float())
 
 
-def test_functions_agree_with_torch_to_a_few_units_of_the_last_place():
+def test_functions_agree_with_torch_within_float32_rounding():
     values = torch.linspace(-30, 30, 20_001)
     results = [torch.empty_like(values) for _ in range(3)]
     computed(as_array(values), *map(as_array, results))
@@ -56,7 +56,7 @@ def test_functions_agree_with_torch_to_a_few_units_of_the_last_place():
     torch.testing.assert_close(tangents.double(), exact.tanh(), rtol=0.0, atol=3e-7)
 
 
-def test_rows_are_cut_in_order():
+def test_rows_are_split_in_order():
     rows = np.arange(24, dtype=np.float32).reshape(2, 12)
     parts = np.empty((2, 7), dtype=np.float32)
     cut(rows, parts)

@@ -1,4 +1,4 @@
-"""What every cell is: its weights, its state at the beginning, and one step in time."""
+"""The base class of all cells: weights, initial state and one time step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from seqgen.errors import UsageError
 
 Recurrent = Callable[[Tensor], Tensor]
 
-SMALL = 0.08  # bound of the small initial weights (Sutskever, Vinyals & Le, Sequence to sequence learning, 2014)
+SMALL = 0.08  # bound of small initial weights (Sutskever, Vinyals & Le, Sequence to sequence learning, 2014)
 
 
 @dataclass(frozen=True)
 class State:
-    """What a layer passes from one step to the next: tensors of shape (batch, features).
+    """The recurrent state of one layer: tensors of shape (batch, features).
 
     Attributes:
         hidden: the layer's output, shape (batch, output_size).
@@ -31,18 +31,18 @@ class State:
         return dict(vars(self))
 
     def map(self, function: Callable[..., Tensor], *others: Self) -> Self:
-        """Return the state of the results of a function, called with the tensors of one name in all states."""
+        """Apply a function to the corresponding tensors of all states, and return the state of the results."""
         each = zip(*(state.tensors.values() for state in (self, *others)), strict=True)
         return type(self)(*(function(*tensors) for tensors in each))
 
 
 class Weights(NamedTuple):
-    """The matrices that a time loop multiplies with: the cell's own, or what dropout or folding made of them.
+    """The matrices of a time loop: the cell's own, or these after dropout or folding.
 
     Attributes:
         input: shape (num_gates * hidden_size, input_size).
         recurrent: shape (num_gates * hidden_size, output_size).
-        projection: shape (output_size, hidden_size), where the cell has one.
+        projection: shape (output_size, hidden_size); None if the cell has none.
     """
 
     input: Tensor
@@ -51,20 +51,22 @@ class Weights(NamedTuple):
 
 
 class Kernels(NamedTuple):
-    """A cell's step and its gradient, each over all streams, as compiled functions.
+    """Compiled functions that compute a cell's step and its gradient for all streams.
 
-    They work on `gates`, shape (time, streams, slots * hidden_size): at first each step's `input @ x`, after the
-    forward kernel what the backward kernel needs to know, after the backward kernel the gradients. The state that
-    passes from step to step in float32, `memory`, is the cell state, or the hidden state where there is no other.
+    Both work in place on `gates`, shape (time, streams, slots * hidden_size). It holds `input @ x` of each step at
+    first, the values that the backward kernel needs after the forward kernel, and the gradients after the backward
+    kernel. `memory` is the state that passes from step to step in float32: the cell state, or the hidden state of a
+    cell without one.
 
     Attributes:
-        forward: takes step, gates, product (the recurrent one of this step), vectors, memory and hidden, the last
+        forward: takes step, gates, product (the recurrent product of this step), vectors, memory and hidden, the last
             two of shape (time + 1, streams, hidden_size), and writes gates, memory and hidden.
         backward: takes step, gates, vectors, memory, the gradients of the step's output from above (`d_output`) and
-            from the next step (`product`), of memory (`d_memory`, which it makes that of the step before) and of the
-            vectors beyond the biases, shape (streams, others * hidden_size), to which it adds.
-        slots: numbers kept for each unit and step.
-        recurrent_slots: the first of the slots whose gradients flow through `recurrent`; those of `input` begin at 0.
+            from the next step (`product`), the gradient of memory (`d_memory`, replaced by that of the previous step)
+            and the gradient of the vectors other than the biases, shape (streams, others * hidden_size), to which it
+            adds.
+        slots: the number of stored values per unit and step.
+        recurrent_slots: the first slot whose gradients flow through `recurrent`; those of `input` begin at 0.
     """
 
     forward: Callable[..., None]
@@ -74,11 +76,11 @@ class Kernels(NamedTuple):
 
 
 class Library(NamedTuple):
-    """A function of torch that runs a cell over all steps: by cuDNN on a GPU, on a CPU by oneDNN where that is fast.
+    """A torch function that runs a cell over all steps, with cuDNN on a GPU and oneDNN on a CPU.
 
     Attributes:
-        function: `torch.lstm` or another function with its parameters.
-        has_cpu: whether it is faster on a CPU than the compiled kernels.
+        function: `torch.lstm` or a function with the same parameters.
+        has_cpu: whether it is faster than the compiled kernels on a CPU.
     """
 
     function: Callable[..., tuple[Tensor, ...]]
@@ -88,18 +90,18 @@ class Library(NamedTuple):
 class Cell(nn.Module, ABC):
     """The equations of one recurrent layer.
 
-    The time loop computes `input_weight @ x + bias` for all steps in one product and hands each step its share; it
-    also hands in the product with `recurrent_weight`, in the precision of the run. Where there is a projection (Sak,
-    Senior & Beaufays, Long short-term memory based recurrent neural network architectures, 2014), the time loop
-    replaces the hidden state of each step by `projection @ hidden`.
+    The time loop computes `input_weight @ x + bias` of all steps in one product and passes each step its part. It also
+    provides the product with `recurrent_weight`, in the precision of the run. If there is a projection (Sak, Senior &
+    Beaufays, Long short-term memory based recurrent neural network architectures, 2014), the time loop replaces the
+    hidden state of each step by `projection @ hidden`.
 
     Args:
-        input_size: features of the layer below.
-        hidden_size: units of this layer.
-        projection_size: features that the hidden state is projected to; None for no projection.
+        input_size: the number of features of the layer below.
+        hidden_size: the number of units.
+        projection_size: the number of features to which the hidden state is projected; None for no projection.
 
     Attributes:
-        output_size: features of what the layer puts out.
+        output_size: the number of features of the layer's output.
         input_weight: shape (num_gates * hidden_size, input_size).
         recurrent_weight: shape (num_gates * hidden_size, output_size).
         bias: shape (num_gates * hidden_size,).
@@ -123,14 +125,14 @@ class Cell(nn.Module, ABC):
 
     @classmethod
     def check_projection(cls, name: str, projection_size: int | None) -> None:
-        """Refuse a projection where the cell takes none.
+        """Check that the cell supports a projection if one is requested.
 
         Raises:
-            UsageError: this is such a cell.
+            UsageError: it does not.
         """
         if projection_size is not None and not cls.takes_projection:
             raise UsageError(
-                f"--projection-size is for the LSTM kinds, not for --cell {name}; leave it out, or take --cell lstm"
+                f"--projection-size is only for LSTM cells, not for --cell {name}; omit it, or use --cell lstm"
             )
 
     @property
@@ -144,8 +146,8 @@ class Cell(nn.Module, ABC):
 
         Args:
             generator: the source of randomness.
-            kind: `orthogonal` for input weights uniform within +-1/sqrt(input_size) and recurrent ones orthogonal,
-                gate by gate; `small` for all uniform within +-0.08.
+            kind: `orthogonal`: input weights uniform within +-1/sqrt(input_size), recurrent weights orthogonal for each
+                gate; `small`: all weights uniform within +-0.08.
         """
         self.bias.zero_()
         matrices = [weight for weight in self.weights if weight is not None]
@@ -161,7 +163,7 @@ class Cell(nn.Module, ABC):
             nn.init.orthogonal_(self.projection, generator=generator)
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the state at the beginning of a document: zeros."""
+        """Return the state at the beginning of documents: zeros."""
         return State(self._zeros(batch_size, self.output_size))
 
     @abstractmethod
@@ -170,13 +172,13 @@ class Cell(nn.Module, ABC):
 
         Args:
             inputs: this step's `input_weight @ x + bias`, shape (batch, num_gates * hidden_size).
-            state: the state before.
-            recurrent: multiplies a tensor of shape (batch, output_size) with `recurrent_weight`.
+            state: the previous state.
+            recurrent: multiplies a tensor of shape (batch, output_size) by `recurrent_weight`.
         """
 
     @property
     def recurrent_bias(self) -> Tensor:
-        """A bias that is added to the recurrent product, shape (num_gates * hidden_size,)."""
+        """The bias that is added to the recurrent product, shape (num_gates * hidden_size,)."""
         return torch.zeros_like(self.bias)
 
     def input_slots(self, input_weight: Tensor) -> Tensor:
@@ -184,7 +186,7 @@ class Cell(nn.Module, ABC):
         return input_weight
 
     def vectors(self) -> Tensor:
-        """Return the biases in the order of the kernels' slots, and what else they need of each unit.
+        """Return the vectors that the kernels need: the biases in the order of their slots, then any others.
 
         Returns:
             Shape (slots + others, hidden_size).
@@ -192,11 +194,11 @@ class Cell(nn.Module, ABC):
         return self.bias.view(-1, self.hidden_size)
 
     def memory(self, state: State) -> Tensor:
-        """Return what the kernels pass from step to step in float32, shape (batch, hidden_size)."""
+        """Return the state that the kernels pass from step to step in float32, shape (batch, hidden_size)."""
         return state.hidden
 
     def state_of(self, hidden: Tensor, memory: Tensor) -> State:
-        """Return the state after a step from what the kernels wrote, in float32; the counterpart of `memory`."""
+        """Return the float32 state of the values that the kernels wrote; the inverse of `memory`."""
         del hidden
         return State(memory)
 

@@ -1,4 +1,4 @@
-"""LSTM with one gate to remember and to write (Greff et al., LSTM: a search space odyssey, 2017: CIFG)."""
+"""LSTM with coupled input and forget gates (CIFG in Greff et al., LSTM: a search space odyssey, 2017)."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from seqgen.kernels import kernel, narrowed, sigmoid, tanh, thirds, widened
 
 
 class CoupledLSTM(LSTM):
-    r"""One layer of LSTM units that forget as much as they write, gates in the order input, candidate, output.
+    r"""One layer of LSTM units whose forget gate is 1 - input gate; gates in the order input, candidate, output.
 
     .. math::
         i &= \sigma(W_i x_t + b_i + U_i h_{t-1}) \\
@@ -28,14 +28,14 @@ class CoupledLSTM(LSTM):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as every cell, with an input bias that forgets as little as an LSTM does."""
+        """Initialise like the base class, with an input bias that gives the initial forget gate of an LSTM."""
         Cell.initialise(self, generator, kind)
         self.bias.chunk(3)[0].fill_(-FORGET_BIAS)
 
-    def step(  # type: ignore[override]  # a cell is given its own states only
+    def step(  # type: ignore[override]  # a cell only receives its own states
         self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
     ) -> LSTMState:
-        """Return the next state by the equations."""
+        """Return the next state."""
         input_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(3, dim=-1)
         input_gate = input_gate.sigmoid()
         cell = (1 - input_gate) * state.cell + input_gate * candidate.tanh()

@@ -14,8 +14,8 @@ from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, wid
 class GRU(Cell):
     r"""One layer of gated recurrent units, gates in the order reset, update, candidate, as in `torch.nn.GRU`.
 
-    The reset gate multiplies the recurrent product, not the state before it, which is why the candidate has a second
-    bias inside.
+    The reset gate multiplies the recurrent product instead of the state, so the candidate has a second bias within this
+    product.
 
     .. math::
         r &= \sigma(W_r x_t + b_r + U_r h_{t-1}) \\
@@ -33,12 +33,12 @@ class GRU(Cell):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as every cell."""
+        """Initialise like the base class, with a second bias of zero."""
         super().initialise(generator, kind)
         self.candidate_bias.zero_()
 
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state by the equations."""
+        """Return the next state."""
         reset_in, update_in, candidate_in = inputs.chunk(3, dim=-1)
         reset_back, update_back, candidate_back = recurrent(state.hidden).chunk(3, dim=-1)
         reset_gate = torch.sigmoid(reset_in + reset_back)
@@ -56,11 +56,12 @@ class GRU(Cell):
         return input_weight.roll(self.hidden_size, 0)
 
     def vectors(self) -> Tensor:
-        """Return the biases, the candidate's first, and that of its recurrent product."""
+        """Return the biases, that of the candidate first, and the candidate's second bias."""
         return torch.cat((self.bias.view(3, -1).roll(1, 0), self.candidate_bias[None]))
 
 
-# Four slots: what comes in to candidate, reset and update, and what comes back to reset, update and candidate.
+# Four slots: the inputs of candidate, reset and update, and the recurrent product of the candidate. The recurrent
+# products of reset and update share the slots of their inputs.
 @kernel
 def _forward(step: int, gates: Any, product: Any, vectors: Any, memory: Any, hidden: Any) -> None:
     for b in parallel_range(gates.shape[1]):

@@ -11,7 +11,7 @@ from seqgen.cells.base import Cell, Kernels, Library, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, widened
 
-FORGET_BIAS = 1.0  # remember by default (Jozefowicz, Zaremba & Sutskever, An empirical exploration, 2015)
+FORGET_BIAS = 1.0  # so that units remember at first (Jozefowicz, Zaremba & Sutskever, An empirical exploration, 2015)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LSTM(Cell):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as every cell, with a forget bias of 1."""
+        """Initialise like the base class, with a forget bias of 1."""
         super().initialise(generator, kind)
         self.bias.chunk(4)[1].fill_(FORGET_BIAS)
 
@@ -51,20 +51,20 @@ class LSTM(Cell):
         """Return zeros."""
         return LSTMState(self._zeros(batch_size, self.output_size), self._zeros(batch_size, self.hidden_size))
 
-    def step(  # type: ignore[override]  # a cell is given its own states only
+    def step(  # type: ignore[override]  # a cell only receives its own states
         self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
     ) -> LSTMState:
-        """Return the next state by the equations."""
+        """Return the next state."""
         input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
         cell = forget_gate.sigmoid() * state.cell + input_gate.sigmoid() * candidate.tanh()
         return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
 
-    def memory(self, state: LSTMState) -> Tensor:  # type: ignore[override]  # a cell is given its own states only
+    def memory(self, state: LSTMState) -> Tensor:  # type: ignore[override]  # a cell only receives its own states
         """Return the cell state."""
         return state.cell
 
     def state_of(self, hidden: Tensor, memory: Tensor) -> LSTMState:
-        """Return both in float32."""
+        """Return the state of both in float32."""
         return LSTMState(hidden.to(memory), memory)
 
 

@@ -1,4 +1,4 @@
-"""Gated recurrent units with the reset gate where their first paper has it (Cho et al., 2014, version 1)."""
+"""Gated recurrent units with the reset gate of the first version of their paper (Cho et al., 2014, version 1)."""
 
 from typing import ClassVar
 
@@ -11,8 +11,8 @@ from seqgen.cells.base import Cell, Recurrent, State
 class OriginalGRU(Cell):
     r"""One layer of gated recurrent units, gates in the order reset, update, candidate.
 
-    The reset gate multiplies the state before the recurrent product, so each step takes two products one after the
-    other; `gru` needs one.
+    The reset gate multiplies the state before the recurrent product, so each step computes two products in sequence;
+    `gru` computes one.
 
     .. math::
         r &= \sigma(W_r x_t + b_r + U_r h_{t-1}) \\
@@ -24,7 +24,7 @@ class OriginalGRU(Cell):
     num_gates: ClassVar[int] = 3
 
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state by the equations."""
+        """Return the next state."""
         reset_in, update_in, candidate_in = inputs.chunk(3, dim=-1)
         reset_back, update_back, _ = recurrent(state.hidden).chunk(3, dim=-1)
         reset_gate = torch.sigmoid(reset_in + reset_back)

@@ -1,4 +1,4 @@
-"""LSTM whose gates see the cell state (Gers & Schmidhuber, Recurrent nets that time and count, 2000)."""
+"""LSTM whose gates depend on the cell state (Gers & Schmidhuber, Recurrent nets that time and count, 2000)."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, wid
 class PeepholeLSTM(LSTM):
     r"""One layer of LSTM units with diagonal peepholes `p` to the input, forget and output gates.
 
-    The output gate sees the new cell state, the other two the one before.
+    The output gate depends on the new cell state, the other two on the previous one.
 
     .. math::
         i &= \sigma(W_i x_t + b_i + U_i h_{t-1} + p_i \odot c_{t-1}) \\
@@ -26,7 +26,7 @@ class PeepholeLSTM(LSTM):
         h_t &= o \odot \tanh(c_t)
 
     Attributes:
-        peepholes: to the input, forget and output gate, shape (3, hidden_size).
+        peepholes: the weights to the input, forget and output gates, shape (3, hidden_size).
     """
 
     library: ClassVar[Library | None] = None
@@ -37,14 +37,14 @@ class PeepholeLSTM(LSTM):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:
-        """Initialise as an LSTM, with closed peepholes: it begins as a plain one."""
+        """Initialise like an LSTM, with peepholes of zero."""
         super().initialise(generator, kind)
         self.peepholes.zero_()
 
-    def step(  # type: ignore[override]  # a cell is given its own states only
+    def step(  # type: ignore[override]  # a cell only receives its own states
         self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
     ) -> LSTMState:
-        """Return the next state by the equations."""
+        """Return the next state."""
         input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
         to_input, to_forget, to_output = self.peepholes
         input_gate = (input_gate + to_input * state.cell).sigmoid()

@@ -1,4 +1,4 @@
-"""The recurrent network of rectified units (Le, Jaitly & Hinton, A simple way to initialize ..., 2015)."""
+"""The recurrent network of rectified linear units (Le, Jaitly & Hinton, A simple way to initialize ..., 2015)."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from seqgen.kernels import kernel, narrowed, widened
 
 
 class ReluRNN(RNN):
-    r"""One layer of rectified units.
+    r"""One layer of rectified linear units.
 
     .. math:: h_t = \max(0, W x_t + b + U h_{t-1})
     """
@@ -21,7 +21,7 @@ class ReluRNN(RNN):
     library: ClassVar[Library | None] = Library(torch.rnn_relu, has_cpu=False)
 
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state by the equation."""
+        """Return the next state."""
         return State(torch.relu(inputs + recurrent(state.hidden)))
 
 

@@ -21,7 +21,7 @@ class RNN(Cell):
     library: ClassVar[Library | None] = Library(torch.rnn_tanh, has_cpu=False)
 
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state by the equation."""
+        """Return the next state."""
         return State(torch.tanh(inputs + recurrent(state.hidden)))
 
 
