@@ -426,7 +426,7 @@ def test_a_model_too_large_for_memory_is_a_one_line_error(quick_cli, tmp_path):
     (tmp_path / "good.txt").write_text(RHYME)
     done = quick_cli("train", "--corpus", "good.txt", "--hidden-size", "10000000", "--steps", "1")
     assert done.returncode == 1
-    assert "GB of memory, and there are" in error_line(done)
+    assert "GB of memory, but only" in error_line(done)
     assert not (tmp_path / "checkpoints").exists()
 
 

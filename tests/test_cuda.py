@@ -1,4 +1,4 @@
-"""A GPU computes what the CPU does; all of this is left out where there is none."""
+"""Results on a GPU, compared with those on the CPU; skipped without a GPU."""
 
 import sys
 
@@ -31,7 +31,7 @@ def chosen():
 
 @pytest.fixture
 def begin(start):
-    """Begin a run of two layers on the GPU."""
+    """Start a run of two layers on the GPU."""
 
     def begin(name, device=GPU, *, model=None, optimization=None, precision="float32", steps=30):
         sizes = {"num_layers": 2, "hidden_size": 64, "embedding_size": 32, "dropout": 0.2, "recurrent_dropout": 0.2}
@@ -45,7 +45,7 @@ def begin(start):
 
 
 def results(path, cell, inputs, state, dtype):
-    """Return what `run` does, on the CPU."""
+    """Return the results of `run` on the CPU."""
     return [result.detach().cpu() for result in run(path, cell, inputs, state, dtype)]
 
 
@@ -72,8 +72,8 @@ def test_every_cell_equals_its_equations(name, projection, time, batch, sizes, g
 
 
 @every_cell
-def test_a_training_goes_as_on_the_cpu(begin, cell):
-    certain = {"cell": cell, "dropout": 0.0, "recurrent_dropout": 0.0}  # masks are drawn where they are used
+def test_training_equals_that_on_the_cpu(begin, cell):
+    certain = {"cell": cell, "dropout": 0.0, "recurrent_dropout": 0.0}  # masks differ between devices
     trainers = [begin(f"on-{device}", device, model=certain) for device in ("cpu", GPU)]
     for trainer in trainers:
         train(trainer)
@@ -83,7 +83,7 @@ def test_a_training_goes_as_on_the_cpu(begin, cell):
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 @every_cell
-def test_a_training_that_is_stopped_and_resumed_ends_bit_for_bit_alike(begin, folders, cell, precision):
+def test_a_resumed_run_is_bit_for_bit_identical_on_the_gpu(begin, folders, cell, precision):
     options = {"model": {"cell": cell}, "precision": precision}
     whole, again, stopped = (begin(name, **options) for name in ("whole", "again", "stopped"))
     train(whole)
@@ -95,7 +95,7 @@ def test_a_training_that_is_stopped_and_resumed_ends_bit_for_bit_alike(begin, fo
         assert_bit_for_bit(whole, trainer)
 
 
-def test_streams_that_are_too_many_for_its_memory_are_read_in_parts_that_come_to_the_same(begin):
+def test_streams_that_exceed_the_gpu_memory_are_read_in_parts_with_the_same_result(begin):
     sizes = {"model": {"hidden_size": 512}, "optimization": {"batch_size": 64, "sequence_length": 128}, "steps": 4}
     whole, divided = (begin(name, **sizes) for name in ("whole", "divided"))
     train(whole)
@@ -112,7 +112,7 @@ def test_streams_that_are_too_many_for_its_memory_are_read_in_parts_that_come_to
         torch.testing.assert_close(tensor, theirs[name], atol=2e-3, rtol=1e-2)
 
 
-def test_a_network_beyond_its_memory_is_a_sentence(tmp_path):
+def test_a_network_that_exceeds_the_gpu_memory_is_a_one_line_error(tmp_path):
     (tmp_path / "corpus.txt").write_text(RHYME * 40, encoding="utf-8")
     command = [sys.executable, "-m", "seqgen", "train", "--corpus", "corpus.txt", "--steps", "2", "--device", GPU]
     done = processes.run([*command, "--hidden-size", "200000"], cwd=tmp_path)
@@ -122,7 +122,7 @@ def test_a_network_beyond_its_memory_is_a_sentence(tmp_path):
 
 
 @every_cell
-def test_scores_and_samples_are_those_of_the_cpu(make_part, make_model, cell):
+def test_scores_and_samples_equal_those_of_the_cpu(make_part, make_model, cell):
     part = make_part(RHYME * 14, "short", RHYME)
     model = make_model(100, cell=cell, num_layers=2)
     expected = score(model, part, num_streams=4).nats_per_token
@@ -140,12 +140,12 @@ def test_scores_and_samples_are_those_of_the_cpu(make_part, make_model, cell):
         torch.testing.assert_close(mine.nats, theirs.nats, atol=1e-4, rtol=1e-4)
 
 
-def test_bfloat16_is_chosen_where_it_is_multiplied():
+def test_bfloat16_is_chosen_if_the_gpu_supports_it():
     expected = "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float32"
     assert resolve_precision("auto", GPU) == expected
 
 
-def test_a_process_that_torchrun_starts_trains_on_it(tmp_path):
+def test_a_process_of_torchrun_trains_on_the_gpu(tmp_path):
     (tmp_path / "corpus.txt").write_text(RHYME * 40, encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", "-m", "seqgen", "train"]
     options = ["--corpus", "corpus.txt", "--steps", "5", "--hidden-size", "32", "--device", GPU, "--name", "r"]

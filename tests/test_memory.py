@@ -1,4 +1,4 @@
-"""The estimate of memory, against what is really allocated."""
+"""The estimate of memory, compared with what is allocated."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ MACHINE = MachineConfig(device="cpu", precision="float32")
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 3}, {"cell": "gru"}, {"projection_size": 16}, {"cell": "rnn"}])
-def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(options):
+def test_the_estimate_is_a_lower_bound_of_the_tensors_saved_for_the_backward_pass(options):
     config = ModelConfig(**{"num_layers": 1, "hidden_size": 64, "embedding_size": 32, "dropout": 0.0} | options)
     model = LanguageModel(config, 50)
     model.initialise(torch.Generator().manual_seed(1), torch.ones(50))
@@ -24,13 +24,13 @@ def test_the_estimate_is_a_lower_bound_of_what_the_backward_pass_looks_up(option
     weights = sum(parameter.nbytes for parameter in model.parameters())
     activations = memory.training_bytes(config, 16 * 32, MACHINE, 50) - 5 * weights
     assert activations > 0
-    if config.cell == "lstm" and config.projection_size is None:  # oneDNN's LSTM shows what it keeps
+    if config.cell == "lstm" and config.projection_size is None:  # for oneDNN's LSTM all saved tensors are visible
         assert activations <= 2 * sum(kept)
 
 
 @pytest.mark.parametrize(("cell", "num_gates"), [("lstm", 4), ("gru", 3), ("rnn", 1)])
 @pytest.mark.parametrize(("precision", "size"), [("float32", 4), ("bfloat16", 2)])
-def test_a_layer_takes_memory_for_its_gates_and_its_output_at_each_token(cell, num_gates, precision, size):
+def test_a_layer_needs_memory_for_gates_and_output_of_each_token(cell, num_gates, precision, size):
     machine = MachineConfig(device="cpu", precision=precision)
 
     def activations(num_layers):
@@ -41,13 +41,13 @@ def test_a_layer_takes_memory_for_its_gates_and_its_output_at_each_token(cell, n
     assert activations(3) - activations(2) == 10 * (gates + output + state)
 
 
-def test_sizes_that_cannot_fit_are_refused_before_they_are_allocated():
+def test_sizes_that_cannot_fit_are_rejected_before_allocation():
     config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
     with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(1,000,000\)"):
         memory.refuse_too_large(config, 16, 32, MACHINE, 100)
 
 
-def test_a_batch_that_a_gpu_reads_in_parts_is_not_refused(monkeypatch):
+def test_a_batch_that_a_gpu_can_read_in_parts_is_accepted(monkeypatch):
     config = ModelConfig(num_layers=1, hidden_size=64, embedding_size=64, dropout=0.0)
     one_stream = memory.training_bytes(config, 128, MACHINE, 100)
     monkeypatch.setattr(memory, "total_memory", lambda _: one_stream)
@@ -60,7 +60,7 @@ def test_a_batch_that_a_gpu_reads_in_parts_is_not_refused(monkeypatch):
         memory.refuse_too_large(config, 10**6, 129, gpu, 100)
 
 
-def test_a_limit_of_the_control_group_counts(tmp_path, monkeypatch):
+def test_memory_limits_of_control_groups_are_respected(tmp_path, monkeypatch):
     limit = tmp_path / "memory.max"
     limit.write_text("1000000\n", encoding="ascii")
     monkeypatch.setattr(memory, "_CGROUP_LIMITS", (str(limit), str(tmp_path / "missing")))

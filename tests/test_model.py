@@ -1,4 +1,4 @@
-"""Embedding, layers and logits together."""
+"""The whole model: embedding, layers and logits."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def ids(time, batch, vocabulary, generator):
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("projection_size", [None, 4])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_a_deep_lstm_equals_that_of_torch_nn(make_model, generator, num_layers, projection_size):
+def test_a_deep_lstm_equals_the_lstm_of_torch_nn(make_model, generator, num_layers, projection_size):
     model = make_model(11, num_layers=num_layers, projection_size=projection_size)
     reference = nn.LSTM(8, 16, num_layers, proj_size=projection_size or 0)
     with torch.no_grad():
@@ -37,7 +37,7 @@ def test_a_deep_lstm_equals_that_of_torch_nn(make_model, generator, num_layers, 
     torch.testing.assert_close(logits, F.linear(hidden, model.output_weight, model.output_bias))
 
 
-def test_a_sequence_in_two_parts_gives_the_same_logits_as_in_one(make_model, generator):
+def test_a_sequence_in_two_parts_gives_the_same_logits(make_model, generator):
     model = make_model(11, num_layers=2)
     tokens = ids(10, 3, 11, generator)
     whole, _ = model(tokens, model.initial_state(3))
@@ -46,7 +46,7 @@ def test_a_sequence_in_two_parts_gives_the_same_logits_as_in_one(make_model, gen
     torch.testing.assert_close(torch.cat((first, second)), whole)
 
 
-def test_reset_zeroes_the_fresh_streams_alone(make_model, generator):
+def test_reset_zeroes_only_fresh_streams(make_model, generator):
     model = make_model(11, num_layers=2)
     _, state = model(ids(3, 3, 11, generator), model.initial_state(3))
     after = reset(state, torch.tensor([False, True, False]))
@@ -55,7 +55,7 @@ def test_reset_zeroes_the_fresh_streams_alone(make_model, generator):
         assert torch.equal(tensor[[0, 2]], before[[0, 2]])
 
 
-def test_select_takes_streams_in_the_order_given(make_model, generator):
+def test_select_returns_streams_in_the_given_order(make_model, generator):
     model = make_model(11)
     _, state = model(ids(3, 3, 11, generator), model.initial_state(3))
     chosen = select(state, torch.tensor([2, 0, 2]))
@@ -64,7 +64,7 @@ def test_select_takes_streams_in_the_order_given(make_model, generator):
     torch.testing.assert_close(tensors_of(concatenate(parts)), tensors_of(state), rtol=0, atol=0)
 
 
-def test_dropout_keeps_one_mask_over_time_and_the_mean():
+def test_dropout_uses_one_mask_over_time_and_preserves_the_mean():
     ones = torch.ones(5, 200, 64)
     dropped = drop(ones, 0.25, Noise(1, 200))
     assert torch.equal(dropped, dropped[:1].expand_as(dropped))
@@ -73,7 +73,7 @@ def test_dropout_keeps_one_mask_over_time_and_the_mean():
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.15, 0.22, 0.3, 0.37, 0.45, 0.5, 0.6, 0.75, 0.9])
-def test_dropout_keeps_the_mean_in_bfloat16_forward_and_backward(rate, generator):
+def test_dropout_in_bfloat16_preserves_the_mean_forward_and_backward(rate, generator):
     values = (1 + torch.rand(20, 50, 200, generator=generator)).bfloat16().requires_grad_()
     gradient = (1 + torch.rand(values.shape, generator=generator)).bfloat16()
     dropped = drop(values, rate, Noise(1, 50))
@@ -86,7 +86,7 @@ def test_dropout_keeps_the_mean_in_bfloat16_forward_and_backward(rate, generator
 
 @pytest.mark.parametrize("rate", [0.1, 0.22, 0.37, 0.6])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_dropout_of_embeddings_and_recurrent_weights_keeps_the_mean(make_model, monkeypatch, rate, dtype):
+def test_dropout_of_embeddings_and_recurrent_weights_preserves_the_mean(make_model, monkeypatch, rate, dtype):
     model = make_model(11, embedding_size=32, embedding_dropout=rate, recurrent_dropout=rate)
     seen = []
     monkeypatch.setattr(
@@ -101,16 +101,16 @@ def test_dropout_of_embeddings_and_recurrent_weights_keeps_the_mean(make_model, 
         assert factors[factors != 0].mean().item() == pytest.approx(1 / (1 - rate), rel=1e-6)
 
 
-def test_streams_read_apart_get_the_masks_that_they_would_get_together():
+def test_streams_that_are_read_separately_get_the_same_masks():
     together, apart = Noise(7, 6), [Noise(7, 6), Noise(7, 6, 2), Noise(7, 6, 2).from_stream(3)]
-    for _ in range(2):  # the second mask, too
+    for _ in range(2):  # also for the second mask
         whole = together.stream_mask(6, 10, 0.5)
         parts = [noise.stream_mask(count, 10, 0.5) for noise, count in zip(apart, (2, 3, 1), strict=True)]
         assert torch.equal(torch.cat(parts), whole)
     assert torch.equal(apart[1].weight_mask(torch.Size([9]), 0.5), together.weight_mask(torch.Size([9]), 0.5))
 
 
-def test_dropout_is_off_without_noise_and_fixed_by_its_generator(make_model, generator):
+def test_dropout_is_off_without_noise_and_determined_by_its_seed(make_model, generator):
     model = make_model(11, dropout=0.5, num_layers=2)
     tokens, state = ids(4, 2, 11, generator), model.initial_state(2)
     plain = [model(tokens, state)[0] for _ in range(2)]
@@ -132,7 +132,7 @@ def test_tied_weights_are_one_matrix(make_model, generator):
 
 
 @pytest.mark.parametrize("tie_weights", [True, False])
-def test_the_loss_is_that_of_the_logits(make_model, generator, tie_weights):
+def test_the_loss_is_the_cross_entropy_of_the_logits(make_model, generator, tie_weights):
     model = make_model(11, tie_weights=tie_weights, embedding_size=16, softmax_cutoff=6)
     with torch.no_grad():
         model.rare_weight.normal_(generator=generator)
@@ -143,14 +143,14 @@ def test_the_loss_is_that_of_the_logits(make_model, generator, tie_weights):
     torch.testing.assert_close(model.loss(hidden, tokens[1:]), expected)
 
 
-def test_an_adaptive_softmax_begins_with_how_often_tokens_come(make_model):
+def test_an_untrained_adaptive_softmax_predicts_token_frequencies(make_model):
     model = make_model(11, softmax_cutoff=6)
     model.initialise(torch.Generator().manual_seed(1), counts := torch.arange(11))
     logits = model.logits(torch.zeros(1, 1, model.config.output_size))
     torch.testing.assert_close(logits.softmax(-1)[0, 0], (counts + 1) / (counts + 1).sum())
 
 
-def test_tied_weights_of_different_sizes_are_refused():
+def test_tied_weights_of_different_sizes_are_rejected():
     with pytest.raises(UsageError, match="--tie-weights needs --embedding-size equal to --hidden-size, got 8 and 16"):
         ModelOptions(tie_weights=True, embedding_size=8, hidden_size=16)
     with pytest.raises(
@@ -160,13 +160,13 @@ def test_tied_weights_of_different_sizes_are_refused():
 
 
 @pytest.mark.parametrize("size", [16, 17])
-def test_a_projection_that_does_not_make_smaller_is_refused(size):
+def test_a_projection_that_is_not_smaller_is_rejected(size):
     with pytest.raises(UsageError, match=f"--projection-size must be below --hidden-size 16, got {size}"):
         ModelOptions(hidden_size=16, projection_size=size)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "peephole-lstm", "gru"])
-def test_a_small_vocabulary_is_folded_into_the_lowest_layer_with_the_same_result(make_model, generator, cell):
+def test_folding_a_small_vocabulary_into_the_lowest_layer_changes_nothing(make_model, generator, cell):
     model = make_model(5, cell=cell, embedding_size=32)
     tokens = ids(7, 3, 5, generator)
     plain, _ = model.stack(F.embedding(tokens, model.embedding), model.initial_state(3), torch.float32, None)
@@ -180,7 +180,7 @@ def test_a_small_vocabulary_is_folded_into_the_lowest_layer_with_the_same_result
     model(tokens, model.initial_state(3))
 
 
-def test_residual_layers_add_what_comes_in(make_model, generator):
+def test_residual_layers_add_their_inputs(make_model, generator):
     model = make_model(11, num_layers=3, residual=True)
     inputs = torch.randn(4, 2, 8, generator=generator)
     outputs, _ = model.stack(inputs, model.initial_state(2), torch.float32, None)
@@ -212,7 +212,7 @@ def test_recurrent_dropout_drops_the_same_weights_at_every_step(make_model, gene
 
 
 def test_embedding_dropout_drops_the_same_features_of_a_stream_at_every_step(make_model, generator):
-    model = make_model(5, embedding_dropout=0.5, embedding_size=32)  # would be folded without
+    model = make_model(5, embedding_dropout=0.5, embedding_size=32)  # without dropout it would be folded
     seen = []
     model.stack.forward = lambda inputs, state, *_: (seen.append(inputs), (torch.zeros(6, 3, 16), state))[1]
     tokens = ids(6, 3, 5, generator)
@@ -223,7 +223,7 @@ def test_embedding_dropout_drops_the_same_features_of_a_stream_at_every_step(mak
     assert not torch.equal(factor[0, 0], factor[0, 1])
 
 
-def test_an_untrained_model_guesses_by_frequency(make_model, generator):
+def test_an_untrained_model_predicts_token_frequencies(make_model, generator):
     model = make_model(50, hidden_size=128)
     counts = torch.arange(50).square()
     model.initialise(generator, counts)

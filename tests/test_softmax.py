@@ -1,4 +1,4 @@
-"""The cross entropy over a large vocabulary; torch's own is the oracle."""
+"""The cross entropy over a large vocabulary, compared with torch's."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ TIME, BATCH, FEATURES, VOCABULARY = 5, 3, 8, 600
 
 @pytest.fixture
 def tensors(generator):
-    """Hidden states, matrix and bias that want gradients, and targets with padding."""
+    """Hidden states, matrix and bias that require gradients, and targets with padding."""
     hidden = torch.randn(TIME, BATCH, FEATURES, generator=generator)
     matrix = torch.randn(VOCABULARY, FEATURES, generator=generator)
     bias = 3 * torch.randn(VOCABULARY, generator=generator)
@@ -32,7 +32,7 @@ def by_torch(hidden, matrix, bias, targets):
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
 
 
-def test_loss_and_gradients_are_those_of_torch(tensors):
+def test_loss_and_gradients_equal_those_of_torch(tensors):
     inputs, targets = tensors
     expected = loss_and_gradients(by_torch, inputs, targets)
     found = loss_and_gradients(cross_entropy, inputs, targets, torch.float32)
@@ -40,7 +40,7 @@ def test_loss_and_gradients_are_those_of_torch(tensors):
         torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-5)
 
 
-def test_in_bfloat16_they_are_as_near_as_its_rounding(tensors):
+def test_loss_and_gradients_in_bfloat16_agree_within_its_rounding(tensors):
     inputs, targets = tensors
     expected = loss_and_gradients(by_torch, inputs, targets)
     found = loss_and_gradients(cross_entropy, inputs, targets, torch.bfloat16)
@@ -50,7 +50,7 @@ def test_in_bfloat16_they_are_as_near_as_its_rounding(tensors):
 
 
 @pytest.mark.parametrize("size", [softmax.SMALL, softmax.SMALL + 1, softmax.SMALL + softmax._LANES + 1])
-def test_every_size_of_vocabulary_is_counted_whole(generator, size):
+def test_vocabularies_of_any_size_are_summed_completely(generator, size):
     hidden, matrix, bias = torch.zeros(1, 1, 2), torch.zeros(size, 2), torch.zeros(size)
     for target in (0, size - 1):
         loss = cross_entropy(hidden, matrix, bias, torch.tensor([[target]]), torch.float32)
@@ -58,14 +58,14 @@ def test_every_size_of_vocabulary_is_counted_whole(generator, size):
 
 
 @pytest.mark.parametrize("high", [0, softmax.SMALL // 2, softmax.SMALL])
-def test_logits_whose_exponential_is_beyond_float32_are_no_problem(high):
+def test_logits_whose_exponential_exceeds_float32_are_handled(high):
     hidden, matrix, bias = torch.zeros(1, 1, 2), torch.zeros(softmax.SMALL + 1, 2), torch.zeros(softmax.SMALL + 1)
     bias[high] = 300.0
     assert cross_entropy(hidden, matrix, bias, torch.tensor([[high]]), torch.float32).item() == 0
     assert cross_entropy(hidden, matrix, bias, torch.tensor([[1]]), torch.float32).item() == 300
 
 
-def test_nothing_but_padding_costs_nothing_and_nan_is_seen(tensors):
+def test_padding_alone_has_no_loss_and_nan_propagates(tensors):
     inputs, targets = tensors
     nothing = loss_and_gradients(cross_entropy, inputs, torch.full_like(targets, PADDING), torch.float32)
     assert all(not part.any() for part in nothing)
@@ -74,7 +74,7 @@ def test_nothing_but_padding_costs_nothing_and_nan_is_seen(tensors):
     assert cross_entropy(*inputs, targets, torch.float32).isnan()
 
 
-CUTOFF = 520  # so large that the kernel computes the frequent ones
+CUTOFF = 520  # large enough for the kernel to compute the frequent ones
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def rare(generator):
 
 
 def by_hand(hidden, matrix, bias, rare_weight, rare_bias, targets):
-    """Choose the token or the cluster, then the token in it."""
+    """Compute the loss by its definition: first the token or the cluster, then the token within the cluster."""
     head = F.linear(hidden, torch.cat([matrix[:CUTOFF], rare_weight]), torch.cat([bias[:CUTOFF], rare_bias]))
     tail = F.linear(hidden, matrix[CUTOFF:], bias[CUTOFF:]).log_softmax(-1)
     likelihood = torch.cat([head.log_softmax(-1)[..., :-1], head.log_softmax(-1)[..., -1:] + tail], -1)
@@ -91,7 +91,7 @@ def by_hand(hidden, matrix, bias, rare_weight, rare_bias, targets):
 
 
 @pytest.mark.parametrize("kept", [range(VOCABULARY), range(CUTOFF), range(CUTOFF, VOCABULARY)])
-def test_the_adaptive_softmax_chooses_twice(tensors, rare, kept):
+def test_the_adaptive_softmax_equals_its_definition(tensors, rare, kept):
     inputs, targets = tensors
     targets = torch.where(torch.isin(targets, torch.tensor(kept)), targets, PADDING)
     expected = loss_and_gradients(by_hand, [*inputs, *rare], targets)
@@ -100,7 +100,7 @@ def test_the_adaptive_softmax_chooses_twice(tensors, rare, kept):
         torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-5)
 
 
-def test_the_softmax_of_adaptive_logits_is_the_adaptive_one(tensors, rare):
+def test_the_softmax_of_adaptive_logits_is_the_adaptive_softmax(tensors, rare):
     (hidden, matrix, bias), targets = tensors
     logits = adaptive_logits(F.linear(hidden, matrix, bias), F.linear(hidden, *rare), CUTOFF)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)

@@ -1,4 +1,4 @@
-"""One token at a time equals the model over whole sequences."""
+"""The stepper, compared with the model over whole sequences."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ every_cell = pytest.mark.parametrize("name", registry.names("cells"))
 
 
 def whole_and_stepped(model, num_streams, generator, dtype=torch.float32):
-    """Return the logits of ten steps after three others, in one go and step by step."""
+    """Return the logits of ten steps after three others, computed at once and step by step."""
     ids = torch.randint(model.vocabulary_size, (13, num_streams), generator=generator)
     with torch.inference_mode():
         _, state = model(ids[:3], model.initial_state(num_streams))
@@ -23,14 +23,14 @@ def whole_and_stepped(model, num_streams, generator, dtype=torch.float32):
 
 def shake(model, generator):
     with torch.no_grad():
-        for parameter in model.parameters():  # peepholes and biases begin as zeros
+        for parameter in model.parameters():  # peepholes and biases are zero initially
             parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
     return model
 
 
 @every_cell
 @pytest.mark.parametrize("num_streams", [1, 3, 70])
-def test_steps_equal_the_sequence(make_model, generator, name, num_streams):
+def test_steps_equal_the_whole_sequence(make_model, generator, name, num_streams):
     model = shake(make_model(11, cell=name), generator)
     whole, stepped = whole_and_stepped(model, num_streams, generator)
     torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-5)
@@ -38,7 +38,7 @@ def test_steps_equal_the_sequence(make_model, generator, name, num_streams):
 
 @pytest.mark.parametrize("name", [name for name in registry.names("cells") if cell_class(name).takes_projection])
 @pytest.mark.parametrize("has_table", [True, False])
-def test_steps_through_deep_projected_residual_normalised_layers_equal_the_sequence(
+def test_steps_through_deep_projected_residual_normalised_layers_equal_the_whole_sequence(
     make_model, generator, monkeypatch, name, has_table
 ):
     monkeypatch.setattr(module, "_MAX_TABLE", 4096 if has_table else 0)
@@ -48,27 +48,27 @@ def test_steps_through_deep_projected_residual_normalised_layers_equal_the_seque
     torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-4)
 
 
-def test_steps_of_an_adaptive_softmax_equal_the_sequence(make_model, generator):
+def test_steps_of_an_adaptive_softmax_equal_the_whole_sequence(make_model, generator):
     model = shake(make_model(11, softmax_cutoff=6), generator)
     whole, stepped = whole_and_stepped(model, 3, generator)
     torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_steps_in_bfloat16_stay_near_the_sequence_in_float32(make_model, generator):
+def test_steps_in_bfloat16_are_close_to_the_sequence_in_float32(make_model, generator):
     model = make_model(11, num_layers=2, hidden_size=64, embedding_size=32)
     whole, stepped = whole_and_stepped(model, 5, generator, torch.bfloat16)
     assert not torch.equal(stepped, whole)
     torch.testing.assert_close(stepped.softmax(-1), whole.softmax(-1), rtol=0.05, atol=1e-3)
 
 
-def test_without_a_compiler_steps_are_those_of_the_model(make_model, generator, monkeypatch):
+def test_the_model_itself_is_stepped_without_a_compiler(make_model, generator, monkeypatch):
     monkeypatch.setattr(module, "can_compile", lambda *_: False)
     whole, stepped = whole_and_stepped(make_model(11, num_layers=2), 3, generator)
     torch.testing.assert_close(stepped, whole)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_stream_does_not_depend_on_how_many_there_are(make_model, generator, dtype):
+def test_a_stream_does_not_depend_on_the_number_of_streams(make_model, generator, dtype):
     model = make_model(11, num_layers=2, hidden_size=64, embedding_size=32)
     ids = torch.randint(11, (9, 40), generator=generator)
     with torch.inference_mode():

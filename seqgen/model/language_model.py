@@ -10,15 +10,15 @@ from seqgen.model.noise import Noise
 from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 from seqgen.model.stack import Stack, drop
 
-_ALIGNMENT = 16  # other numbers of inputs halve the speed of oneDNN's LSTM
+_ALIGNMENT = 16  # oneDNN's LSTM takes twice as long if the number of inputs is not a multiple
 
 
 class LanguageModel(nn.Module):
-    """A probability for every next token, given all before it.
+    """The probability of every next token, given all previous tokens.
 
     Args:
         config: the resolved model options.
-        vocabulary_size: how many token ids there are.
+        vocabulary_size: the number of token ids.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
@@ -37,9 +37,10 @@ class LanguageModel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, counts: Tensor) -> None:
-        """Draw the initial weights; the output's bias begins with how often each token comes.
+        """Draw the initial weights, and set the output bias to the log frequencies of the tokens.
 
-        The first loss is then that of guessing by frequency, and tokens that never come begin as unlikely as they are.
+        The initial loss is then that of predicting by frequency, and tokens that never occur are unlikely from the
+        start.
 
         Args:
             generator: the source of randomness.
@@ -60,22 +61,22 @@ class LanguageModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.embedding.device
 
     @property
     def output_matrix(self) -> Tensor:
-        """What the highest layer's output is multiplied with, shape (vocabulary_size, output_size)."""
+        """The matrix that maps the highest layer's output to logits, shape (vocabulary_size, output_size)."""
         return self.embedding if self.config.tie_weights else self.output_weight
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers are learned."""
+        """The number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def parameters_by_layer(self) -> dict[str, int]:
-        """How many numbers each part learns."""
+        """The number of trainable parameters of each part of the model."""
         counts = {"embedding": self.embedding.numel()}
         for number, cell in enumerate(self.stack.cells, start=1):
             counts[f"layer {number} ({self.config.cell})"] = sum(part.numel() for part in cell.parameters())
@@ -99,8 +100,8 @@ class LanguageModel(nn.Module):
         Args:
             ids: token ids, shape (time, batch).
             state: the state before the first step.
-            dtype: the precision of the matrix products; logits and state are in float32 at any rate.
-            noise: draws the dropout masks; None leaves dropout out.
+            dtype: the precision of the matrix products; logits and state are always in float32.
+            noise: draws the dropout masks; None for no dropout.
 
         Returns:
             Logits of shape (time, batch, vocabulary_size), and the state.
@@ -115,7 +116,7 @@ class LanguageModel(nn.Module):
         dtype: torch.dtype = torch.float32,
         noise: Noise | None = None,
     ) -> tuple[Tensor, list[State]]:
-        """Return the highest layer's output, shape (time, batch, output_size), and the state; see `forward`."""
+        """Return the highest layer's output, shape (time, batch, output_size), and the last state; see `forward`."""
         rate = self.config.embedding_dropout if noise is not None else 0.0
         input_weight = None
         if self.vocabulary_size + _ALIGNMENT <= self.config.embedding_size and not rate:
@@ -126,7 +127,7 @@ class LanguageModel(nn.Module):
         return outputs
 
     def logits(self, hidden: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return the logits that follow from the highest layer's output, shape (time, batch, vocabulary_size)."""
+        """Return the logits of the highest layer's output, shape (time, batch, vocabulary_size)."""
         hidden = hidden.to(dtype)
         logits = F.linear(hidden, self.output_matrix.to(dtype)).to(self.output_bias) + self.output_bias
         if not self.cutoff:
@@ -135,7 +136,7 @@ class LanguageModel(nn.Module):
         return adaptive_logits(logits, rare_logit, self.cutoff)
 
     def loss(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return the mean nats of the targets that are not padding, given the highest layer's output.
+        """Return the mean nats per target, padding excluded, given the highest layer's output.
 
         Args:
             hidden: shape (time, batch, output_size).
@@ -156,8 +157,8 @@ class LanguageModel(nn.Module):
     def _folded(self, dtype: torch.dtype) -> Tensor:
         """Return the product of the lowest layer's input weight and the embedding.
 
-        With fewer tokens than numbers in an embedding, one product for each token of the vocabulary takes the place of
-        one for each token of the text.
+        If the vocabulary is smaller than the embedding size, a product with one-hot vectors is cheaper than one with
+        embeddings.
         """
         folded = F.linear(self.stack.cells[0].input_weight.to(dtype), self.embedding.to(dtype))
         return F.pad(folded, (0, -self.vocabulary_size % _ALIGNMENT))

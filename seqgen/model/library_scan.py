@@ -1,4 +1,4 @@
-"""The time loop of cells that torch has a function for: cuDNN on a GPU, oneDNN on a CPU."""
+"""The time loop for cells that torch has a function for: cuDNN on a GPU, oneDNN on a CPU."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from seqgen.cells.base import Cell, Library, State, Weights
 
 
 def library_for(cell: Cell, inputs: Tensor, weights: Weights) -> Library | None:
-    """Return the cell's library where it is the fastest way; oneDNN has no projection."""
+    """Return the cell's library if it is the fastest path, otherwise None; oneDNN does not support projections."""
     if cell.library is None or inputs.is_cuda:
         return cell.library
     return cell.library if cell.library.has_cpu and weights.projection is None else None
@@ -16,10 +16,10 @@ def library_for(cell: Cell, inputs: Tensor, weights: Weights) -> Library | None:
 def library_scan(
     library: Library, cell: Cell, inputs: Tensor, state: State, weights: Weights, dtype: torch.dtype
 ) -> tuple[Tensor, State]:
-    """Do what `scan` does by the library; the hidden states are in `dtype`."""
+    """Run the cell over time with its library; see `scan`. The hidden states are in `dtype`."""
     flat = _flat(weights, cell.bias, cell.recurrent_bias, inputs, dtype)
     initial = [part.to(dtype)[None] for part in state.tensors.values()]
-    initial_argument = initial if len(initial) > 1 else initial[0]  # as torch.lstm and the others take it
+    initial_argument = initial if len(initial) > 1 else initial[0]  # torch.lstm takes a list, the others a tensor
     outputs, *last = library.function(
         inputs.to(dtype), initial_argument, flat, True, 1, 0.0, cell.training, False, False
     )
@@ -27,9 +27,9 @@ def library_scan(
 
 
 def _flat(weights: Weights, bias: Tensor, recurrent_bias: Tensor, inputs: Tensor, dtype: torch.dtype) -> list[Tensor]:
-    """Return the weights in the order of torch's functions: input, recurrent, their biases, projection.
+    """Return the weights in the order that torch expects: input, recurrent, their biases, projection.
 
-    cuDNN needs them in one block of memory, all matrices before the biases.
+    cuDNN needs them in one block of memory, with all matrices before the biases.
     """
     matrices = [weight for weight in weights if weight is not None]
     parts = [*matrices, bias, recurrent_bias]

@@ -1,4 +1,4 @@
-"""How much memory training takes, before any of it is taken."""
+"""Estimates the memory that training takes, before it is allocated."""
 
 import os
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.lim
 
 
 def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, vocabulary_size: int) -> int:
-    """Return a lower bound of what training needs: for the parameters, and for the activations of the backward pass.
+    """Return a lower bound in bytes for the parameters and for the activations that the backward pass needs.
 
     Args:
-        model: the resolved sizes.
-        num_tokens: how many are read at once.
+        model: the resolved model options.
+        num_tokens: the number of tokens that are read at once.
         machine: device and precision.
-        vocabulary_size: how many token ids there are.
+        vocabulary_size: the number of token ids.
     """
-    with torch.device("meta"):  # shapes alone
+    with torch.device("meta"):  # shapes only
         network = LanguageModel(replace(model, dropout=0.0), vocabulary_size)
     stored = PRECISIONS[machine.precision].itemsize
     by_layer = [len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in network.stack.cells]
@@ -39,37 +39,37 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
 def refuse_too_large(
     model: ModelConfig, num_streams: int, sequence_length: int, machine: MachineConfig, vocabulary_size: int
 ) -> None:
-    """Refuse sizes that cannot fit.
+    """Reject sizes that cannot fit into memory.
 
     Args:
-        model: the resolved sizes.
-        num_streams: the streams of a batch that this machine reads. A GPU with too little memory for all of them reads
-            them in parts, down to one at a time; other devices read them at once.
-        sequence_length: how many tokens of each.
+        model: the resolved model options.
+        num_streams: the number of streams of a batch that this machine reads. A GPU with too little memory for all of
+            them reads them in parts, down to one at a time; other devices read all at once.
+        sequence_length: the number of tokens per stream.
         machine: device and precision.
-        vocabulary_size: how many token ids there are.
+        vocabulary_size: the number of token ids.
 
     Raises:
-        ShortageError: training needs more memory than the machine, or its GPU, has in all.
+        ShortageError: training needs more memory than the machine, or its GPU, has in total.
     """
     is_divided = machine.device == "cuda"
     num_tokens = sequence_length * (1 if is_divided else num_streams)
-    needed, there = training_bytes(model, num_tokens, machine, vocabulary_size), total_memory(machine.device)
-    if there is not None and needed > there:
+    needed, available = training_bytes(model, num_tokens, machine, vocabulary_size), total_memory(machine.device)
+    if available is not None and needed > available:
         streams = "" if is_divided else f"--batch-size (here {num_streams:,}), "
         raise ShortageError(
-            f"training this network takes at least {needed / 1e9:,.1f} GB of memory, and there are {there / 1e9:,.1f} "
-            f"GB: lower --hidden-size ({model.hidden_size:,}), --num-layers ({model.num_layers:,}), {streams}or "
-            f"--sequence-length ({sequence_length:,})"
+            f"training this network takes at least {needed / 1e9:,.1f} GB of memory, but only {available / 1e9:,.1f} "
+            f"GB are available: lower --hidden-size ({model.hidden_size:,}), --num-layers ({model.num_layers:,}), "
+            f"{streams}or --sequence-length ({sequence_length:,})"
         )
 
 
 @contextmanager
 def shortage_reported(model: ModelConfig, batch_size: int, sequence_length: int) -> Iterator[None]:
-    """Report too little memory for a step, with the sizes that it depends on.
+    """Report a lack of memory within the context, with the sizes that the memory of a step depends on.
 
     Raises:
-        ShortageError: there is too little.
+        ShortageError: memory was exhausted.
     """
     try:
         yield
@@ -84,13 +84,13 @@ def shortage_reported(model: ModelConfig, batch_size: int, sequence_length: int)
 
 
 def total_memory(device: str) -> int | None:
-    """Return the bytes of memory that a device has, or that this process may use of it; None if that cannot be told."""
+    """Return the bytes of memory of a device that this process may use; None if unknown."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[1]
     limits = []
     with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     for path in _CGROUP_LIMITS:
-        with suppress(OSError, ValueError):  # "max" is no number
+        with suppress(OSError, ValueError):  # "max" is not a number
             limits.append(int(Path(path).read_text(encoding="ascii")))
     return min(limits, default=None)

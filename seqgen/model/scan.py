@@ -1,4 +1,4 @@
-"""The time loop: a cell over all steps of a sequence, by the fastest way there is for it."""
+"""The time loop: a cell over all steps of a sequence, by the fastest path available."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def scan(
         inputs: shape (time, batch, input_size).
         state: the state before the first step, in float32.
         dtype: the precision of the matrix products.
-        weights: the matrices to multiply with, if not the cell's own.
+        weights: the matrices to use instead of the cell's own.
 
     Returns:
         The hidden states, shape (time, batch, output_size), and the state after the last step, in float32.
@@ -37,7 +37,7 @@ def scan(
 def step_by_step(
     cell: Cell, inputs: Tensor, state: State, dtype: torch.dtype, weights: Weights | None = None
 ) -> tuple[Tensor, State]:
-    """Do what `scan` does by the cell's own equations: the reference for every faster path."""
+    """Run the cell over time by its equations, the reference for every faster path; see `scan`."""
     full = cell.bias.dtype
     weights = weights or cell.weights
     recurrent_weight = weights.recurrent.to(dtype)

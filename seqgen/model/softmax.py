@@ -1,11 +1,12 @@
-"""The cross entropy over a large vocabulary: the logits are turned into their gradient where they stand.
+"""The cross entropy over a large vocabulary, which replaces the logits by their gradient in place.
 
-Of 4,096 tokens and 10,000 words there are 41 million logits. Brought to float32, normalised and derived one operation
-after the other, they go through memory a dozen times; here it is twice, in the precision of the products.
+With 4,096 tokens and 10,000 words there are 41 million logits. If they are converted to float32, normalised and
+differentiated in separate operations, they pass through memory a dozen times; here they do so twice, in the precision
+of the products.
 
-The adaptive softmax spares most of them: it chooses among the frequent tokens and one more, which stands for all rare
-ones, and only where it is that one, among these (Grave et al., Efficient softmax approximation for GPUs, 2017; here
-the rare ones are one cluster, as wide as the frequent ones).
+The adaptive softmax avoids most of the logits. It first chooses among the frequent tokens and one symbol for all rare
+tokens, then, if it is that symbol, among the rare tokens (Grave et al., Efficient softmax approximation for GPUs, 2017;
+here the rare tokens form one cluster with the same number of features).
 """
 
 from typing import Any
@@ -20,19 +21,19 @@ from seqgen.compiled import HAS_COMPILER, parallel_range
 from seqgen.kernels import as_array, exp, kernel, narrowed, widened
 from seqgen.levels.base import PADDING
 
-SMALL = 512  # tokens in a vocabulary that gains nothing
+SMALL = 512  # vocabularies up to this size gain nothing
 _LANES = 64
 
 
 def cross_entropy(hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the mean nats of the targets under the softmax of `hidden @ matrix.T + bias`.
+    """Return the mean nats per target under the softmax of `hidden @ matrix.T + bias`.
 
     Args:
         hidden: shape (time, batch, features).
         matrix: shape (vocabulary, features).
         bias: shape (vocabulary,).
         targets: ids, shape (time, batch); `PADDING` is not counted.
-        dtype: the precision of the products, and of the logits between them.
+        dtype: the precision of the products and of the stored logits.
     """
     if not is_compiled(len(matrix), hidden.device):
         logits = F.linear(hidden.to(dtype), matrix.to(dtype)).to(bias) + bias
@@ -54,17 +55,17 @@ def adaptive_cross_entropy(
     cutoff: int,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Return the mean nats of the targets under the adaptive softmax, as `adaptive_logits` has it.
+    """Return the mean nats per target under the adaptive softmax, that is, the softmax of `adaptive_logits`.
 
     Args:
         hidden: shape (time, batch, features).
         matrix: shape (vocabulary, features).
         bias: shape (vocabulary,).
-        rare_weight: of what stands for all rare tokens, shape (1, features).
+        rare_weight: the weight of the symbol for all rare tokens, shape (1, features).
         rare_bias: its bias, shape (1,).
         targets: ids, shape (time, batch); `PADDING` is not counted.
-        cutoff: the first id that is rare.
-        dtype: the precision of the products, and of the logits between them.
+        cutoff: the first rare id.
+        dtype: the precision of the products and of the stored logits.
     """
     hidden, targets = hidden.flatten(0, 1), targets.flatten()
     sizes = [cutoff, len(matrix) - cutoff]
@@ -78,19 +79,19 @@ def adaptive_cross_entropy(
 
 
 def adaptive_logits(logits: Tensor, rare_logit: Tensor, cutoff: int) -> Tensor:
-    """Return logits whose softmax is the adaptive one: the rare tokens together are as likely as their one logit says.
+    """Return logits whose softmax is the adaptive one: the rare tokens together have the probability of their symbol.
 
     Args:
         logits: shape (..., vocabulary).
-        rare_logit: of what stands for all rare tokens, shape (..., 1).
-        cutoff: the first id that is rare.
+        rare_logit: the logit of the symbol for all rare tokens, shape (..., 1).
+        cutoff: the first rare id.
     """
     rare = logits[..., cutoff:]
     return torch.cat([logits[..., :cutoff], rare + (rare_logit - rare.logsumexp(-1, keepdim=True))], -1)
 
 
 def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
-    """Tell whether the logits are turned into their gradient in place; else both are kept, in float32."""
+    """Return whether the gradient replaces the logits in place; otherwise both are stored in float32."""
     return vocabulary_size > SMALL and HAS_COMPILER and device.type == "cpu"
 
 
@@ -98,7 +99,7 @@ def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
 def _derive(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None:
     for row in parallel_range(targets.size):
         x, target = logits[row], targets[row]
-        # The highest of each lane, which vector instructions find side by side, as they do not the highest of all.
+        # The maximum per lane, because a loop for a single maximum is not vectorized.
         lanes = np.full(_LANES, np.float32(-np.inf))
         for first in range(0, x.size, _LANES):
             some, their_bias = x[first : first + _LANES], bias[first : first + _LANES]
@@ -119,7 +120,7 @@ def _derive(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """The mean loss; its gradients are known when it is."""
+    """The mean loss, whose gradients are computed in the forward pass."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

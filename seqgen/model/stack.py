@@ -1,4 +1,4 @@
-"""Recurrent layers one above the other, with what stands between them: normalisation, dropout, residual connections."""
+"""Stacked recurrent layers with normalisation, dropout and residual connections between them."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class Stack(nn.Module):
         config: the resolved model options.
 
     Raises:
-        UsageError: this kind of cell takes no projection.
+        UsageError: a projection is requested, but the cell does not support it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -32,7 +32,7 @@ class Stack(nn.Module):
 
     @property
     def cells(self) -> list[Cell]:
-        """The layers, the lowest first."""
+        """The layers, from the lowest to the highest."""
         return [layer for layer in self.layers if isinstance(layer, Cell)]
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -41,7 +41,7 @@ class Stack(nn.Module):
             cell.initialise(generator, self.config.initial_weights)
 
     def initial_state(self, batch_size: int) -> list[State]:
-        """Return every layer's state at the beginning of a document."""
+        """Return the state of every layer at the beginning of documents."""
         return [cell.initial_state(batch_size) for cell in self.cells]
 
     def forward(
@@ -56,13 +56,13 @@ class Stack(nn.Module):
 
         Args:
             inputs: shape (time, batch, features).
-            state: every layer's state before the first step.
+            state: the state of every layer before the first step.
             dtype: the precision of the matrix products.
-            noise: draws the dropout masks; None leaves dropout out.
-            input_weight: what the lowest layer multiplies its inputs with, if not its own.
+            noise: draws the dropout masks; None for no dropout.
+            input_weight: the input weight to use instead of the lowest layer's own.
 
         Returns:
-            The highest layer's output, shape (time, batch, output_size), and every layer's last state.
+            The highest layer's output, shape (time, batch, output_size), and the last state of every layer.
         """
         after = []
         for index, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
@@ -76,14 +76,14 @@ class Stack(nn.Module):
         return inputs, after
 
     def above(self, index: int, outputs: Tensor, inputs: Tensor, noise: Noise | None) -> Tensor:
-        """Return what the next layer, or the logits, see of the outputs and inputs of the layer of this index."""
+        """Return the input of the next layer, or of the logits, given outputs and inputs of the layer at `index`."""
         if self.norms:
             outputs = self.norms[index](outputs.float())
         outputs = drop(outputs, self.config.dropout, noise)
         return outputs + inputs if self.config.residual and index > 0 else outputs
 
     def _drop_weights(self, weight: Tensor, noise: Noise | None) -> Tensor:
-        """Drop recurrent weights, the same ones at every step of a batch (Merity, Keskar & Socher 2018)."""
+        """Drop recurrent weights, the same at every step of a batch (Merity, Keskar & Socher 2018)."""
         rate = self.config.recurrent_dropout
         return weight if noise is None or not rate else _masked(weight, noise.weight_mask(weight.shape, rate), rate)
 
@@ -93,8 +93,8 @@ def drop(outputs: Tensor, rate: float, noise: Noise | None) -> Tensor:
 
     Args:
         outputs: shape (time, batch, features).
-        rate: the share that is dropped; the rest is scaled by 1 / (1 - rate), so that the mean stays.
-        noise: draws the mask; None drops nothing.
+        rate: the share that is dropped; the rest is scaled by 1 / (1 - rate), which preserves the mean.
+        noise: draws the mask; None for no dropout.
     """
     if noise is None or not rate:
         return outputs
@@ -103,5 +103,5 @@ def drop(outputs: Tensor, rate: float, noise: Noise | None) -> Tensor:
 
 
 def _masked(values: Tensor, mask: Tensor, rate: float) -> Tensor:
-    """Return the values where the mask is 1, scaled by a number: a scale in a bfloat16 mask would be 0.25 % off."""
+    """Multiply values by a mask, then scale by a Python number: a scale within a bfloat16 mask would be 0.25 % off."""
     return values * mask.to(values) / (1 - rate)

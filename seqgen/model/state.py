@@ -1,4 +1,4 @@
-"""The state of a model: the states of its layers, the lowest first, and what is done with all of them at once."""
+"""The state of a model: operations on the states of all layers, from the lowest to the highest."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from seqgen.cells.base import State
 
 
 def map_state(function: Callable[..., Tensor], *states: Sequence[State]) -> list[State]:
-    """Return the state of the results of a function, called with the corresponding tensors of all states."""
+    """Apply a function to the corresponding tensors of all states, and return the state of the results."""
     return [layer.map(function, *others) for layer, *others in zip(*states, strict=True)]
 
 

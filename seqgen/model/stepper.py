@@ -1,4 +1,4 @@
-"""The model one token at a time, for sampling: many streams at once, nothing computed or laid out twice."""
+"""The model one token at a time, for sampling: many streams at once, with weights packed only once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,19 @@ from seqgen.kernels import as_array
 from seqgen.model.compiled_scan import can_compile, packed
 from seqgen.model.language_model import LanguageModel
 
-_BLOCK = 32  # streams multiplied together: with more, a stream's numbers would depend on how many there are
-_MAX_TABLE = 4096  # tokens for which the lowest layer's input product is kept
+_BLOCK = 32  # streams per product: with more, the results of a stream would depend on their number
+_MAX_TABLE = 4096  # the largest vocabulary for which the lowest layer's input products are precomputed
 
 Stepper = Callable[[Tensor], Tensor]
 
 
 def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype) -> Stepper:
-    """Return a function from token ids, shape (streams,), to the logits of the next, shape (streams, vocabulary).
+    """Return a function from token ids, shape (streams,), to the next logits, shape (streams, vocabulary).
 
     Args:
-        model: the model, whose weights must stay as they are.
-        state: the state from which the streams go on.
-        dtype: the precision of the layers' products where there are compiled steps; it is float32 elsewhere.
+        model: the model, whose weights must not change meanwhile.
+        state: the state of the streams before the first of these tokens.
+        dtype: the precision of the layers' products in compiled steps; without compiled steps it is float32.
     """
     if all(can_compile(cell, model.embedding, dtype) for cell in model.stack.cells):
         return _Compiled(model, state, dtype)
@@ -32,7 +32,7 @@ def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype) -> Ste
 
 
 class _Plain:
-    """The model as it is, over sequences of one token."""
+    """The model itself, applied to sequences of one token."""
 
     def __init__(self, model: LanguageModel, state: list[State]) -> None:
         self.model = model
@@ -40,12 +40,12 @@ class _Plain:
 
     def __call__(self, ids: Tensor) -> Tensor:
         logits, self.state = self.model(ids[None].to(self.model.device), self.state)
-        following: Tensor = logits[0]
-        return following
+        last: Tensor = logits[0]
+        return last
 
 
 class _Compiled:
-    """All layers by the cells' kernels."""
+    """All layers computed by the cells' kernels."""
 
     def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype) -> None:
         has_more = model.config.residual or model.config.layer_norm
@@ -58,28 +58,30 @@ class _Compiled:
             if cell.kernels is not None
         ]
         has_table = model.vocabulary_size <= _MAX_TABLE
-        self.table = self.layers[0].share(self.embedding) if has_table else None
+        self.table = self.layers[0].input_product(self.embedding) if has_table else None
 
     def __call__(self, ids: Tensor) -> Tensor:
         lowest, *others = self.layers
         if self.table is not None:
             torch.index_select(self.table, 0, ids, out=lowest.gates[0])
         else:
-            lowest.gates[0] = lowest.share(self.embedding[ids])
+            lowest.gates[0] = lowest.input_product(self.embedding[ids])
         outputs = self.above(0, lowest.step(), self.embedding, None)
         for index, layer in enumerate(others, start=1):
-            layer.gates[0] = layer.share(outputs.to(layer.gates.dtype))
+            layer.gates[0] = layer.input_product(outputs.to(layer.gates.dtype))
             outputs = self.above(index, layer.step(), outputs, None)
         return self.logits(outputs.float())
 
 
 class _Layer:
-    """A cell with its weights laid out for products with few rows, and the state of its streams."""
+    """A cell with weights packed for products with few rows, and the state of its streams."""
 
     def __init__(self, cell: Cell, kernels: Kernels, state: State, dtype: torch.dtype) -> None:
         num_streams, size, weights = len(state.hidden), cell.hidden_size, cell.weights
         input_weight = cell.input_slots(weights.input).to(dtype)
-        self.share = _in_blocks(F.pad(input_weight, (0, 0, 0, kernels.slots * size - len(input_weight))), num_streams)
+        self.input_product = _in_blocks(
+            F.pad(input_weight, (0, 0, 0, kernels.slots * size - len(input_weight))), num_streams
+        )
         self.recurrent = _in_blocks(weights.recurrent.to(dtype), num_streams)
         self.project = None if weights.projection is None else _in_blocks(weights.projection.to(dtype), num_streams)
         self.forward = kernels.forward
@@ -91,7 +93,7 @@ class _Layer:
         self.gates_array = as_array(self.gates)
 
     def step(self) -> Tensor:
-        """Return the outputs of the next step, shape (streams, output_size); `gates` holds its input products."""
+        """Return the outputs of the next step, shape (streams, output_size), given its input products in `gates`."""
         self.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
         self.memory[0] = self.memory[1]
         hidden: Tensor = self.hidden[1]
@@ -100,7 +102,7 @@ class _Layer:
 
 
 def _in_blocks(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
-    """Return the product with a weight, a block of rows at a time."""
+    """Return a function that multiplies by a weight, one block of rows at a time."""
     multiply = packed(weight, min(num_rows, _BLOCK))
     if num_rows <= _BLOCK:
         return multiply
