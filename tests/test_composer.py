@@ -1,4 +1,4 @@
-"""Music in, music out."""
+"""The composer: from a prime to pieces of music."""
 
 import pytest
 import torch
@@ -26,12 +26,12 @@ def write(make_model, level=LEVEL, prime=None, num_samples=3, unseen=(), **optio
     return compose(model, level, prime, config, samples, list(unseen)), samples
 
 
-def heard(track, end):
-    """Return the notes that begin before a time."""
+def notes_before(track, end):
+    """Return the notes of a track that begin before a time."""
     return [note[:3] for note in track.notes if note.onset < end]
 
 
-def test_an_untrained_model_writes_music_of_the_bars_asked_for(make_model):
+def test_an_untrained_model_writes_the_requested_number_of_bars(make_model):
     pieces, samples = write(make_model, bars=3)
     assert all(0 < len(piece) <= 3 and piece.num_notes for piece in pieces)
     assert all(sample.is_finished and sample.tokens and sample.nats > 0 for sample in samples)
@@ -40,8 +40,8 @@ def test_an_untrained_model_writes_music_of_the_bars_asked_for(make_model):
 @given(prime=scores(max_tracks=4) | forms(), seed=st.integers(0, 100))
 @example(prime=Score((Bar(1, 2),), tuple(track_of([Note(0, steps, 60)]) for steps in (1, 1, 24))), seed=0)
 @settings(max_examples=20)
-def test_music_goes_on_from_any_prime(prime, seed):
-    """Whole, with as many parts as the model knows or more; the highest parts, with fewer."""
+def test_music_continues_any_prime(prime, seed):
+    """The prime is complete if it has at least as many parts as the model; otherwise it is the highest parts."""
     from seqgen.config import ModelConfig
     from seqgen.model.language_model import LanguageModel
 
@@ -57,45 +57,45 @@ def test_music_goes_on_from_any_prime(prime, seed):
     for given_track, track in zip(prime.tracks, piece.tracks, strict=False):
         is_reached = len(piece) >= len(prime)
         if is_reached:
-            assert heard(track, end) == heard(given_track, end)
+            assert notes_before(track, end) == heard(given_track, end)
     assert len(piece) <= len(prime) + 2
 
 
-def test_a_piece_may_have_to_be_so_long(make_model):
+def test_a_piece_has_at_least_min_bars(make_model):
     level = NoteLevel(12, layouts=SOLO.layouts)
     options = SamplingConfig(bars=6, num_samples=8)
     model = make_model(level.vocabulary_size)
     with torch.no_grad():
-        model.output_bias[level.END] += 9  # it wants to end at once
+        model.output_bias[level.END] += 9  # likely to end at once
     for min_bars in (0, 3):
         samples = [Sample(seed) for seed in range(8)]
         pieces = compose(model, level, melody(), options, samples, [], min_bars)
         lengths = [len(piece) - 2 for piece in pieces]
-        assert min(lengths) == max(1, min_bars)  # the last note of the prime ends with a bar: one more begins
+        assert min(lengths) == max(1, min_bars)  # the prime ends with a bar, so another bar begins
         assert max(lengths) <= 6
 
 
-def test_a_melody_is_given_to_the_highest_part_and_the_others_are_written(make_model):
+def test_a_melody_becomes_the_highest_part_and_the_others_are_written(make_model):
     pieces, _ = write(make_model, prime=melody(), bars=2, length=2000)
     for piece in pieces:
         assert [track.name for track in piece.tracks] == ["Soprano", "Alto", "Tenor", "Bass"]
-        assert heard(piece.tracks[0], 96) == [note[:3] for note in melody().tracks[0].notes]
+        assert notes_before(piece.tracks[0], 96) == [note[:3] for note in melody().tracks[0].notes]
 
 
-def test_a_note_of_the_prime_ends_when_it_is_said_to(make_model):
-    """The last note of a prime is not held on by what follows."""
+def test_notes_of_the_prime_keep_their_ends(make_model):
+    """The last note of a prime is not prolonged by the continuation."""
     prime = melody([(0, 18, 60)], num_bars=1)
     for level in (LEVEL, SOLO):
         pieces, _ = write(make_model, level, prime, bars=1, length=2000)
         assert all(piece.tracks[0].notes[0][:3] == (0, 18, 60) for piece in pieces)
 
 
-def test_a_seed_gives_the_same_piece_again(make_model):
+def test_a_seed_reproduces_a_piece(make_model):
     assert write(make_model, bars=2)[0] == write(make_model, bars=2)[0]
     assert write(make_model, bars=2, num_samples=1)[0] == write(make_model, bars=2)[0][:1]
 
 
-def test_the_prime_is_left_out_from_its_end_on(make_model):
+def test_without_prime_returns_the_part_after_the_prime(make_model):
     piece = Score((Bar(),) * 3, (track_of([Note(0, 60, 60), Note(60, 36, 62), Note(100, 12, 64)]),))
     rest = without_prime(piece, 60)
     assert [note[:3] for note in rest.notes] == [(12, 36, 62), (52, 12, 64)]
@@ -103,13 +103,13 @@ def test_the_prime_is_left_out_from_its_end_on(make_model):
     assert [note[:3] for note in without_prime(piece, 96).notes] == [(4, 12, 64)]
 
 
-def test_tempo_and_key_are_as_asked(make_model):
+def test_tempo_and_key_are_as_requested(make_model):
     (piece, *_), _ = write(make_model, bars=1, tempo=66.0, key="Bb")
     assert piece.tempos[0].quarters_per_minute == 66.0
     assert piece.bars[0].sharps == -2
 
 
-def test_without_a_wish_the_key_is_one_of_those_that_training_pieces_are_in(make_model):
+def test_a_key_of_the_training_set_is_chosen_by_default(make_model):
     level = NoteLevel(12, layouts=SOLO.layouts, keys=[-1, 2])
     free, _ = write(make_model, level, num_samples=12, bars=1)
     assert {piece.bars[0].sharps for piece in free} == {-1, 2}
@@ -117,27 +117,27 @@ def test_without_a_wish_the_key_is_one_of_those_that_training_pieces_are_in(make
     assert asked.bars[0].sharps == 6
 
 
-def test_a_model_in_one_key_comes_back_to_that_of_the_prime(make_model):
+def test_a_model_in_one_key_returns_to_the_key_of_the_prime(make_model):
     level = NoteLevel(12, is_in_one_key=True, layouts=SOLO.layouts)
     prime = melody().transposed(2)
     assert prime.bars[0].sharps == 2
     (piece, *_), _ = write(make_model, level, prime, bars=1)
     assert piece.bars[0].sharps == 2
-    assert heard(piece.tracks[0], 96) == [note[:3] for note in prime.tracks[0].notes]
+    assert notes_before(piece.tracks[0], 96) == [note[:3] for note in prime.tracks[0].notes]
     (free, *_), _ = write(make_model, level, bars=1, key="f#m")
     assert free.num_notes
 
 
-def test_pitches_that_the_model_has_never_seen_are_named(make_model):
+def test_pitches_that_the_model_has_never_seen_are_rejected_by_name(make_model):
     from seqgen.levels.note import tokens as t
 
     unseen = [t.PITCH + pitch for pitch in range(128) if not 48 <= pitch <= 80]
     prime = melody([(0, 12, 30), (12, 12, 60)], num_bars=1)
-    with pytest.raises(UsageError, match="F#1, which this model has never seen: it knows C3 to G#5"):
+    with pytest.raises(UsageError, match="F#1, which this model has never seen: its pitches are C3 to G#5"):
         write(make_model, SOLO, prime, unseen=unseen)
 
 
-def test_what_has_never_been_seen_comes_only_where_nothing_else_can(make_model):
+def test_unseen_tokens_are_drawn_only_if_no_others_are_allowed(make_model):
     from seqgen.levels.note import tokens as t
 
     unseen = [t.PITCH + pitch for pitch in range(128) if pitch % 12]

@@ -1,4 +1,4 @@
-"""Ids in, ids out."""
+"""The generator: prefill and decode."""
 
 from itertools import islice
 
@@ -22,7 +22,7 @@ def draw(model, count, seeds=(1,), prime=(0, 5, 3), config=PLAIN, forbidden=(0,)
     return torch.stack([step.ids for step in draws]), torch.stack([step.nats for step in draws])
 
 
-def test_greedy_is_the_argmax_of_the_model_read_in_one_go(make_model):
+def test_greedy_draws_equal_the_argmax_of_the_whole_sequence(make_model):
     model = make_model(20, num_layers=2)
     ids, nats = draw(model, 30, config=SamplingConfig(temperature=0), forbidden=())
     with torch.inference_mode():
@@ -33,7 +33,7 @@ def test_greedy_is_the_argmax_of_the_model_read_in_one_go(make_model):
     torch.testing.assert_close(nats[:, 0], -likelihood.amax(-1), atol=1e-5, rtol=1e-5)
 
 
-def test_a_stream_depends_on_its_own_seed_alone(make_model):
+def test_a_stream_depends_only_on_its_own_seed(make_model):
     model = make_model(20)
     together, _ = draw(model, 300, seeds=(7, 8, 9))
     for i, seed in enumerate((7, 8, 9)):
@@ -42,7 +42,7 @@ def test_a_stream_depends_on_its_own_seed_alone(make_model):
     assert together[:, 0].tolist() != together[:, 1].tolist()
 
 
-def test_tokens_come_as_often_as_they_are_likely(make_model):
+def test_token_frequencies_equal_their_probabilities(make_model):
     model = make_model(6)
     ids, _ = draw(model, 1, seeds=range(20_000), forbidden=())
     with torch.inference_mode():
@@ -57,14 +57,14 @@ def test_random_numbers_do_not_repeat(make_model):
     assert ids[:256].tolist() != ids[256:].tolist()
 
 
-def test_weights_that_are_no_numbers_are_a_sentence(make_model):
+def test_weights_of_nan_are_a_one_line_error(make_model):
     model = make_model(20)
     model.embedding.data[3] = torch.nan
     with pytest.raises(CheckpointError, match="gives no likelihoods"):
         draw(model, 3)
 
 
-def test_the_prime_decides_how_it_goes_on(make_model):
+def test_the_prime_influences_the_continuation(make_model):
     model = make_model(20)
     with torch.no_grad():
         model.output_weight.mul_(20)
@@ -79,7 +79,7 @@ def test_filters_are_applied(make_model):
         assert draw(model, 30, config=config)[0].tolist() == greedy.tolist()
 
 
-def test_nats_are_the_model_s_own_whatever_is_filtered_or_forbidden(make_model):
+def test_nats_are_those_of_the_model_without_filters_and_constraints(make_model):
     model = make_model(20)
     ids, nats = draw(model, 1, config=SamplingConfig(top_k=2, temperature=0.3), forbidden=tuple(range(10)))
     with torch.inference_mode():
@@ -87,7 +87,7 @@ def test_nats_are_the_model_s_own_whatever_is_filtered_or_forbidden(make_model):
     assert nats[0, 0].item() == pytest.approx(-logits[-1, 0].log_softmax(-1)[ids[0, 0]].item(), abs=1e-5)
 
 
-def test_what_is_forbidden_never_comes_even_if_likeliest(make_model):
+def test_a_forbidden_token_is_never_drawn_even_if_most_likely(make_model):
     model = make_model(6)
     with torch.no_grad():
         model.output_bias[0] = 50.0
@@ -96,7 +96,7 @@ def test_what_is_forbidden_never_comes_even_if_likeliest(make_model):
         assert not (ids == 0).any()
 
 
-def test_a_long_prime_is_read_in_pieces_with_the_same_result(make_model, monkeypatch):
+def test_reading_a_long_prime_in_chunks_changes_nothing(make_model, monkeypatch):
     model = make_model(20)
     prime = [0, *range(2, 20)] * 3
     whole, _ = draw(model, 20, prime=prime)
@@ -106,7 +106,7 @@ def test_a_long_prime_is_read_in_pieces_with_the_same_result(make_model, monkeyp
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
-def test_other_cells_carry_their_state_on(make_model, cell):
+def test_other_cells_carry_their_state(make_model, cell):
     model = make_model(20, cell=cell)
     ids, _ = draw(model, 10, config=SamplingConfig(temperature=0), forbidden=())
     with torch.inference_mode():
@@ -114,7 +114,7 @@ def test_other_cells_carry_their_state_on(make_model, cell):
     assert ids[:, 0].tolist() == logits[2:-1, 0].argmax(-1).tolist()
 
 
-def test_streams_with_different_primes_go_on_each_as_alone(make_model):
+def test_streams_with_different_primes_continue_independently(make_model):
     model, config = make_model(20, num_layers=2), SamplingConfig(temperature=0)
     primes = ((0, 5, 3), (0, 7), (0, 2, 4, 6))
     readings = [prefill(model, prime) for prime in primes]
@@ -126,7 +126,7 @@ def test_streams_with_different_primes_go_on_each_as_alone(make_model):
 
 
 @pytest.mark.parametrize("config", [PLAIN, SamplingConfig(temperature=0), SamplingConfig(top_k=3, top_p=0.5)])
-def test_where_no_token_may_come_a_stream_has_none(make_model, config):
+def test_a_stream_has_no_token_if_all_are_excluded(make_model, config):
     model = make_model(6)
 
     class FirstStreamStops(Never):

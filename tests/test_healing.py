@@ -1,4 +1,4 @@
-"""A prime that is cut anywhere goes on as its text does, compared with all sequences of tokens of a tiny vocabulary."""
+"""Token healing, compared with all sequences of tokens of a tiny vocabulary."""
 
 import math
 from collections import Counter
@@ -40,7 +40,7 @@ def untrained(level: WordLevel | CharacterLevel | SubwordLevel, seed: int = 0) -
 
 
 def brute_force(model, hexadecimal, ids, rest):
-    """Return the log-likelihood of every sequence of tokens that writes the rest, by reading each on its own."""
+    """Return the log-likelihood of every sequence of tokens that writes the rest; each is read separately."""
     following = prefill(model, ids).logits[0].double().log_softmax(-1)
     found = {}
     for token, digits in enumerate(hexadecimal):
@@ -67,7 +67,7 @@ def brute_force(model, hexadecimal, ids, rest):
         ("subwords", "the ca"),
     ],
 )
-def test_the_ways_to_write_a_word_are_as_likely_as_all_sequences_of_tokens_say(name, prime):
+def test_ways_and_likelihoods_equal_those_of_brute_force(name, prime):
     level, count = LEVELS[name], 4000
     model = untrained(level)
     ids, rest = split(level, prime)
@@ -101,7 +101,7 @@ def test_the_ways_to_write_a_word_are_as_likely_as_all_sequences_of_tokens_say(n
 @example(prime="a\n\n ", seed=0)
 @example(prime="漢" * 40, seed=0)
 @settings(max_examples=15)
-def test_tokens_write_exactly_the_prime_and_then_more(name, prime, seed):
+def test_tokens_write_exactly_the_prime_and_its_continuation(name, prime, seed):
     level = LEVELS[name]
     model = untrained(level, seed % 3)
     ids, rest = split(level, prime)
@@ -120,15 +120,15 @@ def test_tokens_write_exactly_the_prime_and_then_more(name, prime, seed):
 @every_level
 @given(text=st.text(st.sampled_from(TEXT), max_size=30), more=st.text(st.sampled_from(TEXT), max_size=6))
 @settings(max_examples=30)
-def test_what_comes_before_the_last_word_has_the_same_tokens_whatever_follows(name, text, more):
+def test_tokens_before_the_last_word_do_not_depend_on_what_follows(name, text, more):
     level = LEVELS[name]
     num_settled = level.settled(text)
     ids = level.encode(text[:num_settled]).tolist()
     assert level.encode(text + more).tolist()[: len(ids)] == ids
 
 
-def test_a_prime_inside_a_word_goes_on_with_the_token_of_the_whole_word():
-    """After "the c" the model, which has only ever seen " cat", is sure of it."""
+def test_a_prime_that_ends_inside_a_word_is_healed_to_the_token_of_the_whole_word():
+    """After "the c" a model that was only trained on " cat" continues with it."""
     level = LEVELS["words"]
     model = untrained(level)
     cat = level.encode(" cat").tolist()[0]
@@ -144,7 +144,7 @@ def test_a_prime_inside_a_word_goes_on_with_the_token_of_the_whole_word():
         assert [each.tokens for each in samples] == [1, 1, 1]
 
 
-def test_a_long_word_without_spaces_is_written_whatever_its_length():
+def test_a_long_word_without_spaces_is_written_completely():
     level = LEVELS["words"]
     prime = "thecatsat" * 200
     ids, rest = split(level, prime)

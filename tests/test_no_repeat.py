@@ -1,4 +1,4 @@
-"""No n-gram twice, compared with counting them."""
+"""`NoRepeat`, compared with counting n-grams."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def ngrams(ids, n):
 
 
 @given(n=st.integers(1, 4), histories=st.lists(short, min_size=1, max_size=3), steps=st.integers(0, 8), data=st.data())
-def test_exactly_the_tokens_are_excluded_that_would_repeat_an_ngram(n, histories, steps, data):
+def test_exactly_the_tokens_that_would_repeat_an_ngram_are_excluded(n, histories, steps, data):
     constraint, streams = NoRepeat(n, 4, histories), [list(history) for history in histories]
     for _ in range(steps + 1):
         mask = constraint.mask()
@@ -37,7 +37,7 @@ def test_exactly_the_tokens_are_excluded_that_would_repeat_an_ngram(n, histories
 
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("prime", ["", "ab c"])
-def test_no_ngram_occurs_twice_in_a_sample_its_prime_included(make_model, n, prime):
+def test_no_ngram_occurs_twice_in_a_sample_and_its_prime(make_model, n, prime):
     level = CharacterLevel(" abcdefgh")
     samples = [Sample(seed) for seed in range(8)]
     texts = [prime] * 8
@@ -48,7 +48,7 @@ def test_no_ngram_occurs_twice_in_a_sample_its_prime_included(make_model, n, pri
     assert all(count == 1 for text in texts for count in ngrams(text, n).values())
 
 
-def test_the_token_in_which_a_prime_ends_is_no_repetition_either(make_model):
+def test_the_healed_token_of_a_prime_is_not_a_repetition(make_model):
     level = WordLevel(" achts", [" the", " cat"], is_tokenised=False, is_indented=True)
     model = make_model(level.vocabulary_size)
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_the_token_in_which_a_prime_ends_is_no_repetition_either(make_model):
         assert text.startswith("at") == expected
 
 
-def test_a_sample_ends_where_every_token_is_excluded(make_model):
+def test_a_sample_ends_if_every_token_is_excluded(make_model):
     level = CharacterLevel("abc")
     samples = [Sample(seed) for seed in range(4)]
     texts = [""] * 4

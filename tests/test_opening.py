@@ -1,4 +1,4 @@
-"""Where a sample begins."""
+"""The text that is read before a sample."""
 
 from itertools import islice
 
@@ -13,7 +13,7 @@ from seqgen.training.batches import Batches
 
 
 @pytest.mark.parametrize(("bias", "expected"), [(0.0, "\n\n"), (-30.0, "\n")])
-def test_a_blank_line_comes_first_where_the_model_expects_some(make_model, bias, expected):
+def test_a_blank_line_is_read_first_if_the_model_expects_blank_lines(make_model, bias, expected):
     level = CharacterLevel("\nab ")
     model = make_model(level.vocabulary_size)
     with torch.no_grad():
@@ -21,21 +21,21 @@ def test_a_blank_line_comes_first_where_the_model_expects_some(make_model, bias,
     assert opening_of(model, level, [0, 1]) == expected
 
 
-def test_without_line_breaks_a_space_comes_first_and_without_spaces_nothing(make_model):
+def test_a_space_or_nothing_is_read_first_without_line_breaks(make_model):
     level = CharacterLevel("ab ")
     assert opening_of(make_model(level.vocabulary_size), level, [0, 1]) == " "
     never_spaces = [0, int(level.encode(" ")[0])]
     assert opening_of(make_model(level.vocabulary_size), level, never_spaces) == ""
     indented = WordLevel("ab ", [" a"], is_tokenised=False, is_indented=True)
-    assert opening_of(make_model(indented.vocabulary_size), indented, [0]) == ""  # a word begins anyhow
+    assert opening_of(make_model(indented.vocabulary_size), indented, [0]) == ""  # a sample begins with a word anyway
 
 
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [(["a" * 100], True), (["a" * 100, "b"], True), (["a" * 8, "b" * 7], False), (["a" * 100] * 4, False)],
 )
-def test_the_start_token_stands_inside_documents_where_few_are_long(make_part, texts, expected):
-    """It does exactly if some batch has it before what is not the beginning of a document."""
+def test_the_start_token_occurs_inside_documents_if_few_are_long(make_part, texts, expected):
+    """`starts_inside` is true if a batch has the start token anywhere but at the beginning of a document."""
     level = CharacterLevel("ab")
     part = make_part(*texts, level=level)
     batches = Batches(part, batch_size=4, sequence_length=10, seed=1)

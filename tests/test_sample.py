@@ -17,7 +17,7 @@ from tests.conftest import RHYME, quick_runner
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """The command line in a folder with a short run on lines and one on words."""
+    """Return the command line in a folder with a short run on lines and one on words."""
     folder = tmp_path_factory.mktemp("lines")
     (folder / "rhyme.txt").write_text(RHYME * 20, encoding="utf-8")
     cli = quick_runner(folder)
@@ -38,8 +38,8 @@ def refusal(done, status=2):
     return done.stderr.strip().splitlines()[-1]
 
 
-def test_samples_of_a_run_on_one_file_go_on_after_a_line_break(trained):
-    """They are what comes after one at the beginning of a document, where such a model is not told of it."""
+def test_samples_of_a_run_on_one_file_continue_after_a_line_break(trained):
+    """They equal the samples with a line break as prime, because the model does not know beginnings of documents."""
     checkpoint = Checkpoint.read(trained.files / "best.safetensors")
     model, level, samples = checkpoint.model(), checkpoint.level, [Sample(seed) for seed in range(1, 5)]
     assert not checkpoint.knows_beginnings
@@ -50,7 +50,7 @@ def test_samples_of_a_run_on_one_file_go_on_after_a_line_break(trained):
     assert written == expected
 
 
-def test_samples_of_lines_begin_as_documents_do(lines):
+def test_samples_of_lines_begin_like_documents(lines):
     assert Checkpoint.read(lines.folder / "checkpoints" / "lines" / "best.safetensors").knows_beginnings
 
 
@@ -71,14 +71,14 @@ def test_a_prime_may_begin_with_an_at_sign_or_come_from_standard_input(trained, 
     assert len(text) == len(expected) + 3
 
 
-def test_a_prime_that_is_no_file_is_told_how_to_write_the_text(trained):
+def test_the_error_for_a_missing_prime_file_explains_how_to_write_text(trained):
     message = refusal(trained.cli("sample", "--prime", "@handle"), status=1)
     assert "the prime handle cannot be read: No such file" in message
     assert message.endswith("use @@handle for a text that starts with @")
 
 
 @pytest.mark.parametrize(("name", "expected"), [("lines", "How I"), ("words", "How I\n")])
-def test_a_file_s_last_newline_belongs_to_the_prime_only_where_documents_are_files(lines, tmp_path, name, expected):
+def test_the_last_newline_of_a_file_belongs_to_the_prime_only_if_documents_are_files(lines, tmp_path, name, expected):
     (tmp_path / "prime.txt").write_bytes(b"How I\r\n")
     options = ["sample", "--json", "--checkpoint", name, "--length", "2", "--prime"]
     for done in (lines(*options, f"@{tmp_path / 'prime.txt'}"), lines(*options, "-", stdin="How I\n")):
@@ -110,13 +110,13 @@ def test_one_newline_at_the_end_of_a_prime_that_is_read_is_dropped_for_a_passage
             assert read.replace("\r\n", "\n").replace("\r", "\n") == expected
 
 
-def test_a_file_of_music_is_no_prime_of_a_text(tmp_path):
+def test_a_music_file_is_rejected_as_a_prime_of_text(tmp_path):
     (tmp_path / "tune.MID").write_bytes(b"MThd\x80")
     with pytest.raises(UsageError, match=r"tune\.MID is music"):
         text_prime(f"@{tmp_path / 'tune.MID'}", is_passage=False)
 
 
-def test_escapes_of_a_stop_text_are_replaced():
+def test_escapes_in_stop_texts_are_replaced():
     assert unescaped(r"a\n\t\\n") == "a\n\t\\n"
     for text in (r"\d", "a\\", "\\\n"):
         with pytest.raises(UsageError, match="is no escape"):
@@ -137,14 +137,14 @@ def test_the_end_token_is_excluded_only_in_streams_that_must_not_end():
 
 
 @pytest.mark.parametrize("prime", ["Twinkle, tw", "Twinkle, twinkle ", "Up  ", "Like a dia", "xyz", "The é", "\n\n H"])
-def test_a_prime_is_kept_to_the_letter_by_a_model_of_words(lines, prime):
+def test_a_word_model_preserves_its_prime_exactly(lines, prime):
     done = lines("sample", "--json", "--checkpoint", "words", "--length", "5", "--num-samples", "3", "--prime", prime)
     for text in texts(done):
         assert text.startswith(prime)
         assert len(text) > len(prime)
 
 
-def test_characters_of_a_prime_that_the_vocabulary_lacks_are_reported_once(trained, lines):
+def test_characters_of_a_prime_outside_the_vocabulary_are_reported_once(trained, lines):
     done = trained.cli("sample", "--length", "2", "--prime", "How é 漢 é")
     assert "the prime contains characters that are not in the vocabulary: 'é', '漢'" in done.stderr
     assert "lacks" not in trained.cli("sample", "--length", "2", "--prime", "How I").stderr
@@ -153,7 +153,7 @@ def test_characters_of_a_prime_that_the_vocabulary_lacks_are_reported_once(train
     assert "and 5 more" in trained.cli("sample", "--length", "2", "--prime", many).stderr
 
 
-def test_a_stop_text_may_be_a_newline_or_one_of_several_and_may_be_kept(trained):
+def test_stop_texts_may_be_newlines_or_several_and_may_be_kept(trained):
     options = ["sample", "--json", "--prime", "How I ", "--seed", "2", "--length", "80", "--temperature", "0.5"]
     (plain,) = texts(trained.cli(*options))
     line = plain.split("\n")[0]
@@ -177,11 +177,11 @@ def test_a_stop_text_may_be_a_newline_or_one_of_several_and_may_be_kept(trained)
         (["--bars", "3"], "--bars is for models of music; this model writes text"),
     ],
 )
-def test_options_that_break_a_rule_are_refused_in_a_sentence(trained, options, words):
+def test_invalid_options_are_rejected_with_a_one_line_error(trained, options, words):
     assert words in refusal(trained.cli("sample", *options))
 
 
-def test_no_repeat_leaves_loops_and_says_where_it_ends_a_sample(trained):
+def test_no_repeat_breaks_loops_and_reports_samples_that_it_ends(trained):
     options = ["sample", "--json", "--temperature", "0", "--length", "300", "--prime", "Twinkle, "]
     (looping,), (text,) = texts(trained.cli(*options)), texts(trained.cli(*options, "--no-repeat", "9"))
     assert len({looping[i : i + 9] for i in range(len(looping) - 8)}) < len(looping) - 8

@@ -1,4 +1,4 @@
-"""Text in, text out."""
+"""The sampler: from a prime to samples of text."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from seqgen.sampling.sampler import Sample, sample
 
 @pytest.fixture
 def write(monkeypatch):
-    """Sample from a generator that draws given texts, and return the increments of each stream."""
+    """Return a function that samples from a generator of given texts, and returns the increments of each stream."""
 
     def run(*texts, alphabet="abcdef", ends=False, **options):
         level = CharacterLevel(alphabet)
@@ -36,13 +36,13 @@ def write(monkeypatch):
     return run
 
 
-def test_text_comes_token_by_token(write):
+def test_text_is_yielded_token_by_token(write):
     written, (counted,) = write("abcde", length=3)
     assert written == [["a", "b", "c"]]
     assert (counted.tokens, counted.nats) == (3, 3.0)
 
 
-def test_an_escaped_character_comes_whole(write):
+def test_an_escaped_character_is_yielded_whole(write):
     written, _ = write("a€b", length=8)
     assert written == [["a", "€", "b"]]
 
@@ -57,16 +57,16 @@ def test_a_sample_ends_at_its_end_token(write):
     ("text", "stop", "expected"),
     [
         ("abcdef", ("cd",), "ab"),
-        ("aabaabaac", ("aabaac",), "aab"),  # a false start that overlaps the true one
+        ("aabaabaac", ("aabaac",), "aab"),  # a partial match that overlaps the complete one
         ("abcdef", ("a",), ""),
         ("abcabcabd", ("abd",), "abcabc"),
-        ("ababab", ("ac",), "ababab"),  # never comes
+        ("ababab", ("ac",), "ababab"),  # does not occur
         ("abcdef", ("ef", "cd"), "ab"),
-        ("abcdef", ("bcdx", "cd", "d"), "ab"),  # of those that are complete first, the longest
+        ("abcdef", ("bcdx", "cd", "d"), "ab"),  # the longest of those that are complete first
         ("abcdef", ("abcde", "bc"), "a"),
     ],
 )
-def test_a_sample_ends_before_the_stop_text(write, text, stop, expected):
+def test_a_sample_ends_before_a_stop_text(write, text, stop, expected):
     (pieces,), _ = write(text, stop=stop, length=len(text))
     assert "".join(pieces) == expected
     ended = text[: len(expected) + len(next((s for s in stop if text[len(expected) :].startswith(s)), ""))]
@@ -75,13 +75,13 @@ def test_a_sample_ends_before_the_stop_text(write, text, stop, expected):
     assert all(each not in piece for piece in pieces for each in stop)
 
 
-def test_streams_end_each_by_itself(write):
+def test_streams_end_independently(write):
     written, samples = write("abcdef", "fedcba", stop=("c",), length=6)
     assert ["".join(pieces) for pieces in written] == ["ab", "fed"]
     assert [counted.tokens for counted in samples] == [3, 4]
 
 
-def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch, make_model):
+def test_the_text_of_a_token_depends_on_the_prime(monkeypatch, make_model):
     level = WordLevel("\n", [" the", " cat"], is_tokenised=True, is_indented=True)
     ids = level.encode("the cat\ncat").tolist()
 
@@ -96,7 +96,7 @@ def test_what_a_token_stands_for_depends_on_the_prime_before_it(monkeypatch, mak
 
 
 @pytest.mark.parametrize(("min_length", "expected"), [(0, ""), (1, "a"), (2, "ab"), (3, "aba"), (5, "ababab")])
-def test_a_stop_text_counts_only_where_it_begins_after_the_least_length(write, min_length, expected):
+def test_stop_texts_that_begin_before_the_minimum_length_are_ignored(write, min_length, expected):
     (pieces,), _ = write("ababab", stop=("ab", "ba"), min_length=min_length, length=6)
     assert "".join(pieces) == expected
 

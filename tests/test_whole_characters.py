@@ -1,4 +1,4 @@
-"""Only what decodes, compared with Python's own decoder."""
+"""Whole UTF-8 characters, compared with Python's decoder."""
 
 from functools import cache
 from itertools import product
@@ -23,7 +23,7 @@ def allowed(constraint):
 
 @cache
 def can_become_text(data: bytes) -> bool:
-    """Tell whether bytes can be completed to a character, by trying the ends of all ranges."""
+    """Return whether bytes can be completed to a character, by trying the ends of all ranges."""
     ends = (bytes(more) for length in range(4) for more in product((0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF), repeat=length))
     return any(_is_text(data + end) for end in ends)
 
@@ -38,8 +38,8 @@ def _is_text(data: bytes) -> bool:
 
 @pytest.mark.parametrize("character", CHARACTERS)
 @pytest.mark.parametrize("hexadecimal", [DIGITS, BYTES], ids=["digits", "bytes"])
-def test_exactly_the_bytes_of_characters_come(hexadecimal, character):
-    """After every beginning of a character, all tokens are compared with the decoder."""
+def test_exactly_the_bytes_of_characters_are_allowed(hexadecimal, character):
+    """After every beginning of a character, the mask of all tokens agrees with the decoder."""
     digits, written = character.encode().hex(), ""
     constraint = WholeCharacters(hexadecimal, 1, [0], [100])
     while written != digits:
@@ -59,7 +59,7 @@ def test_exactly_the_bytes_of_characters_come(hexadecimal, character):
 
 
 @pytest.mark.parametrize("num_left", range(1, 10))
-def test_what_begins_can_be_completed_within_the_length(num_left):
+def test_characters_can_be_completed_within_the_length(num_left):
     random = np.random.default_rng(num_left)
     for _ in range(20):
         constraint, drawn = WholeCharacters(DIGITS, 1, [0, 1], [num_left]), []
@@ -69,13 +69,13 @@ def test_what_begins_can_be_completed_within_the_length(num_left):
         bytes.fromhex("".join(DIGITS[token] for token in drawn)).decode()
 
 
-def test_a_character_is_not_begun_that_the_tokens_of_training_cannot_complete():
-    """Without the digits 8 to b nothing can follow a first byte above 7f."""
+def test_a_character_that_allowed_tokens_cannot_complete_is_not_begun():
+    """Without the digits 8 to b no byte can follow a first byte above 7f."""
     constraint = WholeCharacters(DIGITS, 1, [0, *(DIGITS.index(digit) for digit in "89ab")], [100])
     assert {DIGITS[token] for token in allowed(constraint)} == {"", *"01234567"}
 
 
-def test_streams_are_limited_each_by_itself():
+def test_streams_have_independent_limits():
     constraint = WholeCharacters([*DIGITS, "61"], 1, [0], [100, 100])
     constraint.advance(np.array([DIGITS.index("e"), 18]))
     mask = constraint.mask()
@@ -94,7 +94,7 @@ def test_streams_are_limited_each_by_itself():
         WordLevel("a", [" a"], is_tokenised=True, is_indented=True),
     ],
 )
-def test_no_sample_holds_half_a_character_whatever_its_length(make_model, level, temperature):
+def test_samples_of_any_length_contain_only_whole_characters(make_model, level, temperature):
     model = make_model(level.vocabulary_size)
     for length in range(1, 8):
         samples = [Sample(seed) for seed in range(6)]

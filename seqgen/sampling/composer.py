@@ -1,13 +1,15 @@
-"""The composer: music in, music out, on top of the generator."""
+"""The composer: turns a prime into pieces of music, on top of the generator."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
+from seqgen.levels.note.state import Given
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.keys import to_no_signature
 from seqgen.music.score import Score, Tempo
@@ -28,72 +30,104 @@ def compose(
     min_bars: int = 0,
     after_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Return one piece for each sample, the prime at its beginning.
+    """Return one piece per sample; each begins with the prime.
 
     Args:
         model: the language model.
         level: its vocabulary.
-        prime: what all go on from; None lets each begin as it likes.
-        config: bars, length, temperature, filters and tempo.
-        samples: one a stream, with its seed; tokens and nats are counted on the way.
-        unseen: ids that are drawn only where no other can come, as the model has not seen when they come.
-        min_bars: no piece ends by itself before so many bars after the prime.
-        after_step: called when each piece has one more token.
+        prime: the music that all pieces continue; None to begin freely.
+        config: bars, length, key, tempo, temperature and filters.
+        samples: one per stream, with its seed; their tokens and nats are updated.
+        unseen: ids that were never a target in training; they are drawn only if no other token is allowed.
+        min_bars: the minimum number of bars after the prime.
+        after_step: called whenever each piece has one more token.
 
     Raises:
-        UsageError: the prime has pitches that the model has never seen.
+        UsageError: the prime contains pitches that the model has never seen.
     """
-    ids, given, num_bars = [level.START], None, 0
-    sharps = None if config.key is None else key_of(config.key).sharps
-    if sharps is not None and not level.is_in_one_key:
-        ids = [*ids, level.key_token(sharps)]
-    if prime is not None:
-        _refuse_unknown_pitches(level, prime, unseen)
-        begun = level.prime(prime)
-        ids, given, num_bars = begun.ids, begun.given, begun.num_bars
-        sharps = prime.bars[0].sharps
-    shift = -to_no_signature(sharps) if sharps and level.is_in_one_key else 0
-    # In all keys it has learned, but one is better read, sung and played in those that its composers chose.
-    foreign = level.foreign_keys if sharps is None and not level.is_in_one_key else []
-    beyond = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
+    beginning = _beginning(level, prime, config, unseen)
+    shift = -to_no_signature(beginning.sharps) if beginning.sharps and level.is_in_one_key else 0
+    # A model of all keys could write in any of them, but keys that composers choose are easier to read, sing and play.
+    foreign = level.foreign_keys if beginning.sharps is None and not level.is_in_one_key else []
+    out_of_range = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
     constraint = NoteConstraint(
         level.vocabulary_size,
         level.grid,
-        ids,
+        beginning.ids,
         len(samples),
-        [*unseen, *beyond, *foreign],
-        given,
-        min_bars and num_bars + min_bars,
+        [*unseen, *out_of_range, *foreign],
+        beginning.given,
+        min_bars and beginning.num_bars + min_bars,
     )
-    last_bar = num_bars + (config.bars or DEFAULT_BARS)
+    last_bar = beginning.num_bars + (config.bars or DEFAULT_BARS)
+    written = _write(model, beginning.ids, config, samples, constraint, last_bar, after_step)
+    return [_finished(level.decode(ids)[:last_bar], config, shift) for ids in written]
+
+
+class _Beginning(NamedTuple):
+    """The beginning of all pieces.
+
+    Attributes:
+        ids: the tokens to continue.
+        given: the contents that some voices of a prime must have after them; None without a prime.
+        num_bars: the number of bars of the prime.
+        sharps: the key signature of the result; None for any.
+    """
+
+    ids: list[int]
+    given: Given | None
+    num_bars: int
+    sharps: int | None
+
+
+def _beginning(level: NoteLevel, prime: Score | None, config: SamplingConfig, unseen: Sequence[int]) -> _Beginning:
+    sharps = None if config.key is None else key_of(config.key).sharps
+    if prime is not None:
+        _check_pitches(level, prime, unseen)
+        begun = level.prime(prime)
+        return _Beginning(begun.ids, begun.given, begun.num_bars, prime.bars[0].sharps)
+    key = [] if sharps is None or level.is_in_one_key else [level.key_token(sharps)]
+    return _Beginning([level.START, *key], None, 0, sharps)
+
+
+def _write(
+    model: LanguageModel,
+    ids: list[int],
+    config: SamplingConfig,
+    samples: Sequence[Sample],
+    constraint: NoteConstraint,
+    last_bar: int,
+    after_step: Callable[[], None],
+) -> list[list[int]]:
+    """Return the tokens of each piece, up to its end, its last bar or the maximum length."""
     written = [list(ids) for _ in samples]
     reading, numbers = prefill(model, ids).repeat(len(samples)), uniform_numbers([sample.seed for sample in samples])
     draws = decode(model, reading, numbers, config, constraint, "auto")
     for count, draw in enumerate(draws, 1):
-        num_bars_begun = constraint.num_bars
+        num_bars = constraint.num_bars
         for stream, (token, nats) in enumerate(zip(draw.ids.tolist(), draw.nats.tolist(), strict=True)):
             sample = samples[stream]
             if sample.is_finished:
                 continue
             sample.tokens += 1
             sample.nats += nats
-            if token in (t.BAR, t.REPEAT) and num_bars_begun[stream] >= last_bar:
-                sample.is_finished = True  # what would begin one bar too many
+            if token in (t.BAR, t.REPEAT) and num_bars[stream] >= last_bar:
+                sample.is_finished = True  # the token would begin one bar too many
                 continue
             written[stream].append(token)
             sample.is_finished = token == t.END or count == config.length
         after_step()
         if all(sample.is_finished for sample in samples):
             break
-    return [_finished(level.decode(ids)[:last_bar], config, shift) for ids in written]
+    return written
 
 
 def without_prime(score: Score, end: int) -> Score:
-    """Return what comes after the prime: the notes from a step on, and the bars that have any of them.
+    """Return the part of a piece after its prime: the notes from a time on, and the bars that contain any of them.
 
     Args:
         score: the piece.
-        end: the step at which the prime ends.
+        end: the time at which the prime ends, in steps of the grid.
     """
     tracks = tuple(
         replace(track, notes=tuple(note for note in track.notes if note.onset >= end)) for track in score.tracks
@@ -107,12 +141,14 @@ def _finished(score: Score, config: SamplingConfig, shift: int) -> Score:
     return score if config.tempo is None else replace(score, tempos=(Tempo(0, config.tempo),))
 
 
-def _refuse_unknown_pitches(level: NoteLevel, prime: Score, unseen: Sequence[int]) -> None:
-    moved = prime.transposed(to_no_signature(prime.bars[0].sharps)) if level.is_in_one_key else prime
+def _check_pitches(level: NoteLevel, prime: Score, unseen: Sequence[int]) -> None:
+    transposed = prime.transposed(to_no_signature(prime.bars[0].sharps)) if level.is_in_one_key else prime
     known = sorted(set(range(t.NUM_PITCHES)) - {token - t.PITCH for token in unseen})
-    unknown = sorted({note.pitch for track in moved.tracks if not track.is_drum for note in track.notes} - set(known))
+    unknown = sorted(
+        {note.pitch for track in transposed.tracks if not track.is_drum for note in track.notes} - set(known)
+    )
     if unknown:
         raise UsageError(
-            f"--prime holds {', '.join(map(name_of, unknown[:5]))}, which this model has never seen: it knows "
+            f"--prime contains {', '.join(map(name_of, unknown[:5]))}, which this model has never seen: its pitches are "
             f"{name_of(known[0])} to {name_of(known[-1])}"
         )

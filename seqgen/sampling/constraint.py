@@ -1,6 +1,6 @@
-"""What may come next in streams that are being sampled: one interface for all rules, and their combination.
+"""The interface of the rules that restrict the next token of sampled streams, and their combination.
 
-A rule has a file of its own: `whole_characters.py`, `no_repeat.py`, `endings.py`, and `levels/note/constraint.py` for
+Each rule has its own file: `whole_characters.py`, `no_repeat.py`, `endings.py`, and `levels/note/constraint.py` for
 music.
 """
 
@@ -15,25 +15,26 @@ Mask = NDArray[np.float32]
 
 
 class Constraint(Protocol):
-    """Says what may come next in each stream."""
+    """Restricts the next token of each stream."""
 
     def mask(self) -> Mask | None:
-        """Return what is added to the log-likelihoods: 0, or -inf for a token that must not come.
+        """Return the mask that is added to the log-likelihoods: 0, or -inf for excluded tokens.
 
         Returns:
-            Shape (streams, vocabulary), or (1, vocabulary) for all streams alike; None where every token may come.
+            Shape (streams, vocabulary), or (1, vocabulary) if it is the same for all streams; None if every token is
+            allowed.
         """
 
     def advance(self, ids: NDArray[np.int64]) -> None:
-        """Take the tokens that have come, shape (streams,); negative where a stream has none."""
+        """Add the tokens that were drawn, shape (streams,); negative for a stream without one."""
 
 
 class Never:
-    """Some tokens never come.
+    """Always excludes certain tokens.
 
     Args:
-        vocabulary_size: how many tokens there are.
-        forbidden: which must not come.
+        vocabulary_size: the number of token ids.
+        forbidden: the excluded ids.
     """
 
     def __init__(self, vocabulary_size: int, forbidden: Sequence[int]) -> None:
@@ -41,7 +42,7 @@ class Never:
         self._mask[:, list(forbidden)] = -np.inf
 
     def mask(self) -> Mask:
-        """Return the same every time."""
+        """Return the same mask every time, shape (1, vocabulary)."""
         return self._mask
 
     def advance(self, ids: NDArray[np.int64]) -> None:
@@ -49,7 +50,7 @@ class Never:
 
 
 class All:
-    """Several constraints: a token may come if it may by each of them.
+    """The combination of several constraints: a token is allowed if all of them allow it.
 
     Args:
         constraints: at least one.
@@ -59,11 +60,11 @@ class All:
         self._constraints = constraints
 
     def mask(self) -> Mask | None:
-        """Return the sum of the masks; a single one as it is."""
+        """Return the sum of the masks."""
         masks = [mask for each in self._constraints if (mask := each.mask()) is not None]
         return reduce(np.add, masks) if masks else None
 
     def advance(self, ids: NDArray[np.int64]) -> None:
-        """Let each take the tokens."""
+        """Add the tokens to each constraint."""
         for constraint in self._constraints:
             constraint.advance(ids)

@@ -1,4 +1,4 @@
-"""Where a sample may end by itself."""
+"""The constraint that decides when a sample may end by itself."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,15 @@ from seqgen.sampling.constraint import Mask
 
 
 class Endings:
-    """The end token does not come before whoever writes the samples allows it.
+    """Excludes the end token until the caller allows it.
 
     Args:
-        vocabulary_size: how many tokens there are.
+        vocabulary_size: the number of token ids.
         end: the end token.
-        num_streams: how many streams there are.
+        num_streams: the number of streams.
 
     Attributes:
-        are_allowed: the streams that may end, shape (streams,); to be written to.
+        are_allowed: whether each stream may end, shape (streams,); set by the caller.
     """
 
     def __init__(self, vocabulary_size: int, end: int, num_streams: int) -> None:
@@ -24,7 +24,7 @@ class Endings:
         self._end = end
 
     def mask(self) -> Mask | None:
-        """Return -inf for the end token of streams that must not end; None where all may."""
+        """Return -inf for the end token of streams that must not end; None if all may."""
         if self.are_allowed.all():
             return None
         self._mask[:, self._end] = np.where(self.are_allowed, 0, -np.inf)

@@ -1,4 +1,4 @@
-"""The generator: a prime is read at once (prefill), then every stream draws token after token without end (decode)."""
+"""The generator: `prefill` reads a prime, then `decode` draws one token after the other in every stream."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,17 +17,17 @@ from seqgen.model.stepper import stepper
 from seqgen.sampling.constraint import Constraint
 from seqgen.sampling.filters import probabilities
 
-_PRIME_CHUNK = 1024  # tokens of a prime read at once: bounds the memory
-_NUMBERS_AHEAD = 256  # random numbers drawn at once for each stream
-NONE = -1  # the token of a stream in which none may come
+_PRIME_CHUNK = 1024  # the number of tokens of a prime that are read at once, which bounds the memory
+_NUMBERS_AHEAD = 256  # the number of random numbers that are drawn at once for each stream
+NONE = -1  # stands for the token of a stream in which every token is excluded
 
 
 class Reading(NamedTuple):
-    """What the model knows after what it has read.
+    """The result of reading some tokens.
 
     Attributes:
-        logits: of the next token, shape (streams, vocabulary).
-        state: of the streams.
+        logits: the logits of the next token, shape (streams, vocabulary).
+        state: the state of the streams.
     """
 
     logits: Tensor
@@ -38,16 +38,16 @@ class Reading(NamedTuple):
         return Reading(self.logits[streams], select(self.state, streams))
 
     def repeat(self, count: int) -> "Reading":
-        """Return copies of the only stream."""
+        """Return this number of copies of the only stream."""
         return self.select(torch.zeros(count, dtype=torch.long, device=self.logits.device))
 
 
 class Draw(NamedTuple):
-    """One more token in every stream.
+    """The next token of every stream.
 
     Attributes:
-        ids: the tokens, shape (streams,); `NONE` where the constraint leaves no token.
-        nats: how unlikely each was to the model, before temperature and filters, shape (streams,).
+        ids: the tokens, shape (streams,); `NONE` if the constraint excludes every token.
+        nats: their negative log-likelihoods under the model, before temperature and filters, shape (streams,).
     """
 
     ids: Tensor
@@ -56,7 +56,7 @@ class Draw(NamedTuple):
 
 @torch.inference_mode()
 def prefill(model: LanguageModel, ids: Sequence[int]) -> Reading:
-    """Return what the model knows after these ids, of which there is at least one, in one stream."""
+    """Read at least one token in a single stream."""
     state = model.initial_state(1)
     for start in range(0, len(ids), _PRIME_CHUNK):
         chunk = torch.tensor(ids[start : start + _PRIME_CHUNK], device=model.device)
@@ -73,18 +73,18 @@ def decode(
     constraint: Constraint,
     precision: str = "float32",
 ) -> Iterator[Draw]:
-    """Yield draws without end, all streams in one batch.
+    """Yield draws endlessly, with all streams in one batch.
 
     Args:
-        model: the language model; nothing of it changes.
-        reading: where each stream goes on.
-        numbers: decide what is drawn, see `uniform_numbers`.
+        model: the language model, which is not changed.
+        reading: the state from which each stream continues.
+        numbers: the random numbers, see `uniform_numbers`.
         config: temperature, top-k and top-p.
-        constraint: what may come; it takes what has come.
-        precision: of the products, as in `--precision`; it may make them faster.
+        constraint: restricts the tokens; each draw is added to it.
+        precision: the precision of the products, as in `--precision`.
 
     Raises:
-        CheckpointError: the model's weights give no likelihoods.
+        CheckpointError: the likelihoods are not finite.
     """
     logits = reading.logits
     step = stepper(model, reading.state, PRECISIONS[resolve_precision(precision, model.device.type)])
@@ -97,22 +97,22 @@ def decode(
         read = ids
         if taken.min() < 0:
             if not math.isfinite(float(likelihood.sum())):
-                raise CheckpointError("the model gives no likelihoods: its weights are not numbers, or much too large")
-            read = ids.clamp(min=0)  # the stream goes on with any token, and nobody looks
+                raise CheckpointError("the model gives no likelihoods: its weights are NaN or far too large")
+            read = ids.clamp(min=0)  # a stream without a token reads any token, because its results are not used
         yield Draw(ids, -likelihood.gather(-1, read[:, None])[:, 0])
         constraint.advance(taken)
         logits = step(read)
 
 
 def draw(likely: Tensor, numbers: Tensor) -> Tensor:
-    """Return what a number in [0, 1) picks from the probabilities of its row.
+    """Draw from the probabilities of each row by inverting their cumulative distribution.
 
     Args:
-        likely: shape (streams, choices).
-        numbers: shape (streams, 1).
+        likely: probabilities, shape (streams, choices).
+        numbers: uniform random numbers in [0, 1), shape (streams, 1).
 
     Returns:
-        Shape (streams,); `NONE` where the probabilities are not numbers.
+        The indices of the choices, shape (streams,); `NONE` in rows that contain NaN.
     """
     cumulative = likely.cumsum(-1)
     total = cumulative[:, -1:]
@@ -123,10 +123,10 @@ def draw(likely: Tensor, numbers: Tensor) -> Tensor:
 
 
 def uniform_numbers(seeds: Sequence[int]) -> Iterator[Tensor]:
-    """Yield float64 numbers in [0, 1), shape (streams, 1); a stream's do not depend on the other streams.
+    """Yield uniform float64 numbers in [0, 1), shape (streams, 1).
 
     Args:
-        seeds: one per stream, which alone decides that stream's numbers.
+        seeds: one per stream; the numbers of a stream depend on its own seed only.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     while True:

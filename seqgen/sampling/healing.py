@@ -1,14 +1,14 @@
-"""Token healing: a prime goes on as its text does, wherever it is cut and whatever its last tokens would be.
+"""Token healing: samples continue the text of a prime, even if it ends in the middle of a token.
 
-The tokens of a prime's last word depend on what follows: after "the ca" comes a t, and the token is " cat". So the last
-word is given to the model as text. All ways in which tokens write it are considered, each as likely as the model says:
+The tokens of a prime's last word depend on what follows: if "the ca" is followed by "t", the token is " cat". Therefore
+the last word is given as text, and all sequences of tokens that write it are considered:
 
     P(way | text) = P(way) / sum of P over all ways,    P(t_1 ... t_k) = P(t_1) P(t_2 | t_1) ... P(t_k | t_1 ...)
 
-where t_1 to t_{k-1} write less than the word, and t_k the rest of it and possibly more. The way of each stream is drawn
-from these. Ways that begin with tokens of less than `_NEGLIGIBLE` of the probability found are left out, and of
-those that have equally many tokens, all but the `_MAX_PATHS` likeliest; of a word that is longer than `_MAX_BYTES` the
-first tokens are as the level writes them.
+A way consists of tokens t_1 to t_{k-1}, which write a part of the word, and t_k, which writes the rest and possibly
+more. Each stream draws its way from this distribution. The search is pruned: it drops beginnings of ways whose
+probability is below `_NEGLIGIBLE` of the probability found, and keeps the `_MAX_PATHS` most likely beginnings with the
+same number of tokens. If a word is longer than `_MAX_BYTES`, its first tokens are those of the level's encoder.
 """
 
 import math
@@ -36,12 +36,12 @@ Rules = Callable[[Sequence[int]], Constraint]
 
 
 class Healed(NamedTuple):
-    """Streams in which the last word of the prime is written.
+    """Streams that have written the last word of the prime.
 
     Attributes:
         ids: the tokens that write it in each stream.
-        nats: how unlikely they were among all that write it, shape (streams,).
-        reading: after these tokens.
+        nats: the negative log-probabilities of these ways, shape (streams,).
+        reading: the reading after these tokens.
     """
 
     ids: list[list[int]]
@@ -50,20 +50,20 @@ class Healed(NamedTuple):
 
 
 def split(level: TextLevel, text: str, num_settled: int = 0) -> tuple[list[int], str]:
-    """Return the tokens of a text up to its last word, and the rest in hexadecimal digits, as the tokens write it.
+    """Split a text into the tokens before its last word, and the rest in hexadecimal digits, as the tokens write it.
 
     Args:
         level: the vocabulary.
         text: a normalised text.
-        num_settled: how many characters at the beginning do not belong to its last word.
+        num_settled: the minimum number of characters that come before the last word.
     """
     ids = level.encode(text).tolist()
     digits = _digits(level.laid_out(text))
     before = level.laid_out(text[: max(num_settled, level.settled(text))])
     begin = max(len(_digits(before)), len(digits) - 2 * _MAX_BYTES)
     ends = np.cumsum([0, *(len(level.hexadecimal[token]) for token in ids)])
-    num_kept = int(np.searchsorted(ends, begin, side="right")) - 1
-    return ids[:num_kept], digits[ends[num_kept] :]
+    count = int(np.searchsorted(ends, begin, side="right")) - 1
+    return ids[:count], digits[ends[count] :]
 
 
 @torch.inference_mode()
@@ -76,16 +76,16 @@ def heal(
     config: SamplingConfig,
     rules: Rules,
 ) -> Healed:
-    """Return streams that have written the rest of a prime, each in its own way.
+    """Write the rest of a prime in each stream, in a way that is drawn for it.
 
     Args:
         model: the language model.
-        hexadecimal: what each token writes.
-        reading: of what comes before, one stream.
-        rest: what is to be written, in hexadecimal digits, at least one.
-        numbers: one per stream in [0, 1), which decides its way; shape (streams, 1).
-        config: temperature, top-k and top-p, which choose among the ways.
-        rules: returns what may come next in a stream that has these tokens of the rest; it limits only what is written
+        hexadecimal: the digits that each token writes.
+        reading: the reading of the tokens before the rest, one stream.
+        rest: the rest of the prime in hexadecimal digits, at least one.
+        numbers: uniform random numbers in [0, 1), one per stream, shape (streams, 1).
+        config: temperature, top-k and top-p, which apply to the distribution of ways.
+        rules: returns the constraint of a stream in which these tokens of the rest are written; it restricts only text
             after the prime.
     """
     search = _Search(model, _Index(hexadecimal), reading, rest, rules)
@@ -104,13 +104,13 @@ def heal(
 
 
 class _Path(NamedTuple):
-    """Tokens that write less than the rest of the prime.
+    """Tokens that write a part of the rest of the prime.
 
     Attributes:
         ids: the tokens.
-        left: the digits that they do not write.
+        left: the digits that remain to be written.
         likelihood: log P of the tokens.
-        before: the number of the path without its last token.
+        before: the index of the path without its last token.
     """
 
     ids: list[int]
@@ -120,13 +120,13 @@ class _Path(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """A path, and a token after it that writes all that is left and possibly more.
+    """A path and a last token, which writes the remaining digits and possibly more.
 
     Attributes:
-        path: its number.
-        token: the token.
+        path: the index of the path.
+        token: the last token.
         likelihood: log P of all tokens.
-        allowed: the same, -inf where the rules exclude what is written after the prime.
+        allowed: the same; -inf if the rules exclude the text after the prime.
     """
 
     path: int
@@ -136,12 +136,12 @@ class _Way(NamedTuple):
 
 
 class _Search:
-    """Finds the ways to write a text; paths of equally many tokens are read in one batch.
+    """Finds the ways to write a text; paths with the same number of tokens are read in one batch.
 
     Attributes:
-        paths: those that were read.
-        ways: all that were found.
-        state: after each path.
+        paths: the paths that were read.
+        ways: the ways that were found.
+        state: the state after each path, one stream per path.
     """
 
     def __init__(self, model: LanguageModel, index: "_Index", reading: Reading, rest: str, rules: Rules) -> None:
@@ -150,7 +150,7 @@ class _Search:
         self._index = index
         self._rules = rules
         self._mask: Mask | None = None
-        self._mask_of = -1  # the number of the path after which it says what may come
+        self._mask_path = -1  # the index of the path to which the mask belongs
         states, front = [], [_Path([], rest, 0.0, 0)]
         while front:
             states.append(reading.state)
@@ -164,7 +164,15 @@ class _Search:
         self.state = concatenate(states)
 
     def _extended(self, front: Sequence[_Path], likelihood: Tensor) -> list[_Path]:
-        """Take paths with the log-likelihoods of what follows each, and return those that are longer by a token."""
+        """Extend paths by one token, given the log-likelihoods of their next tokens; record the ways that are found.
+
+        Args:
+            front: the paths.
+            likelihood: shape (paths, vocabulary).
+
+        Returns:
+            The extended paths that do not write the whole rest.
+        """
         longer = []
         for path, following in zip(front, likelihood.numpy(), strict=True):
             number = len(self.paths)
@@ -179,20 +187,20 @@ class _Search:
         return longer
 
     def _excludes(self, number: int, token: int) -> bool:
-        """Tell whether the rules exclude a token after a path."""
-        if number != self._mask_of:
-            self._mask_of, self._mask = number, self._rules(self.paths[number].ids).mask()
+        """Return whether the rules exclude a token after a path."""
+        if number != self._mask_path:
+            self._mask_path, self._mask = number, self._rules(self.paths[number].ids).mask()
         return self._mask is not None and bool(self._mask[0, token] < 0)
 
     def _likeliest(self, paths: list[_Path]) -> list[_Path]:
-        """Return the paths that are worth going on with; before any way is found, all are."""
+        """Return the most likely paths, without those that are negligible compared with the ways found so far."""
         found = np.logaddexp.reduce([-math.inf, *(way.allowed for way in self.ways)])
-        kept = [path for path in paths if path.likelihood >= found + math.log(_NEGLIGIBLE)]
-        return sorted(kept, key=lambda path: -path.likelihood)[:_MAX_PATHS]
+        likely = [path for path in paths if path.likelihood >= found + math.log(_NEGLIGIBLE)]
+        return sorted(likely, key=lambda path: -path.likelihood)[:_MAX_PATHS]
 
 
 class _Index:
-    """Finds tokens by what they write, in hexadecimal digits."""
+    """Finds tokens by the hexadecimal digits that they write."""
 
     def __init__(self, hexadecimal: Sequence[str]) -> None:
         entries = sorted((digits, token) for token, digits in enumerate(hexadecimal) if digits)
@@ -201,16 +209,16 @@ class _Index:
         self._lengths = sorted({len(digits) for digits in self._digits})
 
     def agreeing(self, text: str) -> Iterator[tuple[int, str]]:
-        """Yield the tokens that write the beginning of a text, or all of it and possibly more."""
+        """Yield the tokens that write a beginning of the text, or the whole text and possibly more."""
         for length in self._lengths:
-            if length < len(text) and (len(text) % 2 == 0 or length == 1):  # half a byte goes on with half a byte
+            if length < len(text) and (len(text) % 2 == 0 or length == 1):  # half a byte is completed by half a byte
                 yield from self._between(text[:length], text[:length] + "!")
         for token, digits in self._between(text, text + "g"):
             if len(text) % 2 == 0 or len(digits) == 1:
                 yield token, digits
 
     def _between(self, low: str, high: str) -> list[tuple[int, str]]:
-        """Return the tokens whose digits are from `low` on and below `high`: "!" sorts before digits, "g" after."""
+        """Return the tokens with digits in [low, high), in string order: "!" sorts before all digits, "g" after."""
         return self._entries[bisect_left(self._digits, low) : bisect_left(self._digits, high)]
 
 

@@ -1,4 +1,4 @@
-"""A way out of loops: no n-gram of tokens occurs twice in a stream (Paulus, Xiong & Socher 2018)."""
+"""The constraint that no n-gram of tokens occurs twice in a stream, against loops (Paulus, Xiong & Socher 2018)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from seqgen.sampling.constraint import Mask
 
 
 class NoRepeat:
-    """No n tokens in a row come a second time in the same stream.
+    """Excludes tokens that would complete an n-gram a second time in the same stream.
 
     Args:
-        n: the length of what must not repeat, at least 1.
-        vocabulary_size: how many tokens there are.
-        histories: the tokens that each stream has already; what repeats there stays.
+        n: the length of the n-grams, at least 1.
+        vocabulary_size: the number of token ids.
+        histories: the previous tokens of each stream, which may contain repetitions.
     """
 
     def __init__(self, n: int, vocabulary_size: int, histories: Sequence[Sequence[int]]) -> None:
-        self._size = n - 1  # of a context
+        self._size = n - 1  # the length of a context
         self._streams = [_Stream(self._size) for _ in histories]
         self._mask = np.zeros((len(histories), vocabulary_size), dtype=np.float32)
         for stream, history in zip(self._streams, histories, strict=True):
@@ -28,11 +28,15 @@ class NoRepeat:
         self._forbid()
 
     def mask(self) -> Mask:
-        """Return -inf for each token that has followed the last n - 1 before, shape (streams, vocabulary)."""
+        """Return -inf for each token that followed an earlier occurrence of the last n - 1 tokens.
+
+        Returns:
+            Shape (streams, vocabulary).
+        """
         return self._mask
 
     def advance(self, ids: NDArray[np.int64]) -> None:
-        """Take the tokens that have come, shape (streams,)."""
+        """Add the tokens that were drawn, shape (streams,)."""
         for row, stream in zip(self._mask, self._streams, strict=True):
             row[stream.excluded] = 0
         for stream, token in zip(self._streams, ids.tolist(), strict=True):
@@ -45,7 +49,7 @@ class NoRepeat:
 
 
 class _Stream:
-    """What has followed each context in one stream."""
+    """The tokens that followed each context in one stream."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -54,7 +58,7 @@ class _Stream:
 
     @property
     def excluded(self) -> list[int]:
-        """The tokens that have followed the context before."""
+        """The tokens that followed earlier occurrences of the current context."""
         return self._following[self._context] if len(self._context) == self._size else []
 
     def add(self, token: int) -> None:

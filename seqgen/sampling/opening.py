@@ -1,9 +1,9 @@
-"""What stands before a sample where training has hardly shown how documents begin.
+"""The text before a sample if training has shown too few beginnings of documents.
 
-Where there are few long documents, most streams of training begin inside one, and the start token only says that
-nothing is known yet (see `corpus/batches.py`): after it alone a sample would begin inside a word. The same holds as
-long as few documents have begun. So a line break is read first, or a blank line where the model expects some, and the
-sample begins where a line or a paragraph does. In text without line breaks it is a space.
+With few long documents, most streams of training begin inside a document, and the start token only means that nothing
+is known yet (see `training/batches.py`): a sample after the start token alone would begin inside a word. The same is
+true while few documents have begun. Therefore a line break is read first, or a blank line if the model expects blank
+lines, so that the sample begins like a line or a paragraph. In text without line breaks a space is read.
 """
 
 from collections.abc import Sequence
@@ -14,27 +14,27 @@ from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.generator import prefill
 
-ENOUGH_BEGINNINGS = 1000  # of documents: after 79 had begun 2.4 times each, samples still began inside words
-_BLANK_LINES = 0.02  # the probability of one after a line break, above which a text has paragraphs
+ENOUGH_BEGINNINGS = 1000  # when 79 documents had begun 2.4 times each, samples still began inside words
+_BLANK_LINES = 0.02  # text has paragraphs if a blank line follows a line break with at least this probability
 
 
 def opening_of(model: LanguageModel, level: TextLevel, unseen: Sequence[int]) -> str:
-    """Return the text that a sample comes after, without being part of it: a line break, two, a space or nothing.
+    """Return the text to read before a sample, which is not part of it: one or two line breaks, a space or nothing.
 
     Args:
         model: the language model.
         level: its vocabulary.
-        unseen: ids that were never a target.
+        unseen: ids that were never a target in training.
     """
     for text in ("\n", " "):
         ids = level.encode(text).tolist()
         if len(ids) == 1 and ids[0] not in unseen:
-            has_paragraphs = text == "\n" and _chance_of_newline(model, level, ids) >= _BLANK_LINES
+            has_paragraphs = text == "\n" and _newline_probability(model, level, ids) >= _BLANK_LINES
             return "\n\n" if has_paragraphs else text
     return ""
 
 
 @torch.inference_mode()
-def _chance_of_newline(model: LanguageModel, level: TextLevel, ids: Sequence[int]) -> float:
+def _newline_probability(model: LanguageModel, level: TextLevel, ids: Sequence[int]) -> float:
     newlines = [token for token, digits in enumerate(level.hexadecimal) if digits.startswith("0a")]
     return float(prefill(model, [level.START, *ids]).logits[0].softmax(-1)[newlines].sum())

@@ -1,4 +1,4 @@
-"""A few lines or bars that show, while a model trains, what it writes by now."""
+"""Short samples of text or music that are displayed during training."""
 
 from seqgen.config import SamplingConfig
 from seqgen.levels.base import Level, TextLevel
@@ -27,11 +27,11 @@ def preview(
     Args:
         model: the language model.
         level: its vocabulary.
-        seed: of the first document; the others have those that follow.
+        seed: the seed of the first document; the others have the seeds that follow.
         unseen: ids that are never drawn.
-        num_documents: documents of text, each of which begins a line.
-        width: characters in a line of music.
-        knows_beginnings: whether training has shown how documents begin.
+        num_documents: the number of documents of text, each of which begins a line.
+        width: the number of characters in a line of music.
+        knows_beginnings: whether training has shown enough beginnings of documents.
     """
     if isinstance(level, NoteLevel):
         (score,) = compose(model, level, None, _MUSIC, [Sample(seed)], unseen)

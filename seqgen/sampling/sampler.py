@@ -1,4 +1,4 @@
-"""The sampler: text in, text out, on top of the generator."""
+"""The sampler: turns a prime into samples of text, on top of the generator."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from seqgen.sampling.whole_characters import WholeCharacters
 
 
 class Increment(NamedTuple):
-    """Text that came new in one sample."""
+    """New text of one sample."""
 
     stream: int
     text: str
@@ -29,14 +29,14 @@ class Increment(NamedTuple):
 
 @dataclass
 class Sample:
-    """What is known of one sample beside its text, so far.
+    """The state of one sample, apart from its text.
 
     Attributes:
-        seed: with `num_samples` of 1, this seed gives this sample again.
-        tokens: how many tokens were drawn, the end token included.
-        nats: how unlikely they were together, to the model as it is (without temperature and filters).
+        seed: reproduces this sample with `num_samples` of 1.
+        tokens: the number of drawn tokens, including the end token.
+        nats: their total negative log-likelihood under the model, without temperature and filters.
         is_finished: whether it is complete.
-        is_cut_short: whether it ended because the options left no token that may come.
+        is_cut_short: whether it ended because the options excluded every token.
     """
 
     seed: int
@@ -47,13 +47,13 @@ class Sample:
 
 
 def begin(config: SamplingConfig) -> list[Sample]:
-    """Return samples before their first token, seeds counted up from the one given or from one that is drawn."""
+    """Return samples before their first token, with consecutive seeds from the given or a random one."""
     seed = secrets.randbelow(2**31) if config.seed is None else config.seed
     return [Sample(seed + index) for index in range(config.num_samples)]
 
 
 class _Writer:
-    """Decodes one stream, and holds back what may turn out to be the beginning of a stop text."""
+    """Decodes one stream, and holds back text that may be the beginning of a stop text."""
 
     def __init__(self, sample: Sample, decoder: Decoder, config: SamplingConfig, end: int, *, has_prime: bool) -> None:
         self.sample = sample
@@ -72,13 +72,13 @@ class _Writer:
         return self._has_text and self.sample.tokens >= self._min_length
 
     def begin(self, text: str, nats: float) -> str:
-        """Take what the token in which the prime ends writes after it, and return the text to release."""
+        """Add the text that the last token of the prime writes after it, and return the text to release."""
         self.sample.nats += nats
         self.sample.tokens += bool(text)
         return self._released(text)
 
     def take(self, token: int, nats: float) -> str:
-        """Take a token, and return the text to release."""
+        """Add a token, and return the text to release."""
         if token == NONE:
             self.sample.is_finished = self.sample.is_cut_short = True
             return self._held
@@ -91,7 +91,7 @@ class _Writer:
 
     def _released(self, text: str) -> str:
         self._has_text = self._has_text or bool(text)
-        is_early = self.sample.tokens <= self._min_length  # no stop text counts that begins here
+        is_early = self.sample.tokens <= self._min_length  # stop texts that begin here are ignored
         released = text if is_early else self._before_stop(text)
         if self.sample.tokens >= self._length and not self.sample.is_finished:
             self.sample.is_finished = True
@@ -99,15 +99,15 @@ class _Writer:
         return released
 
     def _before_stop(self, text: str) -> str:
-        """Return the text up to the stop text that is complete first; of those that end together, the longest."""
+        """Return the text before the stop text that is complete first; if several are, before the longest."""
         self._held += text
         found = [(place + len(stop), place) for stop in self._stops if (place := self._held.find(stop)) >= 0]
         if found:
             self.sample.is_finished = True
             end, begin = min(found)
             return self._held[: end if self._keeps_stop else begin]
-        keep = max((_overlap(self._held, stop) for stop in self._stops), default=0)
-        released, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+        num_held = max((_overlap(self._held, stop) for stop in self._stops), default=0)
+        released, self._held = self._held[: len(self._held) - num_held], self._held[len(self._held) - num_held :]
         return released
 
 
@@ -121,17 +121,17 @@ def sample(
     *,
     knows_beginnings: bool = True,
 ) -> Iterator[Increment]:
-    """Write the samples, yielding text as it comes.
+    """Write the samples, and yield text as soon as it is decoded.
 
     Args:
         model: the language model.
         level: its vocabulary.
-        prime: the text that each sample goes on from, wherever it is cut.
+        prime: the text that each sample continues; it may end inside a word.
         config: length, temperature, filters, stop texts and other rules.
-        samples: one per stream, with its seed; tokens and nats are counted on the way.
-        unseen: ids that are never drawn, as the model has not seen when they come.
-        knows_beginnings: whether training has shown how documents begin; if not, a sample begins where a line or a
-            paragraph does, see `opening.py`.
+        samples: one per stream, with its seed; their tokens and nats are updated.
+        unseen: ids that were never a target in training and are never drawn.
+        knows_beginnings: whether training has shown enough beginnings of documents; if not, a sample begins like a line
+            or a paragraph, see `opening.py`.
     """
     opening = "" if knows_beginnings else opening_of(model, level, unseen)
     begun = opening + level.normalise(prime)
@@ -165,9 +165,13 @@ def _begun(
     samples: Sequence[Sample],
     unseen: Sequence[int],
 ) -> tuple[list[list[int]], Tensor, Reading, Iterator[Tensor]]:
-    """Return the tokens of each stream that write a text and possibly more, their nats, the reading, and numbers."""
-    kept, rest = split(level, text, num_settled)
-    ids = [level.START, *kept]
+    """Read a text; return the tokens of each stream, which write it and possibly more.
+
+    Returns:
+        The tokens of each stream, the nats of those that write the last word, the reading, and the random numbers.
+    """
+    settled, rest = split(level, text, num_settled)
+    ids = [level.START, *settled]
     reading, numbers = prefill(model, ids), uniform_numbers([each.seed for each in samples])
     if not rest:
         return [ids] * len(samples), torch.zeros(len(samples)), reading.repeat(len(samples)), numbers
@@ -189,6 +193,6 @@ def _no_repeat(level: TextLevel, config: SamplingConfig, histories: Sequence[Seq
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Return how many characters at the end of a text are the beginning of a stop text, but not all of it."""
+    """Return the number of characters at the end of a text that are a proper beginning of a stop text."""
     longest = min(len(stop) - 1, len(text))
     return next(length for length in range(longest, -1, -1) if stop.startswith(text[len(text) - length :]))

@@ -1,4 +1,4 @@
-"""Only what decodes: the bytes that tokens spell form whole characters of UTF-8, also before a limit of length."""
+"""The constraint that the bytes spelled by tokens form whole UTF-8 characters, even at the maximum length."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seqgen.sampling.constraint import Mask
 
-# The first bytes of a character, and the ranges of the bytes that must follow (RFC 3629).
+# Ranges of the first byte of a character, with the ranges of the bytes that must follow (RFC 3629).
 _ANY = (0x80, 0xBF)
 _FIRST_BYTES: tuple[tuple[int, int, tuple[tuple[int, int], ...]], ...] = (
     (0x00, 0x7F, ()),
@@ -22,22 +22,22 @@ _FIRST_BYTES: tuple[tuple[int, int, tuple[tuple[int, int], ...]], ...] = (
     (0xF4, 0xF4, ((0x80, 0x8F), _ANY, _ANY)),  # up to U+10FFFF
 )
 _NEVER = np.iinfo(np.int64).max
-_NOTHING, _WHOLE = "never", "whole"  # kinds of tokens, beside the digits of half bytes and of bytes
+_NOTHING, _WHOLE = "never", "whole"  # kinds of tokens, besides the digits of half bytes and of bytes
 
 
 class _State(NamedTuple):
-    """Where a stream is in a character.
+    """The position of a stream within a character.
 
     Attributes:
-        half: the first digit of a byte, while the second is awaited.
-        ranges: of the bytes that are to come, the one of `half` included.
+        half: the first digit of a byte whose second digit must follow.
+        ranges: the ranges of the bytes that must follow, including the byte of `half`.
     """
 
     half: str = ""
     ranges: tuple[tuple[int, int], ...] | None = None  # None at the beginning of a character
 
     def after(self, kind: str) -> "_State | None":
-        """Return the state after a token; None where it must not come."""
+        """Return the state after a token; None if the token is excluded."""
         if kind == _WHOLE:
             return self if self == _BETWEEN else None
         if kind == _NOTHING or (self.half and len(kind) == 2):
@@ -65,13 +65,13 @@ def _bytes_of(digits: str) -> range:
 
 
 class WholeCharacters:
-    """Tokens come only where they can be completed to a character, by tokens that may come and within the length.
+    """Excludes tokens that cannot be completed to a character with the allowed tokens and within the length.
 
     Args:
-        hexadecimal: what each token writes, see `TextLevel.hexadecimal`.
+        hexadecimal: the digits that each token writes, see `TextLevel.hexadecimal`.
         end: the end token.
-        forbidden: tokens that never come.
-        num_left: how many tokens each stream may still have, shape (streams,).
+        forbidden: tokens that are never drawn.
+        num_left: the maximum number of further tokens of each stream, shape (streams,).
     """
 
     def __init__(self, hexadecimal: Sequence[str], end: int, forbidden: Sequence[int], num_left: Sequence[int]) -> None:
@@ -89,13 +89,13 @@ class WholeCharacters:
         self._between_characters = self._mask_of(self._states[:1], np.array([self._longest + 1]))
 
     def mask(self) -> Mask:
-        """Return -inf for what cannot be completed; one row for all where no stream is within a character."""
+        """Return -inf for tokens that cannot be completed; one row for all streams if none is within a character."""
         if not self._longest or not (self._states.any() or (self._num_left <= self._longest).any()):
             return self._between_characters
         return self._mask_of(self._states, self._num_left)
 
     def advance(self, ids: NDArray[np.int64]) -> None:
-        """Take the tokens that have come, shape (streams,)."""
+        """Add the tokens that were drawn, shape (streams,)."""
         if self._longest:
             self._states = self._next[self._states, self._kinds[ids]]
             self._num_left -= 1
@@ -112,7 +112,13 @@ def _kind_of(digits: str) -> str:
 
 
 def _transitions(kinds: Sequence[str]) -> NDArray[np.int64]:
-    """Return the number of the state after each state and kind of token; 0 is between characters, the last is none."""
+    """Return the index of the next state for each state and kind of token.
+
+    State 0 is between characters; the last state stands for an excluded token.
+
+    Returns:
+        Shape (states, kinds).
+    """
     states, table = [_BETWEEN], []
     for state in states:  # which grows
         following = [state.after(kind) for kind in kinds]
@@ -125,7 +131,7 @@ def _transitions(kinds: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _distances(transitions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how few tokens lead from each state to the end of a character; `_NEVER` where none do."""
+    """Return the least number of tokens from each state to the end of a character; `_NEVER` if it is unreachable."""
     distances = np.full(len(transitions), _NEVER)
     distances[0] = 0
     for _ in range(len(transitions)):
