@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqgen.checkpoint import Checkpoint, find
+from seqgen.checkpoint import Checkpoint
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Excerpt, Passage, cut
@@ -23,6 +23,7 @@ from seqgen.model.hardware import resolve_device
 from seqgen.music.prime import primed
 from seqgen.music.score import Score
 from seqgen.options import field_name
+from seqgen.runs import find
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import begin, sample
 

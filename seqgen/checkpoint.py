@@ -1,15 +1,15 @@
-"""The checkpoint: one safetensors file with everything that sampling, evaluating and resuming need.
+"""The checkpoint: one safetensors file with everything needed to sample, evaluate and resume.
 
 Its tensors are `model.*`, the averaged weights, and in `last.safetensors` also `training.*`: the weights in training,
-optimizer moments and hidden state. Its header's metadata has one key, `seqgen`, with JSON. Nothing is ever unpickled.
+the optimizer's moments and the hidden state. The metadata in its header has one key, `seqgen`, whose value is JSON.
+Nothing is unpickled.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,31 +23,31 @@ from seqgen.errors import CheckpointError
 from seqgen.levels import level_from_json
 from seqgen.levels.base import Level
 from seqgen.model.language_model import LanguageModel
+from seqgen.runs import BEST, LAST, PREVIOUS
 
 FORMAT = 2
 _KEY = "seqgen"
-_LENGTH_BYTES = 8  # of a safetensors file, before its header: the header's length
-_CHECKSUM = '{"checksum": "'  # with it the description begins
-_NO_CHECKSUM = "0" * 32  # stands where the checksum will
+_LENGTH_BYTES = 8  # a safetensors file begins with the length of its header
+_CHECKSUM = '{"checksum": "'  # the beginning of the JSON description
+_NO_CHECKSUM = "0" * 32  # the checksum is computed with this placeholder
 _FINGERPRINT = re.compile("[0-9a-f]+")
-BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The content of a checkpoint file.
 
     Attributes:
-        requested: the options as given; what the recipe chose is None.
+        requested: the options as given; None where the recipe chose.
         config: the options as resolved.
         level: the vocabulary.
-        unseen: ids that were never a target in training, so that they are never drawn.
-        knows_beginnings: whether training has shown often enough how documents begin, see `sampling/opening.py`.
-        fingerprint: of the corpus trained on.
-        figures: step, losses and other figures of the moment, plain JSON values.
+        unseen: ids that were never a target in training and are therefore never drawn.
+        knows_beginnings: whether training has shown enough beginnings of documents, see `sampling/opening.py`.
+        fingerprint: the fingerprint of the corpus, hexadecimal digits.
+        figures: step, losses and other figures of the run, plain JSON values.
         weights: the model's tensors by parameter name.
-        training: the tensors that only resuming needs.
-        version: of the seqgen that wrote it.
+        training: the tensors that are only needed to resume.
+        version: the version of seqgen that wrote it.
     """
 
     requested: TrainOptions
@@ -62,7 +62,7 @@ class Checkpoint:
     version: str = __version__
 
     def model(self, device: str = "cpu") -> LanguageModel:
-        """Return the language model with these weights, ready to be evaluated.
+        """Return the language model with these weights, in evaluation mode.
 
         Raises:
             CheckpointError: the weights do not fit the configuration.
@@ -70,8 +70,8 @@ class Checkpoint:
         weights = {name: tensor for name, tensor in self.weights.items() if tensor.dtype == torch.float32}
         try:
             if self.config.model.num_layers > len(weights):
-                raise ValueError(f"--num-layers {self.config.model.num_layers} of {len(weights)} tensors")
-            with torch.device("meta"):  # takes no memory before the sizes are known to be those of the weights
+                raise ValueError(f"--num-layers {self.config.model.num_layers}, but only {len(weights)} tensors")
+            with torch.device("meta"):  # allocates no memory before the sizes are compared with those of the weights
                 model = LanguageModel(self.config.model, self.level.vocabulary_size)
             model.load_state_dict(weights, assign=True)
         except (RuntimeError, TypeError, ValueError) as error:
@@ -79,10 +79,10 @@ class Checkpoint:
         return model.to(device).eval()
 
     def write(self, path: Path) -> None:
-        """Replace the file atomically.
+        """Write the checkpoint to a file, which is replaced atomically.
 
         Raises:
-            CheckpointError: the folder cannot be written, or the disk is full; the old file stays.
+            CheckpointError: the folder is not writable or the disk is full; the old file remains.
         """
         tensors = {f"model.{name}": tensor for name, tensor in self.weights.items()}
         tensors |= {f"training.{name}": tensor for name, tensor in self.training.items()}
@@ -109,110 +109,59 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the content of a file.
+        """Read a checkpoint file.
 
         Raises:
-            CheckpointError: it is missing, damaged, no checkpoint of seqgen, or of a newer format version.
+            CheckpointError: it is missing, damaged, not a checkpoint of seqgen, or of another format version.
         """
         return cls.of(read_bytes(path), path)
 
     @classmethod
     def of(cls, data: bytes, path: Path) -> Self:
-        """Return what a file's content says, see `read`; the path is for sentences."""
+        """Return the checkpoint in the content of a file, see `read`; the path is only used in messages."""
         content = _description(data, path)
         if content["format"] != FORMAT:
             raise CheckpointError(
                 f"{path} has format version {content['format']}, written by seqgen {content.get('version')}; this is "
-                f"seqgen {__version__}, which knows version {FORMAT}: install the seqgen that goes with it"
+                f"seqgen {__version__}, which reads version {FORMAT}: install a matching version of seqgen"
                 f"{_other_files(path)}"
             )
         if content["checksum"] != _checksum(data):
-            raise CheckpointError(
-                f"{path} is damaged: its checksum does not agree with its content{_other_files(path)}"
-            )
+            raise CheckpointError(f"{path} is damaged: its checksum does not match its content{_other_files(path)}")
         try:
-            tensors, level = load(data), level_from_json(content["level"])
-            config = TrainConfig.from_flat(content["config"])
-            if config.corpus.level not in ("auto", level.name):
-                raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
-            if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # which becomes a folder's name
-                raise ValueError("its fingerprint is none")
-            return cls(
-                TrainOptions.from_flat(content["requested"]),
-                config,
-                level,
-                _ids(content["unseen"], level.vocabulary_size),
-                bool(content.get("knows_beginnings", level.END not in content["unseen"])),  # older files do not say
-                content["fingerprint"],
-                dict(content["figures"]),
-                _with_prefix(tensors, "model."),
-                _with_prefix(tensors, "training."),
-                str(content["version"]),
-            )
+            return cls._parsed(content, load(data))
         except MemoryError:
             raise
         except Exception as error:
-            raise CheckpointError(f"{path} is no checkpoint that seqgen {__version__} understands ({error})") from error
+            raise CheckpointError(f"{path} is not a valid checkpoint for seqgen {__version__} ({error})") from error
 
-
-def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
-    """Return the file that `--checkpoint NAME|FILE` means; of a run its best model, without a name the newest run's.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    if checkpoint is None:
-        runs = sorted(list_runs(checkpoints_dir), key=lambda run: model_file(run).stat().st_mtime)
-        if not runs:
-            raise CheckpointError(
-                f"there is no trained model in {checkpoints_dir}; train one with: seqgen train --corpus FILE, or "
-                "seqgen train --corpus builtin:python-docs"
-            )
-        return model_file(runs[-1])
-    for path in (checkpoints_dir / checkpoint, Path(checkpoint)):
-        if path.is_file():
-            return path
-        if path.is_dir() and model_file(path).is_file():
-            return model_file(path)
-    names = sorted(run.name for run in list_runs(checkpoints_dir))
-    raise CheckpointError(
-        f"there is no checkpoint {checkpoint!r}: no such file, and the runs in {checkpoints_dir} are: "
-        f"{', '.join(names) or 'none'}{nearest(checkpoint, names)}"
-    )
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the question whether the run with the most similar name was meant; nothing if none is similar.
-
-    Args:
-        name: what was given, a path perhaps.
-        names: the runs that there are.
-    """
-    parts = Path(name).parts
-    given = parts[-2] if len(parts) > 1 and parts[-1].endswith(".safetensors") else Path(name).name
-    spelled = {each.casefold(): each for each in names}
-    similar = get_close_matches(given.casefold(), spelled, n=1)
-    return f"; did you mean {spelled[similar[0]]}?" if similar else ""
-
-
-def list_runs(checkpoints_dir: Path) -> list[Path]:
-    """Return the folders that hold a model."""
-    if not checkpoints_dir.is_dir():
-        return []
-    return [path for path in checkpoints_dir.iterdir() if path.is_dir() and model_file(path).is_file()]
-
-
-def model_file(run: Path) -> Path:
-    """Return the file of a run's best model, or of its newest while there is none."""
-    best = run / BEST
-    return best if best.is_file() else run / LAST
+    @classmethod
+    def _parsed(cls, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return the checkpoint with this description; any exception means that the description is invalid."""
+        level, config = level_from_json(content["level"]), TrainConfig.from_flat(content["config"])
+        if config.corpus.level not in ("auto", level.name):
+            raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
+        if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # it becomes the name of a folder
+            raise ValueError("its fingerprint is not hexadecimal")
+        return cls(
+            TrainOptions.from_flat(content["requested"]),
+            config,
+            level,
+            _ids(content["unseen"], level.vocabulary_size),
+            bool(content.get("knows_beginnings", level.END not in content["unseen"])),  # missing in older files
+            content["fingerprint"],
+            dict(content["figures"]),
+            _with_prefix(tensors, "model."),
+            _with_prefix(tensors, "training."),
+            str(content["version"]),
+        )
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a checkpoint's file.
+    """Return the content of a checkpoint file.
 
     Raises:
-        CheckpointError: it is missing, or cannot be read.
+        CheckpointError: it is missing or cannot be read.
     """
     try:
         return path.read_bytes()
@@ -223,7 +172,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unwritten(path: Path, error: OSError) -> CheckpointError:
-    """Return the sentence for a file of a run that cannot be written."""
+    """Return the error for a file of a run that cannot be written."""
     return CheckpointError(
         f"{path} could not be written: {error.strerror}; the last saved state is kept: correct this and "
         "continue with --resume"
@@ -231,17 +180,21 @@ def unwritten(path: Path, error: OSError) -> CheckpointError:
 
 
 def _description(data: bytes, path: Path) -> dict[str, Any]:
-    """Return the JSON in a file's header, before anything else in the file is believed."""
+    """Return the JSON in a file's header, and check only its format version and checksum field.
+
+    Raises:
+        CheckpointError: there is none.
+    """
     header = data[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")]
     try:
         entries = dict(json.loads(header))
     except (ValueError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is cut short, damaged or no safetensors file{_other_files(path)}") from error
+        raise CheckpointError(f"{path} is truncated, damaged or not a safetensors file{_other_files(path)}") from error
     try:
         content = json.loads(entries["__metadata__"][_KEY])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(
-            f"{path} is a safetensors file, but no checkpoint of seqgen{_other_files(path)}"
+            f"{path} is a safetensors file, but not a checkpoint of seqgen{_other_files(path)}"
         ) from error
     if not isinstance(content, dict) or not {int, str} == {type(content.get(key)) for key in ("format", "checksum")}:
         raise CheckpointError(f"{path} is damaged: its description is not readable{_other_files(path)}")
@@ -249,11 +202,11 @@ def _description(data: bytes, path: Path) -> dict[str, Any]:
 
 
 def _other_files(path: Path) -> str:
-    """Return the sentence that offers what can be used in place of a damaged file."""
+    """Return the part of a message that suggests another file of the run in place of a damaged one, if there is one."""
     other = path.with_name({LAST: PREVIOUS, BEST: LAST}.get(path.name, BEST))
     if other == path or not other.is_file():
         return ""
-    return f"; instead there is {other}, which can be copied to its place"
+    return f"; to replace it, copy {other} to its place"
 
 
 def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -262,12 +215,12 @@ def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor
 
 def _ids(values: Any, end: int) -> list[int]:
     if not all(type(value) is int and 0 <= value < end for value in values):
-        raise ValueError("its unseen tokens are no ids")
+        raise ValueError("its unseen tokens are not ids")
     return list(values)
 
 
 def _checksum(data: bytes | bytearray) -> str:
-    """Return that of a whole file, as if its own place held zeros."""
+    """Return the checksum of a whole file in which the checksum itself is replaced by zeros."""
     place = _checksum_place(data)
     digest = hashlib.blake2b(data[:place], digest_size=len(_NO_CHECKSUM) // 2)
     digest.update(_NO_CHECKSUM.encode())
@@ -276,6 +229,6 @@ def _checksum(data: bytes | bytearray) -> str:
 
 
 def _checksum_place(data: bytes | bytearray) -> int:
-    """Return where the checksum stands: JSON in a string of JSON, so that its quotes are escaped."""
+    """Return the position of the checksum; the description is a JSON string, so its quotes are escaped."""
     begin = json.dumps(_CHECKSUM)[1:-1].encode()
     return data.find(begin) + len(begin)

@@ -1,6 +1,6 @@
-"""The `config.toml` of a run: the options as given and, in the table `resolved`, all options of the run.
+"""The `config.toml` of a run: the requested options and, in the table `resolved`, all options.
 
-A value that was chosen for one corpus is no request: `--config` keeps it for this corpus alone.
+Values that were chosen automatically are not requests: `--config` reuses them only for the same corpus.
 """
 
 import tomllib
@@ -13,7 +13,7 @@ from seqgen.config import TrainConfig, TrainOptions
 from seqgen.errors import UsageError
 
 _TABLE, _FINGERPRINT = "resolved", "fingerprint"
-_COMMENT = "# All options of this run. --config keeps those that were chosen to fit, as long as the corpus is the same."
+_COMMENT = "# All options of this run. --config reuses the automatically chosen ones only if the corpus is the same."
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Resolved:
     """All options of a run.
 
     Attributes:
-        fingerprint: of the corpus for which they were chosen.
+        fingerprint: the fingerprint of the corpus for which they were chosen.
         config: the options.
     """
 
@@ -30,7 +30,7 @@ class Resolved:
 
 
 def to_toml(requested: TrainOptions, resolved: Resolved) -> str:
-    """Return the content of the file: of the requested options those that are not defaults, and the resolved ones."""
+    """Return the content of the file: the requested options that differ from the defaults, and the resolved options."""
     defaults = TrainOptions().to_flat()
     asked = {name: value for name, value in requested.to_flat().items() if value != defaults.get(name)}
     table = {_TABLE: {_FINGERPRINT: resolved.fingerprint, **resolved.config.to_flat()}}
@@ -38,11 +38,11 @@ def to_toml(requested: TrainOptions, resolved: Resolved) -> str:
 
 
 def from_toml(text: str) -> tuple[dict[str, Any], Resolved | None]:
-    """Return the options that a file requests, by name, and what it says of an earlier run, if anything.
+    """Return the requested options by name, and the resolved options of an earlier run if the file contains them.
 
     Raises:
-        UsageError: an option does not exist or breaks its rule.
-        ValueError: it is not TOML.
+        UsageError: an option does not exist or has an invalid value.
+        ValueError: the text is not TOML.
     """
     values = tomllib.loads(text)
     table = values.pop(_TABLE, None)
@@ -50,6 +50,6 @@ def from_toml(text: str) -> tuple[dict[str, Any], Resolved | None]:
     if table is None:
         return values, None
     if not isinstance(table, dict) or not isinstance(table.get(_FINGERPRINT), str):
-        raise UsageError(f"the table [{_TABLE}] must hold the {_FINGERPRINT} of a corpus and the options of a run")
+        raise UsageError(f"the table [{_TABLE}] must contain the {_FINGERPRINT} of a corpus and the options of a run")
     fingerprint = table.pop(_FINGERPRINT)
     return values, Resolved(fingerprint, TrainConfig.from_flat(table))

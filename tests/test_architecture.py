@@ -14,6 +14,7 @@ LAYERS = [
     ["evaluation"],
     ["sampling"],
     ["checkpoint"],
+    ["runs"],
     ["corpus", "model"],
     ["levels", "cells"],
     ["music"],

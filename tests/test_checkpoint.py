@@ -1,4 +1,4 @@
-"""The one file, whole or refused."""
+"""The checkpoint file: round trips, and rejection of invalid files."""
 
 import dataclasses
 import json
@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seqgen.checkpoint import FORMAT, Checkpoint, find
+from seqgen.checkpoint import FORMAT, Checkpoint
 from seqgen.config import ModelConfig, TrainOptions
 from seqgen.errors import CheckpointError, SeqgenError
 from seqgen.levels import level_from_json
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.runs import find
 from tests.conftest import resolved
 
 
@@ -35,7 +36,7 @@ def checkpoint(make_model):
     )
 
 
-def test_what_is_written_is_read_again(checkpoint, tmp_path):
+def test_a_checkpoint_round_trips(checkpoint, tmp_path):
     checkpoint.write(tmp_path / "a.safetensors")
     again = Checkpoint.read(tmp_path / "a.safetensors")
     for field in ("requested", "config", "unseen", "knows_beginnings", "fingerprint", "figures"):
@@ -46,7 +47,7 @@ def test_what_is_written_is_read_again(checkpoint, tmp_path):
     assert again.model().num_parameters == checkpoint.model().num_parameters
 
 
-def test_the_safetensors_library_reads_it_with_one_metadata_key(checkpoint, tmp_path):
+def test_the_file_has_one_metadata_key_for_the_safetensors_library(checkpoint, tmp_path):
     path = tmp_path / "a.safetensors"
     checkpoint.write(path)
     assert set(load_file(path)) == {f"model.{name}" for name in checkpoint.weights} | {
@@ -57,70 +58,70 @@ def test_the_safetensors_library_reads_it_with_one_metadata_key(checkpoint, tmp_
     assert list(header["__metadata__"]) == ["seqgen"]
 
 
-def test_a_file_cut_short_anywhere_is_refused_and_the_state_before_it_offered(checkpoint, tmp_path):
+def test_a_file_truncated_anywhere_is_rejected_with_a_replacement(checkpoint, tmp_path):
     path = tmp_path / "last.safetensors"
     checkpoint.write(path)
     content = path.read_bytes()
     checkpoint.write(tmp_path / "previous.safetensors")
     for length in range(len(content)):
-        with pytest.raises(CheckpointError, match=r"last\.safetensors .*instead there is .*previous\.safetensors"):
+        with pytest.raises(CheckpointError, match=r"last\.safetensors .*to replace it, copy .*previous\.safetensors"):
             Checkpoint.of(content[:length], path)
 
 
-def test_a_newer_format_is_refused_by_version(checkpoint, tmp_path, monkeypatch):
+def test_a_newer_format_is_rejected_with_its_version(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr("seqgen.checkpoint.FORMAT", FORMAT + 1)
     checkpoint.write(tmp_path / "a.safetensors")
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=f"a.safetensors has format version {FORMAT + 1}.*knows version {FORMAT}"):
+    with pytest.raises(CheckpointError, match=f"a.safetensors has format version {FORMAT + 1}.*reads version {FORMAT}"):
         Checkpoint.read(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("bit", range(8))
-def test_one_bit_flipped_anywhere_is_refused_by_name_and_the_state_before_it_offered(checkpoint, tmp_path, bit):
+def test_a_file_with_any_bit_flipped_is_rejected_with_a_replacement(checkpoint, tmp_path, bit):
     path = tmp_path / "last.safetensors"
     checkpoint.write(path)
     content = bytearray(path.read_bytes())
     checkpoint.write(tmp_path / "previous.safetensors")
     for place in range(bit, len(content), 8):  # one bit of every byte
         content[place] ^= 1 << bit
-        with pytest.raises(CheckpointError, match=r"last\.safetensors .*instead there is .*previous\.safetensors"):
+        with pytest.raises(CheckpointError, match=r"last\.safetensors .*to replace it, copy .*previous\.safetensors"):
             Checkpoint.of(bytes(content), path)
         content[place] ^= 1 << bit
     assert Checkpoint.of(bytes(content), path).figures == checkpoint.figures
 
 
-def test_weights_that_do_not_fit_are_refused_before_any_memory_is_taken(checkpoint):
+def test_weights_that_do_not_fit_are_rejected_before_memory_is_allocated(checkpoint):
     huge = dataclasses.replace(checkpoint.config.model, hidden_size=10**7)
     hostile = dataclasses.replace(checkpoint, config=dataclasses.replace(checkpoint.config, model=huge))
     with pytest.raises(CheckpointError, match="do not fit its configuration"):
         hostile.model()
 
 
-def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
+def test_other_safetensors_files_are_rejected(tmp_path):
     save_file({"x": torch.ones(2)}, tmp_path / "a.safetensors")
-    with pytest.raises(CheckpointError, match="is a safetensors file, but no checkpoint of seqgen"):
+    with pytest.raises(CheckpointError, match="is a safetensors file, but not a checkpoint of seqgen"):
         Checkpoint.read(tmp_path / "a.safetensors")
 
 
-def test_a_missing_file_and_a_text_file_are_refused(tmp_path):
+def test_missing_files_and_text_files_are_rejected(tmp_path):
     with pytest.raises(CheckpointError, match="there is no file"):
         Checkpoint.read(tmp_path / "a.safetensors")
     (tmp_path / "a.txt").write_text("not a checkpoint at all")
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         Checkpoint.read(tmp_path / "a.txt")
 
 
 @pytest.mark.parametrize("unseen", [[7, 10**9], [-1], "a", None])
-def test_unseen_tokens_that_there_are_not_are_refused(checkpoint, tmp_path, unseen):
+def test_invalid_unseen_tokens_are_rejected(checkpoint, tmp_path, unseen):
     dataclasses.replace(checkpoint, unseen=unseen).write(tmp_path / "a")
-    with pytest.raises(CheckpointError, match="is no checkpoint that seqgen"):
+    with pytest.raises(CheckpointError, match="is not a valid checkpoint for seqgen"):
         Checkpoint.read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
     "changed", [{"tempo": 0}, {"grid": 10**9}, {"metre": [4, 0]}, {"keys": ["C"]}, {"layouts": [[[200, False, 1, ""]]]}]
 )
-def test_a_level_of_music_that_there_is_not_is_refused(changed):
+def test_invalid_levels_of_music_are_rejected(changed):
     content = NoteLevel(12, keys=[0], layouts=[(TrackHeader(0, False, 1, "Piano"),)]).to_json()
     assert level_from_json(content).to_json() == content
     with pytest.raises((ValueError, SeqgenError)):
@@ -139,21 +140,21 @@ def test_a_level_of_music_that_there_is_not_is_refused(changed):
         {"level": "subword", "model": "YWJj"},
     ],
 )
-def test_a_level_of_text_that_there_is_not_is_refused(content, checkpoint, monkeypatch, tmp_path):
+def test_invalid_levels_of_text_are_rejected(content, checkpoint, monkeypatch, tmp_path):
     monkeypatch.setattr(CharacterLevel, "to_json", lambda self: content)
     checkpoint.write(tmp_path / "a")
-    with pytest.raises(CheckpointError, match="is no checkpoint that seqgen"):
+    with pytest.raises(CheckpointError, match="is not a valid checkpoint for seqgen"):
         Checkpoint.read(tmp_path / "a")
 
 
-def test_weights_that_do_not_fit_are_refused(checkpoint):
+def test_weights_that_do_not_fit_are_rejected(checkpoint):
     weights = dict(checkpoint.weights)
     weights.pop("embedding")
     with pytest.raises(CheckpointError, match="do not fit"):
         dataclasses.replace(checkpoint, weights=weights).model()
 
 
-def test_an_old_file_stays_when_the_new_one_cannot_be_written(checkpoint, tmp_path, monkeypatch):
+def test_the_old_file_remains_if_the_new_one_cannot_be_written(checkpoint, tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     checkpoint.write(path)
     before = path.read_bytes()
@@ -168,7 +169,7 @@ def test_an_old_file_stays_when_the_new_one_cannot_be_written(checkpoint, tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def test_a_checkpoint_is_found_by_name_by_file_and_by_age(checkpoint, tmp_path):
+def test_checkpoints_are_found_by_name_file_and_age(checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match="no trained model .*seqgen train --corpus"):
         find(None, tmp_path / "checkpoints")
     for run in ("old", "new"):

@@ -390,7 +390,7 @@ def test_resuming_a_finished_run_changes_nothing(trained):
         (["train", "--resume", "x", "--hidden-size", "3"], 2, "--hidden-size cannot be given"),
         (["sample"], 1, "there is no trained model in checkpoints; train one with: seqgen train --corpus FILE"),
         (["sample", "--checkpoint", "nothing"], 1, "there is no checkpoint 'nothing'"),
-        (["sample", "--checkpoint", "good.txt"], 1, "good.txt is cut short, damaged or no safetensors file"),
+        (["sample", "--checkpoint", "good.txt"], 1, "good.txt is truncated, damaged or not a safetensors file"),
         (["sample", "--temperature", "-1"], 2, "--temperature must be at least 0, got -1"),
         (["sample", "--top-p", "1.5"], 2, "--top-p must be in (0, 1], got 1.5"),
         (["evaluate"], 1, "there is no trained model in checkpoints"),

@@ -103,6 +103,6 @@ def test_a_run_whose_files_lead_elsewhere_is_refused(tmp_path, file):
     for make in (lambda path: path.symlink_to(outside), os.mkfifo):
         (run / file).unlink(missing_ok=True)
         make(run / file)
-        with pytest.raises(CheckpointError, match=rf"{file} is (gone|a link or no regular file)|there is no run 'r'"):
+        with pytest.raises(CheckpointError, match=rf"{file} is a link or not a regular file|there is no run 'r'"):
             Run.existing(tmp_path / "runs", "r", print)
     assert outside.read_text() == "precious"

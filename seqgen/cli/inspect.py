@@ -144,7 +144,8 @@ def _show_norms(flows: "list[GradientFlow]") -> None:
 
 def _list_runs(folder: Path, *, as_json: bool) -> None:
     """Print one line per run, the newest first; unreadable ones are reported."""
-    from seqgen.checkpoint import Checkpoint, list_runs, model_file
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.runs import list_runs, model_file
 
     paths = sorted(map(model_file, list_runs(folder)), key=lambda path: path.stat().st_mtime, reverse=True)
     if not paths:

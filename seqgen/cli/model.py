@@ -35,8 +35,9 @@ def load(
         UsageError: the device is not available.
     """
     load_torch()
-    from seqgen.checkpoint import Checkpoint, find
+    from seqgen.checkpoint import Checkpoint
     from seqgen.model.hardware import resolve_device
+    from seqgen.runs import find
 
     device = resolve_device(machine.device)
     path = find(checkpoint, Path(folders.checkpoints_dir))

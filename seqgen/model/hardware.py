@@ -20,7 +20,7 @@ def resolve_device(name: str) -> str:
         name = next(device for device, is_available in available.items() if is_available)
     if not available[name]:
         raise UsageError(
-            f"the installed torch does not support --device {name}; use --device cpu, or install a torch that does"
+            f"--device {name} is not available in the installed torch; use --device cpu, or install a torch that has it"
         )
     if name == "cuda":  # TF32 has a mantissa of 10 bits; cuDNN uses it by default, other products if configured so
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False

@@ -149,6 +149,6 @@ def _check_pitches(level: NoteLevel, prime: Score, unseen: Sequence[int]) -> Non
     )
     if unknown:
         raise UsageError(
-            f"--prime contains {', '.join(map(name_of, unknown[:5]))}, which this model has never seen: its pitches are "
-            f"{name_of(known[0])} to {name_of(known[-1])}"
+            f"--prime contains {', '.join(map(name_of, unknown[:5]))}, which this model has never seen: its pitches "
+            f"are {name_of(known[0])} to {name_of(known[-1])}"
         )

@@ -1,4 +1,4 @@
-"""The losses of a run, drawn."""
+"""The picture of a run's losses."""
 
 import io
 from typing import Any
@@ -9,8 +9,8 @@ from seqgen.training.run import CURVE, Run
 
 
 def draw_curve(run: Run) -> None:
-    """Draw `curve.png` from the run's log; nothing where the log has nothing to draw."""
-    with run.dispensable(CURVE) as path:
+    """Draw `curve.png` from the run's log; do nothing if the log is empty."""
+    with run.optional_file(CURVE) as path:
         if records := run.read_log():
             files.replace(path, _drawn(records, run.name))
 

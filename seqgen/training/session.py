@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from seqgen.cells import cell_class
-from seqgen.checkpoint import LAST, Checkpoint, find, read_bytes
+from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainOptions
 from seqgen.config_file import Resolved, to_toml
 from seqgen.corpus.reading import counted
@@ -19,6 +19,7 @@ from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
 from seqgen.options import flag, parse_time
+from seqgen.runs import LAST, check_free, find
 from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.figures import Figures
@@ -28,7 +29,7 @@ from seqgen.training.loop import Trainer, initial_model
 from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import resolve
 from seqgen.training.repetition import repeated
-from seqgen.training.run import Run, refuse_taken
+from seqgen.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Session:
         """
         world = self.world
         if world.is_first:
-            refuse_taken(self._runs, name, overwrite=overwrite)
+            check_free(self._runs, name, overwrite=overwrite)
         world.check_device(resolve_device(requested.machine.device))  # before the corpus is read
         cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
         parent = None

@@ -34,7 +34,7 @@ import typer
 
 from seqgen import checkpoint as checkpoints
 from seqgen.api import Model
-from seqgen.checkpoint import LAST, Checkpoint
+from seqgen.checkpoint import Checkpoint
 from seqgen.cli.options import defaults_from_file
 from seqgen.config import (
     BudgetConfig,
@@ -56,6 +56,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.music.read import read
 from seqgen.music.score import Bar, Note, Score, track_of
 from seqgen.music.write import rendered
+from seqgen.runs import LAST
 from seqgen.training.figures import Figures
 from seqgen.training.session import Session
 from tests.conftest import resolved
