@@ -1,12 +1,12 @@
-"""Encoded documents -> batches for truncated back-propagation through time, the same for the same seed and step.
+"""Batches of encoded documents for truncated back-propagation through time, determined by seed and step.
 
-Documents longer than a chunk are put one behind the other in a line of chunks, in an order drawn anew each epoch; the
-line is cut into `batch_size` streams of equal length, and each batch takes the next chunk of every stream. Shorter
-documents are batched whole, alike in length together, and these batches fall between the others at random. All this
-goes on within shards of a million documents, whose order is drawn, too.
+Documents longer than one chunk are concatenated in random order, a new one in each epoch. The resulting sequence of
+chunks is split into `batch_size` streams of equal length, and each batch contains the next chunk of every stream.
+Shorter documents are batched whole, together with others of similar length, and these batches are placed at random
+between the others. All this happens within shards of a million documents, whose order is random, too.
 
-Where there are fewer documents than streams, too few begin for a model to learn what the start token means; there a
-stream that begins inside a document is given the start token as well, which then says that nothing is known yet.
+With fewer documents than streams, too few documents begin for a model to learn what the start token means. Streams that
+begin inside a document then begin with the start token as well, which only means that nothing is known yet.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import PADDING, Level
 from seqgen.training.batch import Batch
 
-SHARD_SIZE = 1 << 20  # bounds the memory for putting documents in order
+SHARD_SIZE = 1 << 20  # bounds the memory for ordering documents
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Batches:
 
     Args:
         part: the encoded documents.
-        batch_size: streams side by side.
-        sequence_length: tokens in a chunk.
-        seed: fixes the order of documents in every epoch.
-        shard_size: documents that are put in order together.
-        variants: which id each id may become, shape (variants, vocabulary): each document is read in one of these ways,
-            drawn anew each epoch. None leaves all as it is.
+        batch_size: the number of streams.
+        sequence_length: the number of tokens per chunk.
+        seed: determines the order of documents in every epoch.
+        shard_size: the number of documents that are ordered together.
+        variants: mappings of ids to ids, shape (variants, vocabulary); each document is mapped by a random one, drawn
+            anew in each epoch. None for no mapping.
     """
 
     part: Dataset
@@ -47,21 +47,21 @@ class Batches:
 
     @cached_property
     def num_chunks(self) -> int:
-        """How many chunks the documents fill; more streams than this would stay empty."""
+        """The number of chunks of all documents, which is also the maximum number of streams."""
         return sum(int(self._chunk_counts(shard).sum()) for shard in range(self._num_shards))
 
     @cached_property
     def starts_inside(self) -> bool:
-        """Whether streams that begin inside a document are given the start token."""
+        """Whether streams that begin inside a document begin with the start token."""
         return self.part.num_documents < min(self.batch_size, self.num_chunks)
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches pass over the part once."""
+        """The number of batches per epoch."""
         return sum(self._shard_steps)
 
     def from_step(self, step: int) -> Iterator[Batch]:
-        """Yield the batches from this step of the run on, epoch after epoch without end."""
+        """Yield the batches from this step of the run on, endlessly."""
         epoch, done = divmod(step, self.steps_per_epoch)
         while True:
             for shard in np.random.default_rng((self.seed, epoch)).permutation(self._num_shards).tolist():
@@ -76,7 +76,7 @@ class Batches:
 
     @cached_property
     def _shard_steps(self) -> list[int]:
-        """How many batches each shard gives."""
+        """The number of batches of each shard."""
         steps = []
         for shard in range(self._num_shards):
             counts = self._chunk_counts(shard)
@@ -85,7 +85,7 @@ class Batches:
         return steps
 
     def _chunk_counts(self, shard: int) -> NDArray[np.int64]:
-        """How many chunks each document of a shard fills, shape (documents,)."""
+        """Return the number of chunks of each document of a shard, shape (documents,)."""
         targets = np.diff(self.part.offsets[shard * self.shard_size : (shard + 1) * self.shard_size + 1]) - 1
         counts: NDArray[np.int64] = -(-targets // self.sequence_length)
         return counts
@@ -94,7 +94,7 @@ class Batches:
         return -(-num_chunks // self.batch_size)
 
     def _shard(self, epoch: int, shard: int, done: int) -> Iterator[Batch]:
-        """Yield the batches of one shard, the first `done` left out."""
+        """Yield the batches of one shard, without the first `done`."""
         random = np.random.default_rng((self.seed, epoch, shard))
         counts = self._chunk_counts(shard)
         order = random.permutation(len(counts))
@@ -106,8 +106,8 @@ class Batches:
         next_short, next_long = int(schedule[:done].sum()), int((~schedule[:done]).sum())
         ways = random.integers(1 if self.variants is None else len(self.variants), size=len(counts))
         streams = self._streams(first + long, counts[long], next_long)
-        for whole in schedule[done:]:
-            if whole:
+        for is_whole in schedule[done:]:
+            if is_whole:
                 documents, batch = short[next_short], self._whole(short[next_short])
                 next_short += 1
             else:
@@ -117,7 +117,7 @@ class Batches:
             yield batch
 
     def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Group short documents by length; which of equal length go together is left to chance."""
+        """Group short documents by length; documents of equal length are grouped at random."""
         lengths = self.part.offsets[documents + 1] - self.part.offsets[documents]
         documents = documents[np.argsort(lengths, kind="stable")]
         groups = np.split(documents, range(self.batch_size, len(documents), self.batch_size)) if len(documents) else []
@@ -126,7 +126,7 @@ class Batches:
     def _streams(
         self, documents: NDArray[np.int64], chunk_counts: NDArray[np.int64], done: int
     ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """Yield the batches of long documents, with the document in each column, the first `done` left out."""
+        """Yield the batches of long documents, with the document in each column, without the first `done`."""
         ends = np.cumsum(chunk_counts)
         bounds = np.arange(self.batch_size + 1) * (int(ends[-1]) if len(ends) else 0) // self.batch_size
         first, last = bounds[:-1], bounds[1:]
@@ -151,7 +151,7 @@ class Batches:
         *,
         is_whole: bool,
     ) -> Batch:
-        """Read chunk `chunk[i]` of document `documents[i]` into column i; an inactive column is all padding."""
+        """Read chunk `chunk[i]` of document `documents[i]` into column i; inactive columns contain only padding."""
         begin = self.part.offsets[documents] + chunk * self.sequence_length
         lengths = np.minimum(self.part.offsets[documents + 1] - 1 - begin, self.sequence_length)
         lengths = np.where(active, lengths, 0)
@@ -167,7 +167,7 @@ class Batches:
 
 
 def _varied(batch: Batch, variants: NDArray[np.int64], ways: NDArray[np.int64]) -> Batch:
-    """Return the batch with each column changed in its way."""
+    """Return the batch with the ids of column i mapped by `variants[ways[i]]`."""
     inputs, targets = batch.inputs.numpy(), batch.targets.numpy()
-    varied = np.where(targets == PADDING, PADDING, variants[ways, targets])
-    return replace(batch, inputs=torch.from_numpy(variants[ways, inputs]), targets=torch.from_numpy(varied))
+    mapped = np.where(targets == PADDING, PADDING, variants[ways, targets])
+    return replace(batch, inputs=torch.from_numpy(variants[ways, inputs]), targets=torch.from_numpy(mapped))

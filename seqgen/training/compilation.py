@@ -1,4 +1,4 @@
-"""Compiles the kernels of a run before its clock starts: the first step is then as fast as all others."""
+"""Compiles the kernels of a run before its clock starts, so that the first step is as fast as the others."""
 
 import torch
 
@@ -10,13 +10,13 @@ from seqgen.sampling.preview import preview
 
 
 def compile_kernels(requested: ModelOptions, level: Level, machine: MachineConfig, *, is_sampled: bool) -> None:
-    """Do once, with a tiny network, what the run will do: kernels depend on the kind of a network, not on its size.
+    """Run each operation of training once with a tiny network; kernels depend on the kind of network, not on its size.
 
     Args:
-        requested: the kind of network.
+        requested: the options of the network.
         level: its vocabulary.
-        machine: where and in which precision it trains; it is validated in float32, too.
-        is_sampled: whether samples will be shown while it trains.
+        machine: the device and the precision of training; validation also uses float32.
+        is_sampled: whether samples are displayed during training.
     """
     device = resolve_device(machine.device)
     dtype = PRECISIONS[resolve_precision(machine.precision, device)]

@@ -1,7 +1,7 @@
-"""Several processes that train one model: who they are, and what they tell each other.
+"""The processes that train one model together, and their communication.
 
-Each reads its own streams of every batch. What they must agree on, as the time and the end of a run, is what the first
-one says; what they count is added up. One process alone is the same with nobody to talk to.
+Each process reads its own streams of every batch. The first process decides what all must agree on, such as the time
+and the end of a run; counts are summed. A single process uses the same interface, without communication.
 """
 
 import os
@@ -25,20 +25,21 @@ from seqgen.model.hardware import num_devices
 from seqgen.training.launch import is_one_of_many, is_restarted
 from seqgen.training.meeting import meet
 
-_MEETING = timedelta(minutes=10)  # in which all must come
-# That the others may take after that, to prepare a corpus, or to train with fewer; one that dies is noticed at once.
+_MEETING = timedelta(minutes=10)  # the time within which all processes must start
+# The time to wait for other processes after that, for instance while they prepare a corpus. The end of a process is
+# noticed at once.
 _PATIENCE = timedelta(days=365)
-_SIGNS_OF_LOSS = ("gloo", "connection", "nccl", "socket", "process group")
+_SIGNS_OF_LOSS = ("gloo", "connection", "nccl", "socket", "process group")  # in messages of torch
 
 
 @dataclass(frozen=True)
 class World(Crew):
-    """The processes of a training, seen from one of them.
+    """The processes that train together, from the view of one of them.
 
     Attributes:
-        local: those on this machine.
-        group: what torch knows them by; None for all.
-        is_restarted: whether one of them was killed before, so that all begin again.
+        local: the processes on this machine.
+        group: the process group of torch; None for all processes.
+        is_restarted: whether all were restarted because one of them was killed.
     """
 
     local: Crew = ONE_PROCESS
@@ -48,27 +49,27 @@ class World(Crew):
     @classmethod
     @contextmanager
     def join(cls) -> Iterator["World"]:
-        """Lend the processes that torchrun or `--processes` has started with this one.
+        """Yield the processes that torchrun or `--processes` started, including this one.
 
         Raises:
-            ProcessLostError: another one has ended.
+            ProcessLostError: another process has ended or cannot be reached.
         """
         if not is_one_of_many():
             yield ALONE
             return
-        with _reported_loss():
+        with _loss_reported():
             try:
-                with _mortal():
-                    world = cls._met()
+                with _ended_by_sigterm():
+                    world = cls._connected()
                 yield world
-                world.wait()  # a connection that one closes while another still uses it ends that one's process
+                world.wait()  # if a process closes a connection that another still uses, the other one fails
             finally:
                 if dist.is_initialized():
                     dist.destroy_process_group()
 
     @classmethod
-    def _met(cls) -> "World":
-        """Return the processes, once they have found each other."""
+    def _connected(cls) -> "World":
+        """Wait until the processes have found each other, and return them."""
         local_rank, local_size = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         backend = "gloo"
         if torch.cuda.is_available():
@@ -81,24 +82,24 @@ class World(Crew):
         neighbours = range(rank - local_rank, rank - local_rank + local_size)
         local = cls(local_rank, local_size, group=_group(neighbours))
         world = cls(rank, size, local)
-        (restarted,) = world.total(float(is_restarted()))  # torchrun tells only the machine where it was
+        (restarted,) = world.total(float(is_restarted()))  # torchrun informs only the machine of the killed process
         return replace(world, is_restarted=restarted > 0)
 
     def check_device(self, device: str) -> None:
-        """Refuse a device of which this machine has too few.
+        """Check that this machine has a device for each of its processes.
 
         Raises:
-            UsageError: it has fewer than processes.
+            UsageError: it has fewer devices than processes.
         """
-        most = num_devices(device)
-        if most is not None and self.local.size > most:
+        available = num_devices(device)
+        if available is not None and self.local.size > available:
             raise UsageError(
-                f"{self.local.size} processes need as many devices, and this machine has {most} for --device {device}: "
-                f"start {most}, or take --device cpu"
+                f"{self.local.size} processes need {self.local.size} devices, but this machine has {available} for "
+                f"--device {device}: start {available}, or use --device cpu"
             )
 
     def check_streams(self, batch_size: int) -> None:
-        """Refuse a batch of which a process would get nothing.
+        """Check that a batch has a stream for each process.
 
         Raises:
             UsageError: it has fewer streams than there are processes.
@@ -110,10 +111,10 @@ class World(Crew):
             )
 
     def check_alike(self, machine: MachineConfig) -> None:
-        """Refuse machines that would compute differently.
+        """Check that all processes use the same device and precision.
 
         Raises:
-            UsageError: this one differs from the first.
+            UsageError: this process differs from the first.
         """
         own = f"--device {machine.device} --precision {machine.precision}"
         first = self.broadcast(own.encode).decode()
@@ -123,16 +124,16 @@ class World(Crew):
             )
 
     def wait(self) -> None:
-        """Wait until all have come so far."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             dist.barrier(self.group)
 
     def share(self, count: int) -> slice:
-        """Return which of so many streams are read here."""
+        """Return the streams that this process reads, out of `count`."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def largest_share(self, count: int) -> int:
-        """Return how many of so many streams are read where most are."""
+        """Return the maximum number of streams that a process reads, out of `count`."""
         return -(-count // self.size)
 
     def agreed(self, *values: float) -> tuple[float, ...]:
@@ -160,23 +161,26 @@ class World(Crew):
         return received.numpy().tobytes()[:length]
 
     def gathered(self, own: Tensor, count: int) -> Tensor:
-        """Return the parts of all processes one after the other.
+        """Concatenate the tensors of all processes.
 
         Args:
-            own: what is known of the streams that are read here, shape (streams, features).
-            count: the streams of all.
+            own: the tensor for the streams that this process reads, shape (streams, features).
+            count: the number of streams of all processes.
+
+        Returns:
+            Shape (count, features).
         """
         if self.size == 1:
             return own
         whole = own.new_zeros(count, own.shape[1])
         whole[self.share(count)] = own
-        dist.all_reduce(whole, group=self.group)  # the others add zeros
+        dist.all_reduce(whole, group=self.group)  # the other processes add zeros
         return whole
 
     def add(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its sum over all processes; they have the same shapes in all of them.
+        """Replace each tensor by its sum over all processes, in which it must have the same shape.
 
-        All are sent as one: a message costs more than the numbers in it.
+        All tensors are sent as one, because a message costs more than its numbers.
         """
         if self.size == 1:
             return
@@ -197,8 +201,8 @@ def _group(ranks: range) -> "dist.ProcessGroup":
 
 
 @contextmanager
-def _mortal() -> Iterator[None]:
-    """Let SIGTERM end the process at once, which waits for others where Python's own handlers are not called."""
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process at once: it waits for others in C++ code, during which Python calls no handlers."""
     handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         yield
@@ -207,8 +211,8 @@ def _mortal() -> Iterator[None]:
 
 
 @contextmanager
-def _reported_loss() -> Iterator[None]:
-    """Report the loss of another process as a ProcessLostError."""
+def _loss_reported() -> Iterator[None]:
+    """Raise a `ProcessLostError` for errors that mean that another process was lost."""
     try:
         yield
     except RuntimeError as error:

@@ -27,7 +27,7 @@ class Figures:
     is_finished: bool = False
     roll_backs: int = 0
     processes: int = 1
-    launch: str = ""  # by which processes that are started again find their run
+    launch: str = ""  # restarted processes find their run by this name
 
     def found(self, best: Self | None) -> None:
         """Take the figures of the best model on the disk, which may be newer than these.
@@ -77,7 +77,7 @@ class Figures:
                 _check(getattr(figures, name), get_args(kind) or (kind,))
         except TypeError as error:
             raise CheckpointError(
-                "the checkpoint has other figures than this seqgen knows: it cannot be resumed"
+                "the checkpoint contains figures that this version of seqgen does not support: it cannot be resumed"
             ) from error
         return figures
 

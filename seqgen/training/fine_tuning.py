@@ -1,4 +1,4 @@
-"""Fine-tuning: a run that begins with the weights and the vocabulary of another."""
+"""Fine-tuning: a run that starts with the weights and the vocabulary of another."""
 
 from collections.abc import Collection
 from dataclasses import fields, replace
@@ -9,21 +9,21 @@ from seqgen.config import ARCHITECTURE, TrainOptions
 from seqgen.errors import UsageError
 from seqgen.options import Options, flag
 
-_VOCABULARY = ("ngram", "grid", "velocity", "transpose")  # options that the vocabulary or its use depends on
+_VOCABULARY = ("ngram", "grid", "velocity", "transpose")  # options on which the vocabulary or its use depends
 
 Group = TypeVar("Group", bound=Options)
 
 
 def inherited(requested: TrainOptions, parent: Checkpoint, given: Collection[str]) -> TrainOptions:
-    """Return the options with those that come with the weights and the vocabulary.
+    """Return the options with those that are determined by the parent's weights and vocabulary.
 
     Args:
         requested: the options.
-        parent: the run to begin with.
-        given: the options that are the user's own word, though they may be what they are by default.
+        parent: the run to start from.
+        given: the names of the options that the user gave explicitly, possibly with their default values.
 
     Raises:
-        UsageError: an option asks for another model or another vocabulary.
+        UsageError: an option requests another model or another vocabulary.
     """
     level = parent.level.name
     if requested.corpus.level not in ("auto", level):
@@ -33,13 +33,13 @@ def inherited(requested: TrainOptions, parent: Checkpoint, given: Collection[str
     vocabulary = {name: getattr(parent.config.corpus, name) for name in _VOCABULARY}
     return replace(
         requested,
-        corpus=replace(_taken(requested.corpus, vocabulary, given), level=level),
-        model=_taken(requested.model, parent.config.model.architecture, given),
+        corpus=replace(_overridden(requested.corpus, vocabulary, given), level=level),
+        model=_overridden(requested.model, parent.config.model.architecture, given),
     )
 
 
 def without_inherited(requested: TrainOptions) -> TrainOptions:
-    """Return the options as they were before `inherited`: what comes with another run is no request of this one."""
+    """Return the options as they were before `inherited`, because inherited values are not requests of this run."""
     if requested.model.from_ is None:
         return requested
     plain = TrainOptions()
@@ -52,12 +52,16 @@ def without_inherited(requested: TrainOptions) -> TrainOptions:
     )
 
 
-def _taken(options: Group, values: dict[str, Any], given: Collection[str]) -> Group:
-    """Return the options with these values, which nothing that was given may contradict."""
+def _overridden(options: Group, values: dict[str, Any], given: Collection[str]) -> Group:
+    """Return the options with these values.
+
+    Raises:
+        UsageError: an option that was given has another value.
+    """
     defaults = {item.name: item.default for item in fields(options)}
     for name, value in values.items():
-        asked = getattr(options, name)
-        if asked != value and (name in given or asked != defaults[name]):
+        requested = getattr(options, name)
+        if requested != value and (name in given or requested != defaults[name]):
             raise UsageError(f"--from uses a model {_described(name, value)}: omit {flag(name)}")
     return replace(options, **values)
 

@@ -1,4 +1,4 @@
-"""Starts the processes of `--processes N`, and starts them again when one is killed."""
+"""Starts the processes of `--processes N`, and restarts them when one is killed."""
 
 import ctypes
 import os
@@ -21,77 +21,77 @@ from seqgen.process import num_cores
 INTERRUPTED = 130  # the exit status after Ctrl-C or SIGTERM
 MAX_PROCESSES = 512  # on one machine
 MAX_RESTARTS = 3
-_LAUNCHER = "SEQGEN_LAUNCHER"  # the variable that tells its process id
-_LAUNCH = "SEQGEN_LAUNCH"  # and the one that tells the name of this launch
+_LAUNCHER = "SEQGEN_LAUNCHER"  # the variable with the process id of the launcher
+_LAUNCH = "SEQGEN_LAUNCH"  # the variable with the name of this launch
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_KILLING_SIGNAL = 3  # the third
+_KILLING_SIGNAL = 3  # the third signal kills the processes
 _POLL_SECONDS = 0.1
-_ENDING_SECONDS = 10  # for the others, once one has ended: they notice at their next step
-# As torchrun tells those that it starts.
+_ENDING_SECONDS = 10  # time for the other processes to end after one has ended, which they notice at their next step
+# The variables that torchrun sets.
 _RUN_ID = "TORCHELASTIC_RUN_ID"
 _RESTARTS = "TORCHELASTIC_RESTART_COUNT"
 
 
 def is_one_of_many() -> bool:
-    """Tell whether this process was started to be one of several, by torchrun or here."""
+    """Return whether this process is one of several that torchrun or `launch` started."""
     return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
 
 
 def is_speaker() -> bool:
-    """Tell whether this process tells the user what happens."""
+    """Return whether this process is the first, which displays the progress."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_first_here() -> bool:
-    """Tell whether this process is the first on its machine, which tells what has gone wrong there."""
+    """Return whether this process is the first on its machine, which displays the errors of the machine."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def is_restarted() -> bool:
-    """Tell whether this process is started again because it, or another on this machine, was killed."""
+    """Return whether this process was restarted because it, or another one on this machine, was killed."""
     return is_one_of_many() and int(os.environ.get(_RESTARTS, "0")) > 0
 
 
 def launch_name() -> str:
-    """Return what tells this start of several processes, and their restarts, from every other; of one alone nothing."""
+    """Return a unique name of the launch of these processes, which restarts keep; empty for a single process."""
     if not is_one_of_many():
         return ""
     return os.environ.get(_LAUNCH) or f"{os.environ.get(_RUN_ID)} of {os.getppid()}"
 
 
 def end_with_launcher() -> None:
-    """Ask Linux for SIGTERM when the process that `launch` was called in ends, however it does."""
+    """Let Linux send SIGTERM to this process when the process that called `launch` ends in any way."""
     if _LAUNCHER in os.environ and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if str(os.getppid()) != os.environ[_LAUNCHER]:  # it has ended already
+        if str(os.getppid()) != os.environ[_LAUNCHER]:  # the launcher has already ended
             signal.raise_signal(signal.SIGTERM)
 
 
 def count_of(processes: str) -> int:
-    """Return how many processes `--processes` starts.
+    """Return the number of processes of `--processes`.
 
     Raises:
-        UsageError: it is not a number in range, or torchrun has started processes already.
+        UsageError: it is not a number in range, or torchrun has already started the processes.
     """
     if _RUN_ID in os.environ:
-        raise UsageError("torchrun has decided how many processes there are: leave --processes out")
+        raise UsageError("torchrun determines the number of processes: omit --processes")
     if not re.fullmatch("[0-9]{1,4}", processes) or not 0 < int(processes) <= MAX_PROCESSES:
         raise UsageError(f"--processes must be a whole number in [1, {MAX_PROCESSES}], got {processes!r}")
     return int(processes)
 
 
 def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> int:
-    """Run `seqgen` with these arguments in so many processes, and return its exit status.
+    """Run `seqgen` with these arguments in several processes, and return the exit status.
 
-    Where one is killed from outside, all are started again: they go on from what was saved last.
+    If one is killed from outside, all are restarted and continue from the last saved state.
 
     Args:
-        arguments: of the command line.
-        count: how many processes.
-        say: takes sentences for the user.
+        arguments: the arguments of the command line.
+        count: the number of processes.
+        say: displays a message to the user.
 
     Raises:
-        ProcessLostError: processes have been killed again and again.
+        ProcessLostError: processes were killed more than `MAX_RESTARTS` times.
     """
     name = uuid.uuid4().hex
     for restarts in range(MAX_RESTARTS + 1):
@@ -115,12 +115,12 @@ def launch(arguments: Sequence[str], count: int, say: Callable[[str], None]) -> 
 
 
 def _start(arguments: Sequence[str], rank: int, shared: Mapping[str, Any]) -> "subprocess.Popen[bytes]":
-    """Start one of several processes, with these variables that all have."""
+    """Start one of several processes, with the environment variables that all share."""
     threads = {"OMP_NUM_THREADS": str(max(1, num_cores() // shared["WORLD_SIZE"]))}
     own = {"RANK": str(rank), "LOCAL_RANK": str(rank), **{name: str(value) for name, value in shared.items()}}
     environment = {**threads, **os.environ, **own}
     stdin = None if rank == 0 else subprocess.DEVNULL
-    has_folder = not {"", str(Path.cwd())}.isdisjoint(sys.path)  # else no module is to be taken from there
+    has_folder = not {"", str(Path.cwd())}.isdisjoint(sys.path)  # otherwise no modules are imported from there
     command = [sys.executable, *([] if has_folder else ["-P"]), "-m", "seqgen", *arguments]
     return subprocess.Popen(command, env=environment, stdin=stdin)  # noqa: S603  # ourselves
 
@@ -134,9 +134,10 @@ def _free_port() -> int:
 
 @contextmanager
 def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
-    """Hand on Ctrl-C and SIGTERM: the workers save, and end; the third time they are killed, whatever they do.
+    """Forward Ctrl-C and SIGTERM to the workers, which save and end; the third signal kills them.
 
-    Lends the signals that have come.
+    Yields:
+        The signals received so far.
     """
     received: list[int] = []
 
@@ -155,11 +156,11 @@ def _forwarding(workers: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[i
 
 
 def _end(workers: Sequence["subprocess.Popen[bytes]"], received: Sequence[int]) -> int:
-    """Wait for all; kill those that do not end soon after another has failed.
+    """Wait until all processes have ended; kill those that do not end soon after another has failed.
 
     Args:
         workers: the processes.
-        received: signals that have come: with one of them it is the user who is patient, or not.
+        received: the signals received so far; after a signal the user decides when to kill, with further signals.
 
     Returns:
         The exit status of the first that failed, which is negative if it was killed; 0 if none did.

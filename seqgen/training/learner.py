@@ -1,4 +1,4 @@
-"""What learns: the weights, their average, the optimizer's moments and the state of every stream."""
+"""The learner: the weights, their average, the optimizer's moments and the state of every stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class StepResult:
     """The measurements of a step.
 
     Attributes:
-        nats: the loss over all targets that were read here.
-        tokens: targets, those of other processes included.
-        gradient_norm: before it is clipped; the mean over the changes of the weights in this step.
-        clipped: the share of these gradients that were scaled down.
+        nats: the total loss of the targets that this process read.
+        tokens: the number of targets of all processes.
+        gradient_norm: the norm before clipping, the mean over the updates of this step.
+        clipped: the share of these gradients that were clipped.
     """
 
     nats: float
@@ -42,13 +42,13 @@ class Learner:
     """A model that learns from batches.
 
     Args:
-        model: its weights are changed in place.
+        model: the model, whose weights are changed in place.
         config: the options as resolved.
         world: the processes among which the streams of a batch are divided.
 
     Attributes:
-        num_passes: in how many parts, one after the other, the streams of a batch are read: more than one where a GPU
-            has too little memory for all of them at once.
+        num_passes: the number of parts in which the streams of a batch are read, one after the other; more than one if
+            a GPU has too little memory for all streams at once.
     """
 
     def __init__(self, model: LanguageModel, config: TrainConfig, world: World) -> None:
@@ -64,11 +64,11 @@ class Learner:
 
     @property
     def averaged(self) -> LanguageModel:
-        """The model with the averaged weights: the one that is validated, sampled from and kept."""
+        """The model with the averaged weights, which is validated, sampled from and saved."""
         return self._average.model
 
     def begin_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin anew with these weights: no moments, no state."""
+        """Start with these weights, without moments and state."""
         for model in (self.model, self.averaged):
             model.load_state_dict(dict(weights))
         self._optimizer = AdamW(self.model, self._options.learning_rate, self._options.weight_decay)
@@ -79,30 +79,30 @@ class Learner:
 
         Args:
             batch: the streams of all processes.
-            step: how many came before.
-            learning_rate: of this step.
-            parts: into how many parts, in time, the batch is divided; each changes the weights. Whole documents are
-                not divided.
+            step: the number of previous steps.
+            learning_rate: the learning rate of this step.
+            parts: the number of parts into which the batch is split in time, with an update for each. Whole documents
+                are not split.
         """
         parts = 1 if batch.is_whole else parts
         own = batch.streams(self._world.share(batch.num_streams)).to(self.model.device)
         state = self.model.initial_state(own.num_streams) if batch.is_whole else reset(self._state, own.is_fresh)
         self._optimizer.learning_rate = learning_rate
         tokens = [part.num_targets for part in batch.split_time(parts)]
-        shown = []
+        results = []
         for place, part in enumerate(own.split_time(parts)):
             noise = self._noise(step, place, batch.num_streams)
-            state, *losses = self._update(part, state, noise, tokens[place])
-            shown.append(torch.stack(losses))
+            state, *numbers = self._update(part, state, noise, tokens[place])
+            results.append(torch.stack(numbers))
         if not batch.is_whole:
             self._state = state
         self._average.update(self.model, step + 1)
-        nats, norms = torch.stack(shown, 1).tolist()  # a GPU is waited for here, and not for every number
+        nats, norms = torch.stack(results, 1).tolist()  # waits for a GPU only once per step
         clipped = sum(norm > self._options.clip for norm in norms)
         return StepResult(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
 
     def _noise(self, step: int, part: int, num_streams: int) -> Noise:
-        """Return the source of dropout masks, which depends on seed, step and part alone: none need be saved."""
+        """Return the source of dropout masks, which depends only on seed, step and part, so it need not be saved."""
         seed = ((self._seed * 1_000_003 + step) * MAX_PARTS + part) % 2**63
         first = min(self._world.share(num_streams).start, num_streams - 1)
         return Noise(seed, num_streams, first, self.model.device)
@@ -110,16 +110,16 @@ class Learner:
     def _update(
         self, batch: Batch, state: list[State], noise: Noise, num_tokens: int
     ) -> tuple[list[State], Tensor, Tensor]:
-        """Change the weights by truncated back-propagation through time.
+        """Update the weights by truncated back-propagation through time.
 
         Args:
             batch: the streams of this process, or a part of them in time.
             state: the state of the streams.
             noise: draws their dropout masks.
-            num_tokens: the targets of all processes.
+            num_tokens: the number of targets of all processes.
 
         Returns:
-            The state that follows, the loss in nats of what was read here, and the norm of the gradient.
+            The state after the batch, the loss of these streams in nats, and the norm of the gradient.
         """
         after, nats = self._fit(batch, state, noise, num_tokens)
         self._world.add([weight.grad for weight in self.model.parameters() if weight.grad is not None])
@@ -129,7 +129,7 @@ class Learner:
         return after, nats, norm
 
     def _fit(self, batch: Batch, state: list[State], noise: Noise, num_tokens: int) -> tuple[list[State], Tensor]:
-        """Do what `_derive` does, the streams in more parts if a GPU has too little memory."""
+        """Compute gradients as `_derive` does; read the streams in more parts if a GPU has too little memory."""
         while True:
             try:
                 return self._derive(batch, state, noise, num_tokens)
@@ -141,11 +141,11 @@ class Learner:
             self.num_passes *= 2
 
     def _derive(self, batch: Batch, state: list[State], noise: Noise, num_tokens: int) -> tuple[list[State], Tensor]:
-        """Add up the gradient of these targets' share of the mean loss; return the state that follows and the nats."""
+        """Add the gradient of these targets' share of the mean loss; return the state after the batch and the nats."""
         nats, states, first = torch.zeros((), device=self.model.device), [], 0
         for some in batch.split_streams(self.num_passes):
             last = first + some.num_streams
-            count = (some.targets != PADDING).sum()  # stays on a GPU, which is not waited for here
+            count = (some.targets != PADDING).sum()  # remains on the GPU, so that nothing waits for it
             loss, after = self._loss(some, select(state, slice(first, last)), noise.from_stream(first))
             torch.autograd.backward(loss * (count / max(1, num_tokens)))
             nats += loss.detach() * count
@@ -154,7 +154,7 @@ class Learner:
         return concatenate(states), nats
 
     def _loss(self, batch: Batch, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
-        """Return the mean nats of the targets that are not padding, and the state after the last."""
+        """Return the mean nats per target, padding excluded, and the state after the last step."""
         hidden, after = self.model.hidden(batch.inputs, state, self._dtype, noise)
         return self.model.loss(hidden, batch.targets, self._dtype), detach(after)
 
@@ -163,7 +163,7 @@ class Learner:
         return self.model.initial_state(share.stop - share.start)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights, their moments and the state of every stream, those of other processes too, by name."""
+        """Return the weights, their moments and the state of the streams of all processes, by name."""
         tensors = {f"weights.{name}": weight for name, weight in self.model.state_dict().items()}
         for index, layer in enumerate(self._state):
             for name, part in layer.tensors.items():
@@ -173,14 +173,18 @@ class Learner:
         return tensors
 
     def restore(self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-        """Go on where the averaged weights were these, and the rest was what `tensors` returned.
+        """Restore a saved state.
+
+        Args:
+            weights: the averaged weights.
+            tensors: what `tensors` returned.
 
         Raises:
-            CheckpointError: the rest is not of this model and this batch size.
+            CheckpointError: the tensors do not fit the model or the batch size.
         """
         shapes = {name: tensor.shape for name, tensor in self.tensors().items()}
         if shapes != {name: tensor.shape for name, tensor in tensors.items() if tensor.is_floating_point()}:
-            raise CheckpointError("the checkpoint's state of training does not fit its configuration")
+            raise CheckpointError("the checkpoint's training state does not fit its configuration")
         self.averaged.load_state_dict(dict(weights))
         self.model.load_state_dict({name: tensors[f"weights.{name}"] for name in self.model.state_dict()})
         for name, moments in self._optimizer.moments.items():

@@ -1,4 +1,4 @@
-"""What a new run takes over from the configuration file of an earlier one, beside what that file requests."""
+"""Repeats the automatic choices of an earlier run, given by its configuration file."""
 
 from dataclasses import fields, replace
 from typing import TypeVar
@@ -12,13 +12,13 @@ Group = TypeVar("Group", bound=Options)
 
 
 def repeated(requested: TrainOptions, earlier: Resolved, fingerprint: str, say: Say) -> TrainOptions:
-    """Return the options with what was chosen for the earlier run, if the corpus is the same.
+    """Return the options with those that were chosen for the earlier run, if the corpus is the same.
 
     Args:
         requested: the options as given.
         earlier: the options of the earlier run.
-        fingerprint: of the corpus.
-        say: takes sentences for the user.
+        fingerprint: the fingerprint of the corpus.
+        say: displays a message to the user.
     """
     chosen = ", ".join(flag(name) for group in (requested.model, requested.optimization) for name in _open(group))
     if not chosen:
@@ -36,7 +36,7 @@ def _open(options: Options) -> list[str]:
 
 
 def _filled(options: Group, earlier: Options) -> Group:
-    """Return the options with what is open as it was; the size of tied embeddings follows from the hidden size."""
+    """Fill open options with earlier values; the size of tied embeddings follows from the hidden size."""
     values = {name: getattr(earlier, name) for name in _open(options)}
     if values.get("tie_weights"):
         values.pop("embedding_size", None)

@@ -30,6 +30,6 @@ class Report:
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence for the user."""
+    """A message for the user."""
 
     text: str
