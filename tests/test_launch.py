@@ -205,7 +205,7 @@ def test_an_invalid_number_of_processes_is_rejected(processes):
 
 def test_processes_cannot_be_given_with_torchrun(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
-    with pytest.raises(UsageError, match="leave --processes out"):
+    with pytest.raises(UsageError, match="omit --processes"):
         count_of("2")
 
 
@@ -216,5 +216,5 @@ def test_no_two_processes_share_a_gpu(monkeypatch):
     two, three = (World(0, 6, Crew(0, size)) for size in (2, 3))
     two.check_device("cuda")
     three.check_device("cpu")
-    with pytest.raises(UsageError, match=r"3 processes need as many devices, and this machine has 2 for --device cuda"):
+    with pytest.raises(UsageError, match=r"3 processes need 3 devices, but this machine has 2 for --device cuda"):
         three.check_device("cuda")

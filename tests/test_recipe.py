@@ -192,7 +192,7 @@ def test_rare_tokens_are_chosen_among_apart_where_there_are_many():
 
 def test_a_cutoff_above_the_vocabulary_is_refused(store):
     assert resolved(store, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
-    with pytest.raises(UsageError, match="--softmax-cutoff must be below the 48 tokens of the vocabulary, got 50"):
+    with pytest.raises(UsageError, match="--softmax-cutoff must be below the vocabulary size of 48, got 50"):
         resolved(store, model=ModelOptions(softmax_cutoff=50))
 
 

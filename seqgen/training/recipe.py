@@ -1,6 +1,6 @@
-"""The defaults that fit: sizes, rates and dropout, chosen from the corpus, the budget and the speed of the machine.
+"""The recipe: sizes, learning rate and dropout, chosen for the corpus, the budget and the speed of the machine.
 
-What the figures rest on is written beside each; `make bench-recipe` measures the curves again.
+The measurements behind each constant are given next to it; `make bench-recipe` repeats them.
 """
 
 import math
@@ -37,41 +37,42 @@ from seqgen.training.distributed import ALONE, World
 Config = TypeVar("Config", bound=Options)
 
 DEFAULT_TIME = "10m"
-BATCH_SIZE = 32  # 64 does fewer steps in the same time: 0.02 nats worse after 80 s
+BATCH_SIZE = 32  # with 64 there are fewer steps in the same time: 0.02 nats worse after 80 s
 SEQUENCE_LENGTH = 128
-EMBEDDING_SIZE = 64  # enough for an alphabet; sizes that are no multiple of 16 halve the speed
-# From so many tokens on, one matrix is both: after 500 steps on the words of Python's documentation 3.23 nats
-# a word, with two 3.30; after 600 on those of its source 2.65 and 2.68.
+EMBEDDING_SIZE = 64  # enough for an alphabet; sizes that are not a multiple of 16 halve the speed
+# Vocabulary size from which embedding and output weights are tied. Words of Python's documentation after 500 steps:
+# 3.23 nats per word tied, 3.30 untied; words of its source code after 600 steps: 2.65 and 2.68.
 TIED_VOCABULARY = 2000
-# From so many on, rare ones are chosen among apart: words of a vocabulary of 8,500 are learned 1.8 times as fast, and
-# after 60 s cost 3.28 nats a token instead of 3.47; of 4,000 1.15 times, of 2,000 no faster.
+# Vocabulary size from which the softmax is adaptive. Training is 1.8 times as fast with a vocabulary of 8,500 words
+# (after 60 s 3.28 nats per token instead of 3.47), 1.15 times with 4,000, and no faster with 2,000.
 ADAPTIVE_VOCABULARY = 4000
 WEIGHT_DECAY = 0.01
-# For every doubling of the passes over the corpus beyond two, and of the weights beyond a few. Between half of it and
-# twice as much the loss changes by 0.01 nats; with too little a model is best after a part of the time: 1 x 768 on
-# 1.1 MB of plays for 10 min with 0.32 ends at 1.467 nats, 2 x 512 with 0.5 at 1.397.
+# Dropout per doubling of the epochs beyond `HARMLESS_EPOCHS`, and of the parameters per token beyond `FEW_PARAMETERS`.
+# With half or twice as much the loss changes by 0.01 nats. With too little dropout the loss is lowest before the end of
+# the run: 1 x 768 on 1.1 MB of plays for 10 min with 0.32 ends at 1.467 nats, 2 x 512 with 0.5 at 1.397.
 DROPOUT_PER_DOUBLING = 0.15
-HARMLESS_PASSES = 2.0
-FEW_WEIGHTS = 3.0  # for each token; words have 24 on 465 kB of text: 1.70 bits a character without this, 1.68 with it
+HARMLESS_EPOCHS = 2.0
+# Word models have 24 parameters per token on 465 kB of text: 1.70 bits per character without this term, 1.68 with it.
+FEW_PARAMETERS = 3.0
 MAX_DROPOUT = 0.5
-# Where the rule would have more than this, so much of what exceeds it is dropped of the recurrent weights. The words of
-# the documentation for 5 min (1.2 by the rule) are best with none at 3.212 nats after half the time, with 0.3 at 3.183,
-# with 0.5 at 3.173; its characters for 4 min (0.75) get worse, 1.108 instead of 1.067.
+# If the rule yields more than `RECURRENT_FROM`, the dropout of recurrent weights is this share of the excess. Words of
+# the documentation for 5 min (1.2 by the rule): without it the lowest loss is 3.212 nats, after half of the time, with
+# 0.3 it is 3.183, with 0.5 3.173. Characters for 4 min (0.75 by the rule) get worse: 1.108 instead of 1.067.
 RECURRENT_FROM = 0.85
 RECURRENT_SHARE = 1.5
-# Of what exceeds this, half is the dropout of embeddings: a short run is 0.01 nats worse with some, a long one better.
+# The dropout of embeddings is half of the dropout beyond this: short runs get 0.01 nats worse, and long runs better.
 EMBEDDING_DROPOUT_FROM = 0.3
-# Share of the dropout where one matrix is both. Most weights are there then: on the words of the documentation with
-# none and 0.2 the loss is lowest after three quarters of 500 steps, 3.224 and 3.226 nats; with 0.4 it ends at 3.210.
+# The dropout of tied embeddings as a share of the dropout; they contain most parameters. Words of the documentation:
+# with 0 and 0.2 the loss is lowest after three quarters of 500 steps, 3.224 and 3.226 nats; with 0.4 it ends at 3.210.
 TIED_EMBEDDING_DROPOUT = 0.8
-GENTLE_STEPS = 50  # where fewer pass over the corpus, slower learning: 40 names end at 2.7 instead of 4.1 nats
-FINE_TUNING = 0.5  # of the learning rate, where the weights are good already
-_CALIBRATION_STEPS = 5  # after a first that warms up
+GENTLE_STEPS = 50  # with fewer steps per epoch the learning rate is lower: 40 names end at 2.7 instead of 4.1 nats
+FINE_TUNING = 0.5  # factor of the learning rate for weights that are already trained
+_CALIBRATION_STEPS = 5  # after a first step, which warms up
 
 
 @dataclass(frozen=True)
 class Size:
-    """A network, its learning rate, and up to how many of its steps it is better than the next larger one on text."""
+    """A network, its learning rate, and the steps up to which it is better than the next larger network on text."""
 
     num_layers: int
     hidden_size: int
@@ -87,7 +88,20 @@ SIZES = (
 
 
 def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
-    """Return the config with everything chosen, and sentences for the user about the choice."""
+    """Choose all options that are open.
+
+    Args:
+        requested: the options as given.
+        store: the prepared corpus.
+        world: the processes that train together.
+
+    Returns:
+        The resolved options, and messages for the user about the choices.
+
+    Raises:
+        UsageError: options contradict each other, the corpus or the machine.
+        ShortageError: the network does not fit into memory.
+    """
     budget = requested.budget
     if budget.time is None and budget.epochs is None and budget.steps is None:
         budget = replace(budget, time=DEFAULT_TIME)
@@ -100,15 +114,13 @@ def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE
     world.check_streams(batches.batch_size)
     options = _with_cutoff(requested.model, store)
     model, steps = _sized(options, batches, budget, machine, store, world)
-    num_weights, passes = (
-        LanguageModel(model, store.level.vocabulary_size).num_parameters,
-        steps / batches.steps_per_epoch,
-    )
-    # Music in twelve keys is worth more than in one, but not twelve times as much: with that factor, 10 min on the
-    # chorales had dropout 0.25 and were best after half the time, at 1.59 nats per note.
+    num_parameters = LanguageModel(model, store.level.vocabulary_size).num_parameters
+    epochs = steps / batches.steps_per_epoch
+    # Transposition to twelve keys adds information, but not twelve times as much: with this factor, 10 min on the
+    # chorales had dropout 0.25, and the loss was lowest after half of the time, at 1.59 nats per note.
     variants = store.level.variants(requested.corpus)
     variety = 1.0 if variants is None else math.sqrt(len(variants))
-    model = _with_dropout(model, options, passes / variety, num_weights / (store.train.num_targets * variety))
+    model = _with_dropout(model, options, epochs / variety, num_parameters / (store.train.num_targets * variety))
     optimization = _resolved(
         OptimizationConfig,
         replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length),
@@ -119,8 +131,8 @@ def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE
     count = counted(round(steps) if budget.time is None else max(1, int(round(steps, -1 - int(steps > 999)))), "step")
     chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     reasons.append(
-        f"{model.num_layers} x {model.hidden_size:,} units, {about}{count}{chosen} ({passes:.1f} epochs over "
-        f"{counted(store.train.num_targets, 'token')}, {counted(num_weights, 'parameter')})"
+        f"{model.num_layers} x {model.hidden_size:,} units, {about}{count}{chosen} ({epochs:.1f} epochs over "
+        f"{counted(store.train.num_targets, 'token')}, {counted(num_parameters, 'parameter')})"
     )
     corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
     config = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
@@ -128,13 +140,13 @@ def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE
 
 
 def _resolved(kind: type[Config], requested: Options, **choices: Any) -> Config:
-    """Return the requested options, with these choices for those that are open."""
+    """Return the requested options, with these values for those that are open."""
     given = {name: value for name, value in vars(requested).items() if value is not None}
     return kind(**(choices | given))
 
 
 def _batches(options: OptimizationOptions, store: PreparedCorpus) -> tuple[Batches, list[str]]:
-    """Return batches of a size that the corpus can fill, and why it is not the requested one, if so."""
+    """Return batches of a size that the corpus can fill, and a message if it is not the requested size."""
     batch_size, sequence_length = options.batch_size or BATCH_SIZE, options.sequence_length or SEQUENCE_LENGTH
     num_chunks = Batches(store.train, 1, sequence_length, 0).num_chunks
     if num_chunks >= batch_size:
@@ -150,12 +162,12 @@ def _with_cutoff(options: ModelOptions, store: PreparedCorpus) -> ModelOptions:
     """Return the options with the cutoff of the adaptive softmax.
 
     Raises:
-        UsageError: it is not below the size of the vocabulary.
+        UsageError: the cutoff is not below the size of the vocabulary.
     """
     cutoff, size = options.softmax_cutoff, store.level.vocabulary_size
     cutoff = _softmax_cutoff(store.train.counts) if cutoff is None else cutoff
     if cutoff >= size:
-        raise UsageError(f"--softmax-cutoff must be below the {size:,} tokens of the vocabulary, got {cutoff:,}")
+        raise UsageError(f"--softmax-cutoff must be below the vocabulary size of {size:,}, got {cutoff:,}")
     return replace(options, softmax_cutoff=cutoff)
 
 
@@ -167,9 +179,9 @@ def _sized(
     store: PreparedCorpus,
     world: World,
 ) -> tuple[ModelConfig, float]:
-    """Return the model with its sizes, and about how many steps of it the budget allows.
+    """Return the model options with all sizes, and the approximate number of steps that the budget allows.
 
-    The largest network is chosen for which there are enough steps; without `--time` the clock has no influence.
+    The largest network is chosen for which the budget has enough steps; without `--time` the clock has no influence.
     """
     steps = float(budget.num_steps(batches.steps_per_epoch))
     num_streams, sequence_length = world.local.size * world.largest_share(batches.batch_size), batches.sequence_length
@@ -186,19 +198,19 @@ def _sized(
 
 
 def _slowness(vocabulary_size: int) -> float:
-    """Return how many times the steps a larger network needs, before it is better, than with an alphabet of text.
+    """Return the number of steps after which a larger network is better, as a multiple of that for an alphabet.
 
-    1 x 256 and 1 x 512 are equal after 900 steps of the smaller where there are 70 to 100 tokens (plays: 1.495 and
-    1.494 nats after 40 s), not yet after 1,200 where there are 440 (chorales: 1.248 and 1.313 after 40 s, 1.204 and
-    1.212 after 80 s; tunes: 1.076 and 1.123 after 40 s), and after some 2,500 where there are 8,400 (words: 3.426 and
-    3.643 after 80 s, 3.335 and 3.471 after 160 s). So it is with 1 x 512 and 2 x 512: 5,000 and 1,950 steps on the
+    1 x 256 and 1 x 512 are equal after 900 steps of the smaller network with 70 to 100 tokens (plays: 1.495 and 1.494
+    nats after 40 s), not yet after 1,200 steps with 440 tokens (chorales: 1.248 and 1.313 after 40 s, 1.204 and 1.212
+    after 80 s; tunes: 1.076 and 1.123 after 40 s), and after about 2,500 steps with 8,400 tokens (words: 3.426 and
+    3.643 after 80 s, 3.335 and 3.471 after 160 s). The same holds for 1 x 512 and 2 x 512: 5,000 and 1,950 steps on the
     chorales end at 1.018 and 1.068.
     """
     return max(1.0, math.log10(vocabulary_size) - 0.8)
 
 
 def _with_size(options: ModelOptions, size: Size, vocabulary_size: int) -> ModelConfig:
-    """Return the model with everything that depends on its size."""
+    """Return the model options with all that depend on the size."""
     tie_weights = options.tie_weights
     if tie_weights is None:
         tie_weights = vocabulary_size >= TIED_VOCABULARY and options.embedding_size is None
@@ -217,9 +229,9 @@ def _with_size(options: ModelOptions, size: Size, vocabulary_size: int) -> Model
     )
 
 
-def _with_dropout(model: ModelConfig, options: ModelOptions, passes: float, weights_per_token: float) -> ModelConfig:
-    """Return the model with the dropout that is not given."""
-    dropout, recurrent = _dropouts(passes, weights_per_token)
+def _with_dropout(model: ModelConfig, options: ModelOptions, epochs: float, parameters_per_token: float) -> ModelConfig:
+    """Return the model options with all dropout rates."""
+    dropout, recurrent = _dropouts(epochs, parameters_per_token)
     if options.dropout is None:
         model = replace(model, dropout=dropout)
     if options.recurrent_dropout is None:
@@ -230,7 +242,7 @@ def _with_dropout(model: ModelConfig, options: ModelOptions, passes: float, weig
 
 
 def _softmax_cutoff(counts: NDArray[np.int64]) -> int:
-    """Return the cutoff with which the fewest logits are computed for a token."""
+    """Return the cutoff with which the fewest logits are computed per token; 0 for small vocabularies."""
     size = len(counts)
     if size < ADAPTIVE_VOCABULARY:
         return 0
@@ -240,7 +252,7 @@ def _softmax_cutoff(counts: NDArray[np.int64]) -> int:
 
 
 def _learning_rate(model: ModelConfig, steps_per_epoch: int) -> float:
-    """Return the learning rate of the size that has about as many units."""
+    """Return the learning rate of the nearest size by units, reduced for small corpora and for fine-tuning."""
     units = model.num_layers * model.hidden_size
     nearest = min(SIZES, key=lambda size: abs(math.log(size.num_layers * size.hidden_size / units)))
     gentleness = math.sqrt(min(1.0, steps_per_epoch / GENTLE_STEPS))
@@ -248,19 +260,16 @@ def _learning_rate(model: ModelConfig, steps_per_epoch: int) -> float:
     return float(f"{nearest.learning_rate * gentleness * tuning:.2g}")
 
 
-def _dropouts(passes: float, weights_per_token: float) -> tuple[float, float]:
-    """Return the dropout of units, and of recurrent weights.
-
-    What is seen often, or by many weights, is learned by heart.
-    """
-    doublings = math.log2(max(1.0, passes / HARMLESS_PASSES)) + math.log2(max(1.0, weights_per_token / FEW_WEIGHTS))
-    wanted = DROPOUT_PER_DOUBLING * doublings
-    recurrent = RECURRENT_SHARE * max(0.0, wanted - RECURRENT_FROM)
-    return round(min(MAX_DROPOUT, wanted), 2), round(min(MAX_DROPOUT, recurrent), 2)
+def _dropouts(epochs: float, parameters_per_token: float) -> tuple[float, float]:
+    """Return the dropout of units and of recurrent weights, which increase with the risk of overfitting."""
+    ratios = (epochs / HARMLESS_EPOCHS, parameters_per_token / FEW_PARAMETERS)
+    unlimited = DROPOUT_PER_DOUBLING * sum(math.log2(max(1.0, ratio)) for ratio in ratios)
+    recurrent = RECURRENT_SHARE * max(0.0, unlimited - RECURRENT_FROM)
+    return round(min(MAX_DROPOUT, unlimited), 2), round(min(MAX_DROPOUT, recurrent), 2)
 
 
 def _embedding_dropout(model: ModelConfig) -> float:
-    """Return the dropout of embeddings that goes with that between layers."""
+    """Return the dropout of embeddings for the dropout between layers."""
     if model.tie_weights:
         return round(TIED_EMBEDDING_DROPOUT * model.dropout, 2)
     return round(max(0.0, model.dropout - EMBEDDING_DROPOUT_FROM) / 2, 2)
@@ -269,9 +278,9 @@ def _embedding_dropout(model: ModelConfig) -> float:
 def _step_seconds(
     config: ModelConfig, batches: Batches, machine: MachineConfig, store: PreparedCorpus, world: World
 ) -> float:
-    """Return how long a step takes, from a few batches through a throw-away model.
+    """Return the time of a step in seconds, measured on a few batches with a temporary model.
 
-    They differ in length, and any may be disturbed, so that the median time for a token counts.
+    Batches differ in length, and other processes may disturb a measurement, so the median time per token is used.
     """
     model = LanguageModel(config, store.level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(0), torch.from_numpy(store.train.counts))
@@ -285,7 +294,7 @@ def _step_seconds(
 
 
 def _derivation_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:
-    """Return how long a step takes; where a GPU has too little memory, estimated from half of the streams."""
+    """Return the seconds of a forward and backward pass, estimated from half of the streams if a GPU lacks memory."""
     begun, count = time.perf_counter(), batch.num_streams
     try:
         hidden, _ = model.hidden(batch.inputs, model.initial_state(count), dtype)
