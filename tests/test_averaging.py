@@ -1,4 +1,4 @@
-"""The average of weights, against its weights worked out by hand."""
+"""The average of weights, compared with worked examples."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from seqgen.training.averaging import ETA, Average
 
 
-def test_each_step_has_its_share(make_model):
+def test_the_share_of_each_step_equals_its_formula(make_model):
     """The share of step t in the average after n steps is a_t (1 - a_{t+1}) ... (1 - a_n)."""
     model = make_model(20)
     average, history = Average(model), []
@@ -20,13 +20,13 @@ def test_each_step_has_its_share(make_model):
     a = (ETA + 1) / (ETA + np.arange(1, 61))
     shares = a * np.append(np.cumprod((1 - a)[::-1])[::-1][1:], 1)
     assert shares.sum() == pytest.approx(1)
-    assert (np.diff(shares) > 0).all()  # the newest counts most
+    assert (np.diff(shares) > 0).all()  # the newest has the largest share
     torch.testing.assert_close(
         average.model.output_bias.double().numpy(), shares @ np.array(history), atol=1e-6, rtol=0
     )
 
 
-def test_the_average_is_a_model_of_its_own(make_model):
+def test_the_average_is_an_independent_model(make_model):
     model = make_model(20)
     average = Average(model)
     before = average.model.output_bias.clone()

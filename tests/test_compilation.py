@@ -1,4 +1,4 @@
-"""What is compiled before the clock of a run starts is all that the run needs."""
+"""Everything that a run needs is compiled before its clock starts."""
 
 import gc
 
@@ -19,7 +19,7 @@ COMPILED = type(compiled()(len))
 
 @pytest.fixture
 def machine_code():
-    """Return a function that lists what is compiled by now, and one that forgets all of it."""
+    """Return a function that lists the compiled functions, and one that discards them."""
     functions = [thing for thing in gc.get_objects() if type(thing) is COMPILED]
 
     def forget():
@@ -35,7 +35,7 @@ def machine_code():
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("cell", registry.names("cells"))
-def test_a_run_compiles_nothing_once_its_clock_has_started(cell, precision, start, machine_code):
+def test_a_run_compiles_nothing_after_its_clock_has_started(cell, precision, start, machine_code):
     words = " ".join(chr(0x4E00 + number) for number in range(600))  # a softmax in one pass, from 512 tokens on
     trainer = start(text=words * 2, model={"cell": cell, "num_layers": 2}, precision=precision, steps=2)
     signatures, forget = machine_code
@@ -48,7 +48,7 @@ def test_a_run_compiles_nothing_once_its_clock_has_started(cell, precision, star
     assert signatures() == compiled_before
 
 
-def test_the_grammar_of_notes_is_compiled_where_samples_are_shown(machine_code):
+def test_the_grammar_of_notes_is_compiled_if_samples_are_displayed(machine_code):
     signatures, forget = machine_code
     forget()
     level = NoteLevel.fit([], CorpusConfig(level="note"))

@@ -1,4 +1,4 @@
-"""A run that begins with another: its weights, its vocabulary, and what cannot be had with them."""
+"""Fine-tuning: weights and vocabulary of another run, and options that contradict them."""
 
 import json
 from collections import Counter
@@ -21,7 +21,7 @@ OTHER = "Baa, baa, black sheep,\nHave you any wool?\nYes sir, yes sir,\nThree ba
 
 @pytest.fixture(scope="module")
 def tuned(trained, tmp_path_factory):
-    """A run on another rhyme that begins with `rhyme`, and the folder and command line that it was made with."""
+    """Fine-tune `rhyme` on another rhyme; return the folder, its command line and the output."""
     folder = tmp_path_factory.mktemp("tuned")
     (folder / "sheep.txt").write_text(OTHER * 30, encoding="utf-8")
     cli = quick_runner(folder)
@@ -31,7 +31,7 @@ def tuned(trained, tmp_path_factory):
     return folder, cli, done.stderr
 
 
-def test_it_begins_with_weights_and_vocabulary_of_the_run(trained, tuned):
+def test_fine_tuning_starts_with_the_weights_and_the_vocabulary_of_the_run(trained, tuned):
     folder, _, output = tuned
     parent = Checkpoint.read(trained.files / "best.safetensors")
     child = Checkpoint.read(folder / "checkpoints" / "sheep" / "last.safetensors")
@@ -47,14 +47,14 @@ def test_it_begins_with_weights_and_vocabulary_of_the_run(trained, tuned):
     assert "step 0" in output
 
 
-def test_what_the_vocabulary_lacks_is_escaped(tuned):
+def test_characters_outside_the_vocabulary_are_escaped(tuned):
     _, cli, _ = tuned
     figures = json.loads(cli("evaluate", "--json").stdout)
     assert figures["tokens"] > figures["characters"] + 1
     assert figures["characters"] < figures["bytes"]
 
 
-def test_characters_that_the_vocabulary_lacks_are_counted_and_named(trained, tuned):
+def test_characters_outside_the_vocabulary_are_reported(trained, tuned):
     folder, cli, output = tuned
     known = set(RHYME)
     lacking = Counter(character for character in OTHER * 30 if character not in known)
@@ -71,7 +71,7 @@ def test_characters_that_the_vocabulary_lacks_are_counted_and_named(trained, tun
 
 
 @pytest.mark.parametrize("level", ["character", "word", "subword"])
-def test_the_count_of_what_a_vocabulary_lacks_is_that_of_the_text(level, monkeypatch):
+def test_the_count_of_characters_outside_the_vocabulary_equals_that_of_the_text(level, monkeypatch):
     monkeypatch.setattr("seqgen.levels.base._COUNTED_AT_ONCE", 7)  # within characters, too
     text = "Über ∀x: 日本語 \U0001f600, ça va\nüber ∀" * 3
     found = level_class(level).fit([[RHYME * 30]], CorpusConfig(level=level))
@@ -81,7 +81,7 @@ def test_the_count_of_what_a_vocabulary_lacks_is_that_of_the_text(level, monkeyp
     assert found.spelled_out(found.encode("How I wonder")) == Counter()
 
 
-def test_it_learns_and_goes_on_where_it_was_stopped(tuned):
+def test_a_fine_tuned_run_learns_and_resumes(tuned):
     folder, cli, _ = tuned
     best = str(folder / "checkpoints" / "sheep" / "best.safetensors")
     options = ["--corpus", "sheep.txt", "--from", best, "--batch-size", "8"]
@@ -94,7 +94,7 @@ def test_it_learns_and_goes_on_where_it_was_stopped(tuned):
     assert losses[-1] < losses[0]
 
 
-def test_a_run_that_only_gets_worse_keeps_what_it_began_with(trained, tuned):
+def test_a_run_that_only_gets_worse_keeps_its_initial_weights(trained, tuned):
     folder, cli, _ = tuned
     (folder / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
     parent = trained.files / "best.safetensors"
@@ -106,7 +106,7 @@ def test_a_run_that_only_gets_worse_keeps_what_it_began_with(trained, tuned):
         assert torch.equal(kept.weights[name], weight)
 
 
-def test_its_configuration_can_be_used_again(tuned):
+def test_the_configuration_of_a_fine_tuned_run_can_be_reused(tuned):
     folder, cli, _ = tuned
     config = folder / "checkpoints" / "sheep" / "config.toml"
     assert "from = " in config.read_text()
@@ -132,7 +132,7 @@ def test_its_configuration_can_be_used_again(tuned):
         (["--corpus", "tune.mid"], "tune.mid is not plain text (MIDI file): read it as music, with --level note"),
     ],
 )
-def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message):
+def test_options_of_another_model_or_vocabulary_are_rejected(trained, tuned, options, message):
     folder, cli, _ = tuned
     (folder / "tune.mid").write_bytes(rendered(random_melody(1), ".mid"))
     corpus = [] if "--corpus" in options else ["--corpus", "sheep.txt"]
@@ -143,7 +143,7 @@ def test_another_model_or_vocabulary_is_refused(trained, tuned, options, message
     assert done.stderr.count("\n") == 1
 
 
-def test_what_is_given_counts_even_if_it_is_the_default(trained):
+def test_explicit_default_values_are_respected(trained):
     parent = Checkpoint.read(trained.files / "best.safetensors")
     gru = replace(parent, config=replace(parent.config, model=replace(parent.config.model, cell="gru")))
     requested = TrainOptions(model=ModelOptions(from_="gru"))
@@ -152,7 +152,7 @@ def test_what_is_given_counts_even_if_it_is_the_default(trained):
         inherited(requested, gru, {"cell"})
 
 
-def test_a_run_that_is_not_there_is_named(tuned):
+def test_a_missing_run_is_named(tuned):
     _, cli, _ = tuned
     done = cli("train", "--corpus", "sheep.txt", "--from", "nobody")
     assert done.returncode == 1

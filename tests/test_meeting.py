@@ -1,4 +1,4 @@
-"""How processes find each other: torchrun keeps one store for all restarts, and torch its keys."""
+"""How processes find each other in a store that torchrun keeps over restarts."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ def soon(monkeypatch):
 
 
 def written(store, rank):
-    """Return what a process wrote last where it tells the others that it has come."""
+    """Return the value that a process last wrote to announce itself."""
     if not store.check([meeting._CALL]):
         return None
     call = store.get(meeting._CALL).decode()
@@ -31,7 +31,7 @@ def written(store, rank):
 
 
 def meet_in_order(store, order, act):
-    """Let processes come in an order, each after the one before has, and return what each does in their store."""
+    """Let processes arrive in an order, and return what each does with the common store."""
     with ThreadPoolExecutor(len(order)) as pool:
         acting = {}
         for rank in order:
@@ -43,12 +43,12 @@ def meet_in_order(store, order, act):
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_processes_meet_in_any_order_whatever_dead_ones_have_left_in_their_store(order):
+def test_processes_meet_in_any_order_despite_keys_of_earlier_processes(order):
     store = HashStore()
     store.set(meeting._CALL, "dead")
     for key, value in (("dead/1", "ghost"), ("dead/2", "other ghost"), ("dead/ghost", "")):
         store.set(key, value)
-    for turn in range(3):  # each leaves behind what the next may mistake for its own
+    for turn in range(3):  # each turn leaves keys that the next one might mistake for its own
 
         def share(own, rank, turn=turn):
             assert not own.check(["word"]) or own.get("word") == f"{turn}".encode()
@@ -59,8 +59,8 @@ def test_processes_meet_in_any_order_whatever_dead_ones_have_left_in_their_store
         assert meet_in_order(store, order, share) == [f"{turn}".encode()] * 3
 
 
-def test_connections_are_made_again_though_their_store_holds_the_addresses_of_closed_ones():
-    """Without a meeting one connects to a port that is closed, or both wait for the other."""
+def test_processes_connect_again_despite_addresses_of_closed_connections():
+    """Without a meeting a process connects to a closed port, or both wait for each other."""
 
     def total(own, rank):
         group = ProcessGroupGloo(own, rank, 2, timedelta(seconds=20))
@@ -73,7 +73,7 @@ def test_connections_are_made_again_though_their_store_holds_the_addresses_of_cl
         assert meet_in_order(store, [turn % 2, 1 - turn % 2], total) == [2.0, 2.0]
 
 
-def test_a_first_process_that_does_not_answer_is_not_waited_for_without_end():
+def test_waiting_for_the_first_process_has_a_limit():
     store = HashStore()
     store.set(meeting._CALL, "dead")
     with pytest.raises(ProcessLostError, match="has not answered process 1 within 0:00:00"):

@@ -1,4 +1,4 @@
-"""AdamW; torch's own is the oracle."""
+"""AdamW, compared with torch's."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def train(model, optimizer, generator, steps):
         optimizer.step()
 
 
-def test_the_steps_are_those_of_torch(model, make_model, generator):
+def test_steps_equal_those_of_torch(model, make_model, generator):
     reference = make_model(20, num_layers=2)
     matrices, vectors = ([p for p in reference.parameters() if (p.ndim > 1) is wanted] for wanted in (True, False))
     oracle = torch.optim.AdamW([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
@@ -42,7 +42,7 @@ def test_the_steps_are_those_of_torch(model, make_model, generator):
         torch.testing.assert_close(mine, theirs, atol=1e-7, rtol=1e-5)
 
 
-def test_gradients_are_forgotten_and_none_changes_nothing(model):
+def test_zero_grad_deletes_gradients_and_missing_gradients_change_nothing(model):
     optimizer = AdamW(model, learning_rate=0.01, weight_decay=0.1)
     set_gradients(model, None)
     optimizer.zero_grad()

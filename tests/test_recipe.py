@@ -1,4 +1,4 @@
-"""The defaults that fit."""
+"""The recipe: automatic choices of options."""
 
 import itertools
 from dataclasses import replace
@@ -29,7 +29,7 @@ def resolved(store, **groups):
     return resolve(TrainOptions(machine=MachineConfig(device="cpu"), **groups), store)[0]
 
 
-def test_every_hole_is_filled_and_what_was_given_stays(store):
+def test_all_open_options_are_chosen_and_given_ones_are_kept(store):
     config = resolved(store, model=ModelOptions(hidden_size=24), optimization=OptimizationOptions(learning_rate=0.5))
     assert (config.model.hidden_size, config.optimization.learning_rate) == (24, 0.5)
     assert config.budget.time == "10m"
@@ -43,7 +43,7 @@ def units(config):
     return config.model.num_layers * config.model.hidden_size
 
 
-def test_more_steps_get_a_larger_model(store):
+def test_more_steps_give_a_larger_model(store):
     sizes = [units(resolved(store, budget=BudgetConfig(steps=n))) for n in (100, 2000, 10**5)]
     assert sizes == sorted(set(sizes)) == [size.num_layers * size.hidden_size for size in SIZES]
 
@@ -60,7 +60,7 @@ def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(store, monkeypa
     assert sizes(8400) == [256, 256, 256, 512, 512, 1024]
 
 
-def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):
+def test_the_number_of_steps_in_a_time_depends_on_the_machine(store, monkeypatch):
     times = {256: 0.01, 512: 0.04, 1024: 0.08}
 
     def on_a_machine(speed, time):
@@ -72,7 +72,7 @@ def test_how_many_steps_a_time_is_depends_on_the_machine(store, monkeypatch):
     assert on_a_machine(0.1, "10m") == 512
 
 
-def test_a_step_that_is_disturbed_does_not_change_what_a_step_takes(store, monkeypatch):
+def test_a_disturbed_measurement_does_not_change_the_time_per_step(store, monkeypatch):
     batches = Batches(store.train, 8, 16, 0)
     tokens = [int((batch.targets >= 0).sum()) for batch, _ in zip(batches.from_step(0), range(6), strict=False)]
     passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
@@ -83,7 +83,7 @@ def test_a_step_that_is_disturbed_does_not_change_what_a_step_takes(store, monke
     assert seconds == pytest.approx(0.001 * store.train.num_targets / batches.steps_per_epoch)
 
 
-def test_layers_above_others_are_normalised_and_residual(store):
+def test_several_layers_are_normalised_and_residual(store):
     for given, expected in (({"num_layers": 1}, False), ({"num_layers": 3}, True)):
         model = resolved(store, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
         assert (model.residual, model.layer_norm) == (expected, expected)
@@ -92,23 +92,23 @@ def test_layers_above_others_are_normalised_and_residual(store):
     assert (model.residual, model.layer_norm) == (False, False)
 
 
-def test_without_a_clock_in_the_budget_the_choice_depends_on_options_and_corpus_alone(store, monkeypatch):
-    monkeypatch.setattr("seqgen.training.recipe._step_seconds", None)  # must not be asked
+def test_without_a_time_budget_the_recipe_depends_only_on_options_and_corpus(store, monkeypatch):
+    monkeypatch.setattr("seqgen.training.recipe._step_seconds", None)  # must not be called
     assert resolved(store, budget=BudgetConfig(steps=50)) == resolved(store, budget=BudgetConfig(steps=50))
 
 
-def test_the_more_often_a_corpus_is_seen_the_more_is_dropped(store):
+def test_dropout_increases_with_the_number_of_epochs(store):
     small = ModelOptions(hidden_size=8)
     models = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model for n in (1, 4, 8, 16, 256, 10**6)]
     dropouts, recurrent = ([getattr(m, f) for m in models] for f in ("dropout", "recurrent_dropout"))
     assert dropouts[0] == 0
     assert dropouts[:4] == sorted(set(dropouts[:4]))
     assert dropouts[4:] == [MAX_DROPOUT] * 2
-    assert recurrent[:4] == [0] * 4  # only where the highest dropout is not enough by far
+    assert recurrent[:4] == [0] * 4  # only far beyond the maximum dropout
     assert 0 < recurrent[4] < recurrent[5] == MAX_DROPOUT
 
 
-def test_embeddings_are_dropped_where_much_is(store):
+def test_a_high_dropout_includes_embeddings(store):
     for dropout, expected in ((0.2, 0.0), (0.4, 0.05), (0.5, 0.1)):
         model = ModelOptions(hidden_size=8, dropout=dropout)
         assert resolved(store, model=model, budget=BudgetConfig(steps=1)).model.embedding_dropout == expected
@@ -116,7 +116,7 @@ def test_embeddings_are_dropped_where_much_is(store):
     assert resolved(store, model=tied, budget=BudgetConfig(steps=1)).model.embedding_dropout == 0.4
 
 
-def test_a_reason_is_given_for_what_was_chosen_alone(store):
+def test_only_chosen_options_are_reported(store):
     budget = BudgetConfig(steps=1234)
     machine = MachineConfig(device="cpu")
     told = [
@@ -127,13 +127,13 @@ def test_a_reason_is_given_for_what_was_chosen_alone(store):
     assert [f", dropout {config.model.dropout:g} (" in reasons[0] for config, reasons in told] == [True, False]
 
 
-def test_what_begins_with_a_good_model_learns_more_gently(store):
+def test_fine_tuning_has_a_lower_learning_rate(store):
     rates = [resolved(store, model=ModelOptions(hidden_size=8, from_=from_)).optimization.learning_rate
              for from_ in (None, "parent")]  # fmt: skip
     assert rates[1] == pytest.approx(FINE_TUNING * rates[0], rel=0.05)  # two digits
 
 
-def test_a_large_vocabulary_has_one_matrix(tmp_path):
+def test_a_large_vocabulary_has_tied_weights(tmp_path):
     (tmp_path / "words.txt").write_text(" ".join(f"w{i % 2500}" for i in range(10_000)))
     corpus = CorpusConfig(corpus=(str(tmp_path / "words.txt"),), level="word")
     store = PreparedCorpus.prepare(SplitCorpus.read(corpus), tmp_path)
@@ -143,14 +143,14 @@ def test_a_large_vocabulary_has_one_matrix(tmp_path):
         assert (model.embedding_size == model.output_size) == expected
 
 
-def test_the_more_weights_there_are_for_a_token_the_more_is_dropped(store):
+def test_dropout_increases_with_the_parameters_per_token(store):
     once = BudgetConfig(epochs=1)
     rates = [resolved(store, model=ModelOptions(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
     assert rates[0] == 0
     assert rates == sorted(set(rates))
 
 
-def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
+def test_transposed_music_gets_less_dropout(tmp_path):
     for seed in range(12):
         (tmp_path / f"{seed}.mid").write_bytes(rendered(random_melody(seed), ".mid"))
     rates = []
@@ -166,7 +166,7 @@ def test_music_that_is_heard_in_all_keys_needs_less_dropout(tmp_path):
     assert 0 < rates[1] < rates[0] < MAX_DROPOUT
 
 
-def test_a_small_corpus_is_learned_more_gently(store):
+def test_a_small_corpus_has_a_lower_learning_rate(store):
     epochs = BudgetConfig(epochs=1)
     sizes = [OptimizationOptions(batch_size=1, sequence_length=n) for n in (8, 2048)]
     rates = [resolved(store, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
@@ -177,7 +177,7 @@ def test_tied_weights_get_an_embedding_of_the_hidden_size(store):
     assert resolved(store, model=ModelOptions(tie_weights=True, hidden_size=24)).model.embedding_size == 24
 
 
-def test_rare_tokens_are_chosen_among_apart_where_there_are_many():
+def test_the_softmax_is_adaptive_if_many_tokens_are_rare():
     frequent, rare = [10_000] * 500, [1] * 9_500  # 0.2 % are rare
     assert recipe._softmax_cutoff(np.array(frequent + rare)) == 500
     assert recipe._softmax_cutoff(np.array((frequent + rare)[: recipe.ADAPTIVE_VOCABULARY - 1])) == 0
@@ -190,13 +190,13 @@ def test_rare_tokens_are_chosen_among_apart_where_there_are_many():
     assert recipe._softmax_cutoff(counts) == min(range(1, len(counts)), key=logits)
 
 
-def test_a_cutoff_above_the_vocabulary_is_refused(store):
+def test_a_cutoff_above_the_vocabulary_size_is_rejected(store):
     assert resolved(store, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
     with pytest.raises(UsageError, match="--softmax-cutoff must be below the vocabulary size of 48, got 50"):
         resolved(store, model=ModelOptions(softmax_cutoff=50))
 
 
-def test_a_machine_needs_memory_for_the_streams_that_it_reads(store, monkeypatch):
+def test_memory_is_checked_for_the_streams_that_a_machine_reads(store, monkeypatch):
     seen = []
     monkeypatch.setattr(recipe, "refuse_too_large", lambda model, num_streams, *_: seen.append(num_streams))
     for world in (ALONE, replace(ALONE, size=4, local=replace(ALONE, size=2)), replace(ALONE, size=3)):

@@ -1,4 +1,4 @@
-"""Training: it learns, it stops, and it goes on exactly where it was stopped."""
+"""Training: learning, interruption and exact resumption."""
 
 import copy
 import itertools
@@ -31,7 +31,7 @@ from tests.conftest import RHYME
 
 
 def train(trainer, stop_at=None):
-    """Train, interrupted after a step if one is named."""
+    """Train; interrupt after a step if one is given."""
     return list(trainer.train(lambda: trainer.figures.step == stop_at))
 
 
@@ -47,7 +47,7 @@ def assert_bit_for_bit(trainer, other, file="last.safetensors"):
 
 
 class Clock:
-    """Stands in for the clock: time passes where something is said to take time, and a little between two readings."""
+    """A fake clock: time passes in the functions that are made slow, and a little between two readings."""
 
     def __init__(self, monkeypatch):
         self.now, self._patch = 100.0, monkeypatch
@@ -58,7 +58,7 @@ class Clock:
         return self.now
 
     def slow(self, owner, name, seconds):
-        """Let a function of a module or class take so long."""
+        """Let a function of a module or class take this number of seconds."""
         function = getattr(owner, name)
 
         def slowly(*given, **options):
@@ -73,7 +73,7 @@ def clock(monkeypatch):
     return Clock(monkeypatch)
 
 
-def test_the_loss_falls_to_nearly_nothing_on_a_text_that_repeats(start):
+def test_the_loss_of_a_repetitive_text_approaches_zero(start):
     trainer = start(text="abcdefgh" * 200, steps=150)
     reports = train(trainer)
     assert reports[0].train_nats > 1.5
@@ -82,7 +82,7 @@ def test_the_loss_falls_to_nearly_nothing_on_a_text_that_repeats(start):
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("precision", ["float32", "auto"])
-def test_two_runs_of_the_same_command_end_bit_for_bit_alike(start, cell, precision):
+def test_two_runs_of_one_command_are_bit_for_bit_identical(start, cell, precision):
     runs = [start(name, model={"cell": cell, "num_layers": 2}, precision=precision, steps=25) for name in ("a", "b")]
     for trainer in runs:
         train(trainer)
@@ -91,7 +91,7 @@ def test_two_runs_of_the_same_command_end_bit_for_bit_alike(start, cell, precisi
 
 
 def by_hand(trainer, steps):
-    """The same training written out: one step after the other, all in the open, the early ones in two halves."""
+    """Train with a plain implementation, in which early steps consist of two halves."""
     options, model = trainer.config.optimization, copy.deepcopy(trainer.model)
     matrices, vectors = ([p for p in model.parameters() if (p.ndim > 1) is wanted] for wanted in (True, False))
     optimizer = torch.optim.AdamW(
@@ -124,10 +124,10 @@ def by_hand(trainer, steps):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_training_does_what_is_written_out_by_hand(start, precision):
+def test_training_equals_a_plain_implementation(start, precision):
     trainer = start(text="To be, or not to be: " * 9 + RHYME * 2, model={"dropout": 0.3, "num_layers": 2}, steps=8,
                     precision=precision, optimization={"weight_decay": 0.1, "clip": 0.3})  # fmt: skip
-    assert trainer.batches.steps_per_epoch < 8  # streams begin anew on the way
+    assert trainer.batches.steps_per_epoch < 8  # several epochs
     expected = by_hand(trainer, 8)
     reports = train(trainer)
     for model, by_definition in zip((trainer.model, trainer.averaged), expected, strict=True):
@@ -138,7 +138,7 @@ def test_training_does_what_is_written_out_by_hand(start, precision):
     assert reports[0].learning_rate == 0.01 * learning_rate_factor(reports[0].step / 8)
 
 
-def test_another_seed_gives_other_weights_and_another_order(start):
+def test_another_seed_gives_other_weights_and_another_order_of_documents(start):
     trainers = [start(name, seed=seed, steps=3) for name, seed in (("a", 1), ("b", 2))]
     assert not torch.equal(
         trainers[0].model.stack.cells[0].recurrent_weight, trainers[1].model.stack.cells[0].recurrent_weight
@@ -151,14 +151,14 @@ def mask(learner, step, part):
     return learner._noise(step, part, 4).stream_mask(4, 50, 0.5)
 
 
-def test_each_step_and_each_half_of_it_has_its_own_noise(start):
+def test_each_half_of_each_step_has_its_own_noise(start):
     learner = start(steps=3).learner
     masks = [mask(learner, step, part) for step in (0, 1) for part in (0, 1)]
     assert not any(torch.equal(a, b) for a, b in itertools.combinations(masks, 2))
 
 
 @pytest.mark.parametrize("steps", [1, 10, 41])
-def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypatch, steps):
+def test_the_last_step_is_validated_regardless_of_the_last_report(start, monkeypatch, steps):
     monkeypatch.setattr("seqgen.training.progress.REPORT_SECONDS", 0.0)  # a report at every step
     trainer = start(steps=steps)
     reports = train(trainer)
@@ -167,19 +167,19 @@ def test_the_last_step_is_validated_whenever_the_last_report_was(start, monkeypa
     assert (trainer.run.folder / "best.safetensors").exists()
 
 
-def test_however_short_the_time_there_is_a_model_or_a_sentence(start, folders, clock):
+def test_a_very_short_time_gives_a_model_or_a_one_line_error(start, folders, clock):
     clock.slow(session, "resolve", 0.01)
     with pytest.raises(UsageError, match=r"--time 0.0001s is too short for one step: .*; give --time [1-9]s or more"):
         start("none", time="0.0001s")
     assert not Path(folders.checkpoints_dir).exists()
     trainer = start(time="0.5s")
-    trainer.progress.started -= 1  # all of it is over before the first step
+    trainer.progress.started -= 1  # the time is over before the first step
     train(trainer)
     assert trainer.figures.step == 1
     assert (trainer.run.folder / "best.safetensors").exists()
 
 
-def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
+def test_overfitting_is_detected(start, monkeypatch):
     trainer = start(steps=10)
     losses = iter([2.0, 1.9, 1.95, 1.96, 1.97])
     told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
@@ -192,7 +192,7 @@ def test_a_model_that_learns_by_heart_is_told_so(start, monkeypatch):
     assert told == [False, False, False, True, True]
 
 
-def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(start, monkeypatch):
+def test_overfitting_from_the_first_step_is_detected(start, monkeypatch):
     trainer = start(steps=10)
     losses, train_nats = iter([1.0, 1.1, 1.2, 1.3]), iter([2.0, 1.9, 1.8])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
@@ -207,15 +207,18 @@ def test_a_model_that_only_gets_worse_than_what_it_began_with_is_told_so_too(sta
 
 
 @pytest.mark.parametrize("stop_at", [1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41])
-def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start, folders, stop_at):
+def test_an_interrupted_and_resumed_run_is_bit_for_bit_identical(start, folders, stop_at):
     whole = start("whole", steps=41)
     train(whole)
     progress = whole.progress
-    assert progress.budget.validation_interval(progress.validation_steps) in {14, 15}  # some stops fall on it
+    assert progress.budget.validation_interval(progress.validation_steps) in {
+        14,
+        15,
+    }  # some interruptions coincide with a validation
     stopped = start("stopped", steps=41)
     train(stopped, stop_at)
     resumed = Session(folders, print).resume("stopped")
-    if resumed is None:  # at the last step there is nothing left to stop
+    if resumed is None:  # after the last step nothing is left to interrupt
         resumed = stopped
     else:
         assert resumed.figures.step == stop_at
@@ -224,7 +227,7 @@ def test_a_run_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(start,
     assert_bit_for_bit(whole, resumed, "best.safetensors")
 
 
-def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
+def test_a_run_that_died_resumes_from_its_last_save(start, folders):
     whole = start("whole", steps=30)
     train(whole)
     dying = start("dying", steps=30)
@@ -243,7 +246,7 @@ def test_a_run_that_died_goes_on_from_its_last_save(start, folders):
 
 
 class Kill(BaseException):
-    """Ends a process where SIGKILL would."""
+    """Ends training where SIGKILL would."""
 
 
 def train_and_kill_after_the_best_model_of(step, trainer, monkeypatch):
@@ -261,9 +264,7 @@ def train_and_kill_after_the_best_model_of(step, trainer, monkeypatch):
             train(trainer)
 
 
-def test_a_kill_between_two_saves_never_costs_the_best_model_though_the_clock_validates_elsewhere(
-    start, folders, monkeypatch
-):
+def test_a_kill_between_two_saves_never_loses_the_best_model(start, folders, monkeypatch):
     losses = {5: 3.0, 10: 1.0, 12: 2.0, 17: 0.5}  # by step; a resumed run validates at others
     running = start(time="1h")
     monkeypatch.setattr(
@@ -287,7 +288,7 @@ def test_a_kill_between_two_saves_never_costs_the_best_model_though_the_clock_va
     assert Checkpoint.read(running.run.best).figures["step"] == 17
 
 
-def test_a_run_killed_between_two_saves_ends_bit_for_bit_like_one_that_was_not(start, folders, monkeypatch):
+def test_a_run_killed_between_two_saves_is_bit_for_bit_identical(start, folders, monkeypatch):
     monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 10)
     whole = start("whole", steps=40)
     train(whole)
@@ -303,7 +304,7 @@ def test_a_run_killed_between_two_saves_ends_bit_for_bit_like_one_that_was_not(s
 
 
 @pytest.mark.parametrize("stop_at", [0, 7])
-def test_a_run_that_began_with_another_resumes_exactly_too(start, folders, stop_at):
+def test_a_fine_tuned_run_resumes_exactly(start, folders, stop_at):
     parent = start("parent", steps=5)
     train(parent)
     begun = {"model": {"from_": str(parent.run.folder / "best.safetensors")}, "text": "Three bags full!\n" * 60}
@@ -317,7 +318,7 @@ def test_a_run_that_began_with_another_resumes_exactly_too(start, folders, stop_
     assert resumed.unseen == whole.unseen
 
 
-def test_documents_of_all_lengths_resume_exactly_too(start, tmp_path, folders):
+def test_a_run_on_documents_of_all_lengths_resumes_exactly(start, tmp_path, folders):
     texts = tmp_path / "texts"
     texts.mkdir()
     for i in range(60):
@@ -359,7 +360,7 @@ def test_validation_does_not_disturb_training(start, monkeypatch):
     assert_bit_for_bit(often, seldom)
 
 
-def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folders):
+def test_the_log_has_its_keys_and_no_duplicates_after_resuming(start, folders):
     trainer = start(steps=40)
     train(trainer, stop_at=25)
     strange = [
@@ -384,7 +385,7 @@ def test_the_log_has_its_keys_and_survives_a_resume_without_doubles(start, folde
     assert not any(line["step"] == 33 and line["train_nats"] == 1.0 for line in lines)
 
 
-def test_the_log_tells_how_many_gradients_were_clipped(start, monkeypatch):
+def test_the_log_contains_the_share_of_clipped_gradients(start, monkeypatch):
     norms = iter([0.5, 2.0, 0.9, 3.0, 4.0, 1.0, 0.1, 0.2, 0.3, 5.0, 0.7, 6.0, 0.1, 0.2, 0.3])  # halves, wholes
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(next(norms)))
     trainer = start(steps=10)
@@ -393,7 +394,7 @@ def test_the_log_tells_how_many_gradients_were_clipped(start, monkeypatch):
     assert shares == [pytest.approx((4 * 0.5 + 1) / 10)]
 
 
-def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
+def test_patience_ends_a_run_that_no_longer_improves(start, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
     monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
     trainer = start(steps=10**6, patience=3)
@@ -404,7 +405,7 @@ def test_patience_ends_a_run_that_no_longer_gets_better(start, monkeypatch):
     assert trainer.figures.is_finished
 
 
-def test_a_time_budget_is_kept_with_validation_and_saving(start, clock):
+def test_a_time_budget_includes_validation_and_saving(start, clock):
     clock.slow(Learner, "learn", 0.02)
     clock.slow(loop, "estimate", 0.1)
     clock.slow(Run, "save_last", 0.2)
@@ -415,7 +416,7 @@ def test_a_time_budget_is_kept_with_validation_and_saving(start, clock):
     assert trainer.learning_rate == pytest.approx(0.01 * LAST, rel=0.05)
 
 
-def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monkeypatch, clock):
+def test_a_short_run_validates_on_as_many_tokens_as_its_time_allows(start, folders, monkeypatch, clock):
     monkeypatch.setattr(loop, "estimate", lambda *_: Score(2.0 * TRIAL_TOKENS, TRIAL_TOKENS))
     clock.slow(loop, "estimate", 0.05)
     affordable = [start(name, time=name)._validation_tokens for name in ("1s", "20s", "9h")]
@@ -427,10 +428,10 @@ def test_a_short_run_validates_on_as_much_as_it_can_afford(start, folders, monke
     assert steps.figures.validation_tokens == MAX_VALIDATION_TOKENS
     monkeypatch.setattr("seqgen.training.loop.MAX_VALIDATION_TOKENS", 5)
     resumed = Session(folders, print).resume("steps")
-    assert resumed._validation_tokens == MAX_VALIDATION_TOKENS  # the same ones all through the run
+    assert resumed._validation_tokens == MAX_VALIDATION_TOKENS  # the same throughout the run
 
 
-def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
+def test_a_finished_run_needs_a_larger_budget_to_resume(start, folders):
     train(start(steps=10))
     assert Session(folders, print).resume("run") is None
     with pytest.raises(UsageError, match="--steps must be above the run's 10, got 10"):
@@ -447,7 +448,7 @@ def test_a_finished_run_needs_a_larger_budget_to_go_on(start, folders):
     assert last.config.budget.steps == last.requested.budget.steps == 15
 
 
-def test_a_run_resumes_on_its_own_device_or_on_another_that_is_asked_for(start, folders, monkeypatch):
+def test_a_run_resumes_on_its_own_or_on_a_requested_device(start, folders, monkeypatch):
     train(start(steps=10), stop_at=1)
     asked = []
     monkeypatch.setattr(session, "resolve_device", lambda name: asked.append(name) or "cpu")
@@ -456,14 +457,14 @@ def test_a_run_resumes_on_its_own_device_or_on_another_that_is_asked_for(start, 
     assert asked == ["cpu", "mps"]
 
 
-def test_a_vocabulary_of_the_size_asked_for_is_not_mentioned():
+def test_a_vocabulary_of_the_requested_size_is_not_reported():
     said = []
     for size in (299, 300, 301):
         session._report_vocabulary(300, size, said.append)
     assert ["fewer than" in sentence for sentence in said] == [True, False]
 
 
-def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_path, folders):
+def test_a_changed_corpus_is_rejected_with_both_fingerprints(start, tmp_path, folders):
     trainer = start(steps=10)
     train(trainer, stop_at=5)
     (tmp_path / "corpus.txt").write_text("another text altogether")
@@ -471,7 +472,7 @@ def test_a_corpus_that_has_changed_is_refused_with_both_fingerprints(start, tmp_
         Session(folders, print).resume("run")
 
 
-def test_a_run_that_explodes_goes_back_to_its_best_model_and_on_more_slowly(start, monkeypatch):
+def test_a_diverged_run_rolls_back_to_its_best_model_with_a_lower_learning_rate(start, monkeypatch):
     monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 10)
     trainer = start(steps=30)
     learn, exploded = trainer.learner.learn, []
@@ -499,7 +500,7 @@ def test_a_run_that_explodes_goes_back_to_its_best_model_and_on_more_slowly(star
     assert steps == sorted(steps)
 
 
-def test_a_run_that_explodes_at_once_begins_again_and_finds_its_learning_rate(start):
+def test_a_run_that_diverges_at_once_restarts_until_its_learning_rate_is_stable(start):
     trainer = start(steps=40, optimization={"learning_rate": 60.0})
     notices = [each.text for each in train(trainer) if isinstance(each, Notice)]
     assert 1 <= len(notices) <= MAX_ROLL_BACKS
@@ -507,7 +508,7 @@ def test_a_run_that_explodes_at_once_begins_again_and_finds_its_learning_rate(st
     assert trainer.figures.best_valid_nats < math.log(trainer.store.level.vocabulary_size)
 
 
-def test_a_run_that_explodes_stopped_and_resumed_ends_bit_for_bit_alike(start, folders):
+def test_a_diverged_run_that_is_resumed_is_bit_for_bit_identical(start, folders):
     options = {"steps": 40, "optimization": {"learning_rate": 60.0}}
     whole = start("whole", **options)
     train(whole)
@@ -519,14 +520,14 @@ def test_a_run_that_explodes_stopped_and_resumed_ends_bit_for_bit_alike(start, f
     assert_bit_for_bit(whole, resumed)
 
 
-def test_a_run_that_explodes_again_and_again_stops_with_its_last_good_state(start):
+def test_a_run_that_diverges_repeatedly_stops_with_its_last_good_state(start):
     trainer = start(steps=50, optimization={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match="diverged at step .*, after 4 rollbacks: .*try a --learning-rate below"):
         train(trainer)
     assert all(math.isfinite(tensor.sum()) for tensor in tensors(trainer).values())
 
 
-def test_a_step_too_large_for_memory_is_told_with_its_sizes(start, monkeypatch):
+def test_a_step_that_exceeds_the_memory_is_reported_with_its_sizes(start, monkeypatch):
     trainer = start(steps=5)
 
     def fail(*_):
@@ -539,7 +540,7 @@ def test_a_step_too_large_for_memory_is_told_with_its_sizes(start, monkeypatch):
         train(trainer)
 
 
-def test_streams_that_are_too_many_for_a_gpu_are_read_in_parts_that_come_to_the_same(start, monkeypatch):
+def test_streams_that_exceed_the_memory_of_a_gpu_are_read_in_parts_with_the_same_result(start, monkeypatch):
     options = {"steps": 12, "model": {"dropout": 0.4, "num_layers": 2}, "precision": "float32"}
     whole, divided = (start(name, **options) for name in ("whole", "divided"))
     loss = divided.learner._loss
@@ -558,7 +559,7 @@ def test_streams_that_are_too_many_for_a_gpu_are_read_in_parts_that_come_to_the_
         torch.testing.assert_close(tensor, theirs[name], atol=1e-4, rtol=1e-3)
 
 
-def test_gradients_are_clipped_to_the_norm_asked_for(start, monkeypatch):
+def test_gradients_are_clipped_to_the_requested_norm(start, monkeypatch):
     seen = []
     trainer = start(steps=5, optimization={"clip": 0.01})
     step = trainer.learner._optimizer.step
@@ -569,17 +570,17 @@ def test_gradients_are_clipped_to_the_norm_asked_for(start, monkeypatch):
 
     monkeypatch.setattr(trainer.learner._optimizer, "step", watched)
     train(trainer)
-    assert seen == pytest.approx([0.01] * 8, rel=1e-3)  # of three of the five steps each half
+    assert seen == pytest.approx([0.01] * 8, rel=1e-3)  # three of the five steps have two halves
 
 
-def test_weight_decay_is_for_matrices_alone(start):
+def test_weight_decay_applies_only_to_matrices(start):
     trainer = start(steps=5, optimization={"weight_decay": 0.3})
     assert trainer.learner._optimizer.decay == {
         name: 0.3 if p.ndim == 2 else 0.0 for name, p in trainer.model.named_parameters()
     }
 
 
-def test_a_small_corpus_trains_with_a_smaller_batch_and_says_so(start, capsys):
+def test_a_small_corpus_trains_with_a_smaller_batch_and_reports_it(start, capsys):
     trainer = start(text=RHYME, optimization={"batch_size": 64, "sequence_length": 50}, steps=3)
     assert trainer.config.optimization.batch_size == 3
     assert "--batch-size 3 instead of 64" in capsys.readouterr().out
@@ -592,7 +593,7 @@ def test_two_characters_are_enough(start):
     assert trainer.figures.is_finished
 
 
-def test_the_budget_is_no_longer_out_of_patience_once_it_is_raised(start, folders):
+def test_patience_starts_again_with_a_larger_budget(start, folders):
     trainer = start(steps=10)
     train(trainer)
     trainer.figures.validations_since_best = 6
@@ -602,8 +603,8 @@ def test_the_budget_is_no_longer_out_of_patience_once_it_is_raised(start, folder
     assert resumed.figures.step == 20
 
 
-def test_a_larger_budget_outlives_kills_before_and_after_it_is_saved(start, folders, monkeypatch):
-    """The command is the same each time that processes are started again."""
+def test_a_larger_budget_survives_kills_before_and_after_it_is_saved(start, folders, monkeypatch):
+    """Restarted processes have the same command line."""
     train(start(steps=10))
     for module in ("session", "loop"):
         monkeypatch.setattr(f"seqgen.training.{module}.launch_name", lambda: "this launch")
@@ -618,14 +619,14 @@ def test_a_larger_budget_outlives_kills_before_and_after_it_is_saved(start, fold
         Session(folders, print).resume("run", budget=larger)
 
 
-def test_seconds_of_all_parts_add_up(start, folders):
+def test_seconds_of_all_parts_of_a_run_add_up(start, folders):
     trainer = start(steps=30)
     train(trainer, stop_at=10)
     resumed = Session(folders, print).resume("run")
     assert resumed.progress.seconds >= trainer.figures.seconds > 0
 
 
-def test_the_state_before_stays_as_previous(start):
+def test_the_state_before_the_last_one_is_kept_as_previous(start):
     trainer = start(steps=12)
     train(trainer)
     folder = trainer.run.folder
@@ -633,7 +634,7 @@ def test_the_state_before_stays_as_previous(start):
     assert steps == [False, True]
 
 
-def test_a_model_without_its_training_state_is_not_resumed(start, folders):
+def test_a_model_without_training_state_cannot_be_resumed(start, folders):
     trainer = start(steps=10)
     train(trainer, stop_at=5)
     trainer.run.save_best(trainer._checkpoint({}))
@@ -654,7 +655,7 @@ def test_a_model_without_its_training_state_is_not_resumed(start, folders):
         ({"figures": {"other": 7}}, "contains figures that"),
     ],
 )
-def test_a_state_that_a_stranger_has_made_up_is_refused(start, folders, changed, message):
+def test_a_forged_state_is_rejected(start, folders, changed, message):
     trainer = start(steps=2)
     list(trainer.train(lambda: False))
     state = trainer.run.read_last()
@@ -668,7 +669,7 @@ def test_a_state_that_a_stranger_has_made_up_is_refused(start, folders, changed,
         Session(folders, print).resume("run")
 
 
-def test_a_best_model_that_was_deleted_is_written_again(start, folders):
+def test_a_deleted_best_model_is_written_again(start, folders):
     trainer = start(steps=40)
     train(trainer, stop_at=20)
     trainer.run.best.unlink()
@@ -677,7 +678,7 @@ def test_a_best_model_that_was_deleted_is_written_again(start, folders):
     assert resumed.run.best.is_file()
 
 
-def test_a_last_state_that_is_gone_is_told_with_the_one_before(start, folders):
+def test_the_error_for_a_missing_last_state_names_the_previous_one(start, folders):
     trainer = start(steps=10)
     train(trainer)
     (trainer.run.folder / "last.safetensors").unlink()
