@@ -32,9 +32,9 @@ class Resolved:
 def to_toml(requested: TrainOptions, resolved: Resolved) -> str:
     """Return the content of the file: the requested options that differ from the defaults, and the resolved options."""
     defaults = TrainOptions().to_flat()
-    asked = {name: value for name, value in requested.to_flat().items() if value != defaults.get(name)}
+    changed = {name: value for name, value in requested.to_flat().items() if value != defaults.get(name)}
     table = {_TABLE: {_FINGERPRINT: resolved.fingerprint, **resolved.config.to_flat()}}
-    return f"{tomli_w.dumps(asked)}\n{_COMMENT}\n{tomli_w.dumps(table)}"
+    return f"{tomli_w.dumps(changed)}\n{_COMMENT}\n{tomli_w.dumps(table)}"
 
 
 def from_toml(text: str) -> tuple[dict[str, Any], Resolved | None]:

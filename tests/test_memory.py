@@ -44,7 +44,7 @@ def test_a_layer_needs_memory_for_gates_and_output_of_each_token(cell, num_gates
 def test_sizes_that_cannot_fit_are_rejected_before_allocation():
     config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, dropout=0.0)
     with pytest.raises(TrainingError, match=r"at least 80,0\d\d\.\d GB.*lower --hidden-size \(1,000,000\)"):
-        memory.refuse_too_large(config, 16, 32, MACHINE, 100)
+        memory.check_memory(config, 16, 32, MACHINE, 100)
 
 
 def test_a_batch_that_a_gpu_can_read_in_parts_is_accepted(monkeypatch):
@@ -52,12 +52,12 @@ def test_a_batch_that_a_gpu_can_read_in_parts_is_accepted(monkeypatch):
     one_stream = memory.training_bytes(config, 128, MACHINE, 100)
     monkeypatch.setattr(memory, "total_memory", lambda _: one_stream)
     gpu = MachineConfig(device="cuda", precision="float32")
-    memory.refuse_too_large(config, 10**6, 128, gpu, 100)
-    memory.refuse_too_large(config, 1, 128, MACHINE, 100)
+    memory.check_memory(config, 10**6, 128, gpu, 100)
+    memory.check_memory(config, 1, 128, MACHINE, 100)
     with pytest.raises(TrainingError, match=r"--batch-size \(here 2\), or --sequence-length \(128\)"):
-        memory.refuse_too_large(config, 2, 128, MACHINE, 100)
+        memory.check_memory(config, 2, 128, MACHINE, 100)
     with pytest.raises(TrainingError, match=r"--num-layers \(1\), or --sequence-length \(129\)"):
-        memory.refuse_too_large(config, 10**6, 129, gpu, 100)
+        memory.check_memory(config, 10**6, 129, gpu, 100)
 
 
 def test_memory_limits_of_control_groups_are_respected(tmp_path, monkeypatch):

@@ -198,7 +198,7 @@ def test_a_cutoff_above_the_vocabulary_size_is_rejected(store):
 
 def test_memory_is_checked_for_the_streams_that_a_machine_reads(store, monkeypatch):
     seen = []
-    monkeypatch.setattr(recipe, "refuse_too_large", lambda model, num_streams, *_: seen.append(num_streams))
+    monkeypatch.setattr(recipe, "check_memory", lambda model, num_streams, *_: seen.append(num_streams))
     for world in (ALONE, replace(ALONE, size=4, local=replace(ALONE, size=2)), replace(ALONE, size=3)):
         monkeypatch.setattr(type(world), "broadcast", lambda self, content: content())
         resolve(

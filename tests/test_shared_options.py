@@ -48,10 +48,10 @@ def test_a_model_is_loaded_on_the_chosen_device(trained, monkeypatch):
         assert {parameter.device.type for parameter in model.parameters()} == {expected}
 
 
-def test_a_process_that_does_not_speak_stays_silent_without_quiet(monkeypatch):
+def test_only_the_first_process_prints_messages(monkeypatch):
     monkeypatch.setattr(display.console, "quiet", display.console.quiet)
-    for is_speaker, is_quiet, expected in ((True, False, False), (True, True, True), (False, False, True)):
-        monkeypatch.setattr(display, "is_speaker", lambda is_speaker=is_speaker: is_speaker)
+    for is_first, is_quiet, expected in ((True, False, False), (True, True, True), (False, False, True)):
+        monkeypatch.setattr(display, "is_first_process", lambda is_first=is_first: is_first)
         assert display.set_quiet(is_quiet) == is_quiet
         assert display.console.quiet == expected
 

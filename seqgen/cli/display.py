@@ -8,12 +8,12 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from seqgen.training.launch import is_first_here, is_speaker
+from seqgen.training.launch import is_first_on_machine, is_first_process
 
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
-console = Console(stderr=True, highlight=False, markup=False, quiet=not is_speaker())
+console = Console(stderr=True, highlight=False, markup=False, quiet=not is_first_process())
 _errors = Console(stderr=True, highlight=False, markup=False)
 _SEPARATOR = "  "  # between columns of a table
 
@@ -25,7 +25,7 @@ def visible(text: str) -> str:
 
 def set_quiet(is_quiet: bool) -> bool:  # as Typer calls it
     """Show only errors and results, or everything again; returns its argument, as Typer requires of a callback."""
-    console.quiet = is_quiet or not is_speaker()
+    console.quiet = is_quiet or not is_first_process()
     return is_quiet
 
 
@@ -49,7 +49,7 @@ def error(text: str, *, is_shared: bool = False) -> None:
         text: the message.
         is_shared: whether all processes have the same error, so that only the first one on each machine prints it.
     """
-    if is_first_here() or not is_shared:
+    if is_first_on_machine() or not is_shared:
         _errors.print(Text("Error: ", style="bold red") + Text(visible(text)), soft_wrap=not _errors.is_terminal)
 
 

@@ -36,7 +36,7 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
     return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + num_tokens * (sum(by_layer) + logits)
 
 
-def refuse_too_large(
+def check_memory(
     model: ModelConfig, num_streams: int, sequence_length: int, machine: MachineConfig, vocabulary_size: int
 ) -> None:
     """Reject sizes that cannot fit into memory.

@@ -96,15 +96,15 @@ def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
 
 
 @kernel
-def _derive(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None:
+def _replace_by_gradients(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None:
     for row in parallel_range(targets.size):
         x, target = logits[row], targets[row]
         # The maximum per lane, because a loop for a single maximum is not vectorized.
         lanes = np.full(_LANES, np.float32(-np.inf))
         for first in range(0, x.size, _LANES):
-            some, their_bias = x[first : first + _LANES], bias[first : first + _LANES]
-            for j in range(some.size):
-                logit = widened(some[j]) + their_bias[j]
+            block, block_bias = x[first : first + _LANES], bias[first : first + _LANES]
+            for j in range(block.size):
+                logit = widened(block[j]) + block_bias[j]
                 lanes[j] = logit if logit > lanes[j] else lanes[j]
         highest = lanes.max()
         total = np.float32(0)
@@ -127,7 +127,7 @@ class _CrossEntropy(torch.autograd.Function):
         logits = F.linear(hidden, matrix)
         share = 1 / max(1, int((targets != PADDING).sum()))
         nats = bias.new_empty(len(targets))
-        _derive(as_array(logits), as_array(bias), as_array(targets), np.float32(share), as_array(nats))
+        _replace_by_gradients(as_array(logits), as_array(bias), as_array(targets), np.float32(share), as_array(nats))
         ctx.save_for_backward(hidden, matrix, logits)
         return nats.double().sum().to(bias) * share
 

@@ -93,14 +93,14 @@ def decode(
         mask = constraint.mask()
         allowed = likelihood if mask is None else likelihood + torch.from_numpy(mask)
         ids = draw(probabilities(allowed, config), number)
-        taken = ids.numpy()
+        drawn = ids.numpy()
         read = ids
-        if taken.min() < 0:
+        if drawn.min() < 0:
             if not math.isfinite(float(likelihood.sum())):
                 raise CheckpointError("the model gives no likelihoods: its weights are NaN or far too large")
             read = ids.clamp(min=0)  # a stream without a token reads any token, because its results are not used
         yield Draw(ids, -likelihood.gather(-1, read[:, None])[:, 0])
-        constraint.advance(taken)
+        constraint.advance(drawn)
         logits = step(read)
 
 

@@ -37,12 +37,12 @@ def is_one_of_many() -> bool:
     return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
 
 
-def is_speaker() -> bool:
+def is_first_process() -> bool:
     """Return whether this process is the first, which displays the progress."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def is_first_here() -> bool:
+def is_first_on_machine() -> bool:
     """Return whether this process is the first on its machine, which displays the errors of the machine."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 

@@ -121,18 +121,20 @@ class Learner:
         Returns:
             The state after the batch, the loss of these streams in nats, and the norm of the gradient.
         """
-        after, nats = self._fit(batch, state, noise, num_tokens)
+        after, nats = self._add_gradients(batch, state, noise, num_tokens)
         self._world.add([weight.grad for weight in self.model.parameters() if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return after, nats, norm
 
-    def _fit(self, batch: Batch, state: list[State], noise: Noise, num_tokens: int) -> tuple[list[State], Tensor]:
-        """Compute gradients as `_derive` does; read the streams in more parts if a GPU has too little memory."""
+    def _add_gradients(
+        self, batch: Batch, state: list[State], noise: Noise, num_tokens: int
+    ) -> tuple[list[State], Tensor]:
+        """Call `_add_gradients_in_parts`, with more parts whenever a GPU has too little memory."""
         while True:
             try:
-                return self._derive(batch, state, noise, num_tokens)
+                return self._add_gradients_in_parts(batch, state, noise, num_tokens)
             except torch.OutOfMemoryError:
                 if self.num_passes >= batch.num_streams:
                     raise
@@ -140,13 +142,15 @@ class Learner:
             torch.cuda.empty_cache()
             self.num_passes *= 2
 
-    def _derive(self, batch: Batch, state: list[State], noise: Noise, num_tokens: int) -> tuple[list[State], Tensor]:
+    def _add_gradients_in_parts(
+        self, batch: Batch, state: list[State], noise: Noise, num_tokens: int
+    ) -> tuple[list[State], Tensor]:
         """Add the gradient of these targets' share of the mean loss; return the state after the batch and the nats."""
         nats, states, first = torch.zeros((), device=self.model.device), [], 0
-        for some in batch.split_streams(self.num_passes):
-            last = first + some.num_streams
-            count = (some.targets != PADDING).sum()  # remains on the GPU, so that nothing waits for it
-            loss, after = self._loss(some, select(state, slice(first, last)), noise.from_stream(first))
+        for part in batch.split_streams(self.num_passes):
+            last = first + part.num_streams
+            count = (part.targets != PADDING).sum()  # remains on the GPU, so that nothing waits for it
+            loss, after = self._loss(part, select(state, slice(first, last)), noise.from_stream(first))
             torch.autograd.backward(loss * (count / max(1, num_tokens)))
             nats += loss.detach() * count
             states.append(after)

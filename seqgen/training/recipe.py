@@ -28,7 +28,7 @@ from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
 from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.memory import refuse_too_large, shortage_reported
+from seqgen.model.memory import check_memory, shortage_reported
 from seqgen.options import Options, parse_time
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
@@ -187,7 +187,7 @@ def _sized(
     num_streams, sequence_length = world.local.size * world.largest_share(batches.batch_size), batches.sequence_length
     for size in SIZES:
         model = _with_size(options, size, store.level.vocabulary_size)
-        refuse_too_large(model, num_streams, sequence_length, machine, store.level.vocabulary_size)
+        check_memory(model, num_streams, sequence_length, machine, store.level.vocabulary_size)
         if budget.time is not None:
             with shortage_reported(model, batches.batch_size, sequence_length):
                 steps = parse_time(budget.time) / _step_seconds(model, batches, machine, store, world)
@@ -288,12 +288,12 @@ def _step_seconds(
     dtype, paces = PRECISIONS[machine.precision], []
     for _, batch in zip(range(1 + _CALIBRATION_STEPS), batches.from_step(0), strict=False):
         own = batch.streams(world.share(batch.num_streams)).to(machine.device)
-        paces.append(_derivation_seconds(model, own, dtype) / batch.num_targets)
+        paces.append(_pass_seconds(model, own, dtype) / batch.num_targets)
     (pace,) = world.agreed(median(paces[1:]))
     return pace * store.train.num_targets / batches.steps_per_epoch
 
 
-def _derivation_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:
+def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:
     """Return the seconds of a forward and backward pass, estimated from half of the streams if a GPU lacks memory."""
     begun, count = time.perf_counter(), batch.num_streams
     try:
@@ -307,4 +307,4 @@ def _derivation_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) 
             raise
     torch.cuda.empty_cache()
     half = batch.streams(slice(count // 2))
-    return _derivation_seconds(model, half, dtype) * count / half.num_streams
+    return _pass_seconds(model, half, dtype) * count / half.num_streams
