@@ -11,7 +11,7 @@ from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
 from seqgen.music.write import rendered
-from seqgen.training import recipe
+from seqgen.training import calibration, recipe
 from seqgen.training.batches import Batches
 from seqgen.training.distributed import ALONE
 from seqgen.training.recipe import FINE_TUNING, MAX_DROPOUT, SIZES, resolve
@@ -64,7 +64,7 @@ def test_the_number_of_steps_in_a_time_depends_on_the_machine(store, monkeypatch
     times = {256: 0.01, 512: 0.04, 1024: 0.08}
 
     def on_a_machine(speed, time):
-        monkeypatch.setattr(recipe, "_step_seconds", lambda m, *_: times[m.num_layers * m.hidden_size] / speed)
+        monkeypatch.setattr(recipe, "step_seconds", lambda m, *_: times[m.num_layers * m.hidden_size] / speed)
         return units(resolved(store, budget=BudgetConfig(time=time)))
 
     assert [on_a_machine(1, time) for time in ("7s", "100s", "10m")] == [256, 512, 1024]
@@ -77,9 +77,9 @@ def test_a_disturbed_measurement_does_not_change_the_time_per_step(store, monkey
     tokens = [int((batch.targets >= 0).sum()) for batch, _ in zip(batches.from_step(0), range(6), strict=False)]
     passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
     clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)
-    monkeypatch.setattr(recipe.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: next(clock))
     model = resolved(store, model=ModelOptions(hidden_size=8), budget=BudgetConfig(steps=1)).model
-    seconds = recipe._step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store, ALONE)
+    seconds = calibration.step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store, ALONE)
     assert seconds == pytest.approx(0.001 * store.train.num_targets / batches.steps_per_epoch)
 
 
@@ -93,7 +93,7 @@ def test_several_layers_are_normalised_and_residual(store):
 
 
 def test_without_a_time_budget_the_recipe_depends_only_on_options_and_corpus(store, monkeypatch):
-    monkeypatch.setattr("seqgen.training.recipe._step_seconds", None)  # must not be called
+    monkeypatch.setattr("seqgen.training.recipe.step_seconds", None)  # must not be called
     assert resolved(store, budget=BudgetConfig(steps=50)) == resolved(store, budget=BudgetConfig(steps=50))
 
 

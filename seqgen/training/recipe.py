@@ -4,13 +4,10 @@ The measurements behind each constant are given next to it; `make bench-recipe` 
 """
 
 import math
-import time
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from seqgen.config import (
@@ -26,12 +23,12 @@ from seqgen.config import (
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
-from seqgen.model.hardware import PRECISIONS, resolve_device, resolve_precision
+from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import check_memory, shortage_reported
 from seqgen.options import Options, parse_time
-from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
+from seqgen.training.calibration import step_seconds
 from seqgen.training.distributed import ALONE, World
 
 Config = TypeVar("Config", bound=Options)
@@ -67,7 +64,6 @@ EMBEDDING_DROPOUT_FROM = 0.3
 TIED_EMBEDDING_DROPOUT = 0.8
 GENTLE_STEPS = 50  # with fewer steps per epoch the learning rate is lower: 40 names end at 2.7 instead of 4.1 nats
 FINE_TUNING = 0.5  # factor of the learning rate for weights that are already trained
-_CALIBRATION_STEPS = 5  # after a first step, which warms up
 
 
 @dataclass(frozen=True)
@@ -190,7 +186,7 @@ def _sized(
         check_memory(model, num_streams, sequence_length, machine, store.level.vocabulary_size)
         if budget.time is not None:
             with shortage_reported(model, batches.batch_size, sequence_length):
-                steps = parse_time(budget.time) / _step_seconds(model, batches, machine, store, world)
+                steps = parse_time(budget.time) / step_seconds(model, batches, machine, store, world)
         is_given = options.num_layers is not None and options.hidden_size is not None
         if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
             break
@@ -273,38 +269,3 @@ def _embedding_dropout(model: ModelConfig) -> float:
     if model.tie_weights:
         return round(TIED_EMBEDDING_DROPOUT * model.dropout, 2)
     return round(max(0.0, model.dropout - EMBEDDING_DROPOUT_FROM) / 2, 2)
-
-
-def _step_seconds(
-    config: ModelConfig, batches: Batches, machine: MachineConfig, store: PreparedCorpus, world: World
-) -> float:
-    """Return the time of a step in seconds, measured on a few batches with a temporary model.
-
-    Batches differ in length, and other processes may disturb a measurement, so the median time per token is used.
-    """
-    model = LanguageModel(config, store.level.vocabulary_size)
-    model.initialise(torch.Generator().manual_seed(0), torch.from_numpy(store.train.counts))
-    model.to(machine.device)
-    dtype, paces = PRECISIONS[machine.precision], []
-    for _, batch in zip(range(1 + _CALIBRATION_STEPS), batches.from_step(0), strict=False):
-        own = batch.streams(world.share(batch.num_streams)).to(machine.device)
-        paces.append(_pass_seconds(model, own, dtype) / batch.num_targets)
-    (pace,) = world.agreed(median(paces[1:]))
-    return pace * store.train.num_targets / batches.steps_per_epoch
-
-
-def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:
-    """Return the seconds of a forward and backward pass, estimated from half of the streams if a GPU lacks memory."""
-    begun, count = time.perf_counter(), batch.num_streams
-    try:
-        hidden, _ = model.hidden(batch.inputs, model.initial_state(count), dtype)
-        loss = model.loss(hidden, batch.targets, dtype)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        loss.item()  # waits for a GPU
-        return time.perf_counter() - begun
-    except torch.OutOfMemoryError:
-        if count == 1:
-            raise
-    torch.cuda.empty_cache()
-    half = batch.streams(slice(count // 2))
-    return _pass_seconds(model, half, dtype) * count / half.num_streams
