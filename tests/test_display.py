@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seqgen.cli import display, panel
 from seqgen.cli.description import Description
-from seqgen.corpus.reading import Reading
+from seqgen.corpus.reading import ReadingLog
 from seqgen.training.report import Report
 
 MESSAGE = "poems: lstm 2x512, 3,251,513 parameters, 121 character tokens, batch 32 x 128, learning rate 0.0019"
@@ -150,12 +150,12 @@ def test_an_age_is_shown_in_its_largest_unit(monkeypatch, seconds, age):
 
 
 def test_what_was_skipped_is_counted_and_named_up_to_twenty():
-    reading = Reading()
+    reading = ReadingLog()
     for number in range(21):
         reading.skip("hidden file", f".{number}")
-        reading.say("UTF-16", f"{number}.txt")
+        reading.note("UTF-16", f"{number}.txt")
     assert reading.summary == ["0.txt and 20 more: UTF-16", "skipped 21 hidden files"]
     assert reading.details[-2:] == ["skipped hidden file: .19", "skipped hidden file: and 1 more"]
-    few = Reading()
+    few = ReadingLog()
     few.skip("hidden file", ".a")
     assert few.details == ["skipped hidden file: .a"]

@@ -119,7 +119,7 @@ def test_a_music_file_is_rejected_as_a_prime_of_text(tmp_path):
 def test_escapes_in_stop_texts_are_replaced():
     assert unescaped(r"a\n\t\\n") == "a\n\t\\n"
     for text in (r"\d", "a\\", "\\\n"):
-        with pytest.raises(UsageError, match="is no escape"):
+        with pytest.raises(UsageError, match="unknown escape"):
             unescaped(text)
 
 
@@ -147,8 +147,9 @@ def test_a_word_model_preserves_its_prime_exactly(lines, prime):
 def test_characters_of_a_prime_outside_the_vocabulary_are_reported_once(trained, lines):
     done = trained.cli("sample", "--length", "2", "--prime", "How é 漢 é")
     assert "the prime contains characters that are not in the vocabulary: 'é', '漢'" in done.stderr
-    assert "lacks" not in trained.cli("sample", "--length", "2", "--prime", "How I").stderr
-    assert "lacks '\\n'" in lines("sample", "--checkpoint", "lines", "--length", "2", "--prime", "a\nb").stderr
+    assert "vocabulary" not in trained.cli("sample", "--length", "2", "--prime", "How I").stderr
+    done = lines("sample", "--checkpoint", "lines", "--length", "2", "--prime", "a\nb")
+    assert "not in the vocabulary: '\\n'" in done.stderr
     many = "".join(map(chr, range(0x4E00, 0x4E0F)))
     assert "and 5 more" in trained.cli("sample", "--length", "2", "--prime", many).stderr
 
@@ -167,8 +168,8 @@ def test_stop_texts_may_be_newlines_or_several_and_may_be_kept(trained):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--stop", r"\d"], r"--stop \d: \d is no escape; there are \n (newline), \t (tab) and \\ (backslash)"),
-        (["--stop", "a\\"], "is no escape"),
+        (["--stop", r"\d"], r"--stop \d: unknown escape \d; use \n for a newline, \t for a tab, \\ for a backslash"),
+        (["--stop", "a\\"], "unknown escape"),
         (["--stop", ""], "--stop must not be empty"),
         (["--keep-stop"], "--keep-stop needs --stop"),
         (["--length", "3", "--min-length", "4"], "--min-length must be at most --length, which is 3, got 4"),

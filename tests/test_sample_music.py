@@ -178,9 +178,9 @@ def test_evaluate_counts_notes_and_compares_samples():
         (["--prime", "@rhyme.txt"], 2, "a model of music reads .abc"),
         (["--prime", "@none.mid"], 1, "none.mid cannot be read"),
         (["--prime", "@tunes/broken.mid"], 1, "broken.mid"),
-        (["--output", "a.wav"], 2, "music is written to .mid"),
+        (["--output", "a.wav"], 2, "the suffix of a music file must be one of .mid"),
         (["--stop", "x"], 2, "--stop is for models of text"),
-        (["--no-repeat", "3"], 2, "--no-repeat is for models of text; this model writes music, which repeats bars"),
+        (["--no-repeat", "3"], 2, "--no-repeat is for models of text; this model writes music, which ends by itself"),
         (["--min-length", "3"], 2, "--min-length is for models of text"),
         (
             ["--prime", "Hello, world"],
@@ -205,4 +205,4 @@ def test_text_models_refuse_what_is_for_music():
         assert f"{arguments[0]} is for models of music" in done.stderr
     done = run("sample", "--checkpoint", "rhyme", "--output", "rhyme.mid", "--length", "20")
     assert done.exit_code == 1
-    assert "nothing of the sample can be read as ABC" in done.stderr
+    assert "the sample contains no valid ABC notation" in done.stderr
