@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from seqgen import registry
+from seqgen.cells import cell_class
 from seqgen.compiled import compiled
-from seqgen.config import CorpusConfig, MachineConfig, ModelConfig
+from seqgen.config import CorpusConfig, MachineConfig, ModelConfig, SamplingConfig
 from seqgen.evaluation.likelihood import surprisals
+from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.preview import preview
+from seqgen.sampling.sampler import Sample, sample
 from seqgen.training.compilation import compile_kernels
 
 COMPILED = type(compiled()(len))
@@ -20,6 +23,8 @@ COMPILED = type(compiled()(len))
 @pytest.fixture
 def machine_code():
     """Return a function that lists the compiled functions, and one that discards them."""
+    for name in registry.names("cells"):
+        cell_class(name)
     functions = [thing for thing in gc.get_objects() if type(thing) is COMPILED]
 
     def forget():
@@ -59,4 +64,18 @@ def test_the_grammar_of_notes_is_compiled_if_samples_are_displayed(machine_code)
     model = LanguageModel(requested, level.vocabulary_size)
     model.initialise(torch.Generator().manual_seed(0), torch.zeros(level.vocabulary_size))
     preview(model.eval(), level, 1, [])
+    assert signatures() == compiled_before
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "peephole-lstm"])
+def test_a_sample_compiles_nothing_after_its_first_text(cell, make_model, machine_code):
+    level = CharacterLevel("abc")
+    model = make_model(level.vocabulary_size, cell=cell)
+    signatures, forget = machine_code
+    forget()
+    increments = sample(model, level, "a", SamplingConfig(length=5, min_length=5), [Sample(seed=1)], [])
+    next(increments)
+    compiled_before = signatures()
+    assert compiled_before
+    assert list(increments)
     assert signatures() == compiled_before

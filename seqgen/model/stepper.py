@@ -91,6 +91,13 @@ class _Layer:
         self.memory = cell.memory(state).expand(2, -1, -1).clone()
         self.arrays: list[Any] = [as_array(part) for part in (cell.vectors().flatten(), self.memory, self.hidden)]
         self.gates_array = as_array(self.gates)
+        self._compile()
+
+    def _compile(self) -> None:
+        """Run the kernel on copies, so that it is compiled before the first step."""
+        vectors, *_ = self.arrays
+        gates, memory, hidden = (as_array(part.clone()) for part in (self.gates, self.memory, self.hidden))
+        self.forward(0, gates, as_array(self.recurrent(self.outputs)), vectors, memory, hidden)
 
     def step(self) -> Tensor:
         """Return the outputs of the next step, shape (streams, output_size), given its input products in `gates`."""

@@ -13,7 +13,7 @@ from seqgen.errors import CheckpointError
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import select
-from seqgen.model.stepper import stepper
+from seqgen.model.stepper import Stepper, stepper
 from seqgen.sampling.constraint import Constraint
 from seqgen.sampling.filters import probabilities
 
@@ -73,7 +73,7 @@ def decode(
     constraint: Constraint,
     precision: str = "float32",
 ) -> Iterator[Draw]:
-    """Yield draws endlessly, with all streams in one batch.
+    """Return endless draws, with all streams in one batch; kernels are compiled before this returns.
 
     Args:
         model: the language model, which is not changed.
@@ -86,8 +86,14 @@ def decode(
     Raises:
         CheckpointError: the likelihoods are not finite.
     """
-    logits = reading.logits
     step = stepper(model, reading.state, PRECISIONS[resolve_precision(precision, model.device.type)])
+    return _draws(step, reading.logits, numbers, config, constraint)
+
+
+@torch.inference_mode()
+def _draws(
+    step: Stepper, logits: Tensor, numbers: Iterator[Tensor], config: SamplingConfig, constraint: Constraint
+) -> Iterator[Draw]:
     for number in numbers:
         likelihood = logits.log_softmax(-1).cpu()
         mask = constraint.mask()

@@ -137,17 +137,17 @@ def sample(
     begun = opening + level.normalise(prime)
     config = replace(config, stop=tuple(map(level.normalise, config.stop)))
     histories, nats, reading, numbers = _begun(model, level, begun, len(opening.rstrip(" ")), config, samples, unseen)
-    writers = []
-    for index, (each, history) in enumerate(zip(samples, histories, strict=True)):
+    writers, beginnings = [], []
+    for each, history, cost in zip(samples, histories, nats.tolist(), strict=True):
         decoder = level.decoder()
         text = decoder.feed(history)[len(begun) :]
         writers.append(_Writer(each, decoder, config, level.END, has_prime=bool(prime)))
-        if text := writers[-1].begin(text, float(nats[index])):
-            yield Increment(index, text)
+        beginnings.append(writers[-1].begin(text, cost))
     endings = Endings(level.vocabulary_size, level.END, len(samples))
     num_left = [(config.length or TEXT_LENGTH) - each.tokens for each in samples]
     whole = WholeCharacters(level.hexadecimal, level.END, unseen, num_left)
     draws = decode(model, reading, numbers, config, All(whole, endings, *_no_repeat(level, config, histories)), "auto")
+    yield from (Increment(index, text) for index, text in enumerate(beginnings) if text)
     while not all(each.is_finished for each in samples):
         endings.are_allowed[:] = [writer.may_end for writer in writers]
         ids, costs = (values.tolist() for values in next(draws))
