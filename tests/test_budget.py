@@ -4,7 +4,7 @@ import math
 
 from seqgen.training.budget import StepBudget, TimeBudget
 from seqgen.training.learner import StepResult
-from seqgen.training.progress import Progress
+from seqgen.training.progress import RunProgress
 
 
 def test_a_step_budget_counts_steps_only():
@@ -26,7 +26,7 @@ def test_a_time_budget_counts_seconds_and_keeps_a_reserve():
 
 
 def test_the_reserve_is_the_time_of_a_validation_and_two_saves():
-    progress = Progress(TimeBudget(100), started=0.0)
+    progress = RunProgress(TimeBudget(100), started=0.0)
     progress.now = 10
     progress.begin()
     assert progress.share == 0.1

@@ -73,7 +73,10 @@ def test_a_sample_compiles_nothing_after_its_first_text(cell, make_model, machin
     model = make_model(level.vocabulary_size, cell=cell)
     signatures, forget = machine_code
     forget()
-    increments = sample(model, level, "a", SamplingConfig(length=5, min_length=5), [Sample(seed=1)], [])
+    letters = set(level.encode("abc").tolist())
+    others = [token for token in range(2, level.vocabulary_size) if token not in letters]  # so the first token is text
+    config = SamplingConfig(length=5, min_length=5)
+    increments = sample(model, level, "a", config, [Sample(seed=1)], others)
     next(increments)
     compiled_before = signatures()
     assert compiled_before

@@ -6,7 +6,7 @@ import pkgutil
 
 import pytest
 
-from seqgen.corpus.encodings import Decoder, canonical, decoded, effective, suggested
+from seqgen.corpus.encodings import ByteDecoder, canonical, decoded, effective, suggested
 from seqgen.errors import UsageError
 
 TEXT = "Hello, wörld! café ÀÉ Привет 日本語 한국어 中文\r\nline two +~ {} \\ end\n"
@@ -27,7 +27,7 @@ def test_every_encoding_of_python_decodes_the_same_however_it_is_cut(encoding):
     effective_one = effective(encoding, data)
     expected = data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     for size in (1, 2, 3):
-        decoder = Decoder(effective_one, "strict")
+        decoder = ByteDecoder(effective_one, "strict")
         chunks = [decoder.feed(data[place : place + size]) for place in range(0, len(data), size)]
         assert "".join([*chunks, decoder.feed(b"", is_last=True)]) == expected
 
@@ -45,7 +45,7 @@ def test_a_byte_order_mark_counts_more_than_the_encoding_that_was_named(encoding
     mark = "" if encoding in ("utf-8-sig", "utf-16", "utf-32") else "\ufeff"
     data = f"{mark}café".encode(encoding)
     for named in ("utf-8", "cp1252", "utf-16-be"):
-        assert Decoder(effective(named, data), "strict").feed(data, is_last=True) == "café"
+        assert ByteDecoder(effective(named, data), "strict").feed(data, is_last=True) == "café"
     assert decoded(data) == "café"
 
 
@@ -121,7 +121,7 @@ def test_what_is_not_text_suggests_no_encoding(data):
     ],
 )
 def test_invalid_bytes_are_replaced_and_counted(encoding, data, text, count, size):
-    decoder = Decoder(encoding, "replace")
+    decoder = ByteDecoder(encoding, "replace")
     chunks = [decoder.feed(data[place : place + size]) for place in range(0, len(data), size)]
     assert "".join([*chunks, decoder.feed(b"", is_last=True)]) == text
     assert decoder.num_replaced == count

@@ -14,7 +14,7 @@ import torch
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import BudgetConfig, CorpusConfig, TrainOptions
 from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
-from seqgen.evaluation.likelihood import Score, score
+from seqgen.evaluation.likelihood import Likelihood, score
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.noise import Noise
 from seqgen.model.state import map_state, tensors_of
@@ -183,7 +183,7 @@ def test_overfitting_is_detected(start, monkeypatch):
     trainer = start(steps=10)
     losses = iter([2.0, 1.9, 1.95, 1.96, 1.97])
     told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Likelihood(next(losses), 1))
     for _ in range(5):
         trainer.figures.step += 1
         trainer.progress.since_validation.count(StepResult(next(train_nats), 1, 1.0, 0.0), 1.0)
@@ -195,7 +195,7 @@ def test_overfitting_is_detected(start, monkeypatch):
 def test_overfitting_from_the_first_step_is_detected(start, monkeypatch):
     trainer = start(steps=10)
     losses, train_nats = iter([1.0, 1.1, 1.2, 1.3]), iter([2.0, 1.9, 1.8])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Likelihood(next(losses), 1))
     trainer._validate()
     told = []
     for nats in train_nats:
@@ -268,7 +268,7 @@ def test_a_kill_between_two_saves_never_loses_the_best_model(start, folders, mon
     losses = {5: 3.0, 10: 1.0, 12: 2.0, 17: 0.5}  # by step; a resumed run validates at others
     running = start(time="1h")
     monkeypatch.setattr(
-        "seqgen.training.loop.estimate", lambda *_: Score(100 * losses.get(running.figures.step, 9.0), 100)
+        "seqgen.training.loop.estimate", lambda *_: Likelihood(100 * losses.get(running.figures.step, 9.0), 100)
     )
     monkeypatch.setattr(TimeBudget, "is_validation_due", lambda _, step, *__: step in (5, 10))
     train_and_kill_after_the_best_model_of(10, running, monkeypatch)
@@ -396,7 +396,7 @@ def test_the_log_contains_the_share_of_clipped_gradients(start, monkeypatch):
 
 def test_patience_ends_a_run_that_no_longer_improves(start, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Score(next(losses), 1))
+    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Likelihood(next(losses), 1))
     trainer = start(steps=10**6, patience=3)
     monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 4)
     train(trainer)
@@ -417,7 +417,7 @@ def test_a_time_budget_includes_validation_and_saving(start, clock):
 
 
 def test_a_short_run_validates_on_as_many_tokens_as_its_time_allows(start, folders, monkeypatch, clock):
-    monkeypatch.setattr(loop, "estimate", lambda *_: Score(2.0 * TRIAL_TOKENS, TRIAL_TOKENS))
+    monkeypatch.setattr(loop, "estimate", lambda *_: Likelihood(2.0 * TRIAL_TOKENS, TRIAL_TOKENS))
     clock.slow(loop, "estimate", 0.05)
     affordable = [start(name, time=name)._validation_tokens for name in ("1s", "20s", "9h")]
     assert affordable[0] == TRIAL_TOKENS

@@ -75,7 +75,7 @@ class Kernels(NamedTuple):
     recurrent_slots: int = 0
 
 
-class Library(NamedTuple):
+class LibraryFunction(NamedTuple):
     """A torch function that runs a cell over all steps, with cuDNN on a GPU and oneDNN on a CPU.
 
     Attributes:
@@ -110,7 +110,7 @@ class Cell(nn.Module, ABC):
 
     num_gates: ClassVar[int]
     takes_projection: ClassVar[bool] = False
-    library: ClassVar[Library | None] = None
+    library: ClassVar[LibraryFunction | None] = None
     kernels: ClassVar[Kernels | None] = None
 
     def __init__(self, input_size: int, hidden_size: int, projection_size: int | None = None) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, Library, Recurrent
+from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent
 from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, sigmoid, tanh, thirds, widened
@@ -24,7 +24,7 @@ class CoupledLSTM(LSTM):
     """
 
     num_gates: ClassVar[int] = 3
-    library: ClassVar[Library | None] = None
+    library: ClassVar[LibraryFunction | None] = None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells.base import Cell, Kernels, Library, Recurrent, State
+from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
 
@@ -25,7 +25,7 @@ class GRU(Cell):
     """
 
     num_gates: ClassVar[int] = 3
-    library: ClassVar[Library | None] = Library(torch.gru, has_cpu=False)
+    library: ClassVar[LibraryFunction | None] = LibraryFunction(torch.gru, has_cpu=False)
 
     def __init__(self, input_size: int, hidden_size: int, projection_size: int | None = None) -> None:
         super().__init__(input_size, hidden_size, projection_size)

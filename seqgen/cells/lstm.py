@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, Library, Recurrent, State
+from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, widened
 
@@ -39,7 +39,7 @@ class LSTM(Cell):
 
     num_gates: ClassVar[int] = 4
     takes_projection: ClassVar[bool] = True
-    library: ClassVar[Library | None] = Library(torch.lstm, has_cpu=True)
+    library: ClassVar[LibraryFunction | None] = LibraryFunction(torch.lstm, has_cpu=True)
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, kind: str = "orthogonal") -> None:

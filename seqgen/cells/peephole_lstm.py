@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells.base import Kernels, Library, Recurrent
+from seqgen.cells.base import Kernels, LibraryFunction, Recurrent
 from seqgen.cells.lstm import LSTM, LSTMState
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
@@ -29,7 +29,7 @@ class PeepholeLSTM(LSTM):
         peepholes: the weights to the input, forget and output gates, shape (3, hidden_size).
     """
 
-    library: ClassVar[Library | None] = None
+    library: ClassVar[LibraryFunction | None] = None
 
     def __init__(self, input_size: int, hidden_size: int, projection_size: int | None = None) -> None:
         super().__init__(input_size, hidden_size, projection_size)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Kernels, Library, Recurrent, State
+from seqgen.cells.base import Kernels, LibraryFunction, Recurrent, State
 from seqgen.cells.rnn import RNN
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, widened
@@ -18,7 +18,7 @@ class ReluRNN(RNN):
     .. math:: h_t = \max(0, W x_t + b + U h_{t-1})
     """
 
-    library: ClassVar[Library | None] = Library(torch.rnn_relu, has_cpu=False)
+    library: ClassVar[LibraryFunction | None] = LibraryFunction(torch.rnn_relu, has_cpu=False)
 
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
         """Return the next state."""

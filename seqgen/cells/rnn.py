@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, Library, Recurrent, State
+from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, tanh, widened
 
@@ -18,7 +18,7 @@ class RNN(Cell):
     """
 
     num_gates: ClassVar[int] = 1
-    library: ClassVar[Library | None] = Library(torch.rnn_tanh, has_cpu=False)
+    library: ClassVar[LibraryFunction | None] = LibraryFunction(torch.rnn_tanh, has_cpu=False)
 
     def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
         """Return the next state."""

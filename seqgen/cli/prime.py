@@ -67,12 +67,12 @@ def unescaped(text: str) -> str:
 
 def _text_of(path: Path) -> str:
     """Return the text of a file in UTF-8, or in the encoding of its byte-order mark."""
-    from seqgen.corpus.encodings import Decoder, effective
+    from seqgen.corpus.encodings import ByteDecoder, effective
     from seqgen.music.read import MUSIC
 
     try:
         data = path.read_bytes()
-        return Decoder(effective("utf-8", data), "strict").feed(data, is_last=True)
+        return ByteDecoder(effective("utf-8", data), "strict").feed(data, is_last=True)
     except OSError as error:
         raise CorpusError(
             f"the prime {path} cannot be read: {error.strerror}; use @@{path} for a text that starts with @"

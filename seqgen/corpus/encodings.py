@@ -116,7 +116,7 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_COUNTING, _replace)
 
 
-class Decoder:
+class ByteDecoder:
     """Decodes a file incrementally, without its byte-order mark and with a line feed for every newline.
 
     Args:

@@ -46,7 +46,7 @@ class Music(Kind):
 
     def relate(self, files: Sequence[SourceFile]) -> None:
         """Give pieces with the same melody the same family."""
-        tunes: list[Tune] = []
+        tunes: list[TuneDocument] = []
         for file in files:
             if isinstance(file, MusicFile):
                 with suppress(UnusableFileError):  # reported when its documents are read
@@ -58,7 +58,7 @@ class Music(Kind):
 MUSIC = Music()
 
 
-class Tune(Document):
+class TuneDocument(Document):
     """A piece of music, kept in memory in a compact form.
 
     Args:
@@ -109,7 +109,7 @@ class _Parsed(NamedTuple):
         changes: how often something was changed while reading, by kind.
     """
 
-    tunes: list[Tune]
+    tunes: list[TuneDocument]
     rejected: list[tuple[str, str]]
     changes: Counter[str]
 
@@ -131,7 +131,7 @@ class MusicFile(SourceFile):
         self._cache = cache
 
     @property
-    def tunes(self) -> Sequence[Tune]:
+    def tunes(self) -> Sequence[TuneDocument]:
         """The pieces that can be used."""
         return self._parsed.tunes
 
@@ -174,7 +174,7 @@ class MusicFile(SourceFile):
         parsed = _Parsed([], [], Counter())
         for entry in self._entries():
             if "score" in entry:
-                parsed.tunes.append(Tune(entry["name"], entry["score"]))
+                parsed.tunes.append(TuneDocument(entry["name"], entry["score"]))
                 parsed.changes.update(entry["notices"])
             else:
                 parsed.rejected.append((entry["kind"], entry["message"]))

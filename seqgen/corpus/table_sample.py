@@ -13,7 +13,7 @@ _AGREEING_WITH_HEADER = 0.3  # if the first row looks like a header
 
 
 @dataclass(frozen=True)
-class Sample:
+class TableSample:
     """The first lines of a table.
 
     Attributes:

@@ -11,7 +11,7 @@ from seqgen.corpus.dialect import Cells, Dialect, rows_of
 from seqgen.corpus.documents import Document, lines_of
 from seqgen.corpus.header import has_header
 from seqgen.corpus.rows import Row
-from seqgen.corpus.table_sample import NUM_SAMPLED, Sample
+from seqgen.corpus.table_sample import NUM_SAMPLED, TableSample
 from seqgen.options import parse_delimiter
 
 _SAMPLED = 1 << 18  # characters from which the dialect is detected
@@ -55,7 +55,7 @@ class Table:
             num_skipped += 1
         if config.delimiter is not None:
             delimiters, is_certain = parse_delimiter(config.delimiter) or "", True
-        sample = Sample(lines[num_skipped:], is_cut)
+        sample = TableSample(lines[num_skipped:], is_cut)
         dialect = sample.dialect(delimiters, config.field, is_certain=is_certain)
         rows = [row.cells for row in islice(sample.rows(dialect), NUM_SAMPLED) if row.cells]
         is_named = has_header(rows, config.field) if config.header is None else config.header == "yes"

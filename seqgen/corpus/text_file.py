@@ -7,7 +7,7 @@ from functools import cached_property
 from io import BufferedReader
 
 from seqgen.corpus.documents import Document, cut
-from seqgen.corpus.encodings import ISO_2022, Decoder, canonical, effective, suggested, width
+from seqgen.corpus.encodings import ISO_2022, ByteDecoder, canonical, effective, suggested, width
 from seqgen.corpus.formats import is_markup, recognized
 from seqgen.corpus.reading import ReadingLog, UnusableFileError, counted
 from seqgen.corpus.source_file import HEAD_BYTES, Kind, RawFile, SourceFile
@@ -50,7 +50,7 @@ class TextFile(SourceFile, Document):
         super().__init__(raw)
         self._encoding = canonical(raw.encoding or encoding)
         self._errors = errors
-        self._decoder: Decoder | None = None  # of the last reading
+        self._decoder: ByteDecoder | None = None  # of the last reading
         self._is_markup = False
 
     def check(self) -> None:
@@ -68,7 +68,7 @@ class TextFile(SourceFile, Document):
             raise self._with_nul(encoding, place)
         if _is_meant_otherwise(head, encoding):
             raise self._invalid(encoding, 0)
-        self._is_markup = is_markup(Decoder(encoding, "replace").feed(head), name)
+        self._is_markup = is_markup(ByteDecoder(encoding, "replace").feed(head), name)
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document]:
         """Yield the whole text, or its lines or paragraphs; an empty file is skipped."""
@@ -104,7 +104,7 @@ class TextFile(SourceFile, Document):
         """
         with self.raw.opened() as file:
             encoding = effective(self._encoding, file.peek(HEAD_BYTES)[:HEAD_BYTES])
-            decoder = Decoder(encoding, self._errors)
+            decoder = ByteDecoder(encoding, self._errors)
             begin = 0  # offset of the first byte that is not decoded yet
             try:
                 for data in _blocks(file):
@@ -184,7 +184,7 @@ class TextFile(SourceFile, Document):
 
     def _place(self, offset: int, encoding: str) -> tuple[str, bytes]:
         """Return a phrase for the place of a byte in the file, and the bytes around it."""
-        decoder, line, left, before = Decoder(encoding, "replace"), 1, offset, b""
+        decoder, line, left, before = ByteDecoder(encoding, "replace"), 1, offset, b""
         with self.raw.opened() as file:
             while left and (data := file.read(min(left, CHUNK_BYTES))):
                 left -= len(data)

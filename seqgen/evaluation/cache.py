@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.corpus.dataset import Dataset
-from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.likelihood import Likelihood
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.streams import stretches
 from seqgen.model.language_model import LanguageModel
@@ -66,11 +66,11 @@ class CachedPredictions:
         choices = [CacheSettings(sharpness, weight) for sharpness in SHARPNESS for weight in WEIGHTS]
         return min(choices, key=lambda settings: self.score(settings).nats)
 
-    def score(self, settings: CacheSettings) -> Score:
+    def score(self, settings: CacheSettings) -> Likelihood:
         """Return the score of the mixture of model and cache."""
         cache = self.cache[SHARPNESS.index(settings.sharpness)]
         mixed = (1 - settings.weight) * self.model + settings.weight * cache
-        return Score(float(-np.log(np.where(np.isnan(cache), self.model, mixed)).sum()), len(self.model))
+        return Likelihood(float(-np.log(np.where(np.isnan(cache), self.model, mixed)).sum()), len(self.model))
 
 
 def _predictions(

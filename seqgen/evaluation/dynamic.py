@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.corpus.dataset import Dataset
-from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.likelihood import Likelihood
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.segments import segments
 from seqgen.evaluation.streams import Stretch, document_stretches, stretches
@@ -68,7 +68,7 @@ def dynamic_score(
     learning_rate: float = LEARNING_RATE,
     decay: float = DECAY,
     progress: Progress = SILENT,
-) -> Score:
+) -> Likelihood:
     """Return the score of a part by a copy of the model that learns from each stretch after scoring it.
 
     Args:
@@ -96,7 +96,7 @@ def dynamic_score(
                 for weight in weights:
                     weight.learn(learning_rate)
             task.advance(len(stretch.targets))
-    return Score(nats, part.num_targets)
+    return Likelihood(nats, part.num_targets)
 
 
 def _loss(model: LanguageModel, stretch: Stretch, state: list[State]) -> tuple[Tensor, list[State]]:

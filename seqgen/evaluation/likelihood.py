@@ -35,7 +35,7 @@ _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
 
 @dataclass(frozen=True)
-class Score:
+class Likelihood:
     """The total negative log-likelihood of a text in nats, and its number of tokens."""
 
     nats: float
@@ -47,10 +47,10 @@ class Score:
         return self.nats / self.tokens
 
 
-def score(model: LanguageModel, part: Dataset, num_streams: int = 64, sequence_length: int = 64) -> Score:
+def score(model: LanguageModel, part: Dataset, num_streams: int = 64, sequence_length: int = 64) -> Likelihood:
     """Return the score of a part, see `surprisals`."""
     nats = surprisals(model, part, num_streams, sequence_length)
-    return Score(float(nats.sum(dtype=np.float64)), part.num_targets)
+    return Likelihood(float(nats.sum(dtype=np.float64)), part.num_targets)
 
 
 @torch.inference_mode()
@@ -126,7 +126,7 @@ def estimate(
     max_tokens: int,
     share: slice = slice(None),
     num_streams: int = 64,
-) -> Score:
+) -> Likelihood:
     """Return the score of about `max_tokens` targets from estimated states, for use during training.
 
     Args:
@@ -143,7 +143,9 @@ def estimate(
     reader = _SegmentReader(model, part.ids, num_streams, 64, dtype)
     reader.read(chosen, range(len(chosen)), reader.warm_up(chosen))
     nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in chosen)
-    return Score(sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in chosen))
+    return Likelihood(
+        sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in chosen)
+    )
 
 
 def _agree(state: list[State], other: list[State]) -> bool:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.likelihood import Likelihood
 
 
 def _bits(nats: float) -> float:
@@ -38,7 +38,7 @@ class Loss:
         extent: size of the text in the units of its level, such as `{"characters": 555, "bytes": 560}`.
     """
 
-    score: Score
+    score: Likelihood
     extent: Mapping[str, float]
 
     def per(self, unit: str) -> tuple[str, float | None]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus.dataset import Dataset
-from seqgen.evaluation.likelihood import Score
+from seqgen.evaluation.likelihood import Likelihood
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import Ids, Level
 
@@ -87,7 +87,7 @@ class NgramModel:
             contexts = _before(numbers, ids)
         return result
 
-    def scores(self, part: Dataset, progress: Progress = SILENT) -> list[Score]:
+    def scores(self, part: Dataset, progress: Progress = SILENT) -> list[Likelihood]:
         """Return the score of a part by order, from 1; every token except start tokens is a target."""
         nats = np.zeros(self.max_order)
         blocks = range(0, len(part.ids), _BLOCK)
@@ -97,9 +97,9 @@ class NgramModel:
             is_target = ids != Level.START
             is_target[: begin - first] = False
             nats -= np.log(self.probabilities(ids)[:, is_target]).sum(1)
-        return [Score(total, part.num_targets) for total in nats.tolist()]
+        return [Likelihood(total, part.num_targets) for total in nats.tolist()]
 
-    def score(self, part: Dataset, order: int) -> Score:
+    def score(self, part: Dataset, order: int) -> Likelihood:
         """Return the score of a part by one order."""
         return self.scores(part)[order - 1]
 

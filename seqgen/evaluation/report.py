@@ -15,7 +15,7 @@ from seqgen.evaluation.compressors import MAX_BYTES
 from seqgen.evaluation.confidence import ConfidenceInterval, confidence_interval
 from seqgen.evaluation.dynamic import dynamic_score
 from seqgen.evaluation.held_out import HeldOut
-from seqgen.evaluation.likelihood import Score, surprisals
+from seqgen.evaluation.likelihood import Likelihood, surprisals
 from seqgen.evaluation.loss import Loss
 from seqgen.evaluation.music import MusicReport, report_on_music
 from seqgen.evaluation.overlap import Overlap
@@ -72,13 +72,13 @@ class Evaluation:
     def of(
         cls, model: LanguageModel, part: Dataset, name: str, deadline: float = math.inf, progress: Progress = SILENT
     ) -> "Evaluation":
-        """Score a part, every document as one stream.
+        """Likelihood a part, every document as one stream.
 
         Raises:
             TimeoutError: the deadline has passed (see `surprisals`).
         """
         nats = surprisals(model, part, deadline=deadline, progress=progress)
-        loss = Loss(Score(float(nats.sum(dtype="float64")), part.num_targets), part.extent)
+        loss = Loss(Likelihood(float(nats.sum(dtype="float64")), part.num_targets), part.extent)
         return cls(name, loss, confidence_interval(part, nats))
 
     @property

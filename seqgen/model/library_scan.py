@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Library, State, Weights
+from seqgen.cells.base import Cell, LibraryFunction, State, Weights
 
 
-def library_for(cell: Cell, inputs: Tensor, weights: Weights) -> Library | None:
+def library_for(cell: Cell, inputs: Tensor, weights: Weights) -> LibraryFunction | None:
     """Return the cell's library if it is the fastest path, otherwise None; oneDNN does not support projections."""
     if cell.library is None or inputs.is_cuda:
         return cell.library
@@ -14,7 +14,7 @@ def library_for(cell: Cell, inputs: Tensor, weights: Weights) -> Library | None:
 
 
 def library_scan(
-    library: Library, cell: Cell, inputs: Tensor, state: State, weights: Weights, dtype: torch.dtype
+    library: LibraryFunction, cell: Cell, inputs: Tensor, state: State, weights: Weights, dtype: torch.dtype
 ) -> tuple[Tensor, State]:
     """Run the cell over time with its library; see `scan`. The hidden states are in `dtype`."""
     flat = _flat(weights, cell.bias, cell.recurrent_bias, inputs, dtype)

@@ -13,7 +13,7 @@ from seqgen.config import TrainConfig, TrainOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.reading import counted
 from seqgen.errors import TrainingError
-from seqgen.evaluation.likelihood import Score, estimate
+from seqgen.evaluation.likelihood import Likelihood, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import shortage_reported
@@ -25,7 +25,7 @@ from seqgen.training.distributed import World
 from seqgen.training.figures import NEVER, Figures
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
-from seqgen.training.progress import Progress
+from seqgen.training.progress import RunProgress
 from seqgen.training.report import Notice, Report
 from seqgen.training.run import Run
 from seqgen.training.schedule import learning_rate_factor, num_parts
@@ -85,7 +85,7 @@ class Trainer:
         )
         self.learner = Learner(model, config, world)
         budget = Budget.of(config.budget, self.batches.steps_per_epoch)
-        self.progress = Progress(budget, started, self._of_these_processes(Figures()))
+        self.progress = RunProgress(budget, started, self._of_these_processes(Figures()))
         self._dtype = PRECISIONS[config.machine.precision]
         self._is_interrupted = False
 
@@ -304,13 +304,13 @@ class Trainer:
         tokens_per_step = self.store.train.num_targets / self.batches.steps_per_epoch
         return validated / FORWARD_SPEED / tokens_per_step
 
-    def _estimate(self, max_tokens: int) -> Score:
-        """Score the validation set, or a part of it; each process scores its share."""
+    def _estimate(self, max_tokens: int) -> Likelihood:
+        """Likelihood the validation set, or a part of it; each process scores its share."""
         own = estimate(
             self.averaged, self.store.valid, self._dtype, max_tokens, slice(self.world.rank, None, self.world.size)
         )
         nats, tokens = self.world.total(own.nats, own.tokens)
-        return Score(nats, int(tokens))
+        return Likelihood(nats, int(tokens))
 
     def _validate(self) -> Report:
         """Measure the validation loss, and save the model if it is the best so far."""

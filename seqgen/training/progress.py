@@ -50,7 +50,7 @@ class Window:
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """The progress of a run.
 
     All moments are in seconds of training, those of earlier parts of the run included. `now` moves only when all
