@@ -6,7 +6,6 @@ may show a picture that a command draws: it is copied to docs/images/.
 """
 
 import os
-import random
 import re
 import shlex
 import shutil
@@ -26,16 +25,7 @@ _SHOWN = 2  # steps at the beginning and at the end of a training
 
 
 def write_files(folder: Path) -> None:
-    """Write the texts that the pages use."""
-    draw = random.Random(1)
-    subjects = ("plot", "cast", "music", "camera", "ending")
-    praise = ("brilliant", "dull", "decent", "too long", "moving")
-    rows = [
-        f"{number};en;The {draw.choice(subjects)} was {draw.choice(praise)}, "
-        f"{draw.choice(('and', 'but'))} the {draw.choice(subjects)} seemed {draw.choice(praise)}."
-        for number in range(2000)
-    ]
-    (folder / "reviews.csv").write_text("\n".join(["id;lang;review", *rows]) + "\n", encoding="utf-8")
+    """Write the text that the pages use."""
     names = sorted({zone.split("/")[-1].replace("_", " ") for zone in _zones()})
     (folder / "towns.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
 

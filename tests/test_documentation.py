@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RHYME, quick_runner
+from seqgen.music.write import rendered
+from tests.conftest import quick_runner
 from tests.documentation import PAGES, ROOT, commands, shortened, updated, write_files
+from tests.scores import random_melody
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LESS = ["--steps", "3", "--hidden-size", "16", "--num-layers", "1"]
 REPLACED = {"--time", "--epochs", "--steps", "--hidden-size", "--num-layers"}
+SMALLER = dict.fromkeys(("builtin:bach-chorales", "builtin:folk-tunes"), "tunes")  # which are read within a second
 
 
 def lessened(arguments):
@@ -18,14 +21,16 @@ def lessened(arguments):
     if arguments[0] != "train" or "--resume" in arguments:
         return arguments
     kept = [argument for before, argument in zip(["", *arguments], arguments, strict=False) if before not in REPLACED]
-    return [argument for argument in kept if argument not in REPLACED] + LESS
+    return [SMALLER.get(argument, argument) for argument in kept if argument not in REPLACED] + LESS
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     write_files(folder)
-    (folder / "unseen.txt").write_text(RHYME, encoding="utf-8")
+    (folder / "tunes").mkdir()
+    for number in range(24):
+        (folder / "tunes" / f"{number}.mid").write_bytes(rendered(random_melody(number), ".mid"))
     return folder
 
 
