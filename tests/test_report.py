@@ -95,6 +95,8 @@ def test_documents_and_tokens_are_listed_with_their_losses(poems):
     assert len(text) == whole["characters"] - len(documents)  # the newline is the end token token token
     assert "is a little star" in text
     assert {token["document"] for token in tokens} == {document["document"] for document in documents}
+    first = [token["place"] for token in tokens if token["number"] == 1]
+    assert first == list(range(documents[0]["tokens"]))
 
 
 def test_documents_of_a_table_are_listed_with_their_rows(trained, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import CorpusConfig, ModelConfig, TrainOptions
+from seqgen.config import CorpusConfig, ModelConfig, ModelOptions, TrainOptions
 from seqgen.corpus import sources, text_file
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split import PARTS, TRAIN
@@ -14,6 +14,7 @@ from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.run_corpus import RunCorpus
+from seqgen.levels.character import CharacterLevel
 from seqgen.training.distributed import ALONE
 from seqgen.training.preparation import prepare_again
 from tests.conftest import RHYME, quick_runner, resolved
@@ -188,3 +189,33 @@ def test_words_are_counted_once_wherever_chunks_begin(tmp_path, folders, monkeyp
     held_out = HeldOut(checkpoint, str(path), folders)
     (piece,) = held_out.documents()
     assert held_out.extent(piece)["words"] == len(text.split()) + text.count("\n")
+
+
+def test_a_validation_set_from_standard_input_is_not_read_again(folders, tmp_path):
+    path = tmp_path / "rhyme.txt"
+    path.write_text(RHYME * 20)
+    checkpoint, _, _ = prepared(folders, path)
+    requested = replace(checkpoint.requested, corpus=replace(checkpoint.requested.corpus, valid="-"))
+    run = RunCorpus(replace(checkpoint, requested=requested, fingerprint="gone"), folders)
+    assert f"{path}, standard input, which can be read only once" in run.missing
+
+
+def test_a_corpus_prepared_with_another_vocabulary_is_not_used(folders, tmp_path):
+    path = tmp_path / "rhyme.txt"
+    path.write_text(RHYME * 20)
+    checkpoint, _, _ = prepared(folders, path)
+    path.unlink()
+    run = RunCorpus(replace(checkpoint, level=CharacterLevel("xyz")), folders)
+    assert "there is no prepared copy" in run.missing
+
+
+def test_the_files_of_a_fine_tuned_run_are_recognized_with_its_vocabulary(folders, tmp_path):
+    path = tmp_path / "rhyme.txt"
+    path.write_text(RHYME * 20)
+    checkpoint, _, _ = prepared(folders, path)
+    level = CharacterLevel("xyz")
+    corpus = SplitCorpus.read(checkpoint.requested.corpus, level=level)
+    requested = replace(checkpoint.requested, model=ModelOptions(from_="parent"))
+    run = RunCorpus(replace(checkpoint, requested=requested, level=level, fingerprint=corpus.fingerprint), folders)
+    assert run.missing is None
+    assert "".join(chunk for document in run.documents(TRAIN) for chunk in document.chunks()).startswith(RHYME)
