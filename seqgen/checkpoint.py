@@ -183,7 +183,7 @@ def _description(data: bytes, path: Path) -> dict[str, Any]:
     """Return the JSON in a file's header, and check only its format version and checksum field.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: the header is not that of a checkpoint.
     """
     header = data[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")]
     try:

@@ -95,7 +95,7 @@ def _sample_text(
 
 
 def _write(result: str, texts: list[str], outputs: list[Path], source: Path) -> None:
-    """Write the result to the given files, or to standard output if there are none.
+    """Write the result to the given files, or to standard output if no file is given.
 
     Args:
         result: content of text files and of standard output.

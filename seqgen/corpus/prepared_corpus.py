@@ -116,7 +116,7 @@ class PreparedCorpus:
         """Map the files of a prepared corpus.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: the folder holds no prepared corpus.
             ValueError: it is incomplete or damaged.
         """
         content = json.loads((folder / "store.json").read_text(encoding="utf-8"))

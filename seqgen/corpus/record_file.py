@@ -164,7 +164,7 @@ class _Beginning(NamedTuple):
 
     Attributes:
         rows: the rows.
-        reason: where the first malformed row before them is, and why it cannot be read; empty if there is none.
+        reason: where the first malformed row before them is, and why it cannot be read; empty without one.
     """
 
     rows: Sequence[Row]
@@ -174,7 +174,7 @@ class _Beginning(NamedTuple):
         """Return the rows.
 
         Raises:
-            UnusableFileError: there are none; the reason is that of the first malformed row, or `otherwise`.
+            UnusableFileError: no row can be read; the reason is that of the first malformed row, or `otherwise`.
         """
         if not self.rows:
             reason = self.reason or otherwise

@@ -86,7 +86,7 @@ class Kind(ABC):
         """Return a sentence on what was read; the unit is what files were cut into, None for whole files."""
 
     def relate(self, files: "Sequence[SourceFile]") -> None:  # noqa: B027  # nothing to do by default
-        """Give near-duplicates among the documents of all files the same family; by default there are none."""
+        """Give near-duplicates among the documents of all files the same family; by default, do nothing."""
 
 
 class SourceFile(ABC):

@@ -194,7 +194,7 @@ class _Counted(NamedTuple):
 
     @classmethod
     def of(cls, ids: Ids, contexts: Numbers, vocabulary_size: int) -> tuple[Self, Numbers]:
-        """Return the n-grams, and the number of the n-gram that ends at each token; -1 if there is none."""
+        """Return the n-grams, and the number of the n-gram that ends at each token; -1 if none ends there."""
         places = np.flatnonzero(contexts >= 0)
         keys, examples, inverse, counts = np.unique(
             _keys(ids[places], contexts[places], vocabulary_size),

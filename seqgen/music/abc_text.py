@@ -31,7 +31,7 @@ class BarLine(NamedTuple):
         passes: how often the section that ends here is played; 0 if none ends.
         starts: whether a repeated section begins.
         ends_brackets: whether the brackets of endings end here.
-        endings: the passes of the bracket that begins here, such as "1,2"; empty if there is none.
+        endings: the passes of the bracket that begins here, such as "1,2"; empty if no bracket begins.
     """
 
     passes: int

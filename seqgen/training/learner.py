@@ -57,7 +57,7 @@ class Learner:
         self._options = config.optimization
         self._seed = config.machine.seed
         self._world = world
-        self._optimizer = AdamW(model, config.optimization.learning_rate, config.optimization.weight_decay)
+        self._optimizer = self._initial_optimizer()
         self._average = Average(model)
         self._dtype = PRECISIONS[config.machine.precision]
         self._state = self._initial_state()
@@ -71,7 +71,7 @@ class Learner:
         """Start with these weights, without moments and state."""
         for model in (self.model, self.averaged):
             model.load_state_dict(dict(weights))
-        self._optimizer = AdamW(self.model, self._options.learning_rate, self._options.weight_decay)
+        self._optimizer = self._initial_optimizer()
         self._state = self._initial_state()
 
     def learn(self, batch: Batch, step: int, learning_rate: float, parts: int) -> StepResult:
@@ -161,6 +161,9 @@ class Learner:
         """Return the mean nats per target, padding excluded, and the state after the last step."""
         hidden, after = self.model.hidden(batch.inputs, state, self._dtype, noise)
         return self.model.loss(hidden, batch.targets, self._dtype), detach(after)
+
+    def _initial_optimizer(self) -> AdamW:
+        return AdamW(self.model, self._options.learning_rate, self._options.weight_decay)
 
     def _initial_state(self) -> list[State]:
         share = self._world.share(self._options.batch_size)

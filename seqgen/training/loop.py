@@ -223,7 +223,7 @@ class Trainer:
         return math.isfinite(result.gradient_norm) and result.nats <= limit
 
     def _roll_back(self) -> Notice:
-        """Return to the best model, or to the initial weights if there is none, and lower the learning rate.
+        """Return to the best model, or to the initial weights if no model was saved, and lower the learning rate.
 
         This does not depend on the clock, so that two runs of one command stay the same.
         """

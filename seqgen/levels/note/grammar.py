@@ -57,43 +57,26 @@ def parse(tokens: Sequence[int], grid: int, vocabulary_size: int) -> Parse:
     ids = np.array(tokens, dtype=np.int64)
     streams, states = initial_streams(1), np.zeros((len(ids), NUM_FIELDS), dtype=np.int32)
     row = np.zeros(vocabulary_size, dtype=np.bool_)
-    place = _record(states, row, ids, grid, *streams, *nothing_given())
+    place = _record(states, row, ids, grid, streams, nothing_given())
     if place < len(ids):
         raise MusicError("broken notes", f"token {tokens[place]} is invalid at place {place} of a piece of music")
     return Parse(streams, states)
 
 
-# The compiled functions that Python calls take the arrays one by one: numba needs 20 us to unpack a tuple.
-
-
 @compiled()
-def _record(
-    history: Array,
-    row: Row,
-    ids: NDArray[np.int64],
-    grid: int,
-    states: Array,
-    tracks: Array,
-    sounding: Array,
-    onset_times: Array,
-    bars: NDArray[np.int64],
-    contents: Array,
-    tokens: Array,
-    until: Array,
-) -> int:
+def _record(history: Array, row: Row, ids: NDArray[np.int64], grid: int, streams: Streams, given: Given) -> int:
     """Take the tokens of one stream, and write its state after each into `history`.
 
     Returns:
         How many tokens were taken: all, or those before the first that may not come.
     """
-    streams, given = Streams(states, tracks, sounding, onset_times, bars), Given(contents, tokens, until)
     for place in range(len(ids)):
         row[:] = False
         _allow(row, grid, streams, 0, given)
         if not (0 <= ids[place] < len(row) and row[ids[place]]):
             return place
         take(ids[place], grid, streams, 0, given)
-        history[place] = states[0]
+        history[place] = streams.states[0]
     return len(ids)
 
 
@@ -113,6 +96,8 @@ def follow(
     until: Array,
 ) -> None:
     """Take a token in each stream, and mark which may come next.
+
+    Sampling calls this for every token, so it takes the arrays one by one: numba needs 20 us to unpack a tuple.
 
     Args:
         mask: written, shape (streams, vocabulary): 0 where a token may come and -inf elsewhere.
