@@ -62,7 +62,7 @@ def test_every_cell_equals_its_equations(name, projection, time, batch, sizes, g
     state = random_state(cell, batch, generator)
     expected = results(step_by_step, cell, inputs, state, torch.float32)
     cell.to(GPU)
-    there = type(state)(*map(moved, state))
+    there = state.map(moved)
     found = results(scan, cell, moved(inputs), there, torch.float32)
     rounded = results(scan, cell, moved(inputs), there, torch.bfloat16)
     for value, coarse, reference in zip(found, rounded, expected, strict=True):
@@ -106,7 +106,7 @@ def test_streams_that_exceed_the_gpu_memory_are_read_in_parts_with_the_same_resu
         notices = [each.text for each in train(divided) if isinstance(each, Notice)]
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert any("which comes to the same" in notice for notice in notices)
+    assert any("with the same result" in notice for notice in notices)
     theirs = tensors(divided)
     for name, tensor in tensors(whole).items():
         torch.testing.assert_close(tensor, theirs[name], atol=2e-3, rtol=1e-2)
