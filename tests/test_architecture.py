@@ -21,7 +21,7 @@ LAYERS = [
     ["config_file"],
     ["config", "files", "kernels", "pictures"],
     ["options"],
-    ["registry", "errors", "process", "compiled"],
+    ["registry", "errors", "process", "compiled", "wording"],
 ]
 HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]
 

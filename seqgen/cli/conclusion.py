@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqgen.cli import display
 from seqgen.config import FoldersConfig
-from seqgen.corpus.reading import counted
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.training.loop import Trainer

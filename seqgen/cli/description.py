@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from seqgen.cli import display
-from seqgen.corpus.reading import counted
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.progress import ShownProgress
 from seqgen.config import READING, CorpusConfig, DeviceConfig, EvaluationConfig, FoldersConfig
-from seqgen.corpus.reading import counted
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint

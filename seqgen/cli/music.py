@@ -12,8 +12,8 @@ from seqgen.cli import display
 from seqgen.cli.prime import STANDARD_INPUT, read_standard_input
 from seqgen.config import SamplingConfig
 from seqgen.corpus.provenance import record_sample
-from seqgen.corpus.reading import counted
 from seqgen.errors import MusicError, SeqgenError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqgen.cli.display import console, duration, note, visible
-from seqgen.corpus.reading import counted
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.corpus.dataset import Dataset

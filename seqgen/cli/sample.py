@@ -13,8 +13,8 @@ from seqgen.cli.music import sample_music, write_file, write_tunes
 from seqgen.cli.options import QuietOption, options_from
 from seqgen.cli.prime import text_prime, unescaped
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
-from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
+from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint

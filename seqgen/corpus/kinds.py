@@ -8,13 +8,14 @@ from pathlib import Path
 from seqgen.config import CorpusConfig
 from seqgen.corpus.encodings import canonical
 from seqgen.corpus.music_file import MUSIC, MusicFile
-from seqgen.corpus.reading import ReadingLog, UnusableFileError, counted
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.record_file import with_records
 from seqgen.corpus.source_file import RawFile, SourceFile
 from seqgen.corpus.sources import find_files
 from seqgen.corpus.text_file import TextFile
 from seqgen.errors import CorpusError
 from seqgen.music.read import MUSIC as SUFFIXES
+from seqgen.wording import counted
 
 _MUSIC = SUFFIXES - {".xml"}
 _COMMENT = re.compile(rb"(?s)<!--.*?-->")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from seqgen import files
 from seqgen.config import CorpusConfig
 from seqgen.corpus.documents import Document
-from seqgen.corpus.reading import ReadingLog, UnusableFileError, counted
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import Kind, RawFile, SourceFile
 from seqgen.corpus.statistics import Statistics
 from seqgen.errors import MusicError
@@ -20,6 +20,7 @@ from seqgen.levels.base import Content
 from seqgen.music import read as music
 from seqgen.music.families import families, lines
 from seqgen.music.score import Score
+from seqgen.wording import counted
 
 MAX_BYTES = 1 << 27  # of a file of music, which is held in memory
 _FAST = {".mid", ".midi"}  # parsed faster than a copy of the result

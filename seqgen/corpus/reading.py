@@ -1,16 +1,12 @@
 """What a user should know about the reading of a corpus: how files were read, and what was skipped and why."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from seqgen.errors import CorpusError
+from seqgen.wording import counted
 
 _NUM_EXAMPLES = 20  # of one kind, in the details
-_AFTER_A_NOUN = (
-    "with|without|of|in|that|moved|quantized|left|omitted|short|shorter|shortened|lengthened|inside|outside|within|"
-    "beyond|off|cut|on|timed|found"
-)
 
 
 class UnusableFileError(CorpusError):
@@ -109,9 +105,3 @@ class ReadingLog:
             if entry.count > len(entry.examples):
                 lines.append(f"skipped {kind}: and {entry.count - len(entry.examples)} more")
         return lines
-
-
-def counted(number: int, kind: str) -> str:
-    """Return "1 binary file", "2 binary files", "3 lines without a JSON object"."""
-    noun, *rest = re.split(rf"(?= (?:{_AFTER_A_NOUN})\b| \()", kind, maxsplit=1)
-    return f"{number:,} {noun}{'' if number == 1 else 's'}{''.join(rest)}"

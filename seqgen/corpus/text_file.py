@@ -9,9 +9,10 @@ from io import BufferedReader
 from seqgen.corpus.documents import Document, cut
 from seqgen.corpus.encodings import ISO_2022, ByteDecoder, canonical, effective, suggested, width
 from seqgen.corpus.formats import is_markup, recognized
-from seqgen.corpus.reading import ReadingLog, UnusableFileError, counted
+from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import HEAD_BYTES, Kind, RawFile, SourceFile
 from seqgen.corpus.statistics import Statistics
+from seqgen.wording import counted
 
 CHUNK_BYTES = 1 << 19  # fits the cache together with its ids
 _SAMPLE_BYTES = 4096  # that suggest an encoding

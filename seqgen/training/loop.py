@@ -11,7 +11,6 @@ from torch import Tensor
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import TrainConfig, TrainOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
-from seqgen.corpus.reading import counted
 from seqgen.errors import TrainingError
 from seqgen.evaluation.likelihood import Likelihood, estimate
 from seqgen.model.hardware import PRECISIONS
@@ -29,6 +28,7 @@ from seqgen.training.progress import RunProgress
 from seqgen.training.report import Notice, Report
 from seqgen.training.run import Run
 from seqgen.training.schedule import learning_rate_factor, num_parts
+from seqgen.wording import counted
 
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to compare models; `evaluate` scores all tokens
 TRIAL_TOKENS = 1 << 14  # scored first, to estimate how many tokens a short run can afford

@@ -9,13 +9,13 @@ from seqgen.config import CorpusConfig, FoldersConfig
 from seqgen.corpus.corpus import parse_ahead
 from seqgen.corpus.crew import ALONE
 from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
-from seqgen.corpus.reading import counted
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
 from seqgen.levels.base import TextLevel
 from seqgen.process import release_memory
 from seqgen.training.distributed import World
+from seqgen.wording import counted
 
 _NUM_EXAMPLES = 8
 

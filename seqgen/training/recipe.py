@@ -21,7 +21,6 @@ from seqgen.config import (
     TrainOptions,
 )
 from seqgen.corpus.prepared_corpus import PreparedCorpus
-from seqgen.corpus.reading import counted
 from seqgen.errors import UsageError
 from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.language_model import LanguageModel
@@ -30,6 +29,7 @@ from seqgen.options import Options, parse_time
 from seqgen.training.batches import Batches
 from seqgen.training.calibration import step_seconds
 from seqgen.training.distributed import ALONE, World
+from seqgen.wording import counted
 
 Config = TypeVar("Config", bound=Options)
 

@@ -14,7 +14,6 @@ from seqgen.cells import cell_class
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainOptions
 from seqgen.config_file import Resolved, to_toml
-from seqgen.corpus.reading import counted
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
@@ -30,6 +29,7 @@ from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import resolve
 from seqgen.training.repetition import repeated
 from seqgen.training.run import Run
+from seqgen.wording import counted
 
 
 @dataclass(frozen=True)
