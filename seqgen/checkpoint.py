@@ -52,7 +52,7 @@ class Checkpoint:
 
     requested: TrainOptions
     config: TrainConfig
-    level: Level
+    level: Level[Any]
     unseen: list[int]
     knows_beginnings: bool
     fingerprint: str

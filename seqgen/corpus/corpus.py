@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.crew import Crew
@@ -69,7 +69,7 @@ class Corpus:
         corpus._report()
         return corpus
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[Document[Any]]:
         log = ReadingLog()  # the messages are those of the first reading
         for file in self.files:
             yield from file.documents(self.config.document, log)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from seqgen.corpus.documents import Document
 from seqgen.errors import CorpusError
-from seqgen.levels.base import Content, IdCounter, Ids, Level
+from seqgen.levels.base import IdCounter, Ids, Level
 
 _BUFFERED = 1 << 20  # tokens or documents that are written together: documents may be a few tokens long
 
@@ -59,7 +59,7 @@ class Dataset:
         return np.flatnonzero(self.counts == 0).tolist()
 
     @classmethod
-    def open(cls, folder: Path, name: str, level: Level, extent: Mapping[str, float]) -> Self:
+    def open(cls, folder: Path, name: str, level: Level[Any], extent: Mapping[str, float]) -> Self:
         """Map the files that a `DatasetWriter` wrote.
 
         Raises:
@@ -84,7 +84,7 @@ class DatasetWriter:
         level: encodes the documents.
     """
 
-    def __init__(self, folder: Path, name: str, level: Level) -> None:
+    def __init__(self, folder: Path, name: str, level: Level[Any]) -> None:
         self.extent: defaultdict[str, float] = defaultdict(float)
         self.size = 0  # in characters or bars, without the endings
         self._path = folder / name
@@ -114,7 +114,7 @@ class DatasetWriter:
                 self._counter.counts[self._level.START] = 0  # begins every document and is never a target
                 self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
-    def add(self, document: Document) -> None:
+    def add(self, document: Document[Any]) -> None:
         """Encode a document."""
         self._put(self._start)
         encoder, before = self._level.encoder(), None
@@ -147,7 +147,7 @@ class DatasetWriter:
         for unit, amount in share["extent"].items():
             self.extent[unit] += amount
 
-    def _measure(self, content: Content, before: Content | None) -> None:
+    def _measure(self, content: Any, before: Any) -> None:
         for unit, amount in self._level.extent(content, before).items():
             self.extent[unit] += amount
 
@@ -168,7 +168,7 @@ class DatasetWriter:
 
 
 @contextmanager
-def encoded(level: Level, documents: Iterable[Document]) -> Iterator[Dataset]:
+def encoded(level: Level[Any], documents: Iterable[Document[Any]]) -> Iterator[Dataset]:
     """Encode documents into a dataset whose files are deleted at the end of the `with` statement.
 
     Raises:

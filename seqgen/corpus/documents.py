@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Generic
 
 from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError
@@ -12,7 +13,7 @@ MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in
 _REMEDY = "seqgen train --document file reads it"
 
 
-class Document(ABC):
+class Document(ABC, Generic[Content]):
     """A text or a piece of music, whose content is read anew at each call of `chunks`.
 
     Attributes:
@@ -52,7 +53,7 @@ class Document(ABC):
         return int.from_bytes(self.family[:6], "big") / 256**6
 
 
-class Passage(Document):
+class Passage(Document[str]):
     """A text in memory."""
 
     def __init__(self, name: str, text: str, ending: str = "", row: int | None = None) -> None:
@@ -76,7 +77,7 @@ class Passage(Document):
         yield self.text
 
 
-class Excerpt(Document):
+class Excerpt(Document[Content]):
     """A document from one position to another, in characters or bars.
 
     Args:
@@ -85,12 +86,12 @@ class Excerpt(Document):
         stop: the position after the last; None for the end of the document, which the end token then follows.
     """
 
-    def __init__(self, document: Document, start: int = 0, stop: int | None = None) -> None:
+    def __init__(self, document: Document[Content], start: int = 0, stop: int | None = None) -> None:
         self.name = document.name
         self.row = document.row
         self.is_complete = stop is None
         self.ending = document.ending if stop is None else ""
-        self._document = document
+        self._document: Document[Content] = document
         self._start = start
         self._stop = stop
 
@@ -116,7 +117,7 @@ class Excerpt(Document):
                 return
 
 
-def cut(document: Document, unit: str, log: ReadingLog) -> Iterator[Document]:
+def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Document[str]]:
     """Yield the documents that a text is cut into, without empty ones.
 
     A line is stripped of the white space at its end, and its end token stands for the newline. A paragraph ends at a
@@ -134,13 +135,13 @@ def cut(document: Document, unit: str, log: ReadingLog) -> Iterator[Document]:
     yield from (Passage(document.name, text, ending, document.row) for text, ending in passages)
 
 
-def lines_of(document: Document) -> Iterator[str]:
+def lines_of(document: Document[str]) -> Iterator[str]:
     """Yield every line of a file of records without its newline."""
     remedy = "if it does not hold records, give it the suffix .txt"
     yield from (line for line, _ in _all_lines(document, remedy))
 
 
-def _lines(document: Document, log: ReadingLog) -> Iterator[tuple[str, str]]:
+def _lines(document: Document[str], log: ReadingLog) -> Iterator[tuple[str, str]]:
     """Yield the lines that are not empty, each with its newline, which the last may lack."""
     for line, newline in _all_lines(document):
         if text := line.rstrip():
@@ -149,7 +150,7 @@ def _lines(document: Document, log: ReadingLog) -> Iterator[tuple[str, str]]:
             log.skip("empty line", document.name)
 
 
-def _paragraphs(document: Document) -> Iterator[tuple[str, str]]:
+def _paragraphs(document: Document[str]) -> Iterator[tuple[str, str]]:
     """Yield the paragraphs, each with the newlines that end it, at most two."""
     lines: list[str] = []
     ending, size = "", 0
@@ -167,7 +168,7 @@ def _paragraphs(document: Document) -> Iterator[tuple[str, str]]:
         yield "\n".join(lines), ending
 
 
-def _all_lines(document: Document, remedy: str = _REMEDY) -> Iterator[tuple[str, str]]:
+def _all_lines(document: Document[str], remedy: str = _REMEDY) -> Iterator[tuple[str, str]]:
     """Yield every line with its newline, which the last may lack; the remedy is for a line that is too long."""
     begun: list[str] = []
     size = 0
@@ -185,5 +186,5 @@ def _all_lines(document: Document, remedy: str = _REMEDY) -> Iterator[tuple[str,
         yield "".join(begun), ""
 
 
-def _too_long(document: Document, unit: str, remedy: str = _REMEDY) -> CorpusError:
+def _too_long(document: Document[str], unit: str, remedy: str = _REMEDY) -> CorpusError:
     return CorpusError(f"{document.name} has a {unit} of more than {MAX_CHARACTERS:,} characters: {remedy}")

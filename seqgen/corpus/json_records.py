@@ -28,12 +28,12 @@ class JsonRecords:
         has_objects: whether the first record is an object.
     """
 
-    document: Document
+    document: Document[str]
     description: str
     has_objects: bool
 
     @classmethod
-    def of(cls, document: Document) -> Self:
+    def of(cls, document: Document[str]) -> Self:
         """Detect from the first lines how the records are written."""
         head = next((chunk for chunk in document.chunks() if chunk.strip()), "").lstrip()
         lines = list(islice((line for line in head.splitlines() if line.strip()), 2))

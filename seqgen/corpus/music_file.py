@@ -16,7 +16,6 @@ from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import Kind, RawFile, SourceFile
 from seqgen.corpus.statistics import Statistics
 from seqgen.errors import MusicError
-from seqgen.levels.base import Content
 from seqgen.music import read as music
 from seqgen.music.families import families, lines
 from seqgen.music.score import Score
@@ -59,7 +58,7 @@ class Music(Kind):
 MUSIC = Music()
 
 
-class TuneDocument(Document):
+class TuneDocument(Document[Score]):
     """A piece of music, kept in memory in a compact form.
 
     Args:
@@ -96,7 +95,7 @@ class TuneDocument(Document):
         """A hash of the score."""
         return self._digest
 
-    def chunks(self) -> Iterator[Content]:
+    def chunks(self) -> Iterator[Score]:
         """Yield the whole score."""
         yield self.score
 
@@ -147,7 +146,7 @@ class MusicFile(SourceFile):
         contents = (tune.digest + tune.family for tune in self.tunes)
         return hashlib.sha256(b"".join(contents)).digest()[:16]
 
-    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document]:  # noqa: ARG002  # pieces are never cut
+    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[Score]]:  # noqa: ARG002  # pieces are never cut
         """Yield the pieces; those that cannot be used are skipped."""
         tunes, rejected, changes = self._parsed
         for kind, message in rejected:

@@ -24,7 +24,7 @@ from seqgen.corpus.split import PARTS, TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError, SeqgenError
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Content, Level
+from seqgen.levels.base import Level
 
 _BUILDING, _LOCK = ".building-", ".lock"  # a corpus is built in a folder of its own, with a lock file beside it
 
@@ -40,7 +40,7 @@ class PreparedCorpus:
         fingerprint: of the `SplitCorpus`.
     """
 
-    level: Level
+    level: Level[Any]
     train: Dataset
     valid: Dataset
     fingerprint: str
@@ -179,11 +179,11 @@ class _TrainingDocuments:
     def __init__(self, corpus: SplitCorpus) -> None:
         self._corpus = corpus
 
-    def __iter__(self) -> Iterator[Iterator[Content]]:
+    def __iter__(self) -> Iterator[Iterator[Any]]:
         return (document.chunks() for part, document in self._corpus.documents() if part == TRAIN)
 
 
-def _level(corpus: SplitCorpus, crew: Crew) -> Level:
+def _level(corpus: SplitCorpus, crew: Crew) -> Level[Any]:
     """Return the level, which the first process fits and sends to the others."""
     if crew.is_first:
         level = corpus.level or level_class(corpus.config.level).fit(_TrainingDocuments(corpus), corpus.config)
@@ -192,7 +192,7 @@ def _level(corpus: SplitCorpus, crew: Crew) -> Level:
     return level_from_json(json.loads(crew.broadcast(bytes)))
 
 
-def _encode(corpus: SplitCorpus, level: Level, building: Path, crew: Crew) -> None:
+def _encode(corpus: SplitCorpus, level: Level[Any], building: Path, crew: Crew) -> None:
     """Encode the share of the first process, and append what the others have encoded."""
     with ExitStack() as stack:
         writers = {part: stack.enter_context(DatasetWriter(building, part, level)) for part in PARTS}
@@ -211,7 +211,7 @@ def _encode(corpus: SplitCorpus, level: Level, building: Path, crew: Crew) -> No
     (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
 
 
-def _encode_share(corpus: SplitCorpus, level: Level, folder: Path, crew: Crew) -> None:
+def _encode_share(corpus: SplitCorpus, level: Level[Any], folder: Path, crew: Crew) -> None:
     """Encode the share of this process, and send its sizes or its error to the others."""
     share: dict[str, Any] = {}
     try:

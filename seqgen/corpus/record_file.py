@@ -52,7 +52,7 @@ class RecordFile(SourceFile):
         """A hash of the file."""
         return self._file.digest
 
-    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document]:
+    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:
         """Yield the texts of the records, or their lines or paragraphs; records without text are skipped."""
         for row in self._source.rows():
             if row.fault:

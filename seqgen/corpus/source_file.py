@@ -127,7 +127,7 @@ class SourceFile(ABC):
         """A hash of the content, 16 bytes long."""
 
     @abstractmethod
-    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document]:
+    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[Any]]:
         """Yield the documents, read anew at each call.
 
         Args:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from seqgen.corpus.documents import Document, Excerpt
 from seqgen.corpus.statistics import Statistics
+from seqgen.levels.base import Content
 
 TRAIN, VALID = PARTS = ("train", "valid")
 
@@ -48,7 +49,7 @@ class Split:
     cut: frozenset[float] = frozenset()
     share: float = 0.0
 
-    def divide(self, document: Document) -> Iterator[tuple[str, Document]]:
+    def divide(self, document: Document[Content]) -> Iterator[tuple[str, Document[Content]]]:
         """Yield the name of a part with the document, or of both parts with an excerpt of it each."""
         if self.threshold is not None:
             hash_fraction = document.hash_fraction

@@ -35,10 +35,10 @@ class SplitCorpus:
     corpus: Corpus
     valid: Corpus | None
     split: Split | None
-    level: Level | None = None
+    level: Level[Any] | None = None
 
     @classmethod
-    def read(cls, config: CorpusConfig, cache: Path | None = None, level: Level | None = None) -> Self:
+    def read(cls, config: CorpusConfig, cache: Path | None = None, level: Level[Any] | None = None) -> Self:
         """Read the sources and choose a split.
 
         Args:
@@ -78,7 +78,7 @@ class SplitCorpus:
         """Return the files that this process of a crew reads."""
         return replace(self, corpus=self.corpus.share(crew), valid=self.valid and self.valid.share(crew))
 
-    def documents(self) -> Iterator[tuple[str, Document]]:
+    def documents(self) -> Iterator[tuple[str, Document[Any]]]:
         """Yield every document, or excerpt of one, with the name of its part."""
         for document in self.corpus:
             yield from self.split.divide(document) if self.split else [(TRAIN, document)]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
+from typing import Any
 
 from seqgen.corpus.documents import Document
 
@@ -30,7 +31,7 @@ class Statistics:
     sizes: dict[float, int] = field(default_factory=dict)
     _longest: list[tuple[int, float]] = field(default_factory=list)  # a heap
 
-    def add(self, document: Document) -> None:
+    def add(self, document: Document[Any]) -> None:
         """Count a document."""
         size, hash_fraction = document.size, document.hash_fraction
         self.num_documents += 1

@@ -31,14 +31,14 @@ class Table:
         num_skipped: the number of lines before the first row.
     """
 
-    document: Document
+    document: Document[str]
     dialect: Dialect
     columns: tuple[str, ...]
     has_header: bool
     num_skipped: int
 
     @classmethod
-    def of(cls, document: Document, config: CorpusConfig, suffix: str) -> Self:
+    def of(cls, document: Document[str], config: CorpusConfig, suffix: str) -> Self:
         """Detect dialect and header of a table from its first rows.
 
         Args:
@@ -79,7 +79,7 @@ class Table:
         return Row(number, line, dict(zip(self.columns, row.cells, strict=False)), fault)
 
 
-def _first(document: Document, size: int) -> Iterator[str]:
+def _first(document: Document[str], size: int) -> Iterator[str]:
     """Yield the first lines of a document up to this number of characters."""
     for line in lines_of(document):
         yield line

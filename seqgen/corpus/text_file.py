@@ -36,7 +36,7 @@ class Text(Kind):
 TEXT = Text()
 
 
-class TextFile(SourceFile, Document):
+class TextFile(SourceFile, Document[str]):
     """A file of text, which is also the document that it is as a whole.
 
     Args:
@@ -71,7 +71,7 @@ class TextFile(SourceFile, Document):
             raise self._invalid(encoding, 0)
         self._is_markup = is_markup(ByteDecoder(encoding, "replace").feed(head), name)
 
-    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document]:
+    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:
         """Yield the whole text, or its lines or paragraphs; an empty file is skipped."""
         if not self.size:
             log.skip("empty file", self.name)

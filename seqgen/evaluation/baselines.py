@@ -63,7 +63,7 @@ class Baselines:
         return cls(order, Loss(scores[order - 1], part.extent), compressed)
 
 
-def _text(documents: Iterator[Document]) -> Iterator[str]:
+def _text(documents: Iterator[Document[str]]) -> Iterator[str]:
     """Yield the text of all documents, with their separators."""
     for document in documents:
         yield from document.chunks()

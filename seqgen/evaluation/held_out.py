@@ -68,7 +68,7 @@ class HeldOut:
         """Whether it is the validation set of the run, which selected the checkpoint."""
         return self._other is None
 
-    def documents(self) -> Iterator[Document]:
+    def documents(self) -> Iterator[Document[Any]]:
         """Yield the documents."""
         return self.run.documents(VALID) if self._other is None else iter(self._other)
 
@@ -76,7 +76,7 @@ class HeldOut:
         """Provide the text as token ids."""
         return self.run.encoded(VALID) if self._other is None else encoded(self._level, self.documents())
 
-    def extent(self, document: Document) -> dict[str, float]:
+    def extent(self, document: Document[Any]) -> dict[str, float]:
         """Return the size of a document in the units of the level."""
         ending = [document.ending] if document.ending else []
         total = Counter[str]()

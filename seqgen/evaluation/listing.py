@@ -41,14 +41,14 @@ def by_token(
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
 
 
-def _origin(document: Document) -> dict[str, Any]:
+def _origin(document: Document[Any]) -> dict[str, Any]:
     """Return the file of a document and, for a record, its row (from 1, without the header)."""
     return {"document": document.name} if document.row is None else {"document": document.name, "row": document.row}
 
 
 def _documents(
     model: LanguageModel, held_out: HeldOut, part: Dataset, progress: Progress
-) -> Iterator[tuple[Document, list[int], NDArray[np.float32]]]:
+) -> Iterator[tuple[Document[Any], list[int], NDArray[np.float32]]]:
     """Yield each document with its targets and their nats."""
     nats = surprisals(model, part, progress=progress)
     for document, begin, end in zip(held_out.documents(), part.offsets[:-1] + 1, part.offsets[1:], strict=True):

@@ -66,8 +66,8 @@ def report_on_music(
     checkpoint: Checkpoint,
     model: LanguageModel,
     level: NoteLevel,
-    train: Iterable[Document],
-    held_out: Iterable[Document],
+    train: Iterable[Document[Score]],
+    held_out: Iterable[Document[Score]],
     num_samples: int,
     seed: int,
     progress: Progress = SILENT,
@@ -115,7 +115,7 @@ def _as_many(works: Iterable[Work], moves: int) -> list[Work]:
     return taken
 
 
-def _works(pieces: Iterable[Document]) -> Iterator[NamedScore]:
+def _works(pieces: Iterable[Document[Score]]) -> Iterator[NamedScore]:
     for piece in pieces:
         yield from (NamedScore(piece.name, score) for score in piece.chunks())
 

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig
@@ -18,7 +19,7 @@ from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
-from seqgen.levels.base import Content, Ids, Level, TextLevel
+from seqgen.levels.base import Ids, Level, TextLevel
 from seqgen.levels.note import NoteLevel
 
 _BLOCK = 1 << 16  # tokens that are decoded at once
@@ -65,7 +66,7 @@ class RunCorpus:
             return nullcontext(getattr(self._prepared, part))
         return encoded(self._checkpoint.level, self.documents(part))
 
-    def documents(self, part: str) -> Iterator[Document]:
+    def documents(self, part: str) -> Iterator[Document[Any]]:
         """Return the documents of the training or validation part, from the files if possible.
 
         Raises:
@@ -112,17 +113,17 @@ class RunCorpus:
         return corpus
 
 
-class _EncodedDocument(Document):
+class _EncodedDocument(Document[Any]):
     """A document that exists only as the ids of the prepared corpus."""
 
-    def __init__(self, name: str, level: Level, ids: Ids, ending: str) -> None:
+    def __init__(self, name: str, level: Level[Any], ids: Ids, ending: str) -> None:
         self.name = name
         self.is_complete = bool(ids[-1] == Level.END)
         self.ending = ending if self.is_complete else ""
         self._level = level
         self._ids = ids
 
-    def chunks(self) -> Iterator[Content]:
+    def chunks(self) -> Iterator[Any]:
         """Yield the decoded content."""
         if isinstance(self._level, NoteLevel):
             yield self._level.decode(self._ids)

@@ -77,8 +77,8 @@ def report_on_texts(
     checkpoint: Checkpoint,
     model: LanguageModel,
     level: TextLevel,
-    train: Iterable[Document],
-    held_out: Iterable[Document],
+    train: Iterable[Document[str]],
+    held_out: Iterable[Document[str]],
     num_samples: int,
     seed: int,
     progress: Progress = SILENT,
@@ -114,7 +114,7 @@ def report_on_texts(
     return TextReport(num_samples, size, *found)
 
 
-def _limited(documents: Iterable[Document], size: int) -> Iterator[Work]:
+def _limited(documents: Iterable[Document[str]], size: int) -> Iterator[Work]:
     """Yield documents as works with at most this number of characters in total."""
     for document in documents:
         if size <= 0:

@@ -5,14 +5,16 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
+from seqgen.music.score import Score
 
-Content = Any  # of a document: a str or a Score; both have a length and can be sliced
+Content = TypeVar("Content", str, Score)  # of a document; both have a length and can be sliced
+_Content_contra = TypeVar("_Content_contra", str, Score, contravariant=True)
 Ids = NDArray[np.integer[Any]]
 
 PADDING = -1  # marks positions without a target
@@ -28,10 +30,10 @@ def normalise_text(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-class Encoder(Protocol):
+class Encoder(Protocol[_Content_contra]):
     """Encodes normalised content incrementally; the ids do not depend on how a text is divided into chunks."""
 
-    def feed(self, content: Content, /) -> Ids:
+    def feed(self, content: _Content_contra, /) -> Ids:
         """Return the ids that are final; those that further content could change are kept back."""
 
     def finish(self) -> Ids:
@@ -48,7 +50,7 @@ class Decoder(Protocol):
         """Return what was kept back, with U+FFFD for an incomplete character."""
 
 
-class Level(ABC):
+class Level(ABC, Generic[Content]):
     """A vocabulary with its encoding of content as tokens.
 
     Ids 0 and 1 are the start and the end of a document; they have no content.
@@ -74,7 +76,7 @@ class Level(ABC):
         """The number of ids."""
 
     @abstractmethod
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Encoder[Content]:
         """Return an encoder at the beginning of a document."""
 
     @abstractmethod
@@ -113,7 +115,7 @@ class Level(ABC):
         return np.min_scalar_type(self.vocabulary_size - 1)
 
 
-class TextLevel(Level):
+class TextLevel(Level[str]):
     """A level of text."""
 
     @abstractmethod

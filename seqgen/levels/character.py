@@ -67,7 +67,7 @@ class CharacterLevel(TextLevel):
     def _pieces(self) -> Pieces:
         return Pieces(self._spelling, self.groups)
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Encoder[str]:
         """Return an encoder; a group is final when it is complete."""
         return (
             _CharacterEncoder(self._spelling)

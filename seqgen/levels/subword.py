@@ -80,7 +80,7 @@ class SubwordLevel(TextLevel):
         """The number of ids: start, end, the unknown piece (never used), 256 bytes and the pieces."""
         return int(self._processor.vocab_size())
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Encoder[str]:
         """Return an encoder; a line is final when it is complete."""
         return PieceEncoder(self._encode_lines, Cutter(_LINE, _REACH))
 

@@ -78,7 +78,7 @@ class WordLevel(TextLevel):
     def _pieces(self) -> Pieces:
         return Pieces(Spelling(self.alphabet, self.dtype), self.words)
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Encoder[str]:
         """Return an encoder; a word is final when its end is known."""
         return PieceEncoder(
             self._pieces.encode, _LineCutter(is_tokenised=self.is_tokenised, is_indented=self.is_indented)

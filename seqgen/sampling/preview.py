@@ -1,5 +1,7 @@
 """Short samples of text or music that are displayed during training."""
 
+from typing import Any
+
 from seqgen.config import SamplingConfig
 from seqgen.levels.base import Level, TextLevel
 from seqgen.levels.note import NoteLevel
@@ -14,7 +16,7 @@ _MUSIC = SamplingConfig(bars=4, length=500)
 
 def preview(
     model: LanguageModel,
-    level: Level,
+    level: Level[Any],
     seed: int,
     unseen: list[int],
     num_documents: int = 1,

@@ -1,5 +1,7 @@
 """Compiles the kernels of a run before its clock starts, so that the first step is as fast as the others."""
 
+from typing import Any
+
 import torch
 
 from seqgen.config import MachineConfig, ModelConfig, ModelOptions
@@ -9,7 +11,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.preview import preview
 
 
-def compile_kernels(requested: ModelOptions, level: Level, machine: MachineConfig, *, is_sampled: bool) -> None:
+def compile_kernels(requested: ModelOptions, level: Level[Any], machine: MachineConfig, *, is_sampled: bool) -> None:
     """Run each operation of training once with a tiny network; kernels depend on the kind of network, not on its size.
 
     Args:

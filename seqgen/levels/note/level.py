@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
-from seqgen.levels.base import Content, Encoder, Ids, Level
+from seqgen.levels.base import Encoder, Ids, Level
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.decoder import decoded
 from seqgen.levels.note.encoder import Layout, NoteEncoder, TrackHeader
@@ -26,7 +26,7 @@ TRANSPOSITIONS = range(-5, 7)  # semitones, to all keys by the shortest way
 _MAX_LAYOUTS = 20
 
 
-class NoteLevel(Level):
+class NoteLevel(Level[Score]):
     """A vocabulary of music.
 
     Args:
@@ -62,7 +62,7 @@ class NoteLevel(Level):
         self.keys = tuple(keys)
 
     @classmethod
-    def fit(cls, documents: Iterable[Iterable[Content]], config: CorpusConfig) -> Self:
+    def fit(cls, documents: Iterable[Iterable[Score]], config: CorpusConfig) -> Self:
         """Return the level with the most frequent layouts and metre of the training pieces, and their median tempo."""
         level = cls(config.grid, has_velocity=config.velocity, is_in_one_key=config.transpose == "key")
         tempos: list[float] = []
@@ -86,7 +86,7 @@ class NoteLevel(Level):
         """The number of tokens of the language, whether a corpus uses them or not."""
         return self._encoder.highest_position + 1 + (t.NUM_VELOCITIES if self.has_velocity else 0)
 
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Encoder[Score]:
         """Return an encoder of whole scores."""
         return _ScoreEncoder(self)
 
@@ -115,9 +115,9 @@ class NoteLevel(Level):
         """Return the names of the tokens."""
         return [t.name_of(token) for token in ids]
 
-    def extent(self, content: Content, before: Content | None = None) -> dict[str, float]:  # noqa: ARG002
+    def extent(self, score: Score, before: Score | None = None) -> dict[str, float]:  # noqa: ARG002
         """Return the number of notes and of quarter notes of a score."""
-        return {"notes": content.num_notes, "quarters": content.quarters}
+        return {"notes": score.num_notes, "quarters": score.quarters}
 
     def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:
         """Return the transpositions to all keys, with `--transpose on`; pitches beyond MIDI's range change octave."""
