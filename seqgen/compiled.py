@@ -42,7 +42,7 @@ def compiled(*, is_parallel: bool = False, is_fast: bool = False) -> Callable[[F
     """
 
     def decorate(function: Function) -> Function:
-        return cast(Function, _Compiled(function, is_parallel=is_parallel, is_fast=is_fast))
+        return cast(Function, _CompiledFunction(function, is_parallel=is_parallel, is_fast=is_fast))
 
     return decorate
 
@@ -56,7 +56,7 @@ def by_type(choose: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
     return _ByType(choose)
 
 
-class _Compiled:
+class _CompiledFunction:
     """A function that is compiled at its first call."""
 
     def __init__(self, function: Callable[..., Any], *, is_parallel: bool, is_fast: bool) -> None:
@@ -124,7 +124,7 @@ def _link(function: FunctionType, *, is_parallel: bool) -> FunctionType:
     """Return the function with its globals replaced by what numba can compile."""
     linked = function.__globals__.copy()
     for name, value in _globals_of(function).items():
-        if isinstance(value, _Compiled | _ByType):
+        if isinstance(value, _CompiledFunction | _ByType):
             linked[name] = value.linked
         elif value is parallel_range and is_parallel:
             from numba import prange
@@ -166,7 +166,7 @@ def content_key(value: Any) -> str:
 def _content(value: Any) -> tuple[str, tuple[Any, ...]]:
     """Return the content of a value as text, and the values that it consists of or refers to."""
     match value:
-        case _Compiled():
+        case _CompiledFunction():
             return f"{value.is_parallel} {value.is_fast} {FAST_MATH}", (value.function,)
         case _ByType():
             return "", (value.function,)

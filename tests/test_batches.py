@@ -23,7 +23,7 @@ def epoch(batches, number=0):
     return list(islice(batches.from_step(number * batches.steps_per_epoch), batches.steps_per_epoch))
 
 
-layouts = given(
+any_batches = given(
     lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12),
     batch_size=st.integers(1, 5),
     sequence_length=st.integers(1, 12),
@@ -32,7 +32,7 @@ layouts = given(
 )
 
 
-@layouts
+@any_batches
 @example(lengths=[1, 1], batch_size=3, sequence_length=1, number=0, shard_size=3)
 def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size, sequence_length, number, shard_size):
     part = part_of(lengths)
@@ -49,7 +49,7 @@ def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size
         assert (batch.inputs[scored] + 1 == batch.targets[scored]).all()
 
 
-@layouts
+@any_batches
 def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
     lengths, batch_size, sequence_length, number, shard_size
 ):
@@ -69,7 +69,7 @@ def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
             assert batch.is_fresh[stream] or not begins_document
 
 
-@layouts
+@any_batches
 def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_size, sequence_length, number, shard_size):
     batches = Batches(part_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
     total = 2 * batches.steps_per_epoch + 1

@@ -33,20 +33,20 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def has_header(rows: Sequence[Sequence[str]], wanted: str | None = None) -> bool:
+def has_header(rows: Sequence[Sequence[str]], column: str | None = None) -> bool:
     """Return whether the first of some rows is a header.
 
     Args:
         rows: the first rows of a table.
-        wanted: the column that the user named: its name is in the header if there is one, and a number suggests a
+        column: the column that the user named: its name is in the header if there is one, and a number suggests a
             table without a header.
     """
     if not rows:
         return False
     first = [cell.strip() for cell in rows[0]]
-    if wanted is not None and wanted in first:
+    if column is not None and column in first:
         return True
-    numeric, evidence = 0, -2 if wanted is not None and wanted.isdecimal() else 0
+    numeric, evidence = 0, -2 if column is not None and column.isdecimal() else 0
     for place, cell in enumerate(first):
         cells = [row[place].strip() for row in rows[1:] if place < len(row)]
         values = [value for value in cells if value.lower() not in _BLANK]

@@ -67,8 +67,8 @@ def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | 
         except UnusableFileError as error:
             log.skip_or_raise(error, is_alone=raw.is_alone)
     if not files:
-        wanted = "music" if config.level == MUSIC.level else "text"
-        raise CorpusError(f"{source} holds no {wanted}{log.skipped_in_parentheses}")
+        expected = "music" if config.level == MUSIC.level else "text"
+        raise CorpusError(f"{source} holds no {expected}{log.skipped_in_parentheses}")
     return files
 
 

@@ -100,7 +100,7 @@ class TuneDocument(Document[Score]):
         yield self.score
 
 
-class _Parsed(NamedTuple):
+class _ParsedMusic(NamedTuple):
     """The content of a file of music.
 
     Attributes:
@@ -170,8 +170,8 @@ class MusicFile(SourceFile):
         return self.raw.suffix not in _FAST
 
     @cached_property
-    def _parsed(self) -> _Parsed:
-        parsed = _Parsed([], [], Counter())
+    def _parsed(self) -> _ParsedMusic:
+        parsed = _ParsedMusic([], [], Counter())
         for entry in self._entries():
             if "score" in entry:
                 parsed.tunes.append(TuneDocument(entry["name"], entry["score"]))

@@ -113,7 +113,7 @@ def with_records(file: TextFile, config: CorpusConfig, log: ReadingLog) -> TextF
 def _table(file: TextFile, config: CorpusConfig, log: ReadingLog) -> RecordFile:
     table = Table.of(file, config, file.raw.suffix)
     names = table.columns
-    rows = _beginning(table.rows()).readable(
+    rows = _first_rows(table.rows()).readable(
         file, "it has no row below its header" if table.has_header else "it is empty"
     )
     name = config.field
@@ -124,16 +124,16 @@ def _table(file: TextFile, config: CorpusConfig, log: ReadingLog) -> RecordFile:
     name = name or _most_text(file, rows, names, "column")
     plural = "s" if len(names) > 1 else ""
     if table.has_header:
-        layout, source = f"header, column{plural} {_listed(names)}", _shown(name)
+        structure, source = f"header, column{plural} {_listed(names)}", _shown(name)
     else:
-        layout, source = f"no header, {len(names)} column{plural}", f"column {name}"
-    layout = ", ".join(filter(None, (layout, table.dialect.description)))
-    log.note(f"{layout}; text from {source}", file.name)
+        structure, source = f"no header, {len(names)} column{plural}", f"column {name}"
+    structure = ", ".join(filter(None, (structure, table.dialect.description)))
+    log.note(f"{structure}; text from {source}", file.name)
     return RecordFile(file, table, name)
 
 
 def _json(file: TextFile, source: JsonRecords, config: CorpusConfig, log: ReadingLog) -> RecordFile:
-    rows = _beginning(source.rows()).readable(file, "it is empty")
+    rows = _first_rows(source.rows()).readable(file, "it is empty")
     names = field_names(rows)
     name = config.field
     if name is None:
@@ -149,17 +149,17 @@ def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> s
     """Return why a file does not hold JSON records; None if it does."""
     if not suffix and not source.has_objects:
         return "it does not begin with a JSON object"
-    beginning = _beginning(source.rows(_MAX_OBJECT))
-    if not beginning.rows or beginning.rows[0].number > 2:
-        return f"no JSON records ({beginning.reason or 'it is empty'})"
-    if config.field is None and len(beginning.rows) == 1 and not source.is_array:
+    first = _first_rows(source.rows(_MAX_OBJECT))
+    if not first.rows or first.rows[0].number > 2:
+        return f"no JSON records ({first.reason or 'it is empty'})"
+    if config.field is None and len(first.rows) == 1 and not source.is_array:
         return "a single JSON value (--field takes a text from it)"
-    if config.field is None and field_with_most_text(beginning.rows) is None:
+    if config.field is None and field_with_most_text(first.rows) is None:
         return "JSON without text"
     return None
 
 
-class _Beginning(NamedTuple):
+class _FirstRows(NamedTuple):
     """The first rows of a file that can be read.
 
     Attributes:
@@ -182,7 +182,7 @@ class _Beginning(NamedTuple):
         return self.rows
 
 
-def _beginning(rows: Iterable[Row]) -> _Beginning:
+def _first_rows(rows: Iterable[Row]) -> _FirstRows:
     """Return enough rows to see which field is text, fewer if they are long."""
     first: list[Row] = []
     size, reason = 0, ""
@@ -194,7 +194,7 @@ def _beginning(rows: Iterable[Row]) -> _Beginning:
         size += row.size
         if len(first) == NUM_SAMPLED or (size > _MAX_SAMPLED and len(first) > 1):
             break
-    return _Beginning(first, reason)
+    return _FirstRows(first, reason)
 
 
 def _most_text(file: TextFile, rows: Sequence[Row], names: Sequence[str], kind: str) -> str:

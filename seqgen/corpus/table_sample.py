@@ -24,16 +24,16 @@ class TableSample:
     lines: Sequence[str]
     is_cut: bool
 
-    def dialect(self, delimiters: str, wanted: str | None, *, is_certain: bool) -> Dialect:
+    def dialect(self, delimiters: str, column: str | None, *, is_certain: bool) -> Dialect:
         """Return the dialect in which most rows have the same number of cells.
 
         Args:
             delimiters: what may separate columns.
-            wanted: the column that the user named.
+            column: the column that the user named.
             is_certain: whether one of the delimiters is known to separate columns; otherwise rows may be single cells.
         """
         parsed = [self._with_quotes(Dialect(delimiter)) for delimiter in delimiters]
-        tables = [each for each in parsed if is_certain or each.is_table(wanted)]
+        tables = [each for each in parsed if is_certain or each.is_table(column)]
         best = max(tables, key=lambda each: (each.agreeing, each.width), default=None)
         return (best or self._with_quotes(Dialect(None))).dialect
 
@@ -41,24 +41,24 @@ class TableSample:
         """Yield the rows; the last may be incomplete."""
         return rows_of(self.lines, dialect, is_cut=self.is_cut)
 
-    def _with_quotes(self, dialect: Dialect) -> "_Parsed":
+    def _with_quotes(self, dialect: Dialect) -> "_ParsedSample":
         """Return the rows parsed with the meaning of quotes that fits best."""
         parsed = self._parsed(dialect)
         if parsed.num_spaced:
-            parsed = min(self._parsed(replace(dialect, skips_space=True)), parsed, key=_Parsed.faults)
+            parsed = min(self._parsed(replace(dialect, skips_space=True)), parsed, key=_ParsedSample.faults)
         if parsed.num_malformed and any('\\"' in line for line in self.lines):
-            parsed = min(parsed, self._parsed(replace(parsed.dialect, has_escapes=True)), key=_Parsed.faults)
+            parsed = min(parsed, self._parsed(replace(parsed.dialect, has_escapes=True)), key=_ParsedSample.faults)
         return parsed if parsed.has_quotes else self._parsed(replace(dialect, has_quotes=False))
 
-    def _parsed(self, dialect: Dialect) -> "_Parsed":
-        parsed = _Parsed(dialect)
+    def _parsed(self, dialect: Dialect) -> "_ParsedSample":
+        parsed = _ParsedSample(dialect)
         for row in self.rows(dialect):
             parsed.add(row)
         return parsed
 
 
 @dataclass
-class _Parsed:
+class _ParsedSample:
     """The rows of a sample as parsed in a dialect, and statistics on how well it fits.
 
     Attributes:
@@ -130,9 +130,9 @@ class _Parsed:
         alike = sum(len(row) >= self.width and not any(row[self.width :]) for row in self.rows)
         return alike / max(num_rows, 1)
 
-    def is_table(self, wanted: str | None) -> bool:
+    def is_table(self, column: str | None) -> bool:
         """Return whether enough rows have as many cells as the first for the delimiter to be one."""
         if self.width < 2:
             return False
-        needed = _AGREEING_WITH_HEADER if has_header(self.rows[:NUM_SAMPLED], wanted) else _AGREEING
+        needed = _AGREEING_WITH_HEADER if has_header(self.rows[:NUM_SAMPLED], column) else _AGREEING
         return self.agreeing >= needed

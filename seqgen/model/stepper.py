@@ -27,11 +27,11 @@ def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype) -> Ste
         dtype: the precision of the layers' products in compiled steps; without compiled steps it is float32.
     """
     if all(can_compile(cell, model.embedding, dtype) for cell in model.stack.cells):
-        return _Compiled(model, state, dtype)
-    return _Plain(model, state)
+        return _CompiledStepper(model, state, dtype)
+    return _PlainStepper(model, state)
 
 
-class _Plain:
+class _PlainStepper:
     """The model itself, applied to sequences of one token."""
 
     def __init__(self, model: LanguageModel, state: list[State]) -> None:
@@ -44,7 +44,7 @@ class _Plain:
         return last
 
 
-class _Compiled:
+class _CompiledStepper:
     """All layers computed by the cells' kernels."""
 
     def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype) -> None:

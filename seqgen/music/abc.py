@@ -9,9 +9,9 @@ from typing import Any
 from seqgen.errors import MusicError
 from seqgen.music.abc_text import BAR_LINE, BarLine, voices
 from seqgen.music.bars import fits
-from seqgen.music.layout import Measure, WrittenNote, WrittenPart, score_from_parts
 from seqgen.music.notation import decoded_text, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
+from seqgen.music.written_parts import Measure, WrittenNote, WrittenPart, score_from_parts
 
 MAX_CHARACTERS = 200_000  # of a tune
 _MAX_HEAD = 1_000  # characters of the fields before the tunes, which are repeated for each tune

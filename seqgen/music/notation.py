@@ -12,10 +12,10 @@ from typing import Any
 from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
-from seqgen.music.layout import Measure, WrittenNote, WrittenPart, score_from_parts
 from seqgen.music.limits import MAX_SILENT_TRACKS, is_countable, too_many_tracks
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar, Score
+from seqgen.music.written_parts import Measure, WrittenNote, WrittenPart, score_from_parts
 
 MAX_KERN_CHARACTERS = 1_000_000  # music21 needs half a minute
 _MAX_EFFORT = 4_000_000  # columns times squared number of bars: music21's time is proportional, ten seconds here

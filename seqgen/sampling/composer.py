@@ -45,27 +45,27 @@ def compose(
     Raises:
         UsageError: the prime contains pitches that the model has never seen.
     """
-    beginning = _beginning(level, prime, config, unseen)
-    shift = -to_no_signature(beginning.sharps) if beginning.sharps and level.is_in_one_key else 0
+    start = _common_start(level, prime, config, unseen)
+    shift = -to_no_signature(start.sharps) if start.sharps and level.is_in_one_key else 0
     # A model of all keys could write in any of them, but keys that composers choose are easier to read, sing and play.
-    foreign = level.foreign_keys if beginning.sharps is None and not level.is_in_one_key else []
+    foreign = level.foreign_keys if start.sharps is None and not level.is_in_one_key else []
     out_of_range = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
     constraint = NoteConstraint(
         level.vocabulary_size,
         level.grid,
-        beginning.ids,
+        start.ids,
         len(samples),
         [*unseen, *out_of_range, *foreign],
-        beginning.given,
-        min_bars and beginning.num_bars + min_bars,
+        start.given,
+        min_bars and start.num_bars + min_bars,
     )
-    last_bar = beginning.num_bars + (config.bars or DEFAULT_BARS)
-    written = _write(model, beginning.ids, config, samples, constraint, last_bar, after_step)
+    last_bar = start.num_bars + (config.bars or DEFAULT_BARS)
+    written = _write(model, start.ids, config, samples, constraint, last_bar, after_step)
     return [_finished(level.decode(ids)[:last_bar], config, shift) for ids in written]
 
 
-class _Beginning(NamedTuple):
-    """The beginning of all pieces.
+class _CommonStart(NamedTuple):
+    """The common start of all pieces.
 
     Attributes:
         ids: the tokens to continue.
@@ -80,14 +80,14 @@ class _Beginning(NamedTuple):
     sharps: int | None
 
 
-def _beginning(level: NoteLevel, prime: Score | None, config: SamplingConfig, unseen: Sequence[int]) -> _Beginning:
+def _common_start(level: NoteLevel, prime: Score | None, config: SamplingConfig, unseen: Sequence[int]) -> _CommonStart:
     sharps = None if config.key is None else key_of(config.key).sharps
     if prime is not None:
         _check_pitches(level, prime, unseen)
         begun = level.prime(prime)
-        return _Beginning(begun.ids, begun.given, begun.num_bars, prime.bars[0].sharps)
+        return _CommonStart(begun.ids, begun.given, begun.num_bars, prime.bars[0].sharps)
     key = [] if sharps is None or level.is_in_one_key else [level.key_token(sharps)]
-    return _Beginning([level.START, *key], None, 0, sharps)
+    return _CommonStart([level.START, *key], None, 0, sharps)
 
 
 def _write(

@@ -6,10 +6,10 @@ import pytest
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.layout import Measure, WrittenNote, WrittenPart, score_from_parts
 from seqgen.music.repeats import Signs
 from seqgen.music.score import Bar, Note, Tempo, Track
 from seqgen.music.tempos import tempo_map
+from seqgen.music.written_parts import Measure, WrittenNote, WrittenPart, score_from_parts
 
 GRID = 12
 
