@@ -117,7 +117,7 @@ def test_a_network_that_exceeds_the_gpu_memory_is_a_one_line_error(tmp_path):
     command = [sys.executable, "-m", "seqgen", "train", "--corpus", "corpus.txt", "--steps", "2", "--device", GPU]
     done = processes.run([*command, "--hidden-size", "200000"], cwd=tmp_path)
     assert done.returncode == 1
-    assert "GB: lower --hidden-size (it is 200000)" in done.stderr
+    assert "GB are available: lower --hidden-size (200,000)" in done.stderr
     assert "Traceback" not in done.stderr
 
 
