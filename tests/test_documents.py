@@ -1,4 +1,4 @@
-"""Whole texts, lines and paragraphs."""
+"""Documents: whole texts, lines and paragraphs."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from seqgen.errors import CorpusError
 
 
 class Chunked(Passage):
-    """A text that comes in chunks of a few characters."""
+    """A text in chunks of a few characters."""
 
     def __init__(self, text, length):
         super().__init__("a.txt", text)
@@ -25,12 +25,12 @@ def passages(text, unit, size=1000, log=None):
     return [(d.text, d.ending) for d in cut(Chunked(text, size), unit, log or ReadingLog())]
 
 
-def test_a_whole_text_stays_as_it_is():
+def test_a_whole_text_is_a_single_document():
     document = Passage("a.txt", "a\n\nb\n")
     assert list(cut(document, "file", ReadingLog())) == [document]
 
 
-def test_lines_are_without_the_space_at_their_ends_and_empty_ones_are_passed_over():
+def test_lines_are_stripped_at_their_ends_and_empty_ones_are_skipped():
     log = ReadingLog()
     assert passages("Ada \n\n  Alan\t\n \nGrace", "line", log=log) == [
         ("Ada", "\n"),
@@ -40,37 +40,37 @@ def test_lines_are_without_the_space_at_their_ends_and_empty_ones_are_passed_ove
     assert log.skipped == ["2 empty lines"]
 
 
-def test_paragraphs_end_at_lines_without_text():
+def test_paragraphs_end_at_blank_lines():
     text = "\n\none\ntwo\n\nthree \n \t\n\n\nfour\n"
     assert passages(text, "paragraph") == [("one\ntwo", "\n\n"), ("three ", "\n\n"), ("four", "\n")]
 
 
 @given(text=st.text(st.sampled_from("ab \n\t"), max_size=80), size=st.integers(1, 9))
 @pytest.mark.parametrize("unit", ["line", "paragraph"])
-def test_chunks_make_no_difference(unit, text, size):
+def test_documents_do_not_depend_on_the_chunks(unit, text, size):
     assert passages(text, unit, size) == passages(text, unit)
 
 
 @given(lines=st.lists(st.text(st.sampled_from("ab é"), min_size=1).filter(str.strip)))
-def test_no_line_is_lost(lines):
+def test_all_lines_are_read(lines):
     found = passages("".join(f"{line}\n" for line in lines), "line")
     assert [text for text, _ in found] == [line.rstrip() for line in lines]
 
 
 @pytest.mark.parametrize("unit", ["line", "paragraph"])
-def test_what_does_not_fit_in_memory_is_refused(monkeypatch, unit):
+def test_a_line_or_paragraph_that_is_too_long_is_an_error(monkeypatch, unit):
     monkeypatch.setattr(documents, "MAX_CHARACTERS", 10)
     with pytest.raises(CorpusError, match=f"a.txt has a {unit} of more than 10 characters: seqgen train"):
         passages("x" * 8 + "yz\n" * 2 + "x" * 9 + "\n" + "z" * 11, unit, size=4)
 
 
-def test_a_lot_depends_on_the_content_alone_and_is_spread_evenly():
+def test_the_hash_fraction_depends_only_on_the_content_and_is_uniform():
     fractions = [Passage(f"{i}", f"text {i}").hash_fraction for i in range(1000)]
     assert Passage("other name", "text 7").hash_fraction == fractions[7]
     assert 0 <= min(fractions) < 0.01
     assert 0.99 < max(fractions) < 1
-    assert 400 < sum(lot < 0.5 for lot in fractions) < 600
+    assert 400 < sum(fraction < 0.5 for fraction in fractions) < 600
 
 
-def test_every_document_is_one():
+def test_lines_are_documents():
     assert all(isinstance(d, Document) for d in cut(Passage("", "a\nb"), "line", ReadingLog()))

@@ -28,7 +28,7 @@ TEXTS = [sentence(seed) for seed in range(60)]
 
 
 class Chunks(TextFile):
-    """A text in given chunks, which may be endless."""
+    """A text in given chunks, which may be infinite."""
 
     size = 1
 
@@ -49,7 +49,7 @@ def read(name, text, log=None, **options):
     return [record.text for record in open_records(name, text, log, **options).documents("file", log)]
 
 
-def said(name, text, **options):
+def summary_of(name, text, **options):
     log = ReadingLog()
     open_records(name, text, log, **options)
     return log.summary
@@ -67,12 +67,12 @@ def lines(*values):
 
 @pytest.mark.parametrize("name", ["a.txt", "a.py", "a.json5", "standard input"])
 def test_plain_text_has_no_records(name):
-    for text in ("{}", "[1] A footnote\n", '"Hello," she said.\n', "id,text\n1,some words\n"):
+    for text in ("{}", "[1] A footnote\n", '"Hello," she summary_of.\n', "id,text\n1,some words\n"):
         assert not isinstance(open_records(name, text), RecordFile)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.JSONL.gz", "a.zip/b.tsv", "x.ndjson", "x.Json"])
-def test_the_suffix_tells_a_file_of_records(name):
+def test_files_of_records_are_recognized_by_their_suffix(name):
     text = lines({"text": "one"}, {"text": "two"}) if "j" in name.lower() else "text\none\ntwo\n"
     assert read(name, text) == ["one", "two"]
 
@@ -82,7 +82,7 @@ quotings = st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMER
 
 
 @given(cells=st.lists(any_cell, min_size=1), delimiter=st.sampled_from(",;\t|"), quoting=quotings)
-def test_every_cell_of_a_table_comes_back(cells, delimiter, quoting):
+def test_tables_round_trip(cells, delimiter, quoting):
     rows = [["number", "text", "other"], *([i, cell, "x"] for i, cell in enumerate(cells))]
     assert read("a.csv", table(rows, delimiter=delimiter, quoting=quoting), field="text") == cells
 
@@ -90,7 +90,7 @@ def test_every_cell_of_a_table_comes_back(cells, delimiter, quoting):
 @given(
     texts=st.lists(st.text(min_size=1).filter(lambda t: "\r" not in t), min_size=2), indent=st.sampled_from([None, 2])
 )
-def test_every_text_of_json_comes_back(texts, indent):
+def test_json_records_round_trip(texts, indent):
     objects = [{"id": 1, "more": {"text": text}} for text in texts]
     written = [lines(*objects), json.dumps(objects, indent=indent), "\n".join(json.dumps(o, indent=2) for o in objects)]
     for text in written:
@@ -99,7 +99,7 @@ def test_every_text_of_json_comes_back(texts, indent):
 
 
 @pytest.mark.parametrize("text", ['"one"\n"two"\n', '["one","two"]', '[\n  "one",\n  "two"\n]\n', '["one",\n\n"two",]'])
-def test_bare_strings_are_texts(text):
+def test_json_strings_are_texts(text):
     assert read("a.jsonl", text) == read("a.json", text) == ["one", "two"]
 
 
@@ -113,14 +113,14 @@ def test_bare_strings_are_texts(text):
         {"text": "all of it", "price": "12,345.00"},
     ],
 )
-def test_the_field_with_the_most_text_is_taken(columns):
+def test_the_default_field_is_the_one_with_the_most_text(columns):
     longest = max(columns, key=lambda name: (columns[name].replace(" ", "").isalpha(), len(columns[name])))
     rows = [columns, *[list(columns.values())] * 3]
     assert read("a.csv", table(rows)) == [columns[longest]] * 3
     assert read("a.jsonl", lines(columns, columns)) == [columns[longest]] * 2
 
 
-def test_equal_texts_count_once():
+def test_repeated_texts_are_counted_once_when_the_field_is_chosen():
     rows = [["a constant text that is long", f"{word} {word}"] for word in WORDS]
     assert read("a.csv", table([["notice", "words"], *rows])) == [words for _, words in rows]
 
@@ -149,9 +149,9 @@ NO_HEADER = {
 
 
 @pytest.mark.parametrize("text", NO_HEADER.values(), ids=NO_HEADER)
-def test_no_row_of_a_table_without_a_header_is_lost(text):
+def test_all_rows_of_a_table_without_a_header_are_read(text):
     assert len(read("a.csv", text)) == len([line for line in text.splitlines() if line.strip()])
-    assert "a.csv: no header" in said("a.csv", text)[0]
+    assert "a.csv: no header" in summary_of("a.csv", text)[0]
 
 
 HEADERS = {
@@ -170,7 +170,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(("header", "row"), HEADERS.values(), ids=HEADERS)
-def test_a_header_is_not_learned(header, row):
+def test_a_header_is_not_a_record(header, row):
     rows = [row.format(text=text, number=i, word=text.split()[0]) for i, text in enumerate(TEXTS)]
     found = read("a.csv", "\n".join([header, *rows]))
     assert len(found) == 60
@@ -187,7 +187,7 @@ def test_a_header_is_not_learned(header, row):
         ),
         ("a.csv", NO_HEADER["pairs"], "no header, 2 columns, tab-separated; text from column"),
         ("a.csv", "text\n" + "\n".join(TEXTS), "header, column text; text from text"),
-        ("a.tsv", 'id\ttext\n1\t"Hi" he said\n', "tab-separated, quotes as ordinary characters; text from text"),
+        ("a.tsv", 'id\ttext\n1\t"Hi" he summary_of\n', "tab-separated, quotes as ordinary characters; text from text"),
         (
             "a.json",
             json.dumps([{"id": 1, "data": {"text": "a b"}}]),
@@ -196,13 +196,13 @@ def test_a_header_is_not_learned(header, row):
         ("a.csv", 'id,"a, b","\x1b[31m"\n1,some words,2\n', "header, columns id, 'a, b', '\\x1b[31m', comma-separated"),
     ],
 )
-def test_how_a_file_is_read_is_reported_in_one_line(name, text, sentence):
-    (line,) = said(name, text)
+def test_the_format_of_a_file_is_reported_in_one_line(name, text, sentence):
+    (line,) = summary_of(name, text)
     assert line.startswith(f"{name}: ")
     assert sentence in line
 
 
-def test_the_user_decides_on_header_and_delimiter():
+def test_header_and_delimiter_can_be_specified():
     assert read("a.csv", "name\nAda\n", header="no") == ["name", "Ada"]
     assert read("a.csv", "Ada\nAlan\n", header="yes") == ["Alan"]
     assert read("a.csv", "Doe, John\nRoe, Jane\n", delimiter="none") == ["Doe, John", "Roe, Jane"]
@@ -211,7 +211,7 @@ def test_the_user_decides_on_header_and_delimiter():
     assert read("standard input", "1~some words\n2~more words\n", delimiter="~") == ["some words", "more words"]
 
 
-def test_columns_have_numbers_too():
+def test_columns_can_be_selected_by_number():
     text = "Mary,F,7065\nAnna,F,2604\n"
     assert read("a.csv", text) == ["Mary", "Anna"]
     assert read("a.csv", text, field="2") == ["F", "F"]
@@ -222,37 +222,37 @@ def test_columns_have_numbers_too():
         read("a.csv", text, field="4")
 
 
-def test_names_that_come_again_are_told_apart():
+def test_repeated_column_names_are_numbered():
     text = "text,text,id\na b,long words,1\nc d,more words,2\n"
     assert read("a.csv", text) == read("a.csv", text, field="text (column 2)") == ["long words", "more words"]
     assert read("a.csv", text, field="text") == ["a b", "c d"]
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "id,title\n1,A\n"), ("a.jsonl", '{"id": 1, "title": "A"}\n')])
-def test_a_field_that_is_not_there_is_refused_with_those_that_are(name, text):
+def test_an_unknown_field_is_an_error_that_lists_the_fields(name, text):
     with pytest.raises(UnusableFileError, match=f"{name} has no (column|field) 'txet'; --field may be id, title"):
         read(name, text, field="txet")
 
 
-def test_a_field_of_a_few_records_is_found():
+def test_a_field_that_few_records_have_can_be_selected():
     text = lines(*[{"a": "words"}] * 500, {"a": "words", "b": "rare"})
     assert read("a.jsonl", text, field="b") == ["rare"]
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "1,2\n3,4\n"), ("a.jsonl", '{"n": 1}\n')])
-def test_where_nothing_looks_like_text_a_field_is_asked_for(name, text):
+def test_a_file_without_a_field_of_text_is_an_error_that_suggests_the_option(name, text):
     expected = f"{name} has no (column|field) that looks like text; name one with --field: "
     with pytest.raises(UnusableFileError, match=expected):
         read(name, text)
 
 
-def test_a_field_inside_another_is_reached():
+def test_nested_fields_can_be_selected():
     record = {"id": 1, "data": {"text": "inner"}, "turns": [{"text": "first"}, {"text": "second"}], "a.b": "literal"}
     for field, text in (("data.text", "inner"), ("turns.2.text", "second"), ("a.b", "literal")):
         assert read("a.jsonl", lines(record), field=field) == [text]
 
 
-def test_the_first_record_that_cannot_be_used_is_named_with_its_reason():
+def test_malformed_records_are_counted_and_the_first_is_reported_with_its_reason():
     log = ReadingLog()
     text = '{"text": "one"}\n{"text": \n7\n\n' + "[" * 100_000 + '\n{"text": "two"}\n{"text": 5}\n{}\n{"text": ""}\n'
     assert read("a.jsonl", text, log) == ["one", "two"]
@@ -268,7 +268,7 @@ def test_the_first_record_that_cannot_be_used_is_named_with_its_reason():
     ("value", "reason"),
     [(None, "it is null"), (True, "it is true or false"), (["a"], "it is an array"), ({"b": "c"}, "it is an object")],
 )
-def test_what_is_no_text_is_named(value, reason):
+def test_values_that_are_not_text_are_reported(value, reason):
     log = ReadingLog()
     assert read("a.jsonl", lines({"text": "some words"}, {"text": value}, {"x": 1}), log, field="text") == [
         "some words"
@@ -288,7 +288,7 @@ def test_what_is_no_text_is_named(value, reason):
         ("a.csv", 'id,text\n1,"a b\n', r"row 1 \(line 2\): a quote in it is not closed"),
     ],
 )
-def test_a_file_without_any_record_is_refused_with_the_reason(name, text, reason):
+def test_a_file_without_records_is_an_error_with_the_reason(name, text, reason):
     with pytest.raises(UnusableFileError, match=f"{name} holds no record that can be read: {reason}"):
         read(name, text)
 
@@ -297,14 +297,14 @@ def test_lone_surrogates_of_json_are_replaced():
     assert read("a.jsonl", '"a\\ud800b"\n') == ["a\ufffdb"]
 
 
-def test_a_list_that_nobody_has_quoted_keeps_its_commas():
+def test_unquoted_commas_in_a_single_column_are_text():
     assert read("a.csv", "text\nHello, world, how are you\n") == ["Hello, world, how are you"]
 
 
 @pytest.mark.parametrize("delimiter", ",;\t|")
 @pytest.mark.parametrize("quoted", ["none", "some", "all"])
 @pytest.mark.parametrize("place", [0, 3, 59])
-def test_a_quote_that_is_not_closed_costs_its_own_row_alone(delimiter, quoted, place):
+def test_an_unclosed_quote_affects_only_its_own_row(delimiter, quoted, place):
     def cell(i):
         text = f'"{sentence(i, 4)}{delimiter} {sentence(i + 9, 3)}"'
         return text if quoted == "all" or (quoted == "some" and i % 3 == 0) else TEXTS[i]
@@ -314,7 +314,7 @@ def test_a_quote_that_is_not_closed_costs_its_own_row_alone(delimiter, quoted, p
     text = f"id{delimiter}text\n" + "".join(f"{i}{delimiter}{each}\n" for i, each in enumerate(cells))
     log = ReadingLog()
     found = read("a.csv", text, log)
-    if delimiter == "\t" and quoted == "none":  # there it is a character
+    if delimiter == "\t" and quoted == "none":  # an ordinary character there
         assert found == cells
         return
     assert found == [each.strip('"') for i, each in enumerate(cells) if i != place]
@@ -322,13 +322,13 @@ def test_a_quote_that_is_not_closed_costs_its_own_row_alone(delimiter, quoted, p
     assert f"1 malformed record, the first is a.csv, row {place + 1} (line {place + 2}): a quote in it is" in skipped
 
 
-def test_a_row_with_too_many_cells_is_passed_over_and_named():
+def test_a_row_with_too_many_cells_is_skipped_and_reported():
     log = ReadingLog()
     assert read("a.csv", "id,text\n1,one\n2,two, or so\n3,three,\n", log) == ["one", "three"]
     assert log.skipped == ["1 malformed record, the first is a.csv, row 2 (line 3): it has 3 cells for 2 columns"]
 
 
-def test_a_row_with_too_few_cells_is_named():
+def test_a_row_with_too_few_cells_is_skipped_and_reported():
     log = ReadingLog()
     assert read("a.csv", "id,text\n1,one\n2\n3,three\n,\n", log) == ["one", "three"]
     assert log.skipped == [
@@ -337,36 +337,36 @@ def test_a_row_with_too_few_cells_is_named():
     ]
 
 
-def test_what_excel_puts_in_front_and_blank_lines_there_are_no_header():
+def test_blank_lines_and_the_delimiter_line_of_excel_before_the_header_are_ignored():
     assert read("a.csv", "\n\nsep=;\nid;text\n1;one, two\n") == ["one, two"]
 
 
-def test_quotes_in_a_table_of_tabs_are_read_as_they_were_written():
-    texts = [f'She said "{sentence(i, 3)}",\nand {sentence(i + 99)}.' for i in range(40)]
+def test_quotes_in_tab_separated_tables_are_read_as_written():
+    texts = [f'She summary_of "{sentence(i, 3)}",\nand {sentence(i + 99)}.' for i in range(40)]
     assert read("a.tsv", table([["id", "text"], *enumerate(texts)], delimiter="\t")) == texts
     assert read("a.tsv", table([["id", "text"], *enumerate(TEXTS)], delimiter="\t", quoting=csv.QUOTE_ALL)) == TEXTS
-    for mark in ('"{}', '{}"', '"{}"', '"{}" he said', 'he "{}"'):
+    for mark in ('"{}', '{}"', '"{}"', '"{}" he summary_of', 'he "{}"'):
         texts = [mark.format(text) if i % 5 == 0 else text for i, text in enumerate(TEXTS)]
         assert read("a.tsv", "id\ttext\n" + "".join(f"{i}\t{text}\n" for i, text in enumerate(texts))) == texts
 
 
-def test_quotes_are_read_in_the_style_of_the_table():
-    quoted = [f'he said "{sentence(i, 3)}", and went' for i in range(40)]
+def test_escaped_quotes_spaces_before_quotes_and_unquoted_cells_are_recognized():
+    quoted = [f'he summary_of "{sentence(i, 3)}", and went' for i in range(40)]
     escaped = "".join('{},"{}"\n'.format(i, text.replace('"', '\\"')) for i, text in enumerate(quoted))
     spaced = "".join(f'{i}, "{sentence(i, 3)}, then"\n' for i in range(40))
-    beginning = [f'"{sentence(i, 2)}" is what he said' if i % 4 == 0 else TEXTS[i] for i in range(40)]
+    beginning = [f'"{sentence(i, 2)}" is what he summary_of' if i % 4 == 0 else TEXTS[i] for i in range(40)]
     assert read("a.csv", "id,text\n" + escaped) == quoted
     assert read("a.csv", "id, text\n" + spaced) == [f"{sentence(i, 3)}, then" for i in range(40)]
     assert read("a.csv", "text\n" + "\n".join(beginning)) == beginning
 
 
-def test_half_of_the_rows_may_be_malformed():
+def test_valid_rows_are_read_if_half_of_the_rows_are_malformed():
     text = "id,text\n" + "".join(f"{i},{text}{', or so' * (i % 2)}\n" for i, text in enumerate(TEXTS))
     assert read("a.csv", text) == TEXTS[::2]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
-def test_records_do_not_depend_on_how_the_file_comes(size):
+def test_records_do_not_depend_on_the_chunks_of_the_file(size):
     files = {
         "a.csv": table([["id", "text"], *([i, f'"{text}",\nor so'] for i, text in enumerate(TEXTS))]),
         "a.json": json.dumps([{"id": 1.5e3, "text": text} for text in TEXTS], indent=2),
@@ -381,8 +381,8 @@ def test_records_do_not_depend_on_how_the_file_comes(size):
         assert len(list(open_records(name, text).documents("file", ReadingLog()))) == 60
 
 
-def test_the_beginning_of_a_long_table_is_enough(monkeypatch):
-    """Rows longer than what is looked at, and a quote that is not closed in front of much text."""
+def test_the_dialect_is_detected_from_the_beginning_of_a_long_table(monkeypatch):
+    """Rows longer than the sample, and an unclosed quote before a long text."""
     monkeypatch.setattr(tables, "_SAMPLED", 2000)
     books = [["A", "some words\n" * 400], ["B", "more text\n" * 300]]
     assert read("a.csv", table([["title", "text"], *books])) == [text for _, text in books]
@@ -390,7 +390,7 @@ def test_the_beginning_of_a_long_table_is_enough(monkeypatch):
     assert read("a.csv", 'id,text\n1,"hello\n' + "".join(f"{i},{text}\n" for i, text in enumerate(texts))) == texts
 
 
-def test_an_array_that_breaks_off_gives_what_comes_before():
+def test_the_complete_records_of_a_truncated_array_are_read():
     log = ReadingLog()
     text = json.dumps([{"text": text} for text in TEXTS], indent=1)
     assert read("a.json", text[: text.index(TEXTS[9]) + 4], log) == TEXTS[:9]
@@ -414,14 +414,14 @@ def test_an_array_that_breaks_off_gives_what_comes_before():
         ('[{"a": 1}, {"a": 2}]', "JSON without text"),
     ],
 )
-def test_json_that_holds_no_records_is_read_as_text_and_reported(text, reason):
+def test_json_without_records_is_read_as_text_and_reported(text, reason):
     log = ReadingLog()
     assert not isinstance(open_records("a.json", text, log), RecordFile)
     assert log.summary[0].startswith(f"a.json: {reason}")
     assert log.summary[0].endswith(", read as plain text")
 
 
-def test_a_line_that_is_too_long_for_a_record_is_refused_with_the_way_out(monkeypatch):
+def test_a_line_too_long_for_a_record_is_an_error_with_the_remedy(monkeypatch):
     monkeypatch.setattr(documents, "MAX_CHARACTERS", 1000)
     for name in ("a.csv", "a.jsonl"):
         with pytest.raises(
@@ -430,7 +430,7 @@ def test_a_line_that_is_too_long_for_a_record_is_refused_with_the_way_out(monkey
             read(name, "x" * 2000)
 
 
-def test_a_single_json_object_gives_the_field_that_is_asked_for():
+def test_a_field_of_a_single_json_object_can_be_selected():
     assert read("a.json", '{\n  "title": "one",\n  "body": "two"\n}\n', field="body") == ["two"]
 
 
@@ -445,11 +445,11 @@ def test_a_single_json_object_gives_the_field_that_is_asked_for():
         ("1\tone\n2\ttwo\n", {"delimiter": "tab"}),
     ],
 )
-def test_records_come_from_standard_input(text, options):
+def test_records_are_read_from_standard_input(text, options):
     assert read("standard input", text, **options) == ["one", "two"]
 
 
-def test_records_know_their_row():
+def test_records_have_row_numbers():
     text = "id,text\n1,a b\n\n2,\n3,c d\n"
     assert [(record.text, record.row) for record in open_records("a.csv", text).documents("file", ReadingLog())] == [
         ("a b", 1),

@@ -1,4 +1,4 @@
-"""SOURCE -> texts."""
+"""Sources: files, folders, patterns, standard input, archives and built-in corpora."""
 
 import contextlib
 import errno
@@ -53,7 +53,7 @@ def test_several_sources_are_read_in_the_order_given(tmp_path):
     assert list(read(tmp_path / "b.txt", tmp_path / "a.txt").values()) == ["b", "a"]
 
 
-def test_a_pattern_names_what_matches(tmp_path):
+def test_a_pattern_selects_the_files_that_match(tmp_path):
     make(tmp_path, {"a.txt": b"a", "b.md": b"b", "sub/c.txt": b"c", ".d.txt": b"d", "sub/deep/e.txt": b"e"})
     assert list(read(tmp_path / "*.txt").values()) == ["a"]
     assert list(read(tmp_path / "**" / "*.txt").values()) == ["a", "c", "e"]
@@ -62,19 +62,19 @@ def test_a_pattern_names_what_matches(tmp_path):
         find(tmp_path / "*.csv")
 
 
-def test_files_of_a_pattern_are_read_in_the_order_of_their_names(tmp_path):
+def test_files_of_a_pattern_are_sorted_by_name(tmp_path):
     make(tmp_path, {"a/b.txt": b"b", "a.txt": b"a"})
     assert list(read(tmp_path / "*").values()) == ["b", "a"]
     assert list(read(tmp_path / "**" / "*").values()) == ["a", "b"]
     assert list(read(tmp_path).values()) == ["b", "a"]
 
 
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
+def test_an_existing_file_takes_precedence_over_a_pattern(tmp_path):
     make(tmp_path, {"a[1].txt": b"one"})
     assert list(read(tmp_path / "a[1].txt").values()) == ["one"]
 
 
-def test_standard_input_is_read_once_and_can_be_read_again(monkeypatch):
+def test_standard_input_is_read_once_and_can_be_iterated_again(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("pipéd\n".encode())))
     (text,) = find("-")
     for _ in range(2):
@@ -84,7 +84,7 @@ def test_standard_input_is_read_once_and_can_be_read_again(monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a named pipe")
-def test_a_pipe_is_read_as_standard_input_is(tmp_path):
+def test_a_named_pipe_is_read_like_standard_input(tmp_path):
     import threading
 
     pipe = tmp_path / "pipe"
@@ -96,7 +96,7 @@ def test_a_pipe_is_read_as_standard_input_is(tmp_path):
     assert ["".join(text.chunks()) for _ in range(2)] == ["through a pipe"] * 2
 
 
-def test_archives_in_a_folder_are_read_in_place_and_broken_ones_are_passed_over(tmp_path):
+def test_archives_in_a_folder_are_read_and_broken_ones_are_skipped(tmp_path):
     make(tmp_path, {"a.txt": b"a", "broken.zip": b"PK no archive", "broken.gz": b"no archive"})
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("member.txt", "m")
@@ -107,19 +107,19 @@ def test_archives_in_a_folder_are_read_in_place_and_broken_ones_are_passed_over(
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
-def test_an_encoding_that_is_none_of_text_is_refused(tmp_path, encoding):
+def test_an_unknown_text_encoding_is_an_error(tmp_path, encoding):
     make(tmp_path, {"a.txt": b"abc"})
     with pytest.raises(UsageError, match=f"--encoding {encoding} is not a known text encoding"):
         find(tmp_path / "a.txt", encoding=encoding)
 
 
-def test_a_folder_of_another_encoding_is_read(tmp_path):
+def test_a_folder_can_be_read_in_another_encoding(tmp_path):
     make(tmp_path, {"a.txt": "café".encode("utf-16-le")})
     assert read(tmp_path, encoding="utf-16-le") == {str(tmp_path / "a.txt"): "café"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links, pipes and sockets")
-def test_what_is_no_file_in_a_folder_is_counted_with_what_it_is(tmp_path):
+def test_links_devices_pipes_and_sockets_in_a_folder_are_skipped_and_counted(tmp_path):
     make(tmp_path, {"a.txt": b"text", "sub/b.txt": b"more"})
     (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nothing")
@@ -133,32 +133,32 @@ def test_what_is_no_file_in_a_folder_is_counted_with_what_it_is(tmp_path):
         expected = ["3 dangling links", "1 device", "1 pipe", "1 socket"]
         for source in (tmp_path, tmp_path / "**" / "*", tmp_path / "*"):
             assert [PurePath(name).name for name in read(source)] == ["a.txt", "b.txt"]
-        assert sorted(read_skipped(tmp_path)) == sorted([*expected, "1 linked folder"])
-        assert set(expected) <= set(read_skipped(tmp_path / "**" / "*"))
+        assert sorted(skipped_in(tmp_path)) == sorted([*expected, "1 linked folder"])
+        assert set(expected) <= set(skipped_in(tmp_path / "**" / "*"))
         with pytest.raises(CorpusError, match="socket is a socket, which cannot be read"):
             find(tmp_path / "socket")
     with pytest.raises(CorpusError, match="gone.txt is a link to .*nothing, which does not exist"):
         find(tmp_path / "gone.txt")
 
 
-def read_skipped(source):
+def skipped_in(source):
     log = ReadingLog()
     find(source, log=log)
     return log.skipped
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
-def test_names_that_are_not_utf_8_are_read(tmp_path):
+def test_files_whose_names_are_not_utf_8_are_read(tmp_path):
     name = os.fsdecode(b"caf\xe9.txt")
     make(tmp_path, {name: b"text"})
     assert read(tmp_path) == {str(tmp_path / name): "text"}
 
 
 @pytest.fixture
-def forbid(monkeypatch):
-    """Let a function of the system fail for a name, whoever runs the tests."""
+def fail(monkeypatch):
+    """Return a function that makes a system call fail for a file name, for root as well."""
 
-    def forbid(place, function, name, number):
+    def fail(place, function, name, number):
         before = getattr(place, function)
 
         def guarded(path, *arguments, **options):
@@ -168,38 +168,38 @@ def forbid(monkeypatch):
 
         monkeypatch.setattr(place, function, guarded)
 
-    return forbid
+    return fail
 
 
-def test_what_cannot_be_read_in_a_folder_is_counted_with_the_reason(tmp_path, forbid):
+def test_unreadable_files_in_a_folder_are_skipped_and_counted_with_the_reason(tmp_path, fail):
     make(tmp_path, {"a.txt": b"text", "b.txt": b"b", "c.txt": b"c", "d.txt.gz": b"d", "lost+found/e.txt": b"e"})
-    forbid(os, "scandir", "lost+found", errno.EACCES)
-    forbid(Path, "stat", "b.txt", errno.EACCES)
-    forbid(Path, "open", "c.txt", errno.EIO)
-    forbid(Path, "open", "d.txt.gz", errno.EACCES)
+    fail(os, "scandir", "lost+found", errno.EACCES)
+    fail(Path, "stat", "b.txt", errno.EACCES)
+    fail(Path, "open", "c.txt", errno.EIO)
+    fail(Path, "open", "d.txt.gz", errno.EACCES)
     assert list(read(tmp_path).values()) == ["text"]
-    assert read_skipped(tmp_path) == [
+    assert skipped_in(tmp_path) == [
         "1 unreadable folder (Permission denied)",
         "2 unreadable files (Permission denied)",
         "1 unreadable file (Input/output error)",
     ]
 
 
-def test_a_folder_that_cannot_be_read_itself_is_refused(tmp_path, forbid):
+def test_an_unreadable_folder_is_an_error(tmp_path, fail):
     make(tmp_path, {"sub/a.txt": b"abc"})
-    forbid(os, "scandir", "sub", errno.EACCES)
+    fail(os, "scandir", "sub", errno.EACCES)
     with pytest.raises(CorpusError, match="sub cannot be read: Permission denied"):
         find(tmp_path / "sub")
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "a.txt/b.txt"])
-def test_a_name_that_cannot_be_one_is_refused(tmp_path, name):
+def test_an_invalid_file_name_is_an_error(tmp_path, name):
     make(tmp_path, {"a.txt": b"text"})
     with pytest.raises(CorpusError, match="there is no file or folder|n cannot be read: "):
         find(tmp_path / name)
 
 
-def test_what_is_not_there_is_refused_with_what_is(tmp_path):
+def test_a_missing_source_is_an_error_that_lists_the_built_in_corpora(tmp_path):
     with pytest.raises(CorpusError, match="no file or folder .*nothing.txt.*builtin:python-docs"):
         find(tmp_path / "nothing.txt")
     with pytest.raises(CorpusError, match="no file or folder ''"):
@@ -210,7 +210,7 @@ def test_what_is_not_there_is_refused_with_what_is(tmp_path):
         find(tmp_path)
 
 
-def test_a_folder_without_text_is_refused_with_what_was_passed_over(tmp_path):
+def test_a_folder_without_text_is_an_error_that_lists_the_skipped_files(tmp_path):
     make(tmp_path, {".hidden": b"x", "p.png": b"\0", "q.png": b"\0"})
     with pytest.raises(CorpusError, match=r"holds no text \(skipped 1 hidden file; 2 binary files\)"):
         find(tmp_path)
@@ -219,7 +219,7 @@ def test_a_folder_without_text_is_refused_with_what_was_passed_over(tmp_path):
 SCORE = b'<?xml version="1.0"?>\n<!DOCTYPE score-partwise>\n<!-- a tune -->\n<score-partwise version="4.0"/>'
 
 
-def test_a_mixture_of_music_and_text_is_refused_with_the_counts_and_the_way_out(tmp_path):
+def test_a_mixture_of_music_and_text_is_an_error_with_the_counts_and_the_remedy(tmp_path):
     make(tmp_path, {"a.txt": b"a", "b.txt": b"b", "c.mid": b"MThd\0", "d.abc": b"X:1\nK:C\nCDE|", "e.xml": SCORE})
     with pytest.raises(CorpusError, match="3 files of music and 2 files of text: --level note reads only the music, "):
         find(tmp_path)
@@ -227,7 +227,7 @@ def test_a_mixture_of_music_and_text_is_refused_with_the_counts_and_the_way_out(
 
 
 @pytest.mark.parametrize("name", ["a.mid", "a.abc", "a.musicxml", "a.krn", "a.XML", "a.abc.gz"])
-def test_music_alone_is_told_apart(tmp_path, name):
+def test_files_of_music_are_recognized(tmp_path, name):
     import gzip
 
     make(tmp_path, {name: gzip.compress(SCORE) if name.endswith("gz") else SCORE})
@@ -237,7 +237,7 @@ def test_music_alone_is_told_apart(tmp_path, name):
     assert not isinstance(found, MusicFile)
 
 
-def test_of_a_folder_the_note_level_takes_the_music_alone(tmp_path):
+def test_the_note_level_reads_only_the_music_in_a_folder(tmp_path):
     make(tmp_path, {"a.txt": b"a", "c.mid": b"MThd\0", "p.png": b"\0"})
     log = ReadingLog()
     found = source_files([str(tmp_path)], CorpusConfig(level="note"), log)
@@ -245,7 +245,7 @@ def test_of_a_folder_the_note_level_takes_the_music_alone(tmp_path):
     assert log.skipped == ["2 files without music"]
 
 
-def test_the_note_level_refuses_what_is_no_music(tmp_path):
+def test_text_is_an_error_at_the_note_level(tmp_path):
     make(tmp_path, {"a.txt": b"a"})
     with pytest.raises(CorpusError, match="a.txt is not music: the note level reads MIDI, MusicXML, kern and ABC"):
         find(tmp_path / "a.txt", level="note")
@@ -253,12 +253,12 @@ def test_the_note_level_refuses_what_is_no_music(tmp_path):
         find(tmp_path, level="note")
 
 
-def test_xml_that_is_no_music_is_text(tmp_path):
+def test_xml_without_music_is_text(tmp_path):
     make(tmp_path, {"a.xml": b'<?xml version="1.0"?><!-- <score-partwise> --><recipes/>'})
     assert len(read(tmp_path / "a.xml")) == 1
 
 
-def test_the_built_in_corpora_are_there():
+def test_built_in_corpora_are_read():
     docs = read("builtin:python-docs")
     assert len(docs) > 50
     assert "import" in docs["import"]

@@ -1,4 +1,4 @@
-"""What trains and what validates."""
+"""Splits of documents into training and validation parts."""
 
 import itertools
 import json
@@ -14,14 +14,14 @@ from seqgen.corpus.statistics import Statistics
 
 
 def split(texts, whole=FILES, valid_fraction=0.1):
-    """Return the pieces of each part, and whether documents stay whole."""
+    """Return the documents and excerpts of the training part and of the validation part."""
     documents = [Passage(str(place), text) for place, text in enumerate(texts)]
     statistics = Statistics(valid_fraction)
     for document in documents:
         statistics.add(document)
     found = choose_split(statistics, whole)
     pieces = [pair for document in documents for pair in found.divide(document)]
-    return tuple([piece for part, piece in pieces if part == wanted] for wanted in (TRAIN, VALID))
+    return tuple([piece for name, piece in pieces if name == part] for part in (TRAIN, VALID))
 
 
 def content(pieces):
@@ -29,7 +29,7 @@ def content(pieces):
 
 
 @given(text=st.text(min_size=2, max_size=300))
-def test_a_single_text_is_cut_where_nano_gpt_cuts_it(text):
+def test_a_single_text_is_cut_at_the_same_place_as_in_nano_gpt(text):
     train, valid = split([text])
     cut = int(0.9 * len(text))
     assert content(train) == [text[:cut]]
@@ -38,7 +38,7 @@ def test_a_single_text_is_cut_where_nano_gpt_cuts_it(text):
 
 
 @pytest.mark.parametrize("max_ranked", [100_000, 50])
-def test_many_documents_go_whole_to_one_side_and_duplicates_together(monkeypatch, max_ranked):
+def test_many_documents_stay_whole_and_duplicates_are_in_the_same_part(monkeypatch, max_ranked):
     monkeypatch.setattr(statistics_module, "MAX_RANKED", max_ranked)
     texts = [f"document {i % 100}" for i in range(300)]
     train, valid = split(texts)
@@ -49,26 +49,26 @@ def test_many_documents_go_whole_to_one_side_and_duplicates_together(monkeypatch
 
 
 @given(texts=st.lists(st.text(min_size=3, max_size=9), min_size=40, max_size=80, unique=True))
-def test_whole_documents_come_as_near_to_the_share_as_they_can(texts):
+def test_whole_documents_approximate_the_requested_share(texts):
     train, valid = split(texts)
     total = sum(map(len, texts))
     assert len(train) + len(valid) == len(texts)
     assert abs(sum(map(len, content(valid))) - 0.1 * total) <= 9 / 2
 
 
-def test_the_side_depends_on_the_content_alone():
+def test_the_split_does_not_depend_on_the_order_of_the_documents():
     texts = [f"document {i}" for i in range(200)]
     assert set(content(split(texts)[1])) == set(content(split(texts[::-1])[1]))
 
 
-def test_two_files_keep_one_whole_and_cut_the_longer_at_the_share():
+def test_the_longer_of_two_files_is_cut():
     train, valid = split(["a" * 100, "b" * 50])
     assert content(train) == ["a" * 85, "b" * 50]
     assert content(valid) == ["a" * 15]
     assert [piece.is_complete for piece in (*train, *valid)] == [False, True, True]
 
 
-def test_one_long_document_among_many_short_ones_alone_is_cut():
+def test_only_the_longest_document_is_cut_if_the_others_are_short():
     texts = ["x" * 100_000, *(f"{i}" for i in range(100))]
     train, valid = split(texts)
     assert len(content(train)[0]) == pytest.approx(90_000, rel=1e-3)
@@ -76,7 +76,7 @@ def test_one_long_document_among_many_short_ones_alone_is_cut():
     assert 5 <= len(valid) - 1 <= 15
 
 
-def test_a_few_passages_stay_whole_where_one_of_them_makes_up_the_share():
+def test_a_few_passages_stay_whole_if_one_of_them_is_near_the_share():
     names = [
         "Ada Lovelace",
         "Alan Turing",
@@ -96,7 +96,7 @@ def test_a_few_passages_stay_whole_where_one_of_them_makes_up_the_share():
     [chr(97 + i) * 500 for i in range(4)],
     ["ab", "cd"],
 ])  # fmt: skip
-def test_uneven_passages_stay_whole_and_the_share_is_as_near_as_they_allow(texts):
+def test_passages_of_different_lengths_stay_whole_and_approximate_the_share(texts):
     train, valid = split(texts, PASSAGES)
     assert sorted(content(train) + content(valid)) == sorted(texts)
     total = sum(map(len, texts))
@@ -105,7 +105,7 @@ def test_uneven_passages_stay_whole_and_the_share_is_as_near_as_they_allow(texts
     assert abs(sum(map(len, content(valid))) - 0.1 * total) <= nearest + 0.5 * 0.1 * total
 
 
-def test_of_lines_with_one_that_is_most_of_the_text_that_one_is_cut_and_both_parts_get_a_whole_one():
+def test_a_line_with_most_of_the_text_is_cut_and_both_parts_have_a_whole_line():
     texts = ["a short line", "x" * 5000, "another short line"]
     train, valid = split(texts, PASSAGES)
     assert len(content(train)) == len(content(valid)) == 2
@@ -121,7 +121,7 @@ def test_of_lines_with_one_that_is_most_of_the_text_that_one_is_cut_and_both_par
     valid_fraction=st.sampled_from([0.05, 0.1, 0.3, 0.5]),
     rotation=st.integers(0, 29),
 )
-def test_whatever_the_lengths_of_several_documents_training_sees_where_one_ends(whole, sizes, valid_fraction, rotation):
+def test_both_parts_have_a_complete_document_for_all_lengths(whole, sizes, valid_fraction, rotation):
     texts = [f"{place} {'x' * size}" for place, size in enumerate(sizes)]
     texts += texts[: len(texts) // 3]  # duplicates
     train, valid = split(texts, whole, valid_fraction)
@@ -137,29 +137,29 @@ def test_whatever_the_lengths_of_several_documents_training_sees_where_one_ends(
     assert not ended[0] & ended[1]
     longest = max(text.count("x") + 5 for text in texts) * 2
     assert sum(map(len, content(valid))) <= max(whole.high * valid_fraction * total, longest)
-    turned = texts[rotation % len(texts) :] + texts[: rotation % len(texts)]
-    assert [sorted(content(part)) for part in split(turned, whole, valid_fraction)] == [
+    rotated = texts[rotation % len(texts) :] + texts[: rotation % len(texts)]
+    assert [sorted(content(part)) for part in split(rotated, whole, valid_fraction)] == [
         sorted(content(train)),
         sorted(content(valid)),
     ]
 
 
 @given(texts=st.lists(st.text(min_size=3, max_size=9), min_size=40, max_size=80, unique=True))
-def test_a_corpus_that_divides_well_has_the_threshold_that_it_always_had(texts):
+def test_the_threshold_is_the_same_as_in_earlier_versions(texts):
     documents = [Passage("", text) for text in texts]
     statistics = Statistics(0.1)
     for document in documents:
         statistics.add(document)
-    wanted, held_back, nearest = 0.1 * statistics.size, 0, (0.0, 0)
+    target, valid_size, nearest = 0.1 * statistics.size, 0, (0.0, 0)
     for document in sorted(documents, key=lambda document: document.hash_fraction):
-        if abs(held_back - wanted) < abs(nearest[1] - wanted):
-            nearest = document.hash_fraction, held_back
-        held_back += document.size
+        if abs(valid_size - target) < abs(nearest[1] - target):
+            nearest = document.hash_fraction, valid_size
+        valid_size += document.size
     assert choose_split(statistics, FILES).settings == [nearest[0], 0.1]
 
 
 @pytest.mark.parametrize("max_ranked", [100_000, 50])
-def test_giants_among_many_documents_are_cut_or_kept_and_the_exceptions_stay_few(monkeypatch, max_ranked):
+def test_very_long_documents_are_cut_or_train_and_the_settings_stay_small(monkeypatch, max_ranked):
     monkeypatch.setattr(statistics_module, "MAX_RANKED", max_ranked)
     for num_giants in range(1, 6):
         texts = [f"line {i}" for i in range(1000)] + [f"{i}" * 20_000 for i in range(num_giants)]
@@ -173,7 +173,7 @@ def test_giants_among_many_documents_are_cut_or_kept_and_the_exceptions_stay_few
         assert len(json.dumps(choose_split(statistics, PASSAGES).settings)) < 5000
 
 
-def test_a_piece_is_cut_at_characters_whatever_the_chunks():
+def test_excerpts_do_not_depend_on_the_chunks():
     class Chunked(Document):
         name = "chunked"
         size = 6

@@ -1,4 +1,4 @@
-"""Files of text, chunk by chunk."""
+"""Files of text: decoding, errors and notes."""
 
 import os
 import random
@@ -27,24 +27,24 @@ def read(text):
     return "".join(text.chunks())
 
 
-def said(text):
+def summary_of(text):
     log = ReadingLog()
     text.report(log)
     return log.summary
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 1000])
-def test_characters_and_newlines_may_lie_across_chunks(text_file, monkeypatch, chunk_bytes):
+def test_characters_and_newlines_can_span_chunks(text_file, monkeypatch, chunk_bytes):
     monkeypatch.setattr(text_file_module, "CHUNK_BYTES", chunk_bytes)
     text = text_file("\ufeffé\r\n漢\r🦊\n".encode())
     assert read(text) == "é\n漢\n🦊\n"
-    assert said(text) == ["a.txt: Windows or old Mac newlines read as \\n"]
+    assert summary_of(text) == ["a.txt: Windows or old Mac newlines read as \\n"]
 
 
 def test_plain_newlines_are_not_reported(text_file):
     text = text_file(b"a\nb\n")
     assert read(text) == "a\nb\n"
-    assert said(text) == []
+    assert summary_of(text) == []
 
 
 def test_size_and_digest_depend_only_on_the_text(text_file):
@@ -54,10 +54,10 @@ def test_size_and_digest_depend_only_on_the_text(text_file):
     assert text_file("nè\n".encode()).digest != first.digest
 
 
-every_chunking = pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
+chunk_sizes = pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
 
 
-@every_chunking
+@chunk_sizes
 @pytest.mark.parametrize(
     ("content", "encoding", "where"),
     [
@@ -72,7 +72,7 @@ every_chunking = pytest.mark.parametrize("chunk_bytes", [1, 4, 1000])
         (b"a\n\x81b", "cp1252", "line 2, byte offset 2"),
     ],
 )
-def test_invalid_bytes_are_refused_with_line_and_byte_offset(
+def test_invalid_bytes_are_an_error_with_line_and_byte_offset(
     text_file, monkeypatch, chunk_bytes, content, encoding, where
 ):
     monkeypatch.setattr(text_file_module, "CHUNK_BYTES", chunk_bytes)
@@ -92,8 +92,8 @@ def test_invalid_bytes_are_refused_with_line_and_byte_offset(
         ("utf-8", "cp932", "utf-8"),
     ],
 )
-def test_the_encoding_that_fits_is_named(text_file, written, named, suggestion):
-    text = text_file("“Hello”, it’s €5 – said the cat\n".encode(written) * 100, named)
+def test_an_encoding_that_fits_is_suggested(text_file, written, named, suggestion):
+    text = text_file("“Hello”, it’s €5 – summary_of the cat\n".encode(written) * 100, named)
     expected = f"it looks like {suggestion}, so try --encoding {suggestion}$"
     with pytest.raises(UnusableFileError, match=expected) as caught:
         read(text)
@@ -102,7 +102,7 @@ def test_the_encoding_that_fits_is_named(text_file, written, named, suggestion):
     assert "“Hello”" in read(text_file("“Hello”, it’s €5\n".encode(written) * 100, suggestion))
 
 
-def test_text_in_seven_bits_that_is_not_ascii_is_not_learned_as_ascii(text_file):
+def test_iso_2022_text_is_not_read_as_ascii(text_file):
     content = "吾輩は猫である。名前はまだ無い。\n".encode("iso2022_jp")
     with pytest.raises(UnusableFileError, match="so try --encoding iso2022_jp$"):
         read(text_file(content))
@@ -110,7 +110,7 @@ def test_text_in_seven_bits_that_is_not_ascii_is_not_learned_as_ascii(text_file)
     assert read(text_file(b"\x1b[1mbold\x1b(B\x1b[m of a terminal\n"))
 
 
-def test_a_few_faults_in_utf_8_are_left_to_the_user_to_replace(text_file):
+def test_invalid_bytes_in_utf_8_text_can_be_replaced(text_file):
     content = "Die Straße führt über die Brücke.\n".encode() * 40 + b"\xff\n"
     with pytest.raises(
         UnusableFileError, match=r"\(line 41, byte offset 1,520\), though most of it is: --encoding-errors replace"
@@ -118,17 +118,17 @@ def test_a_few_faults_in_utf_8_are_left_to_the_user_to_replace(text_file):
         read(text_file(content))
     text = text_file(content, errors="replace")
     assert read(text).endswith("Brücke.\n\ufffd\n")
-    assert said(text) == ["1 invalid byte in utf-8 text read as U+FFFD"]
+    assert summary_of(text) == ["1 invalid byte in utf-8 text read as U+FFFD"]
 
 
-def test_bytes_without_a_known_encoding_are_refused_with_both_remedies(text_file):
+def test_bytes_in_no_known_encoding_are_an_error_with_both_remedies(text_file):
     with pytest.raises(UnusableFileError, match="name its encoding with --encoding; --encoding-errors replace reads"):
         read(text_file(random.Random(1).randbytes(4000).replace(b"\0", b"")))
 
 
-@every_chunking
+@chunk_sizes
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-32-be"])
-def test_a_nul_is_refused_at_its_place_wherever_it_is(text_file, monkeypatch, chunk_bytes, encoding):
+def test_a_nul_character_is_an_error_with_its_place(text_file, monkeypatch, chunk_bytes, encoding):
     monkeypatch.setattr(text_file_module, "CHUNK_BYTES", chunk_bytes)
     for module in (source_file, text_file_module):
         monkeypatch.setattr(module, "HEAD_BYTES", 64)
@@ -141,7 +141,7 @@ def test_a_nul_is_refused_at_its_place_wherever_it_is(text_file, monkeypatch, ch
             read(text_file(content, encoding))
 
 
-def test_a_binary_file_is_called_one(text_file):
+def test_a_binary_file_is_an_error(text_file):
     with pytest.raises(
         UnusableFileError, match=r"not utf-8 text but a binary file \(NUL at line 1, byte offset 0\)"
     ) as caught:
@@ -149,32 +149,32 @@ def test_a_binary_file_is_called_one(text_file):
     assert caught.value.kind == "binary file"
 
 
-def test_another_encoding_can_be_named(text_file):
+def test_the_encoding_can_be_specified(text_file):
     assert read(text_file("café".encode("latin-1"), "latin-1")) == "café"
     assert read(text_file("café\r\n".encode("utf-16"), "utf-16")) == "café\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("named", ["UTF8", "cp1252"])
-def test_a_byte_order_mark_is_enough(text_file, encoding, named):
+def test_a_byte_order_mark_overrides_the_encoding(text_file, encoding, named):
     assert read(text_file("café\r\n".encode(encoding), named)) == "café\n"
 
 
 def test_control_characters_of_latin_1_are_reported(text_file):
     text = text_file("it’s\n".encode("cp1252"), "latin-1")
     assert read(text) == "it\x92s\n"
-    assert said(text) == [
+    assert summary_of(text) == [
         "a.txt: control characters (U+0080 to U+009F) when read as iso8859-1; --encoding cp1252 may fit better"
     ]
 
 
-def test_utf_8_that_is_read_as_something_else_is_reported(text_file):
+def test_utf_8_read_in_another_encoding_is_reported(text_file):
     text = text_file("café\n".encode(), "cp1252")
     assert read(text) == "cafÃ©\n"
-    assert said(text) == ["a.txt: read as cp1252 (--encoding), although it is valid UTF-8"]
+    assert summary_of(text) == ["a.txt: read as cp1252 (--encoding), although it is valid UTF-8"]
     for content in (b"caf\xe9\n", b"coffee\n"):
         assert read(text := text_file(content, "cp1252"))
-        assert said(text) == []
+        assert summary_of(text) == []
 
 
 @pytest.mark.parametrize(
@@ -187,22 +187,22 @@ def test_utf_8_that_is_read_as_something_else_is_reported(text_file):
         (b"Hello <b>world</b>", "a.htm.gz"),
     ],
 )
-def test_text_with_tags_is_learned_and_reported(text_file, content, name):
+def test_markup_is_read_and_reported(text_file, content, name):
     text = text_file(content, name=name)
     assert "<" in read(text)
-    (note,) = said(text)
+    (note,) = summary_of(text)
     assert note.startswith(f"{name}: the tags of HTML or XML are learned, too; to learn only the text, extract it")
 
 
 @pytest.mark.parametrize("content", [b"<p align=center>\n# A README\n", b"a < b", b"if x<y and y>z: pass"])
-def test_text_that_has_a_few_tags_is_not_reported(text_file, content):
+def test_text_with_a_few_tags_is_not_reported(text_file, content):
     text = text_file(content, name="a.md")
     read(text)
-    assert said(text) == []
+    assert summary_of(text) == []
 
 
-@pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_refused(tmp_path, text_file):
+@pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root can read everything")
+def test_an_unreadable_file_is_an_error(tmp_path, text_file):
     text = text_file(b"abc")
     (tmp_path / "a.txt").chmod(0)
     with pytest.raises(UnusableFileError, match="cannot be read: Permission denied"):
