@@ -45,11 +45,11 @@ def test_a_run_compiles_nothing_after_its_clock_has_started(cell, precision, sta
     trainer = start(text=words * 2, model={"cell": cell, "num_layers": 2}, precision=precision, steps=2)
     signatures, forget = machine_code
     forget()
-    compile_kernels(trainer.config.model, trainer.store.level, trainer.config.machine, is_sampled=True)
+    compile_kernels(trainer.config.model, trainer.corpus.level, trainer.config.machine, is_sampled=True)
     compiled_before = signatures()
     for _ in trainer.train(lambda: False):
-        preview(trainer.averaged, trainer.store.level, 1, trainer.unseen)
-    surprisals(trainer.averaged, trainer.store.valid)
+        preview(trainer.averaged, trainer.corpus.level, 1, trainer.unseen)
+    surprisals(trainer.averaged, trainer.corpus.valid)
     assert signatures() == compiled_before
 
 

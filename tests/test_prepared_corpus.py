@@ -33,28 +33,28 @@ def documents(part, level):
 
 
 def test_both_parts_hold_the_text_between_start_and_end(tmp_path):
-    _, store = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "abcdefghij" * 10),))
-    assert documents(store.train, store.level) == [(store.level.START, "abcdefghij" * 9, False)]
-    assert documents(store.valid, store.level) == [(store.level.START, "abcdefghij", True)]
-    assert (store.train.num_targets, store.valid.num_targets) == (90, 11)
-    assert store.valid.counts.tolist() == [0, 1] + [0] * 16 + [1] * 10
-    assert store.train.unseen == list(range(18))
-    assert store.valid.extent == {"characters": 10, "bytes": 10}
+    _, corpus = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "abcdefghij" * 10),))
+    assert documents(corpus.train, corpus.level) == [(corpus.level.START, "abcdefghij" * 9, False)]
+    assert documents(corpus.valid, corpus.level) == [(corpus.level.START, "abcdefghij", True)]
+    assert (corpus.train.num_targets, corpus.valid.num_targets) == (90, 11)
+    assert corpus.valid.counts.tolist() == [0, 1] + [0] * 16 + [1] * 10
+    assert corpus.train.unseen == list(range(18))
+    assert corpus.valid.extent == {"characters": 10, "bytes": 10}
 
 
 def test_the_vocabulary_comes_from_the_training_part_and_the_rest_is_escaped(tmp_path):
-    _, store = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "ab" * 45 + "é" * 10),))
-    assert store.level.alphabet == "ab"
-    assert documents(store.valid, store.level)[0][1] == "é" * 10
-    assert store.valid.extent == {"characters": 10, "bytes": 20}
-    assert store.valid.num_targets == 10 * 4 + 1
+    _, corpus = prepare(tmp_path, corpus=(write(tmp_path, "a.txt", "ab" * 45 + "é" * 10),))
+    assert corpus.level.alphabet == "ab"
+    assert documents(corpus.valid, corpus.level)[0][1] == "é" * 10
+    assert corpus.valid.extent == {"characters": 10, "bytes": 20}
+    assert corpus.valid.num_targets == 10 * 4 + 1
 
 
 def test_a_given_validation_source_leaves_the_corpus_whole(tmp_path):
     sources = {"corpus": (write(tmp_path, "a.txt", "aaaa"),), "valid": write(tmp_path, "b.txt", "abab")}
-    _, store = prepare(tmp_path, **sources)
-    assert documents(store.train, store.level) == [(0, "aaaa", True)]
-    assert documents(store.valid, store.level) == [(0, "abab", True)]
+    _, corpus = prepare(tmp_path, **sources)
+    assert documents(corpus.train, corpus.level) == [(0, "aaaa", True)]
+    assert documents(corpus.valid, corpus.level) == [(0, "abab", True)]
 
 
 def test_the_same_content_is_prepared_once_and_other_content_anew(tmp_path):
@@ -75,8 +75,8 @@ def test_the_same_content_is_prepared_once_and_other_content_anew(tmp_path):
 @pytest.mark.parametrize("damaged", ["store.json", "train.ids", "valid.offsets", "train.counts"])
 def test_a_store_that_is_not_whole_is_built_again(tmp_path, damaged):
     path = write(tmp_path, "a.txt", "some text here")
-    plan, store = prepare(tmp_path, corpus=(path,))
-    expected = store.train.ids.tolist()
+    plan, corpus = prepare(tmp_path, corpus=(path,))
+    expected = corpus.train.ids.tolist()
     folder = tmp_path / "data" / "prepared" / plan.fingerprint
     (folder / damaged).write_bytes((folder / damaged).read_bytes()[:-2])
     for _ in range(2):

@@ -20,17 +20,17 @@ from tests.scores import random_melody
 
 
 @pytest.fixture
-def store(tmp_path):
+def corpus(tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 100)
     return PreparedCorpus.prepare(SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "rhyme.txt"),))), tmp_path)
 
 
-def resolved(store, **groups):
-    return resolve(TrainOptions(machine=MachineConfig(device="cpu"), **groups), store)[0]
+def resolved(corpus, /, **groups):
+    return resolve(TrainOptions(machine=MachineConfig(device="cpu"), **groups), corpus)[0]
 
 
-def test_all_open_options_are_chosen_and_given_ones_are_kept(store):
-    config = resolved(store, model=ModelOptions(hidden_size=24), optimization=OptimizationOptions(learning_rate=0.5))
+def test_all_open_options_are_chosen_and_given_ones_are_kept(corpus):
+    config = resolved(corpus, model=ModelOptions(hidden_size=24), optimization=OptimizationOptions(learning_rate=0.5))
     assert (config.model.hidden_size, config.optimization.learning_rate) == (24, 0.5)
     assert config.budget.time == "10m"
     assert (config.corpus.level, config.machine.device) == ("character", "cpu")
@@ -43,16 +43,16 @@ def units(config):
     return config.model.num_layers * config.model.hidden_size
 
 
-def test_more_steps_give_a_larger_model(store):
-    sizes = [units(resolved(store, budget=BudgetConfig(steps=n))) for n in (100, 2000, 10**5)]
+def test_more_steps_give_a_larger_model(corpus):
+    sizes = [units(resolved(corpus, budget=BudgetConfig(steps=n))) for n in (100, 2000, 10**5)]
     assert sizes == sorted(set(sizes)) == [size.num_layers * size.hidden_size for size in SIZES]
 
 
-def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(store, monkeypatch):
+def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(corpus, monkeypatch):
     def sizes(vocabulary_size):
-        monkeypatch.setattr(type(store.level), "vocabulary_size", vocabulary_size)
+        monkeypatch.setattr(type(corpus.level), "vocabulary_size", vocabulary_size)
         filled = np.ones(vocabulary_size, dtype=np.int64)
-        varied = replace(store, train=replace(store.train, counts=filled))
+        varied = replace(corpus, train=replace(corpus.train, counts=filled))
         return [units(resolved(varied, budget=BudgetConfig(steps=n))) for n in (700, 1200, 2000, 4000, 8000, 10**5)]
 
     assert sizes(65) == [256, 512, 512, 1024, 1024, 1024]
@@ -60,46 +60,46 @@ def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(store, monkeypa
     assert sizes(8400) == [256, 256, 256, 512, 512, 1024]
 
 
-def test_the_number_of_steps_in_a_time_depends_on_the_machine(store, monkeypatch):
+def test_the_number_of_steps_in_a_time_depends_on_the_machine(corpus, monkeypatch):
     times = {256: 0.01, 512: 0.04, 1024: 0.08}
 
     def on_a_machine(speed, time):
         monkeypatch.setattr(recipe, "step_seconds", lambda m, *_: times[m.num_layers * m.hidden_size] / speed)
-        return units(resolved(store, budget=BudgetConfig(time=time)))
+        return units(resolved(corpus, budget=BudgetConfig(time=time)))
 
     assert [on_a_machine(1, time) for time in ("7s", "100s", "10m")] == [256, 512, 1024]
     assert [on_a_machine(10, time) for time in ("7s", "100s")] == [512, 1024]
     assert on_a_machine(0.1, "10m") == 512
 
 
-def test_a_disturbed_measurement_does_not_change_the_time_per_step(store, monkeypatch):
-    batches = Batches(store.train, 8, 16, 0)
+def test_a_disturbed_measurement_does_not_change_the_time_per_step(corpus, monkeypatch):
+    batches = Batches(corpus.train, 8, 16, 0)
     tokens = [int((batch.targets >= 0).sum()) for batch, _ in zip(batches.from_step(0), range(6), strict=False)]
     passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
     clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: next(clock))
-    model = resolved(store, model=ModelOptions(hidden_size=8), budget=BudgetConfig(steps=1)).model
-    seconds = calibration.step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), store, ALONE)
-    assert seconds == pytest.approx(0.001 * store.train.num_targets / batches.steps_per_epoch)
+    model = resolved(corpus, model=ModelOptions(hidden_size=8), budget=BudgetConfig(steps=1)).model
+    seconds = calibration.step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), corpus, ALONE)
+    assert seconds == pytest.approx(0.001 * corpus.train.num_targets / batches.steps_per_epoch)
 
 
-def test_several_layers_are_normalised_and_residual(store):
+def test_several_layers_are_normalised_and_residual(corpus):
     for given, expected in (({"num_layers": 1}, False), ({"num_layers": 3}, True)):
-        model = resolved(store, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
+        model = resolved(corpus, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
         assert (model.residual, model.layer_norm) == (expected, expected)
     plain = ModelOptions(num_layers=2, hidden_size=8, residual=False, layer_norm=False)
-    model = resolved(store, model=plain, budget=BudgetConfig(steps=1)).model
+    model = resolved(corpus, model=plain, budget=BudgetConfig(steps=1)).model
     assert (model.residual, model.layer_norm) == (False, False)
 
 
-def test_without_a_time_budget_the_recipe_depends_only_on_options_and_corpus(store, monkeypatch):
+def test_without_a_time_budget_the_recipe_depends_only_on_options_and_corpus(corpus, monkeypatch):
     monkeypatch.setattr("seqgen.training.recipe.step_seconds", None)  # must not be called
-    assert resolved(store, budget=BudgetConfig(steps=50)) == resolved(store, budget=BudgetConfig(steps=50))
+    assert resolved(corpus, budget=BudgetConfig(steps=50)) == resolved(corpus, budget=BudgetConfig(steps=50))
 
 
-def test_dropout_increases_with_the_number_of_epochs(store):
+def test_dropout_increases_with_the_number_of_epochs(corpus):
     small = ModelOptions(hidden_size=8)
-    models = [resolved(store, model=small, budget=BudgetConfig(epochs=n)).model for n in (1, 4, 8, 16, 256, 10**6)]
+    models = [resolved(corpus, model=small, budget=BudgetConfig(epochs=n)).model for n in (1, 4, 8, 16, 256, 10**6)]
     dropouts, recurrent = ([getattr(m, f) for m in models] for f in ("dropout", "recurrent_dropout"))
     assert dropouts[0] == 0
     assert dropouts[:4] == sorted(set(dropouts[:4]))
@@ -108,44 +108,46 @@ def test_dropout_increases_with_the_number_of_epochs(store):
     assert 0 < recurrent[4] < recurrent[5] == MAX_DROPOUT
 
 
-def test_a_high_dropout_includes_embeddings(store):
+def test_a_high_dropout_includes_embeddings(corpus):
     for dropout, expected in ((0.2, 0.0), (0.4, 0.05), (0.5, 0.1)):
         model = ModelOptions(hidden_size=8, dropout=dropout)
-        assert resolved(store, model=model, budget=BudgetConfig(steps=1)).model.embedding_dropout == expected
+        assert resolved(corpus, model=model, budget=BudgetConfig(steps=1)).model.embedding_dropout == expected
     tied = ModelOptions(hidden_size=8, dropout=0.5, tie_weights=True)
-    assert resolved(store, model=tied, budget=BudgetConfig(steps=1)).model.embedding_dropout == 0.4
+    assert resolved(corpus, model=tied, budget=BudgetConfig(steps=1)).model.embedding_dropout == 0.4
 
 
-def test_only_chosen_options_are_reported(store):
+def test_only_chosen_options_are_reported(corpus):
     budget = BudgetConfig(steps=1234)
     machine = MachineConfig(device="cpu")
     told = [
-        resolve(TrainOptions(machine=machine, model=ModelOptions(hidden_size=8, dropout=dropout), budget=budget), store)
+        resolve(
+            TrainOptions(machine=machine, model=ModelOptions(hidden_size=8, dropout=dropout), budget=budget), corpus
+        )
         for dropout in (None, 0.3)
     ]
     assert all("8 units, 1,234 steps" in reasons[0] for _, reasons in told)
     assert [f", dropout {config.model.dropout:g} (" in reasons[0] for config, reasons in told] == [True, False]
 
 
-def test_fine_tuning_has_a_lower_learning_rate(store):
-    rates = [resolved(store, model=ModelOptions(hidden_size=8, from_=from_)).optimization.learning_rate
+def test_fine_tuning_has_a_lower_learning_rate(corpus):
+    rates = [resolved(corpus, model=ModelOptions(hidden_size=8, from_=from_)).optimization.learning_rate
              for from_ in (None, "parent")]  # fmt: skip
     assert rates[1] == pytest.approx(FINE_TUNING * rates[0], rel=0.05)  # two digits
 
 
 def test_a_large_vocabulary_has_tied_weights(tmp_path):
     (tmp_path / "words.txt").write_text(" ".join(f"w{i % 2500}" for i in range(10_000)))
-    corpus = CorpusConfig(corpus=(str(tmp_path / "words.txt"),), level="word")
-    store = PreparedCorpus.prepare(SplitCorpus.read(corpus), tmp_path)
+    config = CorpusConfig(corpus=(str(tmp_path / "words.txt"),), level="word")
+    corpus = PreparedCorpus.prepare(SplitCorpus.read(config), tmp_path)
     for given, expected in (({}, True), ({"tie_weights": False}, False), ({"embedding_size": 16}, False)):
-        model = resolved(store, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
+        model = resolved(corpus, model=ModelOptions(hidden_size=8, **given), budget=BudgetConfig(steps=1)).model
         assert model.tie_weights == expected
         assert (model.embedding_size == model.output_size) == expected
 
 
-def test_dropout_increases_with_the_parameters_per_token(store):
+def test_dropout_increases_with_the_parameters_per_token(corpus):
     once = BudgetConfig(epochs=1)
-    rates = [resolved(store, model=ModelOptions(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
+    rates = [resolved(corpus, model=ModelOptions(hidden_size=n), budget=once).model.dropout for n in (8, 64, 128)]
     assert rates[0] == 0
     assert rates == sorted(set(rates))
 
@@ -155,26 +157,26 @@ def test_transposed_music_gets_less_dropout(tmp_path):
         (tmp_path / f"{seed}.mid").write_bytes(rendered(random_melody(seed), ".mid"))
     rates = []
     for transpose in ("off", "on"):
-        corpus = CorpusConfig(corpus=(str(tmp_path / "*.mid"),), transpose=transpose)
-        store = PreparedCorpus.prepare(SplitCorpus.read(corpus), tmp_path / transpose)
+        config = CorpusConfig(corpus=(str(tmp_path / "*.mid"),), transpose=transpose)
+        corpus = PreparedCorpus.prepare(SplitCorpus.read(config), tmp_path / transpose)
         given = {
-            "corpus": corpus,
+            "corpus": config,
             "model": ModelOptions(hidden_size=8, embedding_size=8),
             "budget": BudgetConfig(epochs=2),
         }
-        rates.append(resolved(store, **given).model.dropout)
+        rates.append(resolved(corpus, **given).model.dropout)
     assert 0 < rates[1] < rates[0] < MAX_DROPOUT
 
 
-def test_a_small_corpus_has_a_lower_learning_rate(store):
+def test_a_small_corpus_has_a_lower_learning_rate(corpus):
     epochs = BudgetConfig(epochs=1)
     sizes = [OptimizationOptions(batch_size=1, sequence_length=n) for n in (8, 2048)]
-    rates = [resolved(store, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
+    rates = [resolved(corpus, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
     assert rates[1] < rates[0] == SIZES[1].learning_rate
 
 
-def test_tied_weights_get_an_embedding_of_the_hidden_size(store):
-    assert resolved(store, model=ModelOptions(tie_weights=True, hidden_size=24)).model.embedding_size == 24
+def test_tied_weights_get_an_embedding_of_the_hidden_size(corpus):
+    assert resolved(corpus, model=ModelOptions(tie_weights=True, hidden_size=24)).model.embedding_size == 24
 
 
 def test_the_softmax_is_adaptive_if_many_tokens_are_rare():
@@ -190,18 +192,18 @@ def test_the_softmax_is_adaptive_if_many_tokens_are_rare():
     assert recipe._softmax_cutoff(counts) == min(range(1, len(counts)), key=logits)
 
 
-def test_a_cutoff_above_the_vocabulary_size_is_rejected(store):
-    assert resolved(store, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
+def test_a_cutoff_above_the_vocabulary_size_is_rejected(corpus):
+    assert resolved(corpus, budget=BudgetConfig(steps=1)).model.softmax_cutoff == 0
     with pytest.raises(UsageError, match="--softmax-cutoff must be below the vocabulary size of 48, got 50"):
-        resolved(store, model=ModelOptions(softmax_cutoff=50))
+        resolved(corpus, model=ModelOptions(softmax_cutoff=50))
 
 
-def test_memory_is_checked_for_the_streams_that_a_machine_reads(store, monkeypatch):
+def test_memory_is_checked_for_the_streams_that_a_machine_reads(corpus, monkeypatch):
     seen = []
     monkeypatch.setattr(recipe, "check_memory", lambda model, num_streams, *_: seen.append(num_streams))
     for world in (ALONE, replace(ALONE, size=4, local=replace(ALONE, size=2)), replace(ALONE, size=3)):
         monkeypatch.setattr(type(world), "broadcast", lambda self, content: content())
         resolve(
-            TrainOptions(budget=BudgetConfig(steps=1), optimization=OptimizationOptions(batch_size=32)), store, world
+            TrainOptions(budget=BudgetConfig(steps=1), optimization=OptimizationOptions(batch_size=32)), corpus, world
         )
     assert seen == [32, 16, 11]

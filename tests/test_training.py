@@ -18,15 +18,16 @@ from seqgen.evaluation.likelihood import Likelihood, score
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.noise import Noise
 from seqgen.model.state import map_state, tensors_of
-from seqgen.training import loop, session
+from seqgen.training import session, validation
 from seqgen.training.budget import VALIDATION_SHARE, StepBudget, TimeBudget
 from seqgen.training.distributed import World
+from seqgen.training.divergence import MAX_ROLL_BACKS
 from seqgen.training.learner import Learner, StepResult
-from seqgen.training.loop import MAX_ROLL_BACKS, MAX_VALIDATION_TOKENS, TRIAL_TOKENS
 from seqgen.training.report import Notice
 from seqgen.training.run import Run
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
 from seqgen.training.session import Session
+from seqgen.training.validation import MAX_VALIDATION_TOKENS, TRIAL_TOKENS
 from tests.conftest import RHYME
 
 
@@ -183,7 +184,7 @@ def test_overfitting_is_detected(start, monkeypatch):
     trainer = start(steps=10)
     losses = iter([2.0, 1.9, 1.95, 1.96, 1.97])
     told, train_nats = [], iter([2.0, 1.8, 1.7, 1.6, 1.6])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Likelihood(next(losses), 1))
+    monkeypatch.setattr("seqgen.training.validation.estimate", lambda *_: Likelihood(next(losses), 1))
     for _ in range(5):
         trainer.figures.step += 1
         trainer.progress.since_validation.count(StepResult(next(train_nats), 1, 1.0, 0.0), 1.0)
@@ -195,7 +196,7 @@ def test_overfitting_is_detected(start, monkeypatch):
 def test_overfitting_from_the_first_step_is_detected(start, monkeypatch):
     trainer = start(steps=10)
     losses, train_nats = iter([1.0, 1.1, 1.2, 1.3]), iter([2.0, 1.9, 1.8])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Likelihood(next(losses), 1))
+    monkeypatch.setattr("seqgen.training.validation.estimate", lambda *_: Likelihood(next(losses), 1))
     trainer._validate()
     told = []
     for nats in train_nats:
@@ -268,7 +269,7 @@ def test_a_kill_between_two_saves_never_loses_the_best_model(start, folders, mon
     losses = {5: 3.0, 10: 1.0, 12: 2.0, 17: 0.5}  # by step; a resumed run validates at others
     running = start(time="1h")
     monkeypatch.setattr(
-        "seqgen.training.loop.estimate", lambda *_: Likelihood(100 * losses.get(running.figures.step, 9.0), 100)
+        "seqgen.training.validation.estimate", lambda *_: Likelihood(100 * losses.get(running.figures.step, 9.0), 100)
     )
     monkeypatch.setattr(TimeBudget, "is_validation_due", lambda _, step, *__: step in (5, 10))
     train_and_kill_after_the_best_model_of(10, running, monkeypatch)
@@ -346,7 +347,7 @@ def test_the_reported_validation_loss_is_that_of_the_saved_best_model(start):
     assert trainer.figures.best_valid_nats == min(losses)
     best = Checkpoint.read(trainer.run.folder / "best.safetensors")
     assert best.training == {}
-    exact = score(best.model(), trainer.store.valid).nats_per_token
+    exact = score(best.model(), trainer.corpus.valid).nats_per_token
     assert exact == pytest.approx(trainer.figures.best_valid_nats, abs=0.01)
 
 
@@ -396,7 +397,7 @@ def test_the_log_contains_the_share_of_clipped_gradients(start, monkeypatch):
 
 def test_patience_ends_a_run_that_no_longer_improves(start, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 2.1, 2.2, 1.0])
-    monkeypatch.setattr("seqgen.training.loop.estimate", lambda *_: Likelihood(next(losses), 1))
+    monkeypatch.setattr("seqgen.training.validation.estimate", lambda *_: Likelihood(next(losses), 1))
     trainer = start(steps=10**6, patience=3)
     monkeypatch.setattr(StepBudget, "validation_interval", lambda *_: 4)
     train(trainer)
@@ -407,7 +408,7 @@ def test_patience_ends_a_run_that_no_longer_improves(start, monkeypatch):
 
 def test_a_time_budget_includes_validation_and_saving(start, clock):
     clock.slow(Learner, "learn", 0.02)
-    clock.slow(loop, "estimate", 0.1)
+    clock.slow(validation, "estimate", 0.1)
     clock.slow(Run, "save_last", 0.2)
     trainer = start(time="3s", patience=10**6)
     begun = clock.now
@@ -417,8 +418,8 @@ def test_a_time_budget_includes_validation_and_saving(start, clock):
 
 
 def test_a_short_run_validates_on_as_many_tokens_as_its_time_allows(start, folders, monkeypatch, clock):
-    monkeypatch.setattr(loop, "estimate", lambda *_: Likelihood(2.0 * TRIAL_TOKENS, TRIAL_TOKENS))
-    clock.slow(loop, "estimate", 0.05)
+    monkeypatch.setattr(validation, "estimate", lambda *_: Likelihood(2.0 * TRIAL_TOKENS, TRIAL_TOKENS))
+    clock.slow(validation, "estimate", 0.05)
     affordable = [start(name, time=name)._validation_tokens for name in ("1s", "20s", "9h")]
     assert affordable[0] == TRIAL_TOKENS
     assert affordable[1] == pytest.approx(VALIDATION_SHARE * 20 * TRIAL_TOKENS / 0.05, rel=0.01)
@@ -426,7 +427,7 @@ def test_a_short_run_validates_on_as_many_tokens_as_its_time_allows(start, folde
     steps = start("steps", steps=3)
     train(steps, stop_at=2)
     assert steps.figures.validation_tokens == MAX_VALIDATION_TOKENS
-    monkeypatch.setattr("seqgen.training.loop.MAX_VALIDATION_TOKENS", 5)
+    monkeypatch.setattr("seqgen.training.validation.MAX_VALIDATION_TOKENS", 5)
     resumed = Session(folders, print).resume("steps")
     assert resumed._validation_tokens == MAX_VALIDATION_TOKENS  # the same throughout the run
 
@@ -468,7 +469,7 @@ def test_a_changed_corpus_is_rejected_with_both_fingerprints(start, tmp_path, fo
     trainer = start(steps=10)
     train(trainer, stop_at=5)
     (tmp_path / "corpus.txt").write_text("another text altogether")
-    with pytest.raises(CorpusError, match=f"has changed .*{trainer.store.fingerprint} then, [0-9a-f]+ now"):
+    with pytest.raises(CorpusError, match=f"has changed .*{trainer.corpus.fingerprint} then, [0-9a-f]+ now"):
         Session(folders, print).resume("run")
 
 
@@ -505,7 +506,7 @@ def test_a_run_that_diverges_at_once_restarts_until_its_learning_rate_is_stable(
     notices = [each.text for each in train(trainer) if isinstance(each, Notice)]
     assert 1 <= len(notices) <= MAX_ROLL_BACKS
     assert trainer.figures.is_finished
-    assert trainer.figures.best_valid_nats < math.log(trainer.store.level.vocabulary_size)
+    assert trainer.figures.best_valid_nats < math.log(trainer.corpus.level.vocabulary_size)
 
 
 def test_a_diverged_run_that_is_resumed_is_bit_for_bit_identical(start, folders):

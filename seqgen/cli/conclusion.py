@@ -31,7 +31,7 @@ def conclude(trainer: "Trainer") -> None:
     folder = trainer.run.folder
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
-    options = "--length 300" if isinstance(trainer.store.level, TextLevel) else "--output tune.mid"
+    options = "--length 300" if isinstance(trainer.corpus.level, TextLevel) else "--output tune.mid"
     curve = folder / CURVE
     drawn = f"; loss curve: {curve}" if curve.is_file() else ""
     display.note(f"saved as {trainer.run.best}{drawn}")
@@ -43,7 +43,7 @@ def _best_loss(trainer: "Trainer") -> str:
     from seqgen.checkpoint import Checkpoint
     from seqgen.evaluation.report import Evaluation
 
-    valid, read = trainer.store.valid, trainer.figures.validation_tokens
+    valid, read = trainer.corpus.valid, trainer.figures.validation_tokens
     if trainer.exact_seconds:
         deadline = time.perf_counter() + trainer.exact_seconds
         best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)

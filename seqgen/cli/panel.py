@@ -24,12 +24,12 @@ SAMPLE_LINES = 6
 PANEL_WIDTH = 100  # at most; it leaves room for the ^C of an interruption
 
 
-def loss(nats: float, part: "Dataset") -> str:
+def loss(nats: float, dataset: "Dataset") -> str:
     """Return a loss in nats per token and, for the set it was measured on, per character or note."""
-    if "characters" in part.extent:
-        bits = nats / math.log(2) * part.num_targets / part.extent["characters"]
+    if "characters" in dataset.extent:
+        bits = nats / math.log(2) * dataset.num_targets / dataset.extent["characters"]
         return f"{nats:.4f} nats ({bits:.3f} bits per character)"
-    return f"{nats:.4f} nats ({nats * part.num_targets / part.extent['notes']:.3f} per note)"
+    return f"{nats:.4f} nats ({nats * dataset.num_targets / dataset.extent['notes']:.3f} per note)"
 
 
 def described(trainer: "Trainer") -> str:
@@ -40,7 +40,7 @@ def described(trainer: "Trainer") -> str:
     recurrent = f"recurrent dropout {model.recurrent_dropout:g}, " if model.recurrent_dropout else ""
     return (
         f"{model.cell} {model.num_layers}x{model.hidden_size}, {counted(trainer.model.num_parameters, 'parameter')}, "
-        f"{counted(trainer.store.level.vocabulary_size, f'{trainer.store.level.name} token')}, batch "
+        f"{counted(trainer.corpus.level.vocabulary_size, f'{trainer.corpus.level.name} token')}, batch "
         f"{config.optimization.batch_size:,} x {config.optimization.sequence_length:,}, dropout {model.dropout:g}, "
         f"{recurrent}learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on "
         f"{config.machine.device}, for {length}"
@@ -114,12 +114,12 @@ class TrainingDisplay:
             note(self._line(report))
 
     def _line(self, report: "Report") -> str:
-        store = self.trainer.store
+        corpus = self.trainer.corpus
         parts = [
             f"step {report.step:,}",
             f"epoch {report.epoch:.2f}",
-            report.train_nats is not None and f"train {loss(report.train_nats, store.train)}",
-            report.valid_nats is not None and f"valid {loss(report.valid_nats, store.valid)}",
+            report.train_nats is not None and f"train {loss(report.train_nats, corpus.train)}",
+            report.valid_nats is not None and f"valid {loss(report.valid_nats, corpus.valid)}",
             report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
             self._is_verbose and f"gradient {_gradient(report)}",
             f"{duration(self.trainer.progress.seconds_left)} left",
@@ -145,7 +145,7 @@ class TrainingDisplay:
     def _panel(self, report: "Report", num_sample_lines: int) -> Panel:
         if report.tokens_per_second is not None and report.train_nats is not None:
             self._speed, self._train_nats = report.tokens_per_second, report.train_nats
-        figures, store = self.trainer.figures, self.trainer.store
+        figures, corpus = self.trainer.figures, self.trainer.corpus
         head = Table.grid(expand=True)
         head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress.share))
         head.add_row(
@@ -153,11 +153,11 @@ class TrainingDisplay:
             f"{self._speed:,.0f} tokens/s  {duration(self.trainer.progress.seconds_left)} left"
         )
         losses = Table.grid(padding=(0, 2))
-        losses.add_row("train", loss(self._train_nats, store.train))
+        losses.add_row("train", loss(self._train_nats, corpus.train))
         self._gradient = _gradient(report) or self._gradient
         if figures.valid_nats is not None and figures.best_valid_nats is not None:
-            losses.add_row("valid", loss(figures.valid_nats, store.valid))
-            losses.add_row("best", f"{loss(figures.best_valid_nats, store.valid)} at step {figures.best_step:,}")
+            losses.add_row("valid", loss(figures.valid_nats, corpus.valid))
+            losses.add_row("best", f"{loss(figures.best_valid_nats, corpus.valid)} at step {figures.best_step:,}")
         losses.add_row("gradient", self._gradient)
         lines = self._sample.splitlines()[:num_sample_lines]
         sample = [Text("sample:", style="dim"), Text("\n".join(lines))] if lines else []

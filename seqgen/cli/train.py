@@ -208,7 +208,7 @@ def _preview(trainer: "Trainer") -> str:
     num_documents = panel.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
     return preview(
         trainer.averaged,
-        trainer.store.level,
+        trainer.corpus.level,
         trainer.figures.step,
         trainer.unseen,
         num_documents,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import PADDING, Level
+from seqgen.sampling.opening import ENOUGH_BEGINNINGS
 from seqgen.training.batch import Batch
 
 SHARD_SIZE = 1 << 20  # bounds the memory for ordering documents
@@ -54,6 +55,13 @@ class Batches:
     def starts_inside(self) -> bool:
         """Whether streams that begin inside a document begin with the start token."""
         return self.part.num_documents < min(self.batch_size, self.num_chunks)
+
+    def show_beginnings(self, num_tokens: int) -> bool:
+        """Return whether this number of tokens teaches a model to begin a document, see `sampling/opening.py`."""
+        num_documents = self.part.num_documents
+        num_shown = num_tokens / self.part.num_targets * num_documents
+        are_short = self.num_chunks < 2 * num_documents  # most chunks begin a document
+        return not self.starts_inside and (are_short or num_shown >= ENOUGH_BEGINNINGS)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -12,12 +12,13 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
 from seqgen.training.distributed import World
+from seqgen.training.initial_model import initial_model
 
 _NUM_STEPS = 5  # after a first step, which warms up
 
 
 def step_seconds(
-    config: ModelConfig, batches: Batches, machine: MachineConfig, store: PreparedCorpus, world: World
+    config: ModelConfig, batches: Batches, machine: MachineConfig, corpus: PreparedCorpus, world: World
 ) -> float:
     """Return the time of a step in seconds, measured on a few batches with a temporary model.
 
@@ -27,18 +28,16 @@ def step_seconds(
         config: the resolved model options.
         batches: the batches of the run.
         machine: device and precision.
-        store: the prepared corpus.
+        corpus: the prepared corpus.
         world: the processes that train together; all return the time of the first.
     """
-    model = LanguageModel(config, store.level.vocabulary_size)
-    model.initialise(torch.Generator().manual_seed(0), torch.from_numpy(store.train.counts))
-    model.to(machine.device)
+    model = initial_model(config, corpus, seed=0).to(machine.device)
     dtype, paces = PRECISIONS[machine.precision], []
     for _, batch in zip(range(1 + _NUM_STEPS), batches.from_step(0), strict=False):
         own = batch.streams(world.share(batch.num_streams)).to(machine.device)
         paces.append(_pass_seconds(model, own, dtype) / batch.num_targets)
     (pace,) = world.agreed(median(paces[1:]))
-    return pace * store.train.num_targets / batches.steps_per_epoch
+    return pace * corpus.train.num_targets / batches.steps_per_epoch
 
 
 def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:

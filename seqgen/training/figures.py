@@ -7,6 +7,7 @@ from typing import Any, Self, get_args, get_type_hints
 from seqgen.errors import CheckpointError
 from seqgen.options import LARGEST
 
+OVERFITTING_VALIDATIONS = 2  # without improvement: a single one may be chance
 NEVER = -1  # the validated step if the model must be validated before the first step
 
 
@@ -63,6 +64,16 @@ class Figures:
         if self.train_nats_of_best is None:  # the best model is the initial one
             self.train_nats_of_best = train_nats
         return False
+
+    def shows_overfitting(self, train_nats: float | None) -> bool:
+        """Return whether the validation loss no longer improves while the training loss falls.
+
+        Args:
+            train_nats: the training loss since the previous validation, if there was a step.
+        """
+        before = self.train_nats_of_best
+        has_learned = before is not None and train_nats is not None and train_nats < before
+        return has_learned and self.validations_since_best >= OVERFITTING_VALIDATIONS
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

@@ -1,42 +1,31 @@
 """The training loop: yields reports, saves checkpoints, prints nothing."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 
-import torch
 from torch import Tensor
 
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import TrainConfig, TrainOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
-from seqgen.errors import TrainingError
-from seqgen.evaluation.likelihood import Likelihood, estimate
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import shortage_reported
-from seqgen.sampling.opening import ENOUGH_BEGINNINGS
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
-from seqgen.training.budget import VALIDATION_SHARE, Budget
+from seqgen.training.budget import Budget
 from seqgen.training.distributed import World
+from seqgen.training.divergence import SLOWER, RollBack, has_diverged
 from seqgen.training.figures import NEVER, Figures
+from seqgen.training.initial_model import initial_model
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
 from seqgen.training.progress import RunProgress
 from seqgen.training.report import Notice, Report
 from seqgen.training.run import Run
 from seqgen.training.schedule import learning_rate_factor, num_parts
-from seqgen.wording import counted
-
-MAX_VALIDATION_TOKENS = 1_000_000  # enough to compare models; `evaluate` scores all tokens
-TRIAL_TOKENS = 1 << 14  # scored first, to estimate how many tokens a short run can afford
-OVERFITTING_VALIDATIONS = 2  # without improvement: a single one may be chance
-FORWARD_SPEED = 3  # a training step takes about three times as long as a forward pass
-EXPLODED = 5  # times the loss of the uniform distribution: a model that learns never gets there
-MAX_ROLL_BACKS = 4
-SLOWER = 0.25  # factor of the learning rate after each rollback
+from seqgen.training.validation import Validation
 
 
 class Trainer:
@@ -44,7 +33,7 @@ class Trainer:
 
     Args:
         model: the model, whose weights are changed in place.
-        store: the prepared corpus.
+        corpus: the prepared corpus.
         requested: the options as given.
         config: the options as resolved.
         run: where to save.
@@ -60,7 +49,7 @@ class Trainer:
     def __init__(
         self,
         model: LanguageModel,
-        store: PreparedCorpus,
+        corpus: PreparedCorpus,
         requested: TrainOptions,
         config: TrainConfig,
         run: Run,
@@ -68,25 +57,26 @@ class Trainer:
         world: World,
     ) -> None:
         self.model = model
-        self.store = store
+        self.corpus = corpus
         self.requested = requested
         self.config = config
         self.run = run
         self.world = world
-        self.unseen = store.train.unseen
+        self.unseen = corpus.train.unseen
         self.is_overfitting = False
         options = config.optimization
         self.batches = Batches(
-            store.train,
+            corpus.train,
             options.batch_size,
             options.sequence_length,
             config.machine.seed,
-            variants=store.level.variants(config.corpus),
+            variants=corpus.level.variants(config.corpus),
         )
         self.learner = Learner(model, config, world)
+        dtype = PRECISIONS[config.machine.precision]
+        self._validation = Validation(self.learner.averaged, corpus.valid, dtype, world)
         budget = Budget.of(config.budget, self.batches.steps_per_epoch)
         self.progress = RunProgress(budget, started, self._of_these_processes(Figures()))
-        self._dtype = PRECISIONS[config.machine.precision]
         self._is_interrupted = False
 
     def begin_from(self, parent: Checkpoint) -> None:
@@ -103,14 +93,17 @@ class Trainer:
         best = self._read_best()
         figures.found(Figures.from_json(best.figures) if best else None)
         self.learner.restore(checkpoint.weights, checkpoint.training)
-        if self.world.is_first:
-            self.run.rewind_log(figures.step)
+        self._rewind_log()
 
     def _read_best(self) -> Checkpoint | None:
         """Return the best model that the first process has saved; None if its file does not exist."""
         path = self.run.best
         data = self.world.broadcast(lambda: read_bytes(path) if path.is_file() else b"")
         return Checkpoint.of(data, path) if data else None
+
+    def _rewind_log(self) -> None:
+        if self.world.is_first:
+            self.run.rewind_log(self.figures.step)
 
     def _of_these_processes(self, figures: Figures) -> Figures:
         return replace(figures, processes=self.world.size, launch=launch_name())
@@ -134,7 +127,7 @@ class Trainer:
     @property
     def exact_seconds(self) -> float:
         """How long scoring the best model on the whole validation set may take after the run; 0 if it should not."""
-        return 0.0 if self._validation_tokens < self.store.valid.num_targets else self.progress.exact_seconds
+        return 0.0 if self._validation_tokens < self.corpus.valid.num_targets else self.progress.exact_seconds
 
     def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         """Train to the end of the budget, or until the loss has not improved for `patience` validations.
@@ -156,23 +149,28 @@ class Trainer:
         self._agree(is_interrupted)
         self.progress.begin()
         self._save_last()
-        self.progress.validation_steps = self._validation_steps()
+        self.progress.validation_steps = self._validation.num_steps(
+            self._validation_tokens, self.corpus.train.num_targets / self.batches.steps_per_epoch
+        )
         batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
             if self.progress.is_validation_due:  # first, because a run may have been stopped before its validation
                 yield self._validate()
-            if self._is_over():
+            if self.progress.is_over(self.config.budget.patience):
                 break
             if self._is_interrupted:
                 self._save_last()
                 return
-            if not self._step(next(batches), is_interrupted):
+            result = self._step(next(batches), is_interrupted)
+            if has_diverged(result, self.corpus.level.vocabulary_size):
                 yield self._roll_back()
                 batches = self.batches.from_step(self.figures.step)
             if self.learner.num_passes > num_passes:
                 num_passes = self.learner.num_passes
                 yield self._divided()
-            if self.progress.is_report_due and not self._is_about_to_validate():
+            # A validation reports, too; there is none at the end of the budget if the run is interrupted.
+            validates = self.progress.is_validation_due or (self.progress.share >= 1 and not self._is_interrupted)
+            if self.progress.is_report_due and not validates:
                 yield self._report(None)
             if self.progress.is_save_due:
                 self._save_last()
@@ -181,17 +179,8 @@ class Trainer:
         self.figures.is_finished = True
         self._save_last()
 
-    def _is_over(self) -> bool:
-        if self.figures.step == 0:  # even if the time is up: without a step there is no model
-            return False
-        return self.progress.share >= 1 or self.figures.validations_since_best >= self.config.budget.patience
-
-    def _is_about_to_validate(self) -> bool:
-        """Return whether a validation, which reports as well, is next."""
-        return self.progress.is_validation_due or (self.progress.share >= 1 and not self._is_interrupted)
-
-    def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> bool:
-        """Learn from a batch; return whether its loss and gradient were sane."""
+    def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> StepResult:
+        """Learn from a batch; return the result of all processes."""
         begun = time.perf_counter()
         options = self.config.optimization
         with shortage_reported(self.config.model, options.batch_size, options.sequence_length):
@@ -201,7 +190,7 @@ class Trainer:
         nats, seconds = self._agree(is_interrupted, result.nats, time.perf_counter() - begun)
         result = replace(result, nats=nats)
         self.progress.count(result, seconds)
-        return self._is_sane(result)
+        return result
 
     def _agree(
         self, is_interrupted: Callable[[], bool] = lambda: False, nats: float = 0.0, seconds: float = 0.0
@@ -217,44 +206,17 @@ class Trainer:
         self._is_interrupted = self._is_interrupted or interruptions > 0
         return nats, seconds
 
-    def _is_sane(self, result: StepResult) -> bool:
-        """Return whether the loss and its gradient are finite, and the loss is not extreme."""
-        limit = EXPLODED * math.log(self.store.level.vocabulary_size) * result.tokens
-        return math.isfinite(result.gradient_norm) and result.nats <= limit
-
     def _roll_back(self) -> Notice:
-        """Return to the best model, or to the initial weights if no model was saved, and lower the learning rate.
-
-        This does not depend on the clock, so that two runs of one command stay the same.
-        """
-        diverged, best = self.figures, self._read_best()
-        if diverged.roll_backs == MAX_ROLL_BACKS or not (best or self.config.model.from_ is None):
-            raise TrainingError(
-                f"training diverged at step {diverged.step:,}, after {counted(diverged.roll_backs, 'rollback')}: the "
-                f"last saved state is kept in {self.run.folder}; try a --learning-rate below {self.learning_rate:g}, "
-                f"the current one, or a --clip below {self.config.optimization.clip:g}"
-            )
-        if best:
-            figures = Figures.from_json(best.figures)
-            self.learner.begin_from(best.weights)
-        else:
-            figures = Figures()
-            self.learner.begin_from(initial_model(self.config, self.store).state_dict())
-        self.progress.return_to(
-            replace(
-                self._of_these_processes(figures),
-                validation_tokens=diverged.validation_tokens,
-                roll_backs=diverged.roll_backs + 1,
-            )
-        )
-        if self.world.is_first:
-            self.run.rewind_log(self.figures.step)
+        """Return to the best model, or to the initial weights, and lower the learning rate."""
+        roll_back = RollBack(self.figures, self._read_best())
+        roll_back.check(self.config, self.learning_rate, self.run.folder)
+        best = roll_back.best
+        initial = initial_model(self.config.model, self.corpus, self.config.machine.seed)
+        self.learner.begin_from(best.weights if best else initial.state_dict())
+        self.progress.return_to(roll_back.figures)
+        self._rewind_log()
         self._save_last()
-        return Notice(
-            f"training diverged at step {diverged.step:,}; rolled back to "
-            f"{f'the best model (step {self.figures.step:,})' if best else 'the initial weights'} and "
-            f"continuing at {SLOWER:g} times the learning rate"
-        )
+        return roll_back.notice
 
     def _divided(self) -> Notice:
         num_streams = self.world.largest_share(self.config.optimization.batch_size)
@@ -267,19 +229,7 @@ class Trainer:
 
     def _report(self, valid_nats: float | None) -> Report:
         """Log what happened since the last report."""
-        recent = self.progress.since_report
-        report = Report(
-            step=self.figures.step,
-            epoch=self.figures.step / self.batches.steps_per_epoch,
-            tokens=self.figures.tokens,
-            seconds=self.progress.seconds,
-            train_nats=recent.nats_per_token,
-            valid_nats=valid_nats,
-            learning_rate=self.learning_rate,
-            gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
-            clipped_share=recent.clipped / recent.steps if recent.steps else None,
-            tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
-        )
+        report = Report.of(self.progress, self.batches.steps_per_epoch, self.learning_rate, valid_nats)
         if self.world.is_first:
             self.run.log(report.to_json())
         self.progress.reported()
@@ -287,36 +237,16 @@ class Trainer:
 
     @property
     def _validation_tokens(self) -> int:
-        """How many tokens are validated, throughout a run: with `--time`, as many as `VALIDATION_SHARE` allows."""
+        """How many tokens are validated, the same number throughout a run."""
         if self.figures.validation_tokens is None:
-            self.figures.validation_tokens = MAX_VALIDATION_TOKENS
-            allowance = self.progress.budget.allowance(VALIDATION_SHARE)
-            if math.isfinite(allowance):
-                begun = time.perf_counter()
-                tokens = self._estimate(TRIAL_TOKENS).tokens
-                (affordable,) = self.world.agreed(allowance * tokens / (time.perf_counter() - begun))
-                self.figures.validation_tokens = min(MAX_VALIDATION_TOKENS, max(TRIAL_TOKENS, round(affordable)))
+            self.figures.validation_tokens = self._validation.affordable_tokens(self.progress.budget)
         return self.figures.validation_tokens
-
-    def _validation_steps(self) -> float:
-        """Return the number of steps that take about as long as a validation."""
-        validated = min(self.store.valid.num_targets, self._validation_tokens)
-        tokens_per_step = self.store.train.num_targets / self.batches.steps_per_epoch
-        return validated / FORWARD_SPEED / tokens_per_step
-
-    def _estimate(self, max_tokens: int) -> Likelihood:
-        """Likelihood the validation set, or a part of it; each process scores its share."""
-        own = estimate(
-            self.averaged, self.store.valid, self._dtype, max_tokens, slice(self.world.rank, None, self.world.size)
-        )
-        nats, tokens = self.world.total(own.nats, own.tokens)
-        return Likelihood(nats, int(tokens))
 
     def _validate(self) -> Report:
         """Measure the validation loss, and save the model if it is the best so far."""
         self._agree()
         begun = self.progress.now
-        valid_nats = self._estimate(self._validation_tokens).nats_per_token
+        valid_nats = self._validation.likelihood(self._validation_tokens).nats_per_token
         train_nats = self.progress.since_validation.nats_per_token
         is_best = self.figures.validated(valid_nats, train_nats)
         report = self._report(valid_nats)
@@ -324,9 +254,7 @@ class Trainer:
             if self.world.is_first:
                 self.run.save_best(self._checkpoint({}))
         else:
-            before = self.figures.train_nats_of_best
-            has_learned = before is not None and train_nats is not None and train_nats < before
-            self.is_overfitting = has_learned and self.figures.validations_since_best >= OVERFITTING_VALIDATIONS
+            self.is_overfitting = self.figures.shows_overfitting(train_nats)
         self._agree()
         self.progress.validated(begun)
         self._save_last()
@@ -342,29 +270,19 @@ class Trainer:
 
     @property
     def knows_beginnings(self) -> bool:
-        """Whether the model has seen enough beginnings of documents for samples to start with one, see `opening.py`."""
-        train = self.store.train
-        num_shown = self.figures.tokens / train.num_targets * train.num_documents
-        are_short = self.batches.num_chunks < 2 * train.num_documents  # most chunks begin a document
-        return not self.batches.starts_inside and (are_short or num_shown >= ENOUGH_BEGINNINGS)
+        """Whether the model has seen enough beginnings of documents to sample from a start token."""
+        return self.batches.show_beginnings(self.figures.tokens)
 
     def _checkpoint(self, training: dict[str, Tensor]) -> Checkpoint:
         self.figures.seconds = self.progress.seconds
         return Checkpoint(
             requested=self.requested,
             config=self.config,
-            level=self.store.level,
+            level=self.corpus.level,
             unseen=self.unseen,
             knows_beginnings=self.knows_beginnings,
-            fingerprint=self.store.fingerprint,
+            fingerprint=self.corpus.fingerprint,
             figures=asdict(self.figures),
             weights=self.averaged.state_dict(),
             training=training,
         )
-
-
-def initial_model(config: TrainConfig, store: PreparedCorpus) -> LanguageModel:
-    """Return the model of a resolved config, with the initial weights of its seed."""
-    model = LanguageModel(config.model, store.level.vocabulary_size)
-    model.initialise(torch.Generator().manual_seed(config.machine.seed), torch.from_numpy(store.train.counts))
-    return model

@@ -125,6 +125,12 @@ class RunProgress:
         self.figures = figures
         self.since_report, self.since_validation = Window(), Window()
 
+    def is_over(self, patience: int) -> bool:
+        """Return whether the budget is used up, or this number of validations brought no improvement."""
+        if self.figures.step == 0:  # even if the time is up: without a step there is no model
+            return False
+        return self.share >= 1 or self.figures.validations_since_best >= patience
+
     @property
     def is_report_due(self) -> bool:
         """Whether to report: once within the first steps, then about every second."""

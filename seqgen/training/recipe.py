@@ -83,12 +83,12 @@ SIZES = (
 )
 
 
-def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
+def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALONE) -> tuple[TrainConfig, list[str]]:
     """Choose all options that are open.
 
     Args:
         requested: the options as given.
-        store: the prepared corpus.
+        corpus: the prepared corpus.
         world: the processes that train together.
 
     Returns:
@@ -106,17 +106,17 @@ def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE
         requested.machine, device=device, precision=resolve_precision(requested.machine.precision, device)
     )
     world.check_alike(machine)
-    batches, reasons = _batches(requested.optimization, store)
+    batches, reasons = _batches(requested.optimization, corpus)
     world.check_streams(batches.batch_size)
-    options = _with_cutoff(requested.model, store)
-    model, steps = _sized(options, batches, budget, machine, store, world)
-    num_parameters = LanguageModel(model, store.level.vocabulary_size).num_parameters
+    options = _with_cutoff(requested.model, corpus)
+    model, steps = _sized(options, batches, budget, machine, corpus, world)
+    num_parameters = LanguageModel(model, corpus.level.vocabulary_size).num_parameters
     epochs = steps / batches.steps_per_epoch
     # Transposition to twelve keys adds information, but not twelve times as much: with this factor, 10 min on the
     # chorales had dropout 0.25, and the loss was lowest after half of the time, at 1.59 nats per note.
-    variants = store.level.variants(requested.corpus)
+    variants = corpus.level.variants(requested.corpus)
     variety = 1.0 if variants is None else math.sqrt(len(variants))
-    model = _with_dropout(model, options, epochs / variety, num_parameters / (store.train.num_targets * variety))
+    model = _with_dropout(model, options, epochs / variety, num_parameters / (corpus.train.num_targets * variety))
     optimization = _resolved(
         OptimizationConfig,
         replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length),
@@ -128,10 +128,10 @@ def resolve(requested: TrainOptions, store: PreparedCorpus, world: World = ALONE
     chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     reasons.append(
         f"{model.num_layers} x {model.hidden_size:,} units, {about}{count}{chosen} ({epochs:.1f} epochs over "
-        f"{counted(store.train.num_targets, 'token')}, {counted(num_parameters, 'parameter')})"
+        f"{counted(corpus.train.num_targets, 'token')}, {counted(num_parameters, 'parameter')})"
     )
-    corpus = replace(requested.corpus, level=store.level.name, vocabulary_size=store.level.vocabulary_size)
-    config = TrainConfig(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
+    sources = replace(requested.corpus, level=corpus.level.name, vocabulary_size=corpus.level.vocabulary_size)
+    config = TrainConfig(corpus=sources, model=model, optimization=optimization, budget=budget, machine=machine)
     return config, reasons
 
 
@@ -141,27 +141,27 @@ def _resolved(kind: type[Config], requested: Options, **choices: Any) -> Config:
     return kind(**(choices | given))
 
 
-def _batches(options: OptimizationOptions, store: PreparedCorpus) -> tuple[Batches, list[str]]:
+def _batches(options: OptimizationOptions, corpus: PreparedCorpus) -> tuple[Batches, list[str]]:
     """Return batches of a size that the corpus can fill, and a message if it is not the requested size."""
     batch_size, sequence_length = options.batch_size or BATCH_SIZE, options.sequence_length or SEQUENCE_LENGTH
-    num_chunks = Batches(store.train, 1, sequence_length, 0).num_chunks
+    num_chunks = Batches(corpus.train, 1, sequence_length, 0).num_chunks
     if num_chunks >= batch_size:
-        return Batches(store.train, batch_size, sequence_length, 0), []
+        return Batches(corpus.train, batch_size, sequence_length, 0), []
     reason = (
         f"the training set fills only {counted(num_chunks, 'stream')} of {sequence_length:,} tokens: using "
         f"--batch-size {num_chunks:,} instead of {batch_size:,}"
     )
-    return Batches(store.train, num_chunks, sequence_length, 0), [reason]
+    return Batches(corpus.train, num_chunks, sequence_length, 0), [reason]
 
 
-def _with_cutoff(options: ModelOptions, store: PreparedCorpus) -> ModelOptions:
+def _with_cutoff(options: ModelOptions, corpus: PreparedCorpus) -> ModelOptions:
     """Return the options with the cutoff of the adaptive softmax.
 
     Raises:
         UsageError: the cutoff is not below the size of the vocabulary.
     """
-    cutoff, size = options.softmax_cutoff, store.level.vocabulary_size
-    cutoff = _softmax_cutoff(store.train.counts) if cutoff is None else cutoff
+    cutoff, size = options.softmax_cutoff, corpus.level.vocabulary_size
+    cutoff = _softmax_cutoff(corpus.train.counts) if cutoff is None else cutoff
     if cutoff >= size:
         raise UsageError(f"--softmax-cutoff must be below the vocabulary size of {size:,}, got {cutoff:,}")
     return replace(options, softmax_cutoff=cutoff)
@@ -172,7 +172,7 @@ def _sized(
     batches: Batches,
     budget: BudgetConfig,
     machine: MachineConfig,
-    store: PreparedCorpus,
+    corpus: PreparedCorpus,
     world: World,
 ) -> tuple[ModelConfig, float]:
     """Return the model options with all sizes, and the approximate number of steps that the budget allows.
@@ -182,13 +182,13 @@ def _sized(
     steps = float(budget.num_steps(batches.steps_per_epoch))
     num_streams, sequence_length = world.local.size * world.largest_share(batches.batch_size), batches.sequence_length
     for size in SIZES:
-        model = _with_size(options, size, store.level.vocabulary_size)
-        check_memory(model, num_streams, sequence_length, machine, store.level.vocabulary_size)
+        model = _with_size(options, size, corpus.level.vocabulary_size)
+        check_memory(model, num_streams, sequence_length, machine, corpus.level.vocabulary_size)
         if budget.time is not None:
             with shortage_reported(model, batches.batch_size, sequence_length):
-                steps = parse_time(budget.time) / step_seconds(model, batches, machine, store, world)
+                steps = parse_time(budget.time) / step_seconds(model, batches, machine, corpus, world)
         is_given = options.num_layers is not None and options.hidden_size is not None
-        if steps <= size.max_steps * _slowness(store.level.vocabulary_size) or is_given:
+        if steps <= size.max_steps * _slowness(corpus.level.vocabulary_size) or is_given:
             break
     return model, steps
 

@@ -1,7 +1,9 @@
 """What a run reports while it trains."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+from seqgen.training.progress import RunProgress
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,25 @@ class Report:
     gradient_norm: float | None
     clipped_share: float | None
     tokens_per_second: float | None
+
+    @classmethod
+    def of(
+        cls, progress: RunProgress, steps_per_epoch: int, learning_rate: float, valid_nats: float | None = None
+    ) -> Self:
+        """Return what happened since the last report, and the loss of a validation."""
+        figures, recent = progress.figures, progress.since_report
+        return cls(
+            step=figures.step,
+            epoch=figures.step / steps_per_epoch,
+            tokens=figures.tokens,
+            seconds=progress.seconds,
+            train_nats=recent.nats_per_token,
+            valid_nats=valid_nats,
+            learning_rate=learning_rate,
+            gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
+            clipped_share=recent.clipped / recent.steps if recent.steps else None,
+            tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -23,8 +23,9 @@ from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited, without_inherited
+from seqgen.training.initial_model import initial_model
 from seqgen.training.launch import launch_name
-from seqgen.training.loop import Trainer, initial_model
+from seqgen.training.loop import Trainer
 from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import resolve
 from seqgen.training.repetition import repeated
@@ -78,12 +79,12 @@ class Session:
         if (origin := requested.model.from_) is not None:
             parent = self._read(lambda: find(origin, self._runs))
             requested = inherited(requested, parent, given)
-        store = prepare(requested.corpus, parent, self.folders, self.say, world)
-        _report_vocabulary(requested.corpus.vocabulary_size, store.level.vocabulary_size, self.say)
-        compile_kernels(requested.model, store.level, requested.machine, is_sampled=self.is_sampled)
+        corpus = prepare(requested.corpus, parent, self.folders, self.say, world)
+        _report_vocabulary(requested.corpus.vocabulary_size, corpus.level.vocabulary_size, self.say)
+        compile_kernels(requested.model, corpus.level, requested.machine, is_sampled=self.is_sampled)
         started = time.perf_counter()
-        repeated_options = repeated(requested, earlier, store.fingerprint, self.say) if earlier else requested
-        config, reasons = resolve(repeated_options, store, world)
+        repeated_options = repeated(requested, earlier, corpus.fingerprint, self.say) if earlier else requested
+        config, reasons = resolve(repeated_options, corpus, world)
         if config.budget.time is not None:
             _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
         for reason in reasons:
@@ -91,9 +92,9 @@ class Session:
         run = self._run(lambda: Run.create(self._runs, name, config.corpus.corpus, self.say, overwrite=overwrite))
         with _released_on_failure(run):
             if world.is_first:
-                run.write_config(to_toml(without_inherited(requested), Resolved(store.fingerprint, config)))
-            model = initial_model(config, store).to(config.machine.device)
-            trainer = Trainer(model, store, requested, config, run, started, world)
+                run.write_config(to_toml(without_inherited(requested), Resolved(corpus.fingerprint, config)))
+            model = initial_model(config.model, corpus, config.machine.seed).to(config.machine.device)
+            trainer = Trainer(model, corpus, requested, config, run, started, world)
             if parent is not None:
                 trainer.begin_from(parent)
         return trainer
@@ -142,12 +143,12 @@ class Session:
         world.check_alike(machine)
         world.check_streams(checkpoint.config.optimization.batch_size)
         config = replace(checkpoint.config, machine=machine)
-        store = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
-        compile_kernels(config.model, store.level, config.machine, is_sampled=self.is_sampled)
-        model = LanguageModel(config.model, store.level.vocabulary_size).to(config.machine.device)
+        corpus = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
+        compile_kernels(config.model, corpus.level, config.machine, is_sampled=self.is_sampled)
+        model = LanguageModel(config.model, corpus.level.vocabulary_size).to(config.machine.device)
         if world.is_first:
-            run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(store.fingerprint, config)))
-        trainer = Trainer(model, store, checkpoint.requested, config, run, time.perf_counter(), world)
+            run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(corpus.fingerprint, config)))
+        trainer = Trainer(model, corpus, checkpoint.requested, config, run, time.perf_counter(), world)
         trainer.restore(checkpoint)
         if before.processes != world.size:
             self.say(

@@ -1,0 +1,14 @@
+"""The model of a run before its first step."""
+
+import torch
+
+from seqgen.config import ModelConfig
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.model.language_model import LanguageModel
+
+
+def initial_model(config: ModelConfig, corpus: PreparedCorpus, seed: int) -> LanguageModel:
+    """Return a model with random weights, and output biases that fit the frequencies of the training set's tokens."""
+    model = LanguageModel(config, corpus.level.vocabulary_size)
+    model.initialise(torch.Generator().manual_seed(seed), torch.from_numpy(corpus.train.counts))
+    return model

@@ -1,0 +1,55 @@
+"""The validation of a run: the loss on the validation set, estimated from a limited number of tokens."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from seqgen.corpus.dataset import Dataset
+from seqgen.evaluation.likelihood import Likelihood, estimate
+from seqgen.model.language_model import LanguageModel
+from seqgen.training.budget import VALIDATION_SHARE, Budget
+from seqgen.training.distributed import World
+
+MAX_VALIDATION_TOKENS = 1_000_000  # enough to compare models; `evaluate` scores all tokens
+TRIAL_TOKENS = 1 << 14  # scored first, to estimate how many tokens a short run can afford
+FORWARD_SPEED = 3  # a training step takes about three times as long as a forward pass
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Scores a model on the validation set, which all processes read together.
+
+    Args:
+        model: the model that is validated.
+        dataset: the validation set.
+        dtype: precision of matrix products.
+        world: the processes; each reads its share and gets the result of all.
+    """
+
+    model: LanguageModel
+    dataset: Dataset
+    dtype: torch.dtype
+    world: World
+
+    def likelihood(self, max_tokens: int) -> Likelihood:
+        """Return the score of about `max_tokens` targets, or of all targets if there are fewer."""
+        share = slice(self.world.rank, None, self.world.size)
+        own = estimate(self.model, self.dataset, self.dtype, max_tokens, share)
+        nats, tokens = self.world.total(own.nats, own.tokens)
+        return Likelihood(nats, int(tokens))
+
+    def affordable_tokens(self, budget: Budget) -> int:
+        """Return how many tokens a validation reads: with `--time`, as many as `VALIDATION_SHARE` allows."""
+        allowance = budget.allowance(VALIDATION_SHARE)
+        if math.isinf(allowance):
+            return MAX_VALIDATION_TOKENS
+        begun = time.perf_counter()
+        tokens = self.likelihood(TRIAL_TOKENS).tokens
+        (affordable,) = self.world.agreed(allowance * tokens / (time.perf_counter() - begun))
+        return min(MAX_VALIDATION_TOKENS, max(TRIAL_TOKENS, round(affordable)))
+
+    def num_steps(self, max_tokens: int, tokens_per_step: float) -> float:
+        """Return the number of training steps that take about as long as scoring `max_tokens` targets."""
+        return min(self.dataset.num_targets, max_tokens) / FORWARD_SPEED / tokens_per_step
