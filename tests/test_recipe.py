@@ -119,14 +119,10 @@ def test_a_high_dropout_includes_embeddings(corpus):
 def test_only_chosen_options_are_reported(corpus):
     budget = BudgetConfig(steps=1234)
     machine = MachineConfig(device="cpu")
-    told = [
-        resolve(
-            TrainOptions(machine=machine, model=ModelOptions(hidden_size=8, dropout=dropout), budget=budget), corpus
-        )
-        for dropout in (None, 0.3)
-    ]
-    assert all("8 units, 1,234 steps" in reasons[0] for _, reasons in told)
-    assert [f", dropout {config.model.dropout:g} (" in reasons[0] for config, reasons in told] == [True, False]
+    models = (ModelOptions(hidden_size=8, dropout=dropout) for dropout in (None, 0.3))
+    choices = [resolve(TrainOptions(machine=machine, model=model, budget=budget), corpus) for model in models]
+    assert all("8 units, 1,234 steps" in reasons[0] for _, reasons in choices)
+    assert [f", dropout {config.model.dropout:g} (" in reasons[0] for config, reasons in choices] == [True, False]
 
 
 def test_fine_tuning_has_a_lower_learning_rate(corpus):
