@@ -4,9 +4,11 @@ import keyword
 import math
 import re
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from seqgen.errors import UsageError
+
+Config = TypeVar("Config", bound="Options")
 
 LARGEST = 10**15  # of integers, so that sums and products fit into 64 bits
 
@@ -188,3 +190,8 @@ class Options:
         """Return whether the recipe has yet to choose this option."""
         is_chosen = next(item.metadata["chosen"] for item in fields(self) if item.name == name)
         return is_chosen and getattr(self, name) is None
+
+    def completed(self, kind: type[Config], **choices: Any) -> Config:
+        """Return resolved options: these, with one of the choices for each that is None."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return kind(**(choices | given))

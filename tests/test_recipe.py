@@ -14,7 +14,10 @@ from seqgen.music.write import rendered
 from seqgen.training import calibration, recipe
 from seqgen.training.batches import Batches
 from seqgen.training.distributed import ALONE
-from seqgen.training.recipe import FINE_TUNING, MAX_DROPOUT, SIZES, resolve
+from seqgen.training.dropout import MAX_DROPOUT
+from seqgen.training.recipe import resolve
+from seqgen.training.sizes import FINE_TUNING, SIZES
+from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
 from tests.conftest import RHYME
 from tests.scores import random_melody
 
@@ -177,15 +180,15 @@ def test_tied_weights_get_an_embedding_of_the_hidden_size(corpus):
 
 def test_the_softmax_is_adaptive_if_many_tokens_are_rare():
     frequent, rare = [10_000] * 500, [1] * 9_500  # 0.2 % are rare
-    assert recipe._softmax_cutoff(np.array(frequent + rare)) == 500
-    assert recipe._softmax_cutoff(np.array((frequent + rare)[: recipe.ADAPTIVE_VOCABULARY - 1])) == 0
+    assert best_cutoff(np.array(frequent + rare)) == 500
+    assert best_cutoff(np.array((frequent + rare)[: ADAPTIVE_VOCABULARY - 1])) == 0
     counts = np.random.default_rng(1).zipf(1.5, 6_000)
     counts[::-1].sort()
 
     def logits(cutoff):
         return cutoff + counts[cutoff:].sum() / counts.sum() * (len(counts) - cutoff)
 
-    assert recipe._softmax_cutoff(counts) == min(range(1, len(counts)), key=logits)
+    assert best_cutoff(counts) == min(range(1, len(counts)), key=logits)
 
 
 def test_a_cutoff_above_the_vocabulary_size_is_rejected(corpus):
