@@ -57,10 +57,10 @@ class Model:
         with _python_terms():
             level, config = self._text_level(), _sampling_config({"prime": prime, **options})
             config.refuse_for_text()
-            unseen, knows_beginnings = self.checkpoint.unseen, self.checkpoint.knows_beginnings
+            unseen_ids, knows_beginnings = self.checkpoint.unseen, self.checkpoint.knows_beginnings
             texts = [level.normalise(prime)] * config.num_samples
             for index, text in sample(
-                self._model, level, prime, config, begin(config), unseen, knows_beginnings=knows_beginnings
+                self._model, level, prime, config, begin(config), unseen_ids, knows_beginnings=knows_beginnings
             ):
                 texts[index] += text
             return texts
@@ -107,8 +107,8 @@ class Model:
             raise CorpusError("an empty text cannot be scored")
         if not is_ended and not documents[-1].ending:
             documents[-1] = Excerpt(documents[-1], stop=documents[-1].size)
-        with encoded(self.checkpoint.level, documents) as part:
-            return Evaluation.of(self._model, part, "text").to_json()
+        with encoded(self.checkpoint.level, documents) as dataset:
+            return Evaluation.of(self._model, dataset, "text").to_json()
 
     def _text_level(self) -> TextLevel:
         if not isinstance(self.checkpoint.level, TextLevel):

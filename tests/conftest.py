@@ -104,12 +104,12 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
-def make_part(tmp_path: Path) -> Callable[..., Dataset]:
-    """Encode texts as documents of a part."""
+def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
+    """Encode texts as documents of a dataset."""
 
     def make(*texts: str, level: CharacterLevel | None = None) -> Dataset:
         level = level or CharacterLevel.fit([[text] for text in texts], CorpusConfig())
-        name = f"part {len(list(tmp_path.iterdir()))}"
+        name = f"dataset {len(list(tmp_path.iterdir()))}"
         with DatasetWriter(tmp_path, name, level) as writer:
             for text in texts:
                 writer.add(Passage("text", text))

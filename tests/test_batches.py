@@ -13,7 +13,7 @@ from seqgen.levels.base import PADDING
 from seqgen.training.batches import Batches
 
 
-def part_of(lengths):
+def dataset_of(lengths):
     """Documents of so many targets, every id different, so that a target tells where it comes from."""
     offsets = np.cumsum([0, *(length + 1 for length in lengths)])
     return Dataset(np.arange(offsets[-1], dtype=np.uint32), offsets, np.array([]), {})
@@ -35,12 +35,12 @@ any_batches = given(
 @any_batches
 @example(lengths=[1, 1], batch_size=3, sequence_length=1, number=0, shard_size=3)
 def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size, sequence_length, number, shard_size):
-    part = part_of(lengths)
-    sequence = Batches(part, batch_size, sequence_length, seed=1, shard_size=shard_size)
+    dataset = dataset_of(lengths)
+    sequence = Batches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size)
     batches = epoch(sequence, number)
     targets = np.concatenate([batch.targets[batch.targets != PADDING] for batch in batches])
-    starts = set(part.offsets.tolist())
-    assert sorted(targets.tolist()) == [i for i in range(len(part.ids)) if i not in starts]
+    starts = set(dataset.offsets.tolist())
+    assert sorted(targets.tolist()) == [i for i in range(len(dataset.ids)) if i not in starts]
     for batch in batches:
         scored = batch.targets != PADDING
         if sequence.starts_inside:  # the start token, which is 0 here, says that nothing is known yet
@@ -53,25 +53,25 @@ def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size
 def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
     lengths, batch_size, sequence_length, number, shard_size
 ):
-    part = part_of(lengths)
+    dataset = dataset_of(lengths)
     last = {}
-    for batch in epoch(Batches(part, batch_size, sequence_length, seed=1, shard_size=shard_size), number):
+    for batch in epoch(Batches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size), number):
         if batch.is_whole:
             assert batch.is_fresh.all()
-            assert set(batch.inputs[0].tolist()) <= set(part.offsets.tolist())  # whole from the start token on
+            assert set(batch.inputs[0].tolist()) <= set(dataset.offsets.tolist())  # whole from the start token on
             continue
         for stream in range(batch_size):
             scored = batch.targets[:, stream] != PADDING
             if scored.any():
                 assert batch.is_fresh[stream] or batch.inputs[0, stream] == last[stream]
                 last[stream] = batch.targets[scored, stream][-1]
-            begins_document = int(batch.inputs[0, stream]) in part.offsets and scored.any()
+            begins_document = int(batch.inputs[0, stream]) in dataset.offsets and scored.any()
             assert batch.is_fresh[stream] or not begins_document
 
 
 @any_batches
 def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_size, sequence_length, number, shard_size):
-    batches = Batches(part_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
+    batches = Batches(dataset_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
     total = 2 * batches.steps_per_epoch + 1
     expected = list(islice(batches.from_step(0), total))
     for step in range(0, total, 1 + number + total // 8):
@@ -81,7 +81,7 @@ def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_siz
 
 
 def test_a_single_text_fills_all_streams_evenly():
-    batches = epoch(Batches(part_of([1000]), batch_size=4, sequence_length=25, seed=1))
+    batches = epoch(Batches(dataset_of([1000]), batch_size=4, sequence_length=25, seed=1))
     assert len(batches) == 10
     assert all((batch.targets != PADDING).all() for batch in batches)
     assert [int(batch.is_fresh.sum()) for batch in batches] == [4] + [0] * 9
@@ -89,15 +89,15 @@ def test_a_single_text_fills_all_streams_evenly():
 
 def test_short_documents_are_whole_and_alike_in_length():
     lengths = [3] * 8 + [9] * 8
-    batches = epoch(Batches(part_of(lengths), batch_size=4, sequence_length=10, seed=1))
+    batches = epoch(Batches(dataset_of(lengths), batch_size=4, sequence_length=10, seed=1))
     assert sorted(len(batch.inputs) for batch in batches) == [3, 3, 9, 9]
     assert all(batch.is_whole and (batch.targets != PADDING).all() for batch in batches)
 
 
 def test_the_order_of_documents_changes_with_epoch_and_seed():
-    part = part_of([20] * 10)
+    dataset = dataset_of([20] * 10)
     orders = [
-        [int(batch.inputs[0, 0]) for batch in epoch(Batches(part, 1, 10, seed), number)]
+        [int(batch.inputs[0, 0]) for batch in epoch(Batches(dataset, 1, 10, seed), number)]
         for seed, number in ((1, 0), (1, 1), (2, 0), (1, 0))
     ]
     assert orders[0] == orders[3]
@@ -107,17 +107,17 @@ def test_the_order_of_documents_changes_with_epoch_and_seed():
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_ids_of_any_type_become_int64(kind):
-    part = Dataset(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
-    (batch,) = epoch(Batches(part, 1, 10, seed=1))
+    dataset = Dataset(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
+    (batch,) = epoch(Batches(dataset, 1, 10, seed=1))
     assert batch.inputs.dtype == batch.targets.dtype == torch.int64
 
 
 def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
     """The ways add 0, 1,000 or 2,000 to every id: taken off again, the batches are what they are without them."""
     lengths = [3, 5, 20, 50, 4, 33]
-    part = part_of(lengths)
-    ways = np.arange(len(part.ids)) + np.array([[0], [1000], [2000]])
-    plain, varied = (Batches(part, 2, 8, seed=1, variants=variants) for variants in (None, ways))
+    dataset = dataset_of(lengths)
+    ways = np.arange(len(dataset.ids)) + np.array([[0], [1000], [2000]])
+    plain, varied = (Batches(dataset, 2, 8, seed=1, variants=variants) for variants in (None, ways))
     drawn = []
     for number in range(6):
         way_of = {}
@@ -127,7 +127,7 @@ def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
                 assert torch.equal(getattr(after, name)[is_scored] % 1000, getattr(before, name)[is_scored])
             assert (after.targets[~is_scored] == PADDING).all()
             for row, column in is_scored.nonzero().tolist():
-                document = np.searchsorted(part.offsets, int(before.targets[row, column]), side="right")
+                document = np.searchsorted(dataset.offsets, int(before.targets[row, column]), side="right")
                 way = int(after.targets[row, column]) // 1000
                 assert way == int(after.inputs[row, column]) // 1000 == way_of.setdefault(document, way)
         assert len(way_of) == len(lengths)
@@ -138,7 +138,7 @@ def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
 
 
 def test_parts_of_a_batch_are_the_batch():
-    (batch,) = epoch(Batches(part_of([40] * 5), 5, 40, seed=1))
+    (batch,) = epoch(Batches(dataset_of([40] * 5), 5, 40, seed=1))
     by_stream, by_time = list(batch.split_streams(2)), list(batch.split_time(3))
     assert [part.num_streams for part in by_stream] == [3, 2]
     for name in ("inputs", "targets"):

@@ -10,25 +10,25 @@ from seqgen.evaluation.likelihood import score
 from tests.conftest import RHYME
 
 
-def states(model, part):
+def states(model, dataset):
     """Return the output before each target, and the target."""
     found = []
     with torch.inference_mode():
-        for begin, end in zip(part.offsets[:-1], part.offsets[1:], strict=True):
+        for begin, end in zip(dataset.offsets[:-1], dataset.offsets[1:], strict=True):
             state = model.initial_state(1)
             for position in range(begin, end - 1):
-                hidden, state = model.hidden(torch.tensor([[int(part.ids[position])]]), state)
-                found.append((hidden[0, 0].double().numpy(), int(part.ids[position + 1])))
+                hidden, state = model.hidden(torch.tensor([[int(dataset.ids[position])]]), state)
+                found.append((hidden[0, 0].double().numpy(), int(dataset.ids[position + 1])))
     return found
 
 
 @pytest.mark.parametrize("stretch", [16, 1000])
-def test_probabilities_agree_with_the_equations(make_part, make_model, monkeypatch, stretch):
+def test_probabilities_agree_with_the_equations(make_dataset, make_model, monkeypatch, stretch):
     monkeypatch.setattr(cache, "_STRETCH", stretch)
-    part, model, window = make_part(RHYME[:60], RHYME[20:50]), make_model(100), 40
-    found = CachedPredictions.of(model, part, window)
-    known = states(model, part)
-    assert -np.log(found.model).mean() == pytest.approx(score(model, part).nats_per_token, rel=1e-5)
+    dataset, model, window = make_dataset(RHYME[:60], RHYME[20:50]), make_model(100), 40
+    found = CachedPredictions.of(model, dataset, window)
+    known = states(model, dataset)
+    assert -np.log(found.model).mean() == pytest.approx(score(model, dataset).nats_per_token, rel=1e-5)
     assert np.isnan(found.cache[:, 0]).all()  # the cache is empty
     for place in (1, 7, 45, len(known) - 1):
         hidden, target = known[place]
@@ -39,11 +39,11 @@ def test_probabilities_agree_with_the_equations(make_part, make_model, monkeypat
             assert found.cache[row, place] == pytest.approx(matching / weights.sum(), rel=1e-3, abs=1e-6)
 
 
-def test_weight_zero_is_the_model_and_the_best_settings_are_not_worse(make_part, make_model):
-    part, model = make_part(RHYME * 5), make_model(100)
-    found = CachedPredictions.of(model, part, 100)
+def test_weight_zero_is_the_model_and_the_best_settings_are_not_worse(make_dataset, make_model):
+    dataset, model = make_dataset(RHYME * 5), make_model(100)
+    found = CachedPredictions.of(model, dataset, 100)
     plain = found.score(CacheSettings(1.0, 0.0))
-    assert plain.nats == pytest.approx(score(model, part).nats, rel=1e-5)
+    assert plain.nats == pytest.approx(score(model, dataset).nats, rel=1e-5)
     best = found.best()
     assert found.score(best).nats < plain.nats  # the same four lines repeated
     mixed = 0.9 * found.model[1:] + 0.1 * found.cache[3, 1:]
@@ -51,7 +51,7 @@ def test_weight_zero_is_the_model_and_the_best_settings_are_not_worse(make_part,
     assert found.score(CacheSettings(SHARPNESS[3], 0.1)).nats == pytest.approx(by_hand)
 
 
-def test_a_window_may_be_longer_than_the_text(make_part, make_model):
-    part, model = make_part(RHYME), make_model(100)
-    longer, long = (CachedPredictions.of(model, part, window) for window in (500, part.num_targets))
+def test_a_window_may_be_longer_than_the_text(make_dataset, make_model):
+    dataset, model = make_dataset(RHYME), make_model(100)
+    longer, long = (CachedPredictions.of(model, dataset, window) for window in (500, dataset.num_targets))
     np.testing.assert_array_equal(longer.cache, long.cache)

@@ -122,15 +122,15 @@ def test_a_network_that_exceeds_the_gpu_memory_is_a_one_line_error(tmp_path):
 
 
 @every_cell
-def test_scores_and_samples_equal_those_of_the_cpu(make_part, make_model, cell):
-    part = make_part(RHYME * 14, "short", RHYME)
+def test_scores_and_samples_equal_those_of_the_cpu(make_dataset, make_model, cell):
+    dataset = make_dataset(RHYME * 14, "short", RHYME)
     model = make_model(100, cell=cell, num_layers=2)
-    expected = score(model, part, num_streams=4).nats_per_token
+    expected = score(model, dataset, num_streams=4).nats_per_token
     draws = {}
     for device in ("cpu", GPU):
         model.to(device)
         for num_streams, length in ((1, 200), (64, 64)):
-            assert score(model, part, num_streams, length).nats_per_token == pytest.approx(expected, abs=1e-5)
+            assert score(model, dataset, num_streams, length).nats_per_token == pytest.approx(expected, abs=1e-5)
         never = Never(100, [])
         reading = prefill(model, [1, 2, 3]).repeat(2)
         stream = decode(model, reading, uniform_numbers([5, 6]), SamplingConfig(), never)

@@ -64,19 +64,19 @@ def test_the_model_is_not_changed(make_model, generator):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_gradients_of_a_run_are_computed_within_documents(make_part, make_model, monkeypatch):
-    part = make_part("abcdefgh" * 5, "hgfedcba", "x")
+def test_gradients_of_a_run_are_computed_within_documents(make_dataset, make_model, monkeypatch):
+    dataset = make_dataset("abcdefgh" * 5, "hgfedcba", "x")
     seen = []
     monkeypatch.setattr("seqgen.evaluation.gradient_flow.gradient_norms", lambda model, ids: seen.append(ids) or [1.0])
-    GradientFlow.of_run("run", make_model(300), part, 9)
+    GradientFlow.of_run("run", make_model(300), dataset, 9)
     (ids,) = seen
     assert ids.shape == (10, 32)
-    whole = part.ids[part.offsets[0] : part.offsets[1]]
+    whole = dataset.ids[dataset.offsets[0] : dataset.offsets[1]]
     stretches = {tuple(whole[begin : begin + 10]) for begin in range(len(whole) - 9)}
-    stretches |= {tuple(part.ids[part.offsets[1] : part.offsets[2]])}
+    stretches |= {tuple(dataset.ids[dataset.offsets[1] : dataset.offsets[2]])}
     assert {tuple(column) for column in ids.T.tolist()} <= stretches
     with pytest.raises(CorpusError, match="--length must be at most 41, the length of the longest document, got 50"):
-        GradientFlow.of_run("run", make_model(300), part, 50)
+        GradientFlow.of_run("run", make_model(300), dataset, 50)
 
 
 def test_parameters_of_all_parts_add_up(make_model):

@@ -116,18 +116,18 @@ def test_variants_of_a_melody_stay_on_one_side(corpus):
 
 def test_the_store_holds_notes_and_quarters_and_counts_all_keys(corpus, tmp_path):
     plan = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
-    store = PreparedCorpus.prepare(plan, tmp_path / "data")
+    corpus = PreparedCorpus.prepare(plan, tmp_path / "data")
     pieces = [score for part, piece in plan.documents() if part == TRAIN for score in piece.chunks()]
-    assert store.train.extent == {
+    assert corpus.train.extent == {
         "notes": sum(score.num_notes for score in pieces),
         "quarters": sum(score.quarters for score in pieces),
     }
-    first = store.train.ids[: store.train.offsets[1]].tolist()
-    assert store.level.decode(first) == store.level.decode([*store.level.encode(pieces[0]), t.END])
-    varied = store.varied(store.level.variants(plan.config))
-    assert sum(varied.train.counts) == 12 * sum(store.train.counts)
+    first = corpus.train.ids[: corpus.train.offsets[1]].tolist()
+    assert corpus.level.decode(first) == corpus.level.decode([*corpus.level.encode(pieces[0]), t.END])
+    varied = corpus.varied(corpus.level.variants(plan.config))
+    assert sum(varied.train.counts) == 12 * sum(corpus.train.counts)
     lowest = min(note.pitch for score in pieces for note in score.notes)
-    assert t.PITCH + lowest - 1 in store.train.unseen
+    assert t.PITCH + lowest - 1 in corpus.train.unseen
     assert t.PITCH + lowest - 5 not in varied.train.unseen
 
 

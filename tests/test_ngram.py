@@ -17,8 +17,8 @@ A, B, C = 2, 3, 4
 documents = st.lists(st.lists(st.integers(1, VOCABULARY_SIZE - 1), max_size=30), min_size=1, max_size=6)
 
 
-def part_of(*contents, vocabulary_size=VOCABULARY_SIZE):
-    """Return a part of these documents, with start tokens."""
+def dataset_of(*contents, vocabulary_size=VOCABULARY_SIZE):
+    """Return a dataset of these documents, with start tokens."""
     offsets = np.cumsum([0, *(len(content) + 1 for content in contents)])
     ids = np.array([token for content in contents for token in (0, *content)], dtype=np.uint16)
     counts = np.bincount(ids, minlength=vocabulary_size)
@@ -76,7 +76,7 @@ class Slow:
 
 @given(train=documents, scored=documents, order=st.integers(1, 5))
 def test_every_order_agrees_with_the_equations(train, scored, order):
-    model = NgramModel.fit(part_of(*train), max_order=order)
+    model = NgramModel.fit(dataset_of(*train), max_order=order)
     for lower in range(1, order + 1):
         slow = Slow(train, lower)
         for content in scored:
@@ -92,15 +92,15 @@ def test_discounts_are_estimated_if_there_are_enough_counts():
     train, scored = letters[:2500], letters[2500:]
     slow = Slow([train], 3, vocabulary_size=40)
     assert all(discounts != (0, 0.5, 1, 1.5) for discounts in slow.discounts.values())
-    model = NgramModel.fit(part_of(train, vocabulary_size=40), max_order=3)
+    model = NgramModel.fit(dataset_of(train, vocabulary_size=40), max_order=3)
     tokens = [0, *scored]
     expected = -sum(math.log(slow.probability(tokens[place], tokens[:place])) for place in range(1, len(tokens)))
-    assert model.score(part_of(scored, vocabulary_size=40), 3).nats == pytest.approx(expected, rel=1e-6)
+    assert model.score(dataset_of(scored, vocabulary_size=40), 3).nats == pytest.approx(expected, rel=1e-6)
 
 
 @given(train=documents, context=st.lists(st.integers(1, VOCABULARY_SIZE - 1), max_size=6))
 def test_the_probabilities_of_all_tokens_sum_to_one_after_any_context(train, context):
-    model = NgramModel.fit(part_of(*train), max_order=4)
+    model = NgramModel.fit(dataset_of(*train), max_order=4)
     by_token = [model.probabilities(np.array([0, *context, token]))[:, -1] for token in range(1, VOCABULARY_SIZE)]
     assert np.sum(by_token, axis=0) == pytest.approx(1, abs=1e-6)
     assert np.min(by_token) > 0
@@ -108,7 +108,7 @@ def test_the_probabilities_of_all_tokens_sum_to_one_after_any_context(train, con
 
 def test_a_bigram_model_agrees_with_a_worked_example():
     # a a b: the bigrams 0a, aa and ab occur once; a follows two different tokens (0, a), b one.
-    model = NgramModel.fit(part_of([A, A, B]), max_order=2)
+    model = NgramModel.fit(dataset_of([A, A, B]), max_order=2)
     unigram = {
         A: 1 / 3 + 0.5 * 1 / 4,
         B: 0.5 / 3 + 0.5 * 1 / 4,
@@ -122,26 +122,26 @@ def test_a_bigram_model_agrees_with_a_worked_example():
 
 
 def test_unigrams_as_the_highest_order_use_plain_counts():
-    model = NgramModel.fit(part_of([A, A, A, B]), max_order=2)
+    model = NgramModel.fit(dataset_of([A, A, A, B]), max_order=2)
     # Counts are 3 and 1 of 4; discounts of 1.5 and 0.5 are spread over four tokens.
     assert model.probabilities(np.array([0, A]))[0, 1] == pytest.approx(1.5 / 4 + 0.5 / 4)
     assert model.probabilities(np.array([0, C]))[0, 1] == pytest.approx(0.5 / 4)
 
 
 def test_an_untrained_model_is_uniform_over_all_but_the_start_token():
-    score = NgramModel.fit(part_of([]), max_order=3).score(part_of([A, B], [C]), 3)
+    score = NgramModel.fit(dataset_of([]), max_order=3).score(dataset_of([A, B], [C]), 3)
     assert score.nats_per_token == pytest.approx(math.log(4))
     assert score.tokens == 3
 
 
 @given(train=documents, scored=documents, block=st.integers(1, 9))
 def test_the_score_does_not_depend_on_how_it_is_computed(train, scored, block):
-    model = NgramModel.fit(part_of(*train), max_order=4)
-    part = part_of(*scored)
-    expected = [score.nats for score in model.scores(part)]
+    model = NgramModel.fit(dataset_of(*train), max_order=4)
+    dataset = dataset_of(*scored)
+    expected = [score.nats for score in model.scores(dataset)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ngram, "_BLOCK", block)
-        assert [score.nats for score in model.scores(part)] == pytest.approx(expected)
+        assert [score.nats for score in model.scores(dataset)] == pytest.approx(expected)
 
 
 def test_the_best_order_is_that_of_the_text():
@@ -151,7 +151,7 @@ def test_the_best_order_is_that_of_the_text():
     tokens = random.integers(1, 10, 2).tolist()
     while len(tokens) < 4000:
         tokens.append(int(following[tokens[-2] - 1]) if random.random() < 0.9 else int(random.integers(1, 10)))
-    train, valid = (part_of(half, vocabulary_size=10) for half in (tokens[:3000], tokens[3000:]))
+    train, valid = (dataset_of(half, vocabulary_size=10) for half in (tokens[:3000], tokens[3000:]))
     model = NgramModel.fit(train, max_order=6)
     assert model.best_order(valid) == 3
     assert model.score(valid, 3).nats == min(score.nats for score in model.scores(valid))
@@ -159,23 +159,23 @@ def test_the_best_order_is_that_of_the_text():
 
 def test_only_a_sample_of_a_large_part_is_counted():
     tokens = np.random.default_rng(0).integers(1, 4, 20_000).tolist()
-    train, valid = (part_of(half) for half in (tokens[:19_000], tokens[19_000:]))
+    train, valid = (dataset_of(half) for half in (tokens[:19_000], tokens[19_000:]))
     whole, some = NgramModel.fit(train, 2), NgramModel.fit(train, 2, max_tokens=6400)
     assert (whole.num_tokens, some.num_tokens) == (19_001, 6400)
     assert some.score(valid, 2).nats == pytest.approx(whole.score(valid, 2).nats, rel=0.01)
     # The sample covers the whole text, including its end.
-    ended = NgramModel.fit(part_of([*tokens, *[4] * 50]), 1, max_tokens=6400)
+    ended = NgramModel.fit(dataset_of([*tokens, *[4] * 50]), 1, max_tokens=6400)
     assert ended.probabilities(np.array([0, 4]))[0, 1] == pytest.approx(50 / 6400, rel=0.1)
 
 
 def test_the_stretches_of_a_sample_are_separate_documents():
-    model = NgramModel.fit(part_of([A, B] * 500), 2, max_tokens=128)  # a start token and another, 64 times
+    model = NgramModel.fit(dataset_of([A, B] * 500), 2, max_tokens=128)  # a start token and another, 64 times
     assert model.num_tokens == 128
     after_a, after_unknown = (model.probabilities(np.array([0, context, B]))[1, -1] for context in (A, C))
     assert after_a == after_unknown
 
 
-def test_a_real_text_is_learned(make_part):
-    part = make_part("the cat sat on the mat. " * 40)
-    model = NgramModel.fit(part)
-    assert model.score(part, 6).nats_per_token < 0.1 < 1 < model.score(part, 1).nats_per_token
+def test_a_real_text_is_learned(make_dataset):
+    dataset = make_dataset("the cat sat on the mat. " * 40)
+    model = NgramModel.fit(dataset)
+    assert model.score(dataset, 6).nats_per_token < 0.1 < 1 < model.score(dataset, 1).nats_per_token

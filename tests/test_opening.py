@@ -34,11 +34,11 @@ def test_a_space_or_nothing_is_read_first_without_line_breaks(make_model):
     ("texts", "expected"),
     [(["a" * 100], True), (["a" * 100, "b"], True), (["a" * 8, "b" * 7], False), (["a" * 100] * 4, False)],
 )
-def test_the_start_token_occurs_inside_documents_if_few_are_long(make_part, texts, expected):
+def test_the_start_token_occurs_inside_documents_if_few_are_long(make_dataset, texts, expected):
     """`starts_inside` is true if a batch has the start token anywhere but at the beginning of a document."""
     level = CharacterLevel("ab")
-    part = make_part(*texts, level=level)
-    batches = Batches(part, batch_size=4, sequence_length=10, seed=1)
+    dataset = make_dataset(*texts, level=level)
+    batches = Batches(dataset, batch_size=4, sequence_length=10, seed=1)
     assert batches.starts_inside == expected
     steps = list(islice(batches.from_step(0), batches.steps_per_epoch))
     first = [batch.inputs[0][batch.is_fresh & (batch.targets[0] != PADDING)] for batch in steps]

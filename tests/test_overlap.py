@@ -33,27 +33,27 @@ def brute_force(text_documents, known_documents):
 
 
 @pytest.mark.parametrize("block", [1 << 20, 64])
-def test_the_overlap_agrees_with_its_definition(make_part, monkeypatch, block):
+def test_the_overlap_agrees_with_its_definition(make_dataset, monkeypatch, block):
     monkeypatch.setattr(overlap, "_BLOCK", block)
     known = [letters(500, 1), letters(20, 2), letters(31, 3), letters(700, 4)]
     text = [
         known[0][37:300] + letters(90, 5),  # an excerpt with another continuation
-        known[1],  # a short document of the part
+        known[1],  # a short document of the dataset
         known[2][:-1],  # the beginning of a short document
         known[3],
         known[3][5:],  # with another position of the last window
         letters(300, 6),
     ]
-    part, other = make_part(*text, level=LEVEL), make_part(*known, level=LEVEL)
+    dataset, other = make_dataset(*text, level=LEVEL), make_dataset(*known, level=LEVEL)
     expected = brute_force(text, known)
     assert 0.5 < expected < 0.9
-    assert share_in(part, other) == pytest.approx(expected)
+    assert share_in(dataset, other) == pytest.approx(expected)
     assert share_in(other, other) == 1
-    assert share_in(make_part(letters(400, 7), level=LEVEL), other) == 0
+    assert share_in(make_dataset(letters(400, 7), level=LEVEL), other) == 0
 
 
-def test_an_empty_text_has_no_overlap(make_part):
-    assert share_in(make_part("", level=LEVEL), make_part(letters(99, 1), level=LEVEL)) == 0
+def test_an_empty_text_has_no_overlap(make_dataset):
+    assert share_in(make_dataset("", level=LEVEL), make_dataset(letters(99, 1), level=LEVEL)) == 0
 
 
 def test_hashes_of_windows_agree_with_the_polynomial():

@@ -106,16 +106,16 @@ def test_tracked_items_are_yielded_and_counted():
 
 
 @pytest.mark.parametrize("forgets", [True, False])
-def test_the_progress_of_scoring_includes_tokens_that_are_read_again(make_part, make_model, forgets, monkeypatch):
-    part = make_part("abcdefgh" * 400, "hgfedcba")
+def test_the_progress_of_scoring_includes_tokens_that_are_read_again(make_dataset, make_model, forgets, monkeypatch):
+    dataset = make_dataset("abcdefgh" * 400, "hgfedcba")
     if not forgets:
         monkeypatch.setattr("seqgen.evaluation.likelihood._TOLERANCE", -1.0)
     recorded = Recorded()
-    surprisals(make_model(len(part.counts)), part, 4, progress=recorded)
+    surprisals(make_model(len(dataset.counts)), dataset, 4, progress=recorded)
     (task,) = recorded.tasks["scoring"]
     assert task.done == task.total
-    assert task.total > part.num_targets  # warm-ups are read in addition
-    assert (task.total > 2 * part.num_targets) == (not forgets)
+    assert task.total > dataset.num_targets  # warm-ups are read in addition
+    assert (task.total > 2 * dataset.num_targets) == (not forgets)
 
 
 @pytest.mark.parametrize("corpus", [[], ["--corpus", "rhyme.txt"]])

@@ -23,15 +23,15 @@ TUNE = "X:1\nM:3/4\nL:1/4\nK:D\n" + "DEF|GAB|dcB|AGF|" * 6 + "|\n"
 
 
 def prepared(folders, path, **options):
-    """Return a checkpoint of a run on a file, its store, and its pieces as they are in the file."""
+    """Return a checkpoint of a run on a file, its prepared corpus, and its documents as they are in the file."""
     config = CorpusConfig(corpus=(str(path),), **options)
     plan = SplitCorpus.read(config)
-    store = PreparedCorpus.prepare(plan, folders.parsed.parent)
+    corpus = PreparedCorpus.prepare(plan, folders.parsed.parent)
     requested = TrainOptions(corpus=config)
     model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3)
-    checkpoint = Checkpoint(requested, resolved(model, config), store.level, [], True, store.fingerprint, {}, {})
+    checkpoint = Checkpoint(requested, resolved(model, config), corpus.level, [], True, corpus.fingerprint, {}, {})
     pieces = [(part, list(piece.chunks()), piece.is_complete and piece.ending) for part, piece in plan.documents()]
-    return checkpoint, store, pieces
+    return checkpoint, corpus, pieces
 
 
 @pytest.mark.parametrize("document", ["file", "line", "paragraph"])
@@ -40,14 +40,14 @@ def test_documents_of_a_file_that_is_gone_are_those_that_were_prepared(folders, 
     monkeypatch.setattr("seqgen.evaluation.run_corpus._BLOCK", 7)
     path = tmp_path / "poems.txt"
     path.write_text("\n\n".join(f"{RHYME}Stern Nr. {n}: 小さな星é\n" for n in range(20)) + "\n\n", encoding="utf-8")
-    checkpoint, store, pieces = prepared(folders, path, document=document, level=level)
+    checkpoint, corpus, pieces = prepared(folders, path, document=document, level=level)
     path.unlink()
     run = RunCorpus(checkpoint, folders)
     for part in PARTS:
         kept = [("".join(piece.chunks()), piece.ending) for piece in run.documents(part)]
         assert kept == [("".join(chunks), ending or "") for owner, chunks, ending in pieces if owner == part]
         with run.encoded(part) as ids:
-            assert ids.ids.tolist() == getattr(store, part).ids.tolist()
+            assert ids.ids.tolist() == getattr(corpus, part).ids.tolist()
     assert run.missing is None
     assert "poems.txt, no longer exists or cannot be read: using the prepared copy in" in run.notes[0]
 
@@ -105,10 +105,10 @@ def test_a_validation_text_that_came_through_a_pipe_is_not_read_again(folders, t
     path, held_out = tmp_path / "rhyme.txt", tmp_path / "held out.txt"
     path.write_text(RHYME * 20)
     held_out.write_text("a little star\n" * 9)
-    checkpoint, store, _ = prepared(folders, path, valid=str(held_out))
+    checkpoint, corpus, _ = prepared(folders, path, valid=str(held_out))
     corpus = replace(checkpoint.requested.corpus, valid="-")
     resumed = replace(checkpoint, requested=replace(checkpoint.requested, corpus=corpus))
-    assert prepare_again(resumed, "r", folders, print, ALONE).valid.ids.tolist() == store.valid.ids.tolist()
+    assert prepare_again(resumed, "r", folders, print, ALONE).valid.ids.tolist() == corpus.valid.ids.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +181,10 @@ def test_words_are_counted_once_wherever_chunks_begin(tmp_path, folders, monkeyp
     monkeypatch.setattr(text_file, "CHUNK_BYTES", size)
     path = tmp_path / "a.txt"
     path.write_text("the cat  sat on\ta mat\n\n the 小さな星 sat,\n and é a mat\n" * 4, encoding="utf-8")
-    checkpoint, store, _ = prepared(folders, path, level="word", document="file")
+    checkpoint, corpus, _ = prepared(folders, path, level="word", document="file")
     text = path.read_text(encoding="utf-8")
     cut = int(0.9 * len(text))
-    for part, own in ((store.train, text[:cut]), (store.valid, text[cut:])):
+    for part, own in ((corpus.train, text[:cut]), (corpus.valid, text[cut:])):
         assert part.extent["words"] == len(own.split()) + own.count("\n")
     held_out = HeldOut(checkpoint, str(path), folders)
     (piece,) = held_out.documents()

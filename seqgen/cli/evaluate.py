@@ -95,7 +95,7 @@ def _show(evaluation: "Evaluation") -> None:
     """Print the losses of the model and of what it is compared with, and what samples are like."""
     losses, out = evaluation.losses, display.results()
     units = list(losses["model"])
-    out.print(Text(display.visible(evaluation.part), style="bold"))
+    out.print(Text(display.visible(evaluation.name), style="bold"))
     out.print(", ".join(f"{display.number(amount)} {unit}" for unit, amount in evaluation.loss.amounts.items()))
     rows = [
         [PREDICTORS[name], *(display.number(loss[unit]) if unit in loss else "" for unit in units)]

@@ -114,8 +114,8 @@ def _flow_of_run(
             raise
         display.note(f"no gradient flow of {name}: {error}")
         return GradientFlow(name, model.parameters_by_layer)
-    with held_out.encoded() as part:
-        flow = GradientFlow.of_run(name, model, part, length)
+    with held_out.encoded() as dataset:
+        flow = GradientFlow.of_run(name, model, dataset, length)
     for text in held_out.notes:
         display.note(text)
     return flow

@@ -34,13 +34,15 @@ class Baselines:
     compressed: dict[str, float]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, held_out: HeldOut, part: Dataset, progress: Progress = SILENT) -> "Baselines":
+    def of(
+        cls, checkpoint: Checkpoint, held_out: HeldOut, dataset: Dataset, progress: Progress = SILENT
+    ) -> "Baselines":
         """Fit the baselines on the training set and score a text with them.
 
         Args:
             checkpoint: the model to compare with.
             held_out: the text; the training set of its run must exist.
-            part: the encoded text.
+            dataset: the encoded text.
             progress: receives the progress.
 
         Raises:
@@ -52,7 +54,7 @@ class Baselines:
             # Transposed music is counted in every key that the model reads it in.
             ids = train.ids if variants is None else np.concatenate([variant[train.ids] for variant in variants])
             ngrams = NgramModel.fit(replace(train, ids=ids), _MAX_ORDER, progress=progress)
-        scores = ngrams.scores(part, progress)
+        scores = ngrams.scores(dataset, progress)
         order = 1 + int(np.argmin([score.nats for score in scores]))
         if not held_out.is_validation:
             with held_out.run.encoded(VALID) as valid:
@@ -60,7 +62,7 @@ class Baselines:
         compressed = {}
         if isinstance(level, TextLevel):
             compressed = compressed_bits(_text(held_out.run.documents(TRAIN)), _text(held_out.documents()), progress)
-        return cls(order, Loss(scores[order - 1], part.extent), compressed)
+        return cls(order, Loss(scores[order - 1], dataset.extent), compressed)
 
 
 def _text(documents: Iterator[Document[str]]) -> Iterator[str]:

@@ -52,11 +52,13 @@ class CachedPredictions:
     cache: NDArray[np.float64]
 
     @classmethod
-    def of(cls, model: LanguageModel, part: Dataset, window: int, progress: Progress = SILENT) -> "CachedPredictions":
-        """Read the documents of a part in order; the cache is kept from one to the next."""
+    def of(
+        cls, model: LanguageModel, dataset: Dataset, window: int, progress: Progress = SILENT
+    ) -> "CachedPredictions":
+        """Read the documents of a dataset in order; the cache is kept from one to the next."""
         pairs = []
-        with torch.inference_mode(), progress.task("scoring with a cache", part.num_targets) as task:
-            for by_model, by_cache in _predictions(model, part, window):
+        with torch.inference_mode(), progress.task("scoring with a cache", dataset.num_targets) as task:
+            for by_model, by_cache in _predictions(model, dataset, window):
                 pairs.append((by_model, by_cache))
                 task.advance(len(by_model))
         return cls(*(np.concatenate(columns, axis=-1) for columns in zip(*pairs, strict=True)))
@@ -74,13 +76,13 @@ class CachedPredictions:
 
 
 def _predictions(
-    model: LanguageModel, part: Dataset, window: int
+    model: LanguageModel, dataset: Dataset, window: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Yield the probabilities of each stretch's targets by model and by cache."""
     state = model.initial_state(1)
     keys = torch.empty(0, model.config.output_size, device=model.device)
     values = torch.empty(0, dtype=torch.int64, device=model.device)
-    for stretch in stretches(part, _STRETCH, model.device):
+    for stretch in stretches(dataset, _STRETCH, model.device):
         before = model.initial_state(1) if stretch.is_first else state
         hidden, state = model.hidden(stretch.inputs, before)
         targets = stretch.targets[:, 0]

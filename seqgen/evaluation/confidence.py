@@ -37,31 +37,31 @@ class ConfidenceInterval:
     over: str
 
 
-def confidence_interval(part: Dataset, surprisals: NDArray[np.float32]) -> ConfidenceInterval | None:
-    """Return the confidence interval of the loss on a part; None if the part is too small.
+def confidence_interval(dataset: Dataset, surprisals: NDArray[np.float32]) -> ConfidenceInterval | None:
+    """Return the confidence interval of the loss on a dataset; None if the dataset is too small.
 
     Args:
-        part: the documents.
+        dataset: the documents.
         surprisals: nats of each token, 0 for start tokens, shape (tokens,).
     """
-    over, begins = _units(part)
+    over, begins = _units(dataset)
     if len(begins) < _MIN_BLOCKS:
         return None
     nats = np.add.reduceat(surprisals, begins, dtype=np.float64)
-    starts = np.searchsorted(part.offsets[:-1], np.append(begins, len(part.ids)))
-    tokens = np.diff(np.append(begins, len(part.ids))) - np.diff(starts)
+    starts = np.searchsorted(dataset.offsets[:-1], np.append(begins, len(dataset.ids)))
+    tokens = np.diff(np.append(begins, len(dataset.ids))) - np.diff(starts)
     random = np.random.default_rng(0)
     resamples = random.multinomial(len(begins), np.full(len(begins), 1 / len(begins)), size=_NUM_RESAMPLES)
     low, high = np.quantile(resamples @ nats / (resamples @ tokens), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return ConfidenceInterval(float(low), float(high), LEVEL, over)
 
 
-def _units(part: Dataset) -> tuple[str, NDArray[np.int64]]:
+def _units(dataset: Dataset) -> tuple[str, NDArray[np.int64]]:
     """Return what is resampled, and the first position of each unit."""
-    if part.num_documents >= _MIN_DOCUMENTS:
-        first = np.linspace(0, part.num_documents, min(part.num_documents, _MAX_DOCUMENTS), endpoint=False).astype(
-            np.int64
-        )
-        return "documents", np.asarray(part.offsets)[first]
-    num_blocks = min(_MAX_BLOCKS, len(part.ids) // _MIN_BLOCK)
-    return "blocks", np.linspace(0, len(part.ids), num_blocks, endpoint=False).astype(np.int64)
+    if dataset.num_documents >= _MIN_DOCUMENTS:
+        first = np.linspace(
+            0, dataset.num_documents, min(dataset.num_documents, _MAX_DOCUMENTS), endpoint=False
+        ).astype(np.int64)
+        return "documents", np.asarray(dataset.offsets)[first]
+    num_blocks = min(_MAX_BLOCKS, len(dataset.ids) // _MIN_BLOCK)
+    return "blocks", np.linspace(0, len(dataset.ids), num_blocks, endpoint=False).astype(np.int64)

@@ -63,17 +63,17 @@ class _Weight:
 
 def dynamic_score(
     model: LanguageModel,
-    part: Dataset,
+    dataset: Dataset,
     train: Dataset,
     learning_rate: float = LEARNING_RATE,
     decay: float = DECAY,
     progress: Progress = SILENT,
 ) -> Likelihood:
-    """Return the score of a part by a copy of the model that learns from each stretch after scoring it.
+    """Return the score of a dataset by a copy of the model that learns from each stretch after scoring it.
 
     Args:
         model: the model, which is not changed.
-        part: the documents, which are read in order.
+        dataset: the documents, which are read in order.
         train: the training set.
         learning_rate: learning rate for gradients of their usual size.
         decay: average share by which weights return to their trained values in each update.
@@ -87,8 +87,8 @@ def dynamic_score(
         for name, value in learner.named_parameters()
     ]
     nats, state = 0.0, learner.initial_state(1)
-    with progress.task("dynamic evaluation", part.num_targets) as task:
-        for stretch in stretches(part, STRETCH, learner.device):
+    with progress.task("dynamic evaluation", dataset.num_targets) as task:
+        for stretch in stretches(dataset, STRETCH, learner.device):
             loss, state = _loss(learner, stretch, state)
             nats += loss.item() * len(stretch.targets)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -96,7 +96,7 @@ def dynamic_score(
                 for weight in weights:
                     weight.learn(learning_rate)
             task.advance(len(stretch.targets))
-    return Likelihood(nats, part.num_targets)
+    return Likelihood(nats, dataset.num_targets)
 
 
 def _loss(model: LanguageModel, stretch: Stretch, state: list[State]) -> tuple[Tensor, list[State]]:

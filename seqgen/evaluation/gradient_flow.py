@@ -44,13 +44,13 @@ class GradientFlow:
     norms: list[float] = field(default_factory=list, repr=False)
 
     @classmethod
-    def of_run(cls, name: str, model: LanguageModel, part: Dataset, length: int) -> "GradientFlow":
+    def of_run(cls, name: str, model: LanguageModel, dataset: Dataset, length: int) -> "GradientFlow":
         """Return the gradient flow of a trained model on stretches of a text.
 
         Raises:
             CorpusError: no document of the text is long enough.
         """
-        lengths = np.diff(part.offsets) - 1
+        lengths = np.diff(dataset.offsets) - 1
         ends = np.cumsum(np.maximum(lengths - length + 1, 0))  # in possible first positions of stretches
         if not ends[-1]:
             raise CorpusError(
@@ -58,8 +58,8 @@ class GradientFlow:
             )
         places = np.linspace(0, ends[-1] - 1, NUM_STREAMS).astype(np.int64)
         documents = np.searchsorted(ends, places, side="right")
-        begins = part.offsets[documents] + places - np.concatenate([[0], ends])[documents]
-        ids = part.ids[begins + np.arange(length + 1)[:, None]]
+        begins = dataset.offsets[documents] + places - np.concatenate([[0], ends])[documents]
+        ids = dataset.ids[begins + np.arange(length + 1)[:, None]]
         return cls(name, model.parameters_by_layer, gradient_norms(model, torch.from_numpy(ids.astype(np.int64))))
 
     @classmethod

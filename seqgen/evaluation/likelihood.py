@@ -47,26 +47,26 @@ class Likelihood:
         return self.nats / self.tokens
 
 
-def score(model: LanguageModel, part: Dataset, num_streams: int = 64, sequence_length: int = 64) -> Likelihood:
-    """Return the score of a part, see `surprisals`."""
-    nats = surprisals(model, part, num_streams, sequence_length)
-    return Likelihood(float(nats.sum(dtype=np.float64)), part.num_targets)
+def score(model: LanguageModel, dataset: Dataset, num_streams: int = 64, sequence_length: int = 64) -> Likelihood:
+    """Return the score of a dataset, see `surprisals`."""
+    nats = surprisals(model, dataset, num_streams, sequence_length)
+    return Likelihood(float(nats.sum(dtype=np.float64)), dataset.num_targets)
 
 
 @torch.inference_mode()
 def surprisals(
     model: LanguageModel,
-    part: Dataset,
+    dataset: Dataset,
     num_streams: int = 64,
     sequence_length: int = 64,
     deadline: float = math.inf,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Return the surprisal of each token of a part, given the tokens before it in its document, in float32.
+    """Return the surprisal of each token of a dataset, given the tokens before it in its document, in float32.
 
     Args:
         model: the model, which is not changed.
-        part: the documents.
+        dataset: the documents.
         num_streams: number of segments read in parallel, which does not affect the result.
         sequence_length: number of time steps per call, which does not affect the result.
         deadline: value of `time.perf_counter()` at which scoring stops.
@@ -78,12 +78,12 @@ def surprisals(
     Raises:
         TimeoutError: the deadline has passed.
     """
-    size = max(_SHORTEST_SEGMENT, -(-part.num_targets // num_streams))
-    with progress.task("scoring", part.num_targets) as task:
-        reader = _SegmentReader(model, part.ids, num_streams, sequence_length, torch.float32, deadline, task)
-        for first in range(0, part.num_documents, _DOCUMENTS_AT_ONCE):
-            documents = range(first, min(first + _DOCUMENTS_AT_ONCE, part.num_documents))
-            _read_exactly(reader, segments(part, documents, size))
+    size = max(_SHORTEST_SEGMENT, -(-dataset.num_targets // num_streams))
+    with progress.task("scoring", dataset.num_targets) as task:
+        reader = _SegmentReader(model, dataset.ids, num_streams, sequence_length, torch.float32, deadline, task)
+        for first in range(0, dataset.num_documents, _DOCUMENTS_AT_ONCE):
+            documents = range(first, min(first + _DOCUMENTS_AT_ONCE, dataset.num_documents))
+            _read_exactly(reader, segments(dataset, documents, size))
     return reader.nats
 
 
@@ -121,7 +121,7 @@ def _rests(pieces: list[Segment], pending: list[int]) -> dict[int, Segment]:
 @torch.inference_mode()
 def estimate(
     model: LanguageModel,
-    part: Dataset,
+    dataset: Dataset,
     dtype: torch.dtype,
     max_tokens: int,
     share: slice = slice(None),
@@ -131,16 +131,16 @@ def estimate(
 
     Args:
         model: the model, which is not changed.
-        part: the documents.
+        dataset: the documents.
         dtype: precision of matrix products.
         max_tokens: approximate number of targets.
         share: the segments that are read.
         num_streams: number of segments read in parallel.
     """
-    size = max(_SHORTEST_SEGMENT, min(max_tokens, part.num_targets) // num_streams)
-    documents = range(0, part.num_documents, -(-part.num_documents // _DOCUMENTS_AT_ONCE))
-    chosen = segments(part, documents, size, max_tokens)[share]
-    reader = _SegmentReader(model, part.ids, num_streams, 64, dtype)
+    size = max(_SHORTEST_SEGMENT, min(max_tokens, dataset.num_targets) // num_streams)
+    documents = range(0, dataset.num_documents, -(-dataset.num_documents // _DOCUMENTS_AT_ONCE))
+    chosen = segments(dataset, documents, size, max_tokens)[share]
+    reader = _SegmentReader(model, dataset.ids, num_streams, 64, dtype)
     reader.read(chosen, range(len(chosen)), reader.warm_up(chosen))
     nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in chosen)
     return Likelihood(

@@ -17,8 +17,8 @@ from seqgen.model.language_model import LanguageModel
 
 def by_document(model: LanguageModel, held_out: HeldOut, progress: Progress = SILENT) -> Iterator[dict[str, Any]]:
     """Yield the origin, number, tokens and nats of each document, and its size in the units of its level."""
-    with held_out.encoded() as part:
-        for number, (document, _, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
+    with held_out.encoded() as dataset:
+        for number, (document, _, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
             total = float(nats.sum(dtype=np.float64))
             yield {
                 **_origin(document),
@@ -34,8 +34,8 @@ def by_token(
     model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut, progress: Progress = SILENT
 ) -> Iterator[dict[str, Any]]:
     """Yield the origin and number of each token's document, and the place, id, text and nats of the token."""
-    with held_out.encoded() as part:
-        for number, (document, ids, nats) in enumerate(_documents(model, held_out, part, progress), start=1):
+    with held_out.encoded() as dataset:
+        for number, (document, ids, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
             texts, origin = checkpoint.level.spelled(ids), _origin(document)
             for place, (token, text, cost) in enumerate(zip(ids, texts, nats.tolist(), strict=True)):
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
@@ -47,9 +47,9 @@ def _origin(document: Document[Any]) -> dict[str, Any]:
 
 
 def _documents(
-    model: LanguageModel, held_out: HeldOut, part: Dataset, progress: Progress
+    model: LanguageModel, held_out: HeldOut, dataset: Dataset, progress: Progress
 ) -> Iterator[tuple[Document[Any], list[int], NDArray[np.float32]]]:
     """Yield each document with its targets and their nats."""
-    nats = surprisals(model, part, progress=progress)
-    for document, begin, end in zip(held_out.documents(), part.offsets[:-1] + 1, part.offsets[1:], strict=True):
-        yield document, part.ids[begin:end].tolist(), nats[begin:end]
+    nats = surprisals(model, dataset, progress=progress)
+    for document, begin, end in zip(held_out.documents(), dataset.offsets[:-1] + 1, dataset.offsets[1:], strict=True):
+        yield document, dataset.ids[begin:end].tolist(), nats[begin:end]

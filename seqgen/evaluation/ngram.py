@@ -25,7 +25,7 @@ from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import Ids, Level
 
 MAX_TOKENS = 1 << 23  # that are counted: 0.6 GB with order 6 for characters, at most 2.2 GB with order 8
-_NUM_STRETCHES = 64  # taken from a larger part
+_NUM_STRETCHES = 64  # taken from a larger dataset
 _BLOCK = 1 << 18  # tokens scored at once
 _NO_KEY = np.iinfo(np.int64).max
 # For counts 0, 1, 2, and 3 or more, if they cannot be estimated: in small texts or for single characters (as KenLM).
@@ -48,18 +48,20 @@ class NgramModel:
     _orders: tuple["_Order", ...] = field(repr=False)
 
     @classmethod
-    def fit(cls, part: Dataset, max_order: int = 6, max_tokens: int = MAX_TOKENS, progress: Progress = SILENT) -> Self:
-        """Count the n-grams of a part.
+    def fit(
+        cls, dataset: Dataset, max_order: int = 6, max_tokens: int = MAX_TOKENS, progress: Progress = SILENT
+    ) -> Self:
+        """Count the n-grams of a dataset.
 
         Args:
-            part: the training set.
+            dataset: the training set.
             max_order: length of the longest n-grams, at least 1.
-            max_tokens: number of tokens of a larger part that are counted, in evenly spaced stretches, each treated as
-                a document. This bounds time and memory.
+            max_tokens: number of tokens of a larger dataset that are counted, in evenly spaced stretches, each treated
+                as a document. This bounds time and memory.
             progress: receives the progress.
         """
-        ids = _sample(part.ids, max_tokens)
-        vocabulary_size = len(part.counts)
+        ids = _sample(dataset.ids, max_tokens)
+        vocabulary_size = len(dataset.counts)
         orders = progress.track("counting n-grams", _count(ids, vocabulary_size, max_order), max_order)
         return cls(vocabulary_size, len(ids), tuple(orders))
 
@@ -87,25 +89,25 @@ class NgramModel:
             contexts = _before(numbers, ids)
         return result
 
-    def scores(self, part: Dataset, progress: Progress = SILENT) -> list[Likelihood]:
-        """Return the score of a part by order, from 1; every token except start tokens is a target."""
+    def scores(self, dataset: Dataset, progress: Progress = SILENT) -> list[Likelihood]:
+        """Return the score of a dataset by order, from 1; every token except start tokens is a target."""
         nats = np.zeros(self.max_order)
-        blocks = range(0, len(part.ids), _BLOCK)
+        blocks = range(0, len(dataset.ids), _BLOCK)
         for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
             first = max(0, begin - self.max_order + 1)  # tokens before a block are only context
-            ids = part.ids[first : begin + _BLOCK]
+            ids = dataset.ids[first : begin + _BLOCK]
             is_target = ids != Level.START
             is_target[: begin - first] = False
             nats -= np.log(self.probabilities(ids)[:, is_target]).sum(1)
-        return [Likelihood(total, part.num_targets) for total in nats.tolist()]
+        return [Likelihood(total, dataset.num_targets) for total in nats.tolist()]
 
-    def score(self, part: Dataset, order: int) -> Likelihood:
-        """Return the score of a part by one order."""
-        return self.scores(part)[order - 1]
+    def score(self, dataset: Dataset, order: int) -> Likelihood:
+        """Return the score of a dataset by one order."""
+        return self.scores(dataset)[order - 1]
 
-    def best_order(self, part: Dataset, progress: Progress = SILENT) -> int:
-        """Return the order with the lowest loss on a part; the lowest order of several."""
-        return 1 + int(np.argmin([score.nats for score in self.scores(part, progress)]))
+    def best_order(self, dataset: Dataset, progress: Progress = SILENT) -> int:
+        """Return the order with the lowest loss on a dataset; the lowest order of several."""
+        return 1 + int(np.argmin([score.nats for score in self.scores(dataset, progress)]))
 
 
 class _Weights(NamedTuple):

@@ -54,11 +54,11 @@ class Overlap:
 
 
 def share_in(text: Dataset, known: Dataset, progress: Progress = SILENT) -> float:
-    """Return the share of a text's tokens, except start and end tokens, that occur in a known part.
+    """Return the share of a text's tokens, except start and end tokens, that occur in a known dataset.
 
     Args:
         text: the documents to search for.
-        known: the part to search in.
+        known: the dataset to search in.
         progress: receives the progress.
     """
     windows = _Windows.of(text)
@@ -77,7 +77,7 @@ def share_in(text: Dataset, known: Dataset, progress: Progress = SILENT) -> floa
 
 
 class _Windows(NamedTuple):
-    """The windows that cover the documents of a part, without start and end tokens.
+    """The windows that cover the documents of a dataset, without start and end tokens.
 
     Attributes:
         begins: first position of each; the last window of a long document overlaps the one before it.
@@ -90,9 +90,9 @@ class _Windows(NamedTuple):
     sizes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, part: Dataset) -> Self:
-        first = np.asarray(part.offsets[:-1]) + 1
-        last = np.asarray(part.offsets[1:]) - (part.ids[part.offsets[1:] - 1] == Level.END)
+    def of(cls, dataset: Dataset) -> Self:
+        first = np.asarray(dataset.offsets[:-1]) + 1
+        last = np.asarray(dataset.offsets[1:]) - (dataset.ids[dataset.offsets[1:] - 1] == Level.END)
         counts = -(-(last - first) // WINDOW)
         index = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         first, last = np.repeat(first, counts), np.repeat(last, counts)
@@ -106,20 +106,20 @@ class _Windows(NamedTuple):
         is_short = self.ends - self.begins < WINDOW
         return type(self)(*(values[is_short] for values in self))
 
-    def hashes(self, part: Dataset) -> Iterator[Hashes]:
+    def hashes(self, dataset: Dataset) -> Iterator[Hashes]:
         """Yield blocks of the hashes of all windows; positions after the end of a document are a separate token."""
         for some in range(0, len(self.begins), _BLOCK // WINDOW):
             begins, ends = (values[some : some + _BLOCK // WINDOW, None] for values in (self.begins, self.ends))
             places = begins + np.arange(WINDOW)
-            ids = part.ids[np.minimum(places, len(part.ids) - 1)].astype(np.uint64)
-            yield _hashes(np.where(places < ends, ids, len(part.counts)))[:, 0]
+            ids = dataset.ids[np.minimum(places, len(dataset.ids) - 1)].astype(np.uint64)
+            yield _hashes(np.where(places < ends, ids, len(dataset.counts)))[:, 0]
 
 
-def _all_hashes(part: Dataset) -> Iterator[Hashes]:
+def _all_hashes(dataset: Dataset) -> Iterator[Hashes]:
     """Yield the hashes of the windows at all positions, and of all short documents."""
-    for begin in range(0, len(part.ids) - WINDOW + 1, _BLOCK):
-        yield _hashes(part.ids[begin : begin + _BLOCK + WINDOW - 1])
-    yield from _Windows.of(part).short().hashes(part)
+    for begin in range(0, len(dataset.ids) - WINDOW + 1, _BLOCK):
+        yield _hashes(dataset.ids[begin : begin + _BLOCK + WINDOW - 1])
+    yield from _Windows.of(dataset).short().hashes(dataset)
 
 
 def _hashes(ids: NDArray[np.integer[Any]]) -> Hashes:

@@ -47,7 +47,7 @@ class Evaluation:
     """How well a model predicts a text.
 
     Attributes:
-        part: the text: a path, or `SELECTED`.
+        name: the text: a path, or `SELECTED`.
         loss: loss of the model.
         confidence_interval: confidence interval of its nats per token; None if the text is too short.
         baselines: losses of n-grams and compressors; None if the training set is missing.
@@ -58,7 +58,7 @@ class Evaluation:
         copying: what samples copied from the training set, if requested from a model of text.
     """
 
-    part: str
+    name: str
     loss: Loss
     confidence_interval: ConfidenceInterval | None = None
     baselines: Baselines | None = None
@@ -70,16 +70,16 @@ class Evaluation:
 
     @classmethod
     def of(
-        cls, model: LanguageModel, part: Dataset, name: str, deadline: float = math.inf, progress: Progress = SILENT
+        cls, model: LanguageModel, dataset: Dataset, name: str, deadline: float = math.inf, progress: Progress = SILENT
     ) -> "Evaluation":
-        """Likelihood a part, every document as one stream.
+        """Likelihood a dataset, every document as one stream.
 
         Raises:
             TimeoutError: the deadline has passed (see `surprisals`).
         """
-        nats = surprisals(model, part, deadline=deadline, progress=progress)
-        loss = Loss(Likelihood(float(nats.sum(dtype="float64")), part.num_targets), part.extent)
-        return cls(name, loss, confidence_interval(part, nats))
+        nats = surprisals(model, dataset, deadline=deadline, progress=progress)
+        loss = Loss(Likelihood(float(nats.sum(dtype="float64")), dataset.num_targets), dataset.extent)
+        return cls(name, loss, confidence_interval(dataset, nats))
 
     @property
     def losses(self) -> dict[str, dict[str, float | None]]:
@@ -106,7 +106,7 @@ class Evaluation:
         others = self.losses
         loss = others.pop("model")
         amounts = self.loss.amounts
-        content: dict[str, Any] = {"part": self.part, "tokens": amounts.pop("tokens")}
+        content: dict[str, Any] = {"part": self.name, "tokens": amounts.pop("tokens")}
         content |= {name: loss[name] for name in ("nats_per_token", "perplexity")}
         if self.confidence_interval is not None:
             content["confidence_interval"] = asdict(self.confidence_interval)
@@ -143,34 +143,34 @@ def evaluate(
     needing = [flag(name) for name in ("dynamic", "cache", "num_samples") if getattr(config, name)]
     if held_out.run.missing and needing:  # before the work, not after it
         raise CorpusError(f"{held_out.run.missing}: omit {' and '.join(needing)}, or give the right --data-dir")
-    with held_out.encoded() as part:
-        if config.cache and config.cache >= part.num_targets:
+    with held_out.encoded() as dataset:
+        if config.cache and config.cache >= dataset.num_targets:
             raise CorpusError(
-                f"--cache must be smaller than the text, which has {part.num_targets:,} tokens, got {config.cache}"
+                f"--cache must be smaller than the text, which has {dataset.num_targets:,} tokens, got {config.cache}"
             )
-        evaluation = Evaluation.of(model, part, held_out.name, progress=progress)
-        evaluation, notes = _compared(evaluation, checkpoint, held_out, part, progress)
+        evaluation = Evaluation.of(model, dataset, held_out.name, progress=progress)
+        evaluation, notes = _compared(evaluation, checkpoint, held_out, dataset, progress)
         if config.dynamic:
             with held_out.run.encoded(TRAIN) as train:
-                dynamic = Loss(dynamic_score(model, part, train, progress=progress), part.extent)
+                dynamic = Loss(dynamic_score(model, dataset, train, progress=progress), dataset.extent)
             evaluation = replace(evaluation, dynamic=dynamic)
         if config.cache:
-            evaluation = replace(evaluation, cache=_cached(model, config.cache, held_out, part, progress))
+            evaluation = replace(evaluation, cache=_cached(model, config.cache, held_out, dataset, progress))
     if config.num_samples:
         evaluation = _with_samples(evaluation, checkpoint, model, held_out, config, progress)
     return evaluation, [*held_out.notes, *notes]
 
 
 def _compared(
-    evaluation: Evaluation, checkpoint: Checkpoint, held_out: HeldOut, part: Dataset, progress: Progress
+    evaluation: Evaluation, checkpoint: Checkpoint, held_out: HeldOut, dataset: Dataset, progress: Progress
 ) -> tuple[Evaluation, list[str]]:
     """Return the evaluation with the baselines and the overlap with the corpus of the run, and notes on them."""
     notes: list[str] = []
     if held_out.run.missing is None:
         try:
             if not held_out.is_validation:
-                evaluation = replace(evaluation, overlap=Overlap.of(part, held_out.run, progress))
-            evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, part, progress))
+                evaluation = replace(evaluation, overlap=Overlap.of(dataset, held_out.run, progress))
+            evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, dataset, progress))
         except CorpusError as error:  # no disk space: the loss of the model is reported all the same
             notes.append(f"no baselines: {error}")
     else:
@@ -178,19 +178,19 @@ def _compared(
             f"{held_out.run.missing}: no baselines, and it is unknown whether the model was trained on this text"
         )
     notes += evaluation.overlap.notes if evaluation.overlap else []
-    if part.extent.get("bytes", 0) > MAX_BYTES:
+    if dataset.extent.get("bytes", 0) > MAX_BYTES:
         notes.append(f"compressors read only the first {MAX_BYTES:,} bytes of the text")
     return evaluation, notes
 
 
-def _cached(model: LanguageModel, window: int, held_out: HeldOut, part: Dataset, progress: Progress) -> CachedLoss:
+def _cached(model: LanguageModel, window: int, held_out: HeldOut, dataset: Dataset, progress: Progress) -> CachedLoss:
     """Return the loss with a cache, whose settings are chosen on the validation set."""
-    predictions = tuning = CachedPredictions.of(model, part, window, progress)
+    predictions = tuning = CachedPredictions.of(model, dataset, window, progress)
     if not held_out.is_validation:
         with held_out.run.encoded(VALID) as valid:
             tuning = CachedPredictions.of(model, valid, window, progress)
     settings = tuning.best()
-    return CachedLoss(Loss(predictions.score(settings), part.extent), window, settings)
+    return CachedLoss(Loss(predictions.score(settings), dataset.extent), window, settings)
 
 
 def _with_samples(

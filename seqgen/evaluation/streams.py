@@ -1,4 +1,4 @@
-"""A part as one stream of short stretches, for predictors that adapt to a text while reading it."""
+"""A dataset as one stream of short stretches, for predictors that adapt to a text while reading it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Stretch:
     is_first: bool
 
 
-def stretches(part: Dataset, length: int, device: torch.device) -> Iterator[Stretch]:
+def stretches(dataset: Dataset, length: int, device: torch.device) -> Iterator[Stretch]:
     """Yield all documents in order, in stretches of at most this number of tokens."""
-    for begin, end in zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True):
-        yield from document_stretches(part.ids[begin:end], length, device)
+    for begin, end in zip(dataset.offsets[:-1].tolist(), dataset.offsets[1:].tolist(), strict=True):
+        yield from document_stretches(dataset.ids[begin:end], length, device)
 
 
 def document_stretches(ids: Ids, length: int, device: torch.device) -> Iterator[Stretch]:

@@ -97,8 +97,8 @@ def report_on_texts(
     """
     config = SamplingConfig(num_samples=num_samples, seed=seed, length=_LENGTH)
     texts = [""] * num_samples
-    unseen, knows_beginnings = checkpoint.unseen, checkpoint.knows_beginnings
-    written = sample(model, level, "", config, begin(config), unseen, knows_beginnings=knows_beginnings)
+    unseen_ids, knows_beginnings = checkpoint.unseen, checkpoint.knows_beginnings
+    written = sample(model, level, "", config, begin(config), unseen_ids, knows_beginnings=knows_beginnings)
     for index, text in progress.track("sampling", written, num_samples * _LENGTH):  # one item per token
         texts[index] += text
     drawn = [Work(f"sample {number}", text) for number, text in enumerate(texts, start=1)]

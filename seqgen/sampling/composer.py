@@ -26,7 +26,7 @@ def compose(
     prime: Score | None,
     config: SamplingConfig,
     samples: Sequence[Sample],
-    unseen: Sequence[int],
+    unseen_ids: Sequence[int],
     min_bars: int = 0,
     after_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
@@ -38,14 +38,14 @@ def compose(
         prime: the music that all pieces continue; None to begin freely.
         config: bars, length, key, tempo, temperature and filters.
         samples: one per stream, with its seed; their tokens and nats are updated.
-        unseen: ids that were never a target in training; they are drawn only if no other token is allowed.
+        unseen_ids: ids that were never a target in training; they are drawn only if no other token is allowed.
         min_bars: the minimum number of bars after the prime.
         after_step: called whenever each piece has one more token.
 
     Raises:
         UsageError: the prime contains pitches that the model has never seen.
     """
-    start = _common_start(level, prime, config, unseen)
+    start = _common_start(level, prime, config, unseen_ids)
     shift = -to_no_signature(start.sharps) if start.sharps and level.is_in_one_key else 0
     # A model of all keys could write in any of them, but keys that composers choose are easier to read, sing and play.
     foreign = level.foreign_keys if start.sharps is None and not level.is_in_one_key else []
@@ -55,7 +55,7 @@ def compose(
         level.grid,
         start.ids,
         len(samples),
-        [*unseen, *out_of_range, *foreign],
+        [*unseen_ids, *out_of_range, *foreign],
         start.given,
         min_bars and start.num_bars + min_bars,
     )
@@ -80,10 +80,12 @@ class _CommonStart(NamedTuple):
     sharps: int | None
 
 
-def _common_start(level: NoteLevel, prime: Score | None, config: SamplingConfig, unseen: Sequence[int]) -> _CommonStart:
+def _common_start(
+    level: NoteLevel, prime: Score | None, config: SamplingConfig, unseen_ids: Sequence[int]
+) -> _CommonStart:
     sharps = None if config.key is None else key_of(config.key).sharps
     if prime is not None:
-        _check_pitches(level, prime, unseen)
+        _check_pitches(level, prime, unseen_ids)
         begun = level.prime(prime)
         return _CommonStart(begun.ids, begun.given, begun.num_bars, prime.bars[0].sharps)
     key = [] if sharps is None or level.is_in_one_key else [level.key_token(sharps)]
@@ -141,9 +143,9 @@ def _finished(score: Score, config: SamplingConfig, shift: int) -> Score:
     return score if config.tempo is None else replace(score, tempos=(Tempo(0, config.tempo),))
 
 
-def _check_pitches(level: NoteLevel, prime: Score, unseen: Sequence[int]) -> None:
+def _check_pitches(level: NoteLevel, prime: Score, unseen_ids: Sequence[int]) -> None:
     transposed = prime.transposed(to_no_signature(prime.bars[0].sharps)) if level.is_in_one_key else prime
-    known = sorted(set(range(t.NUM_PITCHES)) - {token - t.PITCH for token in unseen})
+    known = sorted(set(range(t.NUM_PITCHES)) - {token - t.PITCH for token in unseen_ids})
     unknown = sorted(
         {note.pitch for track in transposed.tracks if not track.is_drum for note in track.notes} - set(known)
     )

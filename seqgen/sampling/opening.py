@@ -18,17 +18,17 @@ ENOUGH_BEGINNINGS = 1000  # when 79 documents had begun 2.4 times each, samples 
 _BLANK_LINES = 0.02  # text has paragraphs if a blank line follows a line break with at least this probability
 
 
-def opening_of(model: LanguageModel, level: TextLevel, unseen: Sequence[int]) -> str:
+def opening_of(model: LanguageModel, level: TextLevel, unseen_ids: Sequence[int]) -> str:
     """Return the text to read before a sample, which is not part of it: one or two line breaks, a space or nothing.
 
     Args:
         model: the language model.
         level: its vocabulary.
-        unseen: ids that were never a target in training.
+        unseen_ids: ids that were never a target in training.
     """
     for text in ("\n", " "):
         ids = level.encode(text).tolist()
-        if len(ids) == 1 and ids[0] not in unseen:
+        if len(ids) == 1 and ids[0] not in unseen_ids:
             has_paragraphs = text == "\n" and _newline_probability(model, level, ids) >= _BLANK_LINES
             return "\n\n" if has_paragraphs else text
     return ""

@@ -18,7 +18,7 @@ def preview(
     model: LanguageModel,
     level: Level[Any],
     seed: int,
-    unseen: list[int],
+    unseen_ids: list[int],
     num_documents: int = 1,
     width: int = 80,
     *,
@@ -30,17 +30,17 @@ def preview(
         model: the language model.
         level: its vocabulary.
         seed: the seed of the first document; the others have the seeds that follow.
-        unseen: ids that are never drawn.
+        unseen_ids: ids that are never drawn.
         num_documents: the number of documents of text, each of which begins a line.
         width: the number of characters in a line of music.
         knows_beginnings: whether training has shown enough beginnings of documents.
     """
     if isinstance(level, NoteLevel):
-        (score,) = compose(model, level, None, _MUSIC, [Sample(seed)], unseen)
+        (score,) = compose(model, level, None, _MUSIC, [Sample(seed)], unseen_ids)
         return as_text(score, width)
     assert isinstance(level, TextLevel)  # noqa: S101  # there are no other levels
     samples = [Sample(seed + index) for index in range(num_documents)]
     texts = [""] * num_documents
-    for index, text in sample(model, level, "", _TEXT, samples, unseen, knows_beginnings=knows_beginnings):
+    for index, text in sample(model, level, "", _TEXT, samples, unseen_ids, knows_beginnings=knows_beginnings):
         texts[index] += text
     return "\n".join(texts)

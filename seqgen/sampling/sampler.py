@@ -117,7 +117,7 @@ def sample(
     prime: str,
     config: SamplingConfig,
     samples: Sequence[Sample],
-    unseen: Sequence[int],
+    unseen_ids: Sequence[int],
     *,
     knows_beginnings: bool = True,
 ) -> Iterator[Increment]:
@@ -129,14 +129,16 @@ def sample(
         prime: the text that each sample continues; it may end inside a word.
         config: length, temperature, filters, stop texts and other rules.
         samples: one per stream, with its seed; their tokens and nats are updated.
-        unseen: ids that were never a target in training and are never drawn.
+        unseen_ids: ids that were never a target in training and are never drawn.
         knows_beginnings: whether training has shown enough beginnings of documents; if not, a sample begins like a line
             or a paragraph, see `opening.py`.
     """
-    opening = "" if knows_beginnings else opening_of(model, level, unseen)
+    opening = "" if knows_beginnings else opening_of(model, level, unseen_ids)
     begun = opening + level.normalise(prime)
     config = replace(config, stop=tuple(map(level.normalise, config.stop)))
-    histories, nats, reading, numbers = _begun(model, level, begun, len(opening.rstrip(" ")), config, samples, unseen)
+    histories, nats, reading, numbers = _begun(
+        model, level, begun, len(opening.rstrip(" ")), config, samples, unseen_ids
+    )
     writers, beginnings = [], []
     for each, history, cost in zip(samples, histories, nats.tolist(), strict=True):
         decoder = level.decoder()
@@ -145,7 +147,7 @@ def sample(
         beginnings.append(writers[-1].begin(text, cost))
     endings = Endings(level.vocabulary_size, level.END, len(samples))
     num_left = [(config.length or TEXT_LENGTH) - each.tokens for each in samples]
-    whole = WholeCharacters(level.hexadecimal, level.END, unseen, num_left)
+    whole = WholeCharacters(level.hexadecimal, level.END, unseen_ids, num_left)
     draws = decode(model, reading, numbers, config, All(whole, endings, *_no_repeat(level, config, histories)), "auto")
     yield from (Increment(index, text) for index, text in enumerate(beginnings) if text)
     while not all(each.is_finished for each in samples):
@@ -163,7 +165,7 @@ def _begun(
     num_settled: int,
     config: SamplingConfig,
     samples: Sequence[Sample],
-    unseen: Sequence[int],
+    unseen_ids: Sequence[int],
 ) -> tuple[list[list[int]], Tensor, Reading, Iterator[Tensor]]:
     """Read a text; return the tokens of each stream, which write it and possibly more.
 
@@ -175,7 +177,7 @@ def _begun(
     reading, numbers = prefill(model, ids), uniform_numbers([each.seed for each in samples])
     if not rest:
         return [ids] * len(samples), torch.zeros(len(samples)), reading.repeat(len(samples)), numbers
-    never = Never(level.vocabulary_size, unseen)
+    never = Never(level.vocabulary_size, unseen_ids)
     healed = heal(
         model,
         level.hexadecimal,

@@ -27,10 +27,10 @@ SHARD_SIZE = 1 << 20  # bounds the memory for ordering documents
 
 @dataclass(frozen=True)
 class Batches:
-    """The training part as an endless, reproducible sequence of batches.
+    """The training set as an endless, reproducible sequence of batches.
 
     Args:
-        part: the encoded documents.
+        dataset: the encoded documents.
         batch_size: the number of streams.
         sequence_length: the number of tokens per chunk.
         seed: determines the order of documents in every epoch.
@@ -39,7 +39,7 @@ class Batches:
             anew in each epoch. None for no mapping.
     """
 
-    part: Dataset
+    dataset: Dataset
     batch_size: int
     sequence_length: int
     seed: int
@@ -54,12 +54,12 @@ class Batches:
     @cached_property
     def starts_inside(self) -> bool:
         """Whether streams that begin inside a document begin with the start token."""
-        return self.part.num_documents < min(self.batch_size, self.num_chunks)
+        return self.dataset.num_documents < min(self.batch_size, self.num_chunks)
 
     def show_beginnings(self, num_tokens: int) -> bool:
         """Return whether this number of tokens teaches a model to begin a document, see `sampling/opening.py`."""
-        num_documents = self.part.num_documents
-        num_shown = num_tokens / self.part.num_targets * num_documents
+        num_documents = self.dataset.num_documents
+        num_shown = num_tokens / self.dataset.num_targets * num_documents
         are_short = self.num_chunks < 2 * num_documents  # most chunks begin a document
         return not self.starts_inside and (are_short or num_shown >= ENOUGH_BEGINNINGS)
 
@@ -80,7 +80,7 @@ class Batches:
 
     @property
     def _num_shards(self) -> int:
-        return -(-self.part.num_documents // self.shard_size)
+        return -(-self.dataset.num_documents // self.shard_size)
 
     @cached_property
     def _shard_steps(self) -> list[int]:
@@ -94,7 +94,7 @@ class Batches:
 
     def _chunk_counts(self, shard: int) -> NDArray[np.int64]:
         """Return the number of chunks of each document of a shard, shape (documents,)."""
-        targets = np.diff(self.part.offsets[shard * self.shard_size : (shard + 1) * self.shard_size + 1]) - 1
+        targets = np.diff(self.dataset.offsets[shard * self.shard_size : (shard + 1) * self.shard_size + 1]) - 1
         counts: NDArray[np.int64] = -(-targets // self.sequence_length)
         return counts
 
@@ -126,7 +126,7 @@ class Batches:
 
     def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
         """Group short documents by length; documents of equal length are grouped at random."""
-        lengths = self.part.offsets[documents + 1] - self.part.offsets[documents]
+        lengths = self.dataset.offsets[documents + 1] - self.dataset.offsets[documents]
         documents = documents[np.argsort(lengths, kind="stable")]
         groups = np.split(documents, range(self.batch_size, len(documents), self.batch_size)) if len(documents) else []
         return [groups[i] for i in random.permutation(len(groups))]
@@ -160,16 +160,16 @@ class Batches:
         is_whole: bool,
     ) -> Batch:
         """Read chunk `chunk[i]` of document `documents[i]` into column i; inactive columns contain only padding."""
-        begin = self.part.offsets[documents] + chunk * self.sequence_length
-        lengths = np.minimum(self.part.offsets[documents + 1] - 1 - begin, self.sequence_length)
+        begin = self.dataset.offsets[documents] + chunk * self.sequence_length
+        lengths = np.minimum(self.dataset.offsets[documents + 1] - 1 - begin, self.sequence_length)
         lengths = np.where(active, lengths, 0)
         time = np.arange(lengths.max())[:, None]
         scored = time < lengths
         positions = np.where(scored, begin + time, 0)
-        inputs = self.part.ids[positions].astype(np.int64)
+        inputs = self.dataset.ids[positions].astype(np.int64)
         if self.starts_inside:
             inputs[0, fresh] = Level.START
-        following = self.part.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
+        following = self.dataset.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
         targets = np.where(scored, following, PADDING)
         return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(fresh), is_whole)
 
