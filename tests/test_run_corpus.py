@@ -106,8 +106,8 @@ def test_a_validation_text_that_came_through_a_pipe_is_not_read_again(folders, t
     path.write_text(RHYME * 20)
     held_out.write_text("a little star\n" * 9)
     checkpoint, corpus, _ = prepared(folders, path, valid=str(held_out))
-    corpus = replace(checkpoint.requested.corpus, valid="-")
-    resumed = replace(checkpoint, requested=replace(checkpoint.requested, corpus=corpus))
+    options = replace(checkpoint.requested.corpus, valid="-")
+    resumed = replace(checkpoint, requested=replace(checkpoint.requested, corpus=options))
     assert prepare_again(resumed, "r", folders, print, ALONE).valid.ids.tolist() == corpus.valid.ids.tolist()
 
 
