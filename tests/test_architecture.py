@@ -1,4 +1,4 @@
-"""The shape of the house: imports point one way, and the command line starts without the heavy packages."""
+"""Architecture: imports point in one direction, and the command line starts without heavy packages."""
 
 import ast
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import processes
 
 ROOT = Path(__file__).parent.parent / "seqgen"
-# Each line may import from the lines below it, and from its own.
+# A package may import from itself and from the lines below its own.
 LAYERS = [
     ["cli", "api"],
     ["training"],
@@ -27,7 +27,7 @@ HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]
 
 
 def imports(path):
-    """Yield the dotted names of all that a file imports, in functions too."""
+    """Yield the dotted names of everything that a file imports, in functions as well."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -39,18 +39,20 @@ def modules():
     return [path for path in ROOT.rglob("*.py") if path.parent != ROOT or not path.stem.startswith("__")]
 
 
-def test_imports_point_one_way():
+def test_imports_point_in_one_direction():
     layer_of = {name: depth for depth, names in enumerate(LAYERS) for name in names}
     for path in modules():
-        own = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        layer = path.relative_to(ROOT).parts[0].removesuffix(".py")
         for name in imports(path):
             if name.startswith("seqgen.") and name != "seqgen.__version__":
-                other = name.split(".")[1]
-                assert layer_of[own] <= layer_of[other], f"{path} must not import {name}"
-                assert own == other or layer_of[own] < layer_of[other], f"{path} must not import its neighbour {name}"
+                imported = name.split(".")[1]
+                assert layer_of[layer] <= layer_of[imported], f"{path} must not import {name}"
+                assert layer == imported or layer_of[layer] < layer_of[imported], (
+                    f"{path} must not import {name} of the same layer"
+                )
 
 
-def test_no_package_imports_what_is_private_to_another():
+def test_no_package_imports_private_modules_of_another():
     for path in modules():
         for name in imports(path):
             package, *rest = name.split(".")
@@ -61,7 +63,7 @@ def test_no_package_imports_what_is_private_to_another():
                 place = place / part if (place / part).is_dir() else place
 
 
-def test_each_outside_package_has_its_one_place():
+def test_external_packages_are_imported_only_where_allowed():
     for path in modules():
         place = path.relative_to(ROOT)
         for package in {name.split(".")[0] for name in imports(path)}:

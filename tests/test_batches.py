@@ -14,7 +14,7 @@ from seqgen.training.batches import Batches
 
 
 def dataset_of(lengths):
-    """Documents of so many targets, every id different, so that a target tells where it comes from."""
+    """Return documents with these numbers of targets; all ids differ, so that a target shows its position."""
     offsets = np.cumsum([0, *(length + 1 for length in lengths)])
     return Dataset(np.arange(offsets[-1], dtype=np.uint32), offsets, np.array([]), {})
 
@@ -34,7 +34,9 @@ any_batches = given(
 
 @any_batches
 @example(lengths=[1, 1], batch_size=3, sequence_length=1, number=0, shard_size=3)
-def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size, sequence_length, number, shard_size):
+def test_an_epoch_contains_every_target_once_with_its_own_input(
+    lengths, batch_size, sequence_length, number, shard_size
+):
     dataset = dataset_of(lengths)
     sequence = Batches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size)
     batches = epoch(sequence, number)
@@ -43,14 +45,14 @@ def test_an_epoch_has_every_target_once_behind_its_own_input(lengths, batch_size
     assert sorted(targets.tolist()) == [i for i in range(len(dataset.ids)) if i not in starts]
     for batch in batches:
         scored = batch.targets != PADDING
-        if sequence.starts_inside:  # the start token, which is 0 here, says that nothing is known yet
+        if sequence.starts_inside:  # the start token, which is 0 here, means that nothing is known yet
             assert not batch.inputs[0, batch.is_fresh].any()
             scored[0, batch.is_fresh] = False
         assert (batch.inputs[scored] + 1 == batch.targets[scored]).all()
 
 
 @any_batches
-def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
+def test_a_stream_continues_its_previous_chunk_unless_it_is_fresh(
     lengths, batch_size, sequence_length, number, shard_size
 ):
     dataset = dataset_of(lengths)
@@ -70,7 +72,7 @@ def test_a_stream_goes_on_from_its_chunk_before_unless_it_is_fresh(
 
 
 @any_batches
-def test_batches_from_a_step_are_those_that_come_there_anyway(lengths, batch_size, sequence_length, number, shard_size):
+def test_batches_from_a_step_equal_those_of_a_whole_epoch(lengths, batch_size, sequence_length, number, shard_size):
     batches = Batches(dataset_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
     total = 2 * batches.steps_per_epoch + 1
     expected = list(islice(batches.from_step(0), total))
@@ -87,7 +89,7 @@ def test_a_single_text_fills_all_streams_evenly():
     assert [int(batch.is_fresh.sum()) for batch in batches] == [4] + [0] * 9
 
 
-def test_short_documents_are_whole_and_alike_in_length():
+def test_short_documents_stay_whole_and_are_grouped_by_length():
     lengths = [3] * 8 + [9] * 8
     batches = epoch(Batches(dataset_of(lengths), batch_size=4, sequence_length=10, seed=1))
     assert sorted(len(batch.inputs) for batch in batches) == [3, 3, 9, 9]
@@ -112,12 +114,12 @@ def test_ids_of_any_type_become_int64(kind):
     assert batch.inputs.dtype == batch.targets.dtype == torch.int64
 
 
-def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
-    """The ways add 0, 1,000 or 2,000 to every id: taken off again, the batches are what they are without them."""
+def test_each_document_is_read_in_one_variant_drawn_in_each_epoch():
+    """The variants add 0, 1,000 or 2,000 to every id: taken off again, the batches are what they are without them."""
     lengths = [3, 5, 20, 50, 4, 33]
     dataset = dataset_of(lengths)
-    ways = np.arange(len(dataset.ids)) + np.array([[0], [1000], [2000]])
-    plain, varied = (Batches(dataset, 2, 8, seed=1, variants=variants) for variants in (None, ways))
+    variants = np.arange(len(dataset.ids)) + np.array([[0], [1000], [2000]])
+    plain, varied = (Batches(dataset, 2, 8, seed=1, variants=each) for each in (None, variants))
     drawn = []
     for number in range(6):
         way_of = {}
@@ -137,7 +139,7 @@ def test_each_document_is_read_in_one_way_drawn_anew_each_epoch():
     assert (next(varied.from_step(7)).inputs == on.inputs).all()
 
 
-def test_parts_of_a_batch_are_the_batch():
+def test_the_parts_of_a_batch_make_up_the_batch():
     (batch,) = epoch(Batches(dataset_of([40] * 5), 5, 40, seed=1))
     by_stream, by_time = list(batch.split_streams(2)), list(batch.split_time(3))
     assert [part.num_streams for part in by_stream] == [3, 2]

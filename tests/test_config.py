@@ -131,7 +131,7 @@ def test_an_unknown_name_is_rejected():
         ({"dropout": 1.5}, r"--dropout must be in \[0, 1\)"),
     ],
 )
-def test_a_configuration_that_is_not_resolved_is_refused(flat, message):
+def test_a_configuration_that_is_not_resolved_is_rejected(flat, message):
     whole = resolved(ModelConfig(num_layers=1, hidden_size=8, embedding_size=4)).to_flat()
     assert TrainConfig.from_flat(whole).to_flat() == whole
     changed = flat if "hidden-size" in flat else {name: v for name, v in (whole | flat).items() if v is not None}

@@ -22,7 +22,7 @@ def encodings_of_files():
 
 
 @pytest.mark.parametrize("encoding", sorted(set(encodings_of_files())))
-def test_every_encoding_of_python_decodes_the_same_however_it_is_cut(encoding):
+def test_decoding_in_chunks_equals_decoding_at_once_in_every_encoding(encoding):
     data = TEXT.encode(encoding, "ignore")
     effective_one = effective(encoding, data)
     expected = data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
@@ -35,13 +35,13 @@ def test_every_encoding_of_python_decodes_the_same_however_it_is_cut(encoding):
 @pytest.mark.parametrize(
     "encoding", ["utf-9", "base64", "rot13", "hex", "idna", "punycode", "undefined", "utf-8\0", ""]
 )
-def test_an_encoding_that_is_not_one_of_files_is_refused(encoding):
+def test_encodings_that_files_cannot_have_are_rejected(encoding):
     with pytest.raises(UsageError, match="is not a known text encoding; common ones are utf-8"):
         canonical(encoding)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_a_byte_order_mark_counts_more_than_the_encoding_that_was_named(encoding):
+def test_a_byte_order_mark_overrides_the_given_encoding(encoding):
     mark = "" if encoding in ("utf-8-sig", "utf-16", "utf-32") else "\ufeff"
     data = f"{mark}café".encode(encoding)
     for named in ("utf-8", "cp1252", "utf-16-be"):
@@ -52,7 +52,7 @@ def test_a_byte_order_mark_counts_more_than_the_encoding_that_was_named(encoding
 @pytest.mark.parametrize("text", ["Hello there.\n", "Все счастливые семьи похожи.\n", "他们说今天的天气很好。\n"])
 @pytest.mark.parametrize("named", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("order", ["le", "be"])
-def test_without_a_mark_the_byte_order_is_found(text, named, order):
+def test_the_byte_order_is_detected_without_a_mark(text, named, order):
     data = text.encode(f"{named}-{order}")
     assert effective(named, data) == f"{named}-{order}" == suggested(data)
 
@@ -90,7 +90,7 @@ def test_the_encoding_that_fits_is_suggested(encoding, text, times):
     assert data.decode(suggested(data)) == text * times
 
 
-def test_a_few_faults_in_utf_8_suggest_no_other_encoding():
+def test_a_few_invalid_bytes_in_utf_8_suggest_no_other_encoding():
     assert suggested("Die Straße führt über die Brücke.".encode() + b"\xff" + "Schöne Grüße".encode()) == "utf-8"
     assert suggested("Die Straße führt über die Brücke".encode()[:-5]) == "utf-8"  # cut inside a character
 
@@ -103,7 +103,7 @@ def test_no_encoding_is_suggested_that_yields_control_characters():
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 10, b"\x7fELF" + bytes(100), b"x\0"])
-def test_what_is_not_text_suggests_no_encoding(data):
+def test_binary_data_suggests_no_encoding(data):
     assert suggested(data) is None
 
 

@@ -1,4 +1,4 @@
-"""Files that are not plain text; what other programs and libraries write is the oracle."""
+"""Files that are not plain text; files written by other programs and libraries are the oracle."""
 
 import bz2
 import gzip
@@ -116,7 +116,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_not_text_is_called_what_it_is_with_a_way_to_its_text(tmp_path, name):
+def test_a_file_that_is_not_text_is_rejected_with_its_format_and_a_remedy(tmp_path, name):
     content, kind, remedy = FILES[name]
     (tmp_path / name).write_bytes(content)
     (tmp_path / "a.txt").write_bytes(b"text")
@@ -136,12 +136,12 @@ def test_a_file_that_is_not_text_is_called_what_it_is_with_a_way_to_its_text(tmp
      "The ftyp box", "OggS", "%PDF is a format", "%! a prompt", "GIF89a", "{\\rt", "BZh is nothing", "MThd", ""],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["a.txt", "a.docx", "a.tar", "a.pdf"])
-def test_text_is_not_taken_for_another_format(text, name):
+def test_text_is_not_mistaken_for_another_format(text, name):
     assert recognized(text.encode() + b"\n and more text" * 20, name) is None
 
 
 @pytest.mark.parametrize("word", ["ясный день", "ящик", "Яблоко"])
-def test_text_in_another_encoding_is_not_taken_for_another_format(word):
+def test_text_in_another_encoding_is_not_mistaken_for_another_format(word):
     assert recognized(word.encode("cp1251") + b"\nand more", "a.txt") is None
 
 

@@ -1,4 +1,4 @@
-"""Files that were written to do harm; `make fuzz` gives every reader many more of them."""
+"""Malicious files; `make fuzz` gives every reader many more of them."""
 
 import gzip
 import os
@@ -53,13 +53,13 @@ COSTLY = {
 
 
 @pytest.mark.parametrize("reader", fuzz.READERS)
-def test_damaged_files_are_read_or_refused_in_a_sentence(reader):
+def test_damaged_files_are_read_or_rejected_with_a_one_line_error(reader):
     count = NUM_DAMAGED[reader]
     assert list(islice(fuzz.fuzz(reader, seed=1), count))[-1] == count
 
 
 @pytest.mark.parametrize("what", COSTLY)
-def test_a_small_file_that_asks_for_much_work_is_read_or_refused_soon(what):
+def test_a_small_file_that_requires_much_work_is_read_or_rejected_within_seconds(what):
     fuzz.give(*COSTLY[what])
 
 
@@ -70,19 +70,21 @@ def test_a_small_file_that_asks_for_much_work_is_read_or_refused_soon(what):
         ("a.jsonl.gz", packed((b'"', 1), (b"a ", 15_000_000), (b'"\n', 1)) * 6),
     ],
 )
-def test_a_small_archive_of_endless_records_is_read_or_refused_within_memory(tmp_path, monkeypatch, name, content):
+def test_a_small_archive_of_very_long_records_is_read_or_rejected_within_the_memory_limit(
+    tmp_path, monkeypatch, name, content
+):
     monkeypatch.setitem(fuzz.READERS, "packed", (f".{name.partition('.')[2]}", fuzz.read_corpus))
     fuzz.give("packed", content)
 
 
 @pytest.mark.parametrize("source", ["/dev/null", "/dev/ptmx", "/dev/zero"])
 @pytest.mark.skipif(os.name == "nt", reason="devices of POSIX")
-def test_a_device_is_no_source(source):
+def test_a_device_is_rejected_as_a_source(source):
     with pytest.raises(CorpusError, match=f"{source} is a device, which cannot be read"):
         SplitCorpus.read(CorpusConfig(corpus=(source,)))
 
 
-def test_a_pattern_of_all_folders_again_and_again_is_as_quick_as_one(tmp_path):
+def test_a_pattern_that_repeats_all_folders_is_as_fast_as_a_single_one(tmp_path):
     folder = tmp_path
     for level in range(60):
         folder = folder / f"{level}"
@@ -94,7 +96,7 @@ def test_a_pattern_of_all_folders_again_and_again_is_as_quick_as_one(tmp_path):
 
 @pytest.mark.parametrize("file", ["last.safetensors", "best.safetensors", "metrics.jsonl", "curve.png", "lock"])
 @pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
-def test_a_run_whose_files_lead_elsewhere_is_refused(tmp_path, file):
+def test_a_run_whose_files_are_links_or_pipes_is_rejected(tmp_path, file):
     """As a run from a stranger may, to have others overwritten, or the program wait for ever."""
     run, outside = tmp_path / "runs" / "r", tmp_path / "outside"
     run.mkdir(parents=True)

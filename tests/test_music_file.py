@@ -49,7 +49,7 @@ def test_every_tune_of_a_book_is_a_document(tmp_path):
     assert book.size == 5
 
 
-def test_what_was_read_slowly_is_kept_and_not_read_again(tmp_path, monkeypatch):
+def test_music_that_is_slow_to_parse_is_cached(tmp_path, monkeypatch):
     cache = tmp_path / "parsed"
     first = file(tmp_path, "book.abc", BOOK.encode(), cache)
     contents = [piece.score for piece in first.tunes]
@@ -63,7 +63,7 @@ def test_what_was_read_slowly_is_kept_and_not_read_again(tmp_path, monkeypatch):
     assert changed.tunes[0].score != contents[0]
 
 
-def test_changes_and_skips_are_told(tmp_path, monkeypatch):
+def test_changes_and_skipped_pieces_are_reported(tmp_path, monkeypatch):
     found = [Tune("a", melody(), {"note quantized to the grid": 2}), MusicError("damaged file", "b cannot be read")]
     monkeypatch.setattr(music_file.music, "read", lambda *_: iter([*found, found[0]]))
     log = ReadingLog()
@@ -72,7 +72,7 @@ def test_changes_and_skips_are_told(tmp_path, monkeypatch):
     assert log.details == ["skipped damaged file: b cannot be read"]
 
 
-def test_a_file_that_is_all_there_is_must_be_music(tmp_path):
+def test_an_unusable_file_given_by_name_is_an_error(tmp_path):
     with pytest.raises(UnusableFileError, match=r"a\.mid"):
         list(file(tmp_path, "a.mid", b"MThd").documents("file", ReadingLog()))
     log = ReadingLog()
@@ -80,7 +80,7 @@ def test_a_file_that_is_all_there_is_must_be_music(tmp_path):
     assert len(log.skipped) == 1
 
 
-def test_a_file_without_bounds_is_refused(tmp_path, monkeypatch):
+def test_a_file_that_is_too_large_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(music_file, "MAX_BYTES", 10)
     with pytest.raises(UnusableFileError, match="more than 10 bytes"):
         list(file(tmp_path, "a.mid", b"x" * 11).documents("file", ReadingLog()))
@@ -104,53 +104,53 @@ def test_variants_of_a_melody_stay_on_one_side(corpus):
     for number in range(30):
         pair = [d for d in documents if Path(d.name).name.startswith(f"{number}-")]
         assert pair[0].hash_fraction == pair[1].hash_fraction
-    plan = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
-    assert plan.config.level == "note"
+    split_corpus = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
+    assert split_corpus.config.level == "note"
     sides = {
-        part: {Path(piece.name).name.split("-")[0] for p, piece in plan.documents() if p == part}
+        part: {Path(piece.name).name.split("-")[0] for p, piece in split_corpus.documents() if p == part}
         for part in (TRAIN, VALID)
     }
     assert len(sides[TRAIN]) > len(sides[VALID]) > 0
     assert not sides[TRAIN] & sides[VALID]
 
 
-def test_the_store_holds_notes_and_quarters_and_counts_all_keys(corpus, tmp_path):
-    plan = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
-    corpus = PreparedCorpus.prepare(plan, tmp_path / "data")
-    pieces = [score for part, piece in plan.documents() if part == TRAIN for score in piece.chunks()]
+def test_the_prepared_corpus_counts_notes_quarter_notes_and_all_keys(corpus, tmp_path):
+    split_corpus = SplitCorpus.read(CorpusConfig(corpus=(str(corpus),)))
+    corpus = PreparedCorpus.prepare(split_corpus, tmp_path / "data")
+    pieces = [score for part, piece in split_corpus.documents() if part == TRAIN for score in piece.chunks()]
     assert corpus.train.extent == {
         "notes": sum(score.num_notes for score in pieces),
         "quarters": sum(score.quarters for score in pieces),
     }
     first = corpus.train.ids[: corpus.train.offsets[1]].tolist()
     assert corpus.level.decode(first) == corpus.level.decode([*corpus.level.encode(pieces[0]), t.END])
-    varied = corpus.varied(corpus.level.variants(plan.config))
+    varied = corpus.varied(corpus.level.variants(split_corpus.config))
     assert sum(varied.train.counts) == 12 * sum(corpus.train.counts)
     lowest = min(note.pitch for score in pieces for note in score.notes)
     assert t.PITCH + lowest - 1 in corpus.train.unseen
     assert t.PITCH + lowest - 5 not in varied.train.unseen
 
 
-def test_a_change_of_grid_makes_another_store(corpus):
-    plans = [SplitCorpus.read(CorpusConfig(corpus=(str(corpus),), grid=grid)) for grid in (12, 24)]
-    assert plans[0].fingerprint != plans[1].fingerprint
+def test_the_fingerprint_depends_on_the_grid(corpus):
+    split_corpora = [SplitCorpus.read(CorpusConfig(corpus=(str(corpus),), grid=grid)) for grid in (12, 24)]
+    assert split_corpora[0].fingerprint != split_corpora[1].fingerprint
 
 
-def test_an_empty_folder_of_music_is_refused(tmp_path):
+def test_a_folder_without_usable_music_is_rejected(tmp_path):
     (tmp_path / "a.mid").write_bytes(b"MThd")
     (tmp_path / "b.mid").write_bytes(b"")
     with pytest.raises(CorpusError, match="there is nothing to learn from"):
         Corpus.read([str(tmp_path)], CorpusConfig())
 
 
-def test_a_crew_divides_the_files_to_be_read(tmp_path):
+def test_a_crew_divides_the_files(tmp_path):
     for number in range(5):
         (tmp_path / f"{number}.abc").write_text(BOOK.replace("CDEF", f"{'CDEFG'[number]}4"), encoding="utf-8")
     config, cache = CorpusConfig(corpus=(str(tmp_path / "*.abc"),)), tmp_path / "parsed"
-    kept = []
+    num_cached = []
     for rank in range(2):
         assert parse_ahead(config, cache, Crew(rank, 2))
-        kept.append(len(list(cache.iterdir())))
-    assert kept == [3, 5]
+        num_cached.append(len(list(cache.iterdir())))
+    assert num_cached == [3, 5]
     (tmp_path / "a.txt").write_text("text")
     assert not parse_ahead(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)), cache, Crew())

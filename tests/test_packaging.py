@@ -1,4 +1,4 @@
-"""What is packaged, and what `make` says of itself."""
+"""The packages, and the help of `make`."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_the_description_on_a_package_index_has_no_link_or_picture_that_is_not_there():
+def test_links_and_pictures_of_the_package_description_are_absolute():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.search(r"\]\((?!https?:|#)", text)  # in the repository there are some
     for change in PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
@@ -23,7 +23,7 @@ def test_the_description_on_a_package_index_has_no_link_or_picture_that_is_not_t
     assert "How to contribute" in text
 
 
-def test_the_source_package_has_all_that_make_and_the_tests_need():
+def test_the_source_package_contains_everything_that_make_and_the_tests_need():
     included = {
         ROOT / name.removeprefix("/") for name in PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     }
@@ -44,7 +44,7 @@ def test_the_source_package_has_all_that_make_and_the_tests_need():
 
 
 @pytest.mark.skipif(which("make") is None, reason="make is not installed")
-def test_a_bare_make_lists_every_target_with_what_it_does_within_80_columns():
+def test_make_without_a_target_lists_all_targets_within_80_columns():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"^\.PHONY: (.*)", makefile, re.MULTILINE)[1].split())
     done = processes.run(["make", "--no-print-directory"], cwd=ROOT)

@@ -1,4 +1,4 @@
-"""What seqgen itself wrote is no corpus, wherever it lies; the files that it really writes are the oracle."""
+"""Files that seqgen wrote are not read as a corpus; the files that it actually writes are the oracle."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def found(*sources, **options):
 
 @pytest.fixture
 def project(trained, tmp_path):
-    """A copy of all that a user has after a training, with folders of other names."""
+    """Copy the files that a user has after training into folders of other names."""
     folder = tmp_path / "project"
     shutil.copytree(trained.folder, folder)
     (folder / "checkpoints").rename(folder / "runs")
@@ -33,7 +33,7 @@ def num_files(folder):
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
-def test_a_folder_leaves_out_runs_and_prepared_corpora_whatever_they_are_called(project):
+def test_runs_and_prepared_corpora_in_a_folder_are_skipped_whatever_their_names(project):
     num_run, num_data = num_files(project / "runs"), num_files(project / "cache")
     expected = [f"{num_run} files of seqgen's own runs", f"{num_data} files of seqgen's own data"]
     for source in (project, project.parent, f"{project}/**/*", f"{project}/*"):
@@ -42,13 +42,13 @@ def test_a_folder_leaves_out_runs_and_prepared_corpora_whatever_they_are_called(
         assert sorted(skipped) == sorted(expected)
 
 
-def test_a_run_that_has_no_checkpoint_yet_is_left_out_too(project):
+def test_a_run_without_a_checkpoint_is_skipped(project):
     for path in (project / "runs").rglob("*.safetensors"):
         path.unlink()
     assert found(project)[0] == ["rhyme.txt"]
 
 
-def test_the_users_own_files_beside_those_of_seqgen_are_read(project):
+def test_other_files_in_the_same_folders_are_read(project):
     run = project / "runs" / "rhyme"
     (run / "notes.txt").write_text("my notes")
     shutil.copy(run / "best.safetensors", project)
@@ -58,34 +58,34 @@ def test_the_users_own_files_beside_those_of_seqgen_are_read(project):
     assert skipped[0] == f"{num_files(run) + 1} files of seqgen's own runs"
 
 
-def test_files_that_are_only_called_like_those_of_seqgen_are_read(tmp_path):
+def test_files_with_the_names_but_not_the_content_of_seqgen_files_are_read(tmp_path):
     for name in ("config.toml", "metrics.jsonl", "store.json", "train.ids", f"{'0' * 32}.json"):
         (tmp_path / name).write_text('[{"name": "a user"}]')
     assert found(tmp_path, level="character")[0] == sorted(path.name for path in tmp_path.iterdir())
 
 
-def test_parsed_music_is_left_out(tmp_path):
+def test_parsed_music_is_skipped(tmp_path):
     tune, broken = tmp_path / 'a "tune".abc', tmp_path / "broken.abc"
     tune.write_text('X:1\nT:Say "ah"\nK:C\nCDEF|GABc|\n')
     broken.write_text("X:1\nK:C\n")
     for path in (tune, broken):
         raw = RawFile(path.name, lambda path=path: path.open("rb"))
         MusicFile(raw, 12, tmp_path / "data" / "parsed").parse_ahead()
-    kept = list((tmp_path / "data" / "parsed").iterdir())
-    assert len(kept) == 2
+    parsed = list((tmp_path / "data" / "parsed").iterdir())
+    assert len(parsed) == 2
     (tmp_path / "elsewhere").mkdir()
-    for path in kept:
+    for path in parsed:
         shutil.copy(path, tmp_path / "elsewhere")
     names, skipped = found(tmp_path, level="character")
     assert names == [tune.name, broken.name]
     assert skipped == ["4 files of seqgen's own data"]
 
 
-def test_a_file_that_is_named_itself_is_read(project):
+def test_a_file_given_by_name_is_read(project):
     assert found(project / "runs" / "rhyme" / "config.toml")[0] == ["config.toml"]
 
 
-def test_samples_are_left_out_also_when_they_were_moved(project, trained):
+def test_samples_are_skipped_even_if_they_were_moved(project, trained):
     cli = trained.cli
     sample = project / "sample.txt"
     done = cli("sample", "--checkpoint", str(project / "runs" / "rhyme" / "best.safetensors"), "--length", "20",
@@ -106,7 +106,7 @@ def test_nothing_is_recorded_outside_a_run(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
-def test_a_record_that_leads_elsewhere_is_not_written(project, tmp_path):
+def test_a_record_that_is_a_link_is_not_written(project, tmp_path):
     run, other = project / "runs" / "rhyme", tmp_path / "other"
     other.write_text("precious")
     (run / SAMPLES).unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def test_a_record_that_leads_elsewhere_is_not_written(project, tmp_path):
     assert found(project)[0] == ["rhyme.txt"]
 
 
-def test_a_damaged_record_is_passed_over(project):
+def test_a_damaged_record_is_ignored(project):
     run = project / "runs" / "rhyme"
     for name, content in (("sample.txt", b"a sample"), ("second.txt", b"another one")):
         (project / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""The folder of a run: its name, and what it holds when it begins."""
+"""The folder of a run: its name and its initial content."""
 
 import pytest
 
@@ -21,19 +21,19 @@ def create(folder, name, *, overwrite=False):
         ("小さな.txt", "run"),
     ],
 )
-def test_a_run_without_a_name_is_called_after_its_first_source(tmp_path, source, name):
+def test_a_run_without_a_name_is_named_after_its_first_source(tmp_path, source, name):
     assert Run.create(tmp_path, None, [source, "b.txt"], print, overwrite=False).name == name
 
 
 @pytest.mark.parametrize("name", ["", ".", "-a", "a/../../b", "a b", "a\n", "é"])
-def test_a_name_that_could_lead_elsewhere_is_refused(tmp_path, name):
+def test_a_name_that_is_a_path_is_rejected(tmp_path, name):
     with pytest.raises(UsageError, match="--name must start with a letter or digit"):
         create(tmp_path / "runs", name)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("file", ["best.safetensors", "last.safetensors"])
-def test_a_run_is_replaced_only_on_request_and_then_nothing_is_left_of_it(tmp_path, file):
+def test_a_run_is_replaced_only_on_request_and_then_completely(tmp_path, file):
     files = {file, "previous.safetensors", "config.toml", "metrics.jsonl", "curve.png", "notes.txt"}
     (tmp_path / "r").mkdir()
     for each in files:
@@ -45,14 +45,14 @@ def test_a_run_is_replaced_only_on_request_and_then_nothing_is_left_of_it(tmp_pa
     assert {path.name for path in (tmp_path / "r").iterdir()} == {"lock", "notes.txt"}  # the user's own file stays
 
 
-def test_a_run_without_its_last_state_names_the_one_before(tmp_path):
+def test_the_error_for_a_missing_last_state_names_the_previous_one(tmp_path):
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "previous.safetensors").touch()
     with pytest.raises(CheckpointError, match=r"last\.safetensors is missing.*previous\.safetensors"):
         Run.existing(tmp_path, "r", print)
 
 
-def test_a_run_in_the_current_folder_has_its_name(tmp_path, monkeypatch):
+def test_a_run_in_the_current_folder_has_the_name_of_the_folder(tmp_path, monkeypatch):
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "last.safetensors").touch()
     monkeypatch.chdir(tmp_path / "r")
@@ -62,7 +62,7 @@ def test_a_run_in_the_current_folder_has_its_name(tmp_path, monkeypatch):
         run.release()
 
 
-def test_files_that_a_killed_process_left_unfinished_are_deleted(tmp_path):
+def test_unfinished_files_of_a_killed_process_are_deleted(tmp_path):
     run = create(tmp_path, "r")
     run.release()
     for file in ("last.safetensors", "best.safetensors", "config.toml", "metrics.jsonl"):
@@ -72,7 +72,7 @@ def test_files_that_a_killed_process_left_unfinished_are_deleted(tmp_path):
     assert not list(run.folder.glob(".*"))
 
 
-def test_the_log_is_rewound_to_a_step_without_lines_that_are_no_report(tmp_path):
+def test_the_log_is_truncated_to_a_step_and_invalid_lines_are_removed(tmp_path):
     run = create(tmp_path, "r")
     for step in (1, 2, 3):
         run.log({"step": step, "loss": 0.5})
@@ -84,9 +84,9 @@ def test_the_log_is_rewound_to_a_step_without_lines_that_are_no_report(tmp_path)
 
 
 def test_each_secondary_file_that_cannot_be_written_is_reported_once(tmp_path):
-    said = []
-    run = Run(tmp_path / "gone", said.append)
+    messages = []
+    run = Run(tmp_path / "gone", messages.append)
     for _ in range(2):
         run.log({"step": 1})
         run.write_config("")
-    assert ["metrics.jsonl" in sentence for sentence in said] == [True, False]
+    assert ["metrics.jsonl" in message for message in messages] == [True, False]

@@ -1,4 +1,4 @@
-"""The corpus of a run, found again: its files, what was prepared of them, or neither."""
+"""The corpus of a run, read again from its files or from the prepared corpus."""
 
 import json
 from dataclasses import replace
@@ -25,56 +25,60 @@ TUNE = "X:1\nM:3/4\nL:1/4\nK:D\n" + "DEF|GAB|dcB|AGF|" * 6 + "|\n"
 def prepared(folders, path, **options):
     """Return a checkpoint of a run on a file, its prepared corpus, and its documents as they are in the file."""
     config = CorpusConfig(corpus=(str(path),), **options)
-    plan = SplitCorpus.read(config)
-    corpus = PreparedCorpus.prepare(plan, folders.parsed.parent)
+    split_corpus = SplitCorpus.read(config)
+    corpus = PreparedCorpus.prepare(split_corpus, folders.parsed.parent)
     requested = TrainOptions(corpus=config)
     model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3)
     checkpoint = Checkpoint(requested, resolved(model, config), corpus.level, [], True, corpus.fingerprint, {}, {})
-    pieces = [(part, list(piece.chunks()), piece.is_complete and piece.ending) for part, piece in plan.documents()]
-    return checkpoint, corpus, pieces
+    documents_of_file = [
+        (part, list(piece.chunks()), piece.is_complete and piece.ending) for part, piece in split_corpus.documents()
+    ]
+    return checkpoint, corpus, documents_of_file
 
 
 @pytest.mark.parametrize("document", ["file", "line", "paragraph"])
 @pytest.mark.parametrize("level", ["character", "word", "subword"])
-def test_documents_of_a_file_that_is_gone_are_those_that_were_prepared(folders, tmp_path, document, level, monkeypatch):
+def test_documents_of_a_deleted_file_come_from_the_prepared_corpus(folders, tmp_path, document, level, monkeypatch):
     monkeypatch.setattr("seqgen.evaluation.run_corpus._BLOCK", 7)
     path = tmp_path / "poems.txt"
     path.write_text("\n\n".join(f"{RHYME}Stern Nr. {n}: 小さな星é\n" for n in range(20)) + "\n\n", encoding="utf-8")
-    checkpoint, corpus, pieces = prepared(folders, path, document=document, level=level)
+    checkpoint, corpus, documents_of_file = prepared(folders, path, document=document, level=level)
     path.unlink()
     run = RunCorpus(checkpoint, folders)
     for part in PARTS:
-        kept = [("".join(piece.chunks()), piece.ending) for piece in run.documents(part)]
-        assert kept == [("".join(chunks), ending or "") for owner, chunks, ending in pieces if owner == part]
+        documents = [("".join(piece.chunks()), piece.ending) for piece in run.documents(part)]
+        assert documents == [
+            ("".join(chunks), ending or "") for name, chunks, ending in documents_of_file if name == part
+        ]
         with run.encoded(part) as ids:
             assert ids.ids.tolist() == getattr(corpus, part).ids.tolist()
     assert run.missing is None
     assert "poems.txt, no longer exists or cannot be read: using the prepared copy in" in run.notes[0]
 
 
-def test_pieces_of_music_whose_file_is_gone_are_those_that_were_prepared(folders, tmp_path):
+def test_music_of_a_deleted_file_comes_from_the_prepared_corpus(folders, tmp_path):
     for number in range(12):
         (tmp_path / f"{number}.abc").write_text(TUNE.replace("K:D", f"K:{'CDGAEF'[number % 6]}"))
-    checkpoint, _, pieces = prepared(folders, tmp_path / "*.abc")
+    checkpoint, _, documents_of_file = prepared(folders, tmp_path / "*.abc")
     for file in tmp_path.glob("*.abc"):
         file.unlink()
     run = RunCorpus(checkpoint, folders)
     for part in PARTS:
         scores = [score for piece in run.documents(part) for score in piece.chunks()]
-        expected = [score for owner, chunks, _ in pieces if owner == part for score in chunks]
+        expected = [score for name, chunks, _ in documents_of_file if name == part for score in chunks]
         assert [[note[:3] for note in score.notes] for score in scores] == [
             [note[:3] for note in score.notes] for score in expected
         ]
         assert sum(score.num_notes for score in scores) > 0
 
 
-def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is_an_error(folders, tmp_path):
+def test_a_changed_file_is_not_used_and_is_an_error_without_the_prepared_corpus(folders, tmp_path):
     path = tmp_path / "rhyme.txt"
     path.write_text(RHYME * 20)
-    checkpoint, _, pieces = prepared(folders, path)
+    checkpoint, _, documents_of_file = prepared(folders, path)
     path.write_text(RHYME * 20 + "and more")
     run = RunCorpus(checkpoint, folders)
-    assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(pieces[0][1])]
+    assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(documents_of_file[0][1])]
     assert "has changed (fingerprint" in run.notes[0]
     (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
     with pytest.raises(
@@ -87,12 +91,12 @@ def test_a_file_that_has_changed_is_not_used_and_without_what_was_prepared_it_is
     path.write_text(RHYME * 20)
     run = RunCorpus(checkpoint, folders)
     assert run.missing is None
-    assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(pieces[0][1])]
+    assert ["".join(piece.chunks()) for piece in run.documents(TRAIN)] == ["".join(documents_of_file[0][1])]
 
 
 @pytest.fixture
 def closed_stdin(monkeypatch):
-    """Let nobody read standard input."""
+    """Make reading standard input an error."""
 
     def refuse(source):
         raise AssertionError(f"{source} was read")
@@ -101,7 +105,7 @@ def closed_stdin(monkeypatch):
 
 
 @pytest.mark.usefixtures("closed_stdin")
-def test_a_validation_text_that_came_through_a_pipe_is_not_read_again(folders, tmp_path):
+def test_a_validation_text_from_a_pipe_is_not_read_again(folders, tmp_path):
     path, held_out = tmp_path / "rhyme.txt", tmp_path / "held out.txt"
     path.write_text(RHYME * 20)
     held_out.write_text("a little star\n" * 9)
@@ -162,7 +166,7 @@ def test_a_run_from_standard_input_is_inspected_like_one_from_the_file(piped):
     assert len(norms[0]) == 9
 
 
-def test_without_what_was_kept_of_standard_input_the_command_says_what_it_needs(piped):
+def test_the_error_without_the_prepared_corpus_of_standard_input_names_the_remedy(piped):
     elsewhere = ["--checkpoint", "piped", "--data-dir", "elsewhere"]
     done = piped("evaluate", *elsewhere)
     assert (done.returncode, done.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""Music on the command line: from a folder of MIDI files to files of notes."""
+"""Music on the command line: training on a folder of MIDI files and sampling."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def score_in(path):
     return tune.score
 
 
-def test_training_tells_what_was_read_and_skipped(folder):
+def test_training_reports_what_was_read_and_skipped(folder):
     done = run("train", "--corpus", "tunes", "--steps", "1", "--hidden-size", "16", "--level", "note", "--name", "t")
     assert "read 24 files of music, 24 pieces" in done.stderr
     assert "skipped 1 file without music" in done.stderr
@@ -73,14 +73,14 @@ def test_training_tells_what_was_read_and_skipped(folder):
     assert "tunes/broken.mid" in named.stderr
 
 
-def test_without_output_a_midi_file_is_written_and_its_name_printed():
+def test_a_midi_file_is_written_by_default_and_its_name_printed():
     done = sample()
     assert done.exit_code == 0, done.output
     assert done.stdout == "tunes-1.mid\n"
     assert 1 <= len(score_in("tunes-1.mid")) <= 4
 
 
-def test_the_prime_begins_every_file_that_is_asked_for():
+def test_the_prime_is_at_the_beginning_of_every_output_file():
     done = sample("--prime", "C4 E4:2 G4:0.5 R:0.5", "--output", "a.mid", "--output", "a.musicxml", "--output", "a.png")
     assert done.exit_code == 0, done.output
     assert [note[:3] for note in score_in("a.mid").notes][:3] == [(0, 12, 60), (12, 24, 64), (36, 6, 67)]
@@ -104,7 +104,7 @@ def test_a_melody_is_the_first_part_of_a_model_of_several():
     assert lower.notes
 
 
-def test_a_prime_may_be_a_file_and_be_left_out():
+def test_a_prime_may_be_a_file_and_may_be_omitted_from_the_output():
     assert sample("--prime", "@tunes/3.mid", "--output", "on.mid").exit_code == 0
     assert [n[:3] for n in score_in("on.mid").notes][:24] == [n[:3] for n in piece(3, 1).notes]
     assert sample("--prime", "@tunes/3.mid", "--omit-prime", "--output", "rest.mid").exit_code == 0
@@ -117,7 +117,7 @@ def test_several_samples_are_numbered():
     assert [Path(f"many-{number}.mid").is_file() for number in (1, 2, 3)] == [True] * 3
 
 
-def test_the_python_api_takes_notes_and_refuses_what_is_for_text():
+def test_the_python_api_accepts_notes_and_rejects_options_for_text():
     model = seqgen.load("tunes", device="cpu")
     (written,) = model.compose("C4:0.5 E4", bars=np.int64(2), seed=1)
     assert [note[:3] for note in written.notes][:2] == [(0, 6, 60), (6, 12, 64)]
@@ -139,13 +139,13 @@ def test_notes_may_come_from_standard_input():
     assert json.loads(done.stdout)["notes"][1]["pitch"] == 64
 
 
-def test_a_file_of_music_is_no_prime_for_a_model_of_text():
+def test_a_model_of_text_rejects_a_file_of_music_as_prime():
     done = run("sample", "--checkpoint", "rhyme", "--prime", "@tunes/3.mid")
     assert done.exit_code == 2
     assert "this model writes text, and tunes/3.mid is music" in done.stderr
 
 
-def test_json_holds_the_notes_in_quarters():
+def test_json_contains_the_notes_in_quarter_notes():
     (line,) = sample("--json", "--prime", "C4:0.5 E4").stdout.splitlines()
     content = json.loads(line)
     assert content["notes"][1] == {"track": "Part 1", "onset": 0.5, "duration": 1.0, "pitch": 64, "velocity": 90}
@@ -191,14 +191,14 @@ def test_evaluate_counts_notes_and_compares_samples():
         (["--tempo", "1"], 2, "--tempo must be"),
     ],
 )
-def test_what_music_cannot_do_is_said_in_a_sentence(arguments, status, words):
+def test_options_that_do_not_apply_to_music_are_rejected_with_a_one_line_error(arguments, status, words):
     done = sample(*arguments)
     assert done.exit_code == status, done.output
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_text_models_refuse_what_is_for_music():
+def test_models_of_text_reject_options_for_music():
     for arguments in (["--bars", "4"], ["--tempo", "90"], ["--key", "D"]):
         done = run("sample", "--checkpoint", "rhyme", *arguments)
         assert done.exit_code == 2
