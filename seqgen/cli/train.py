@@ -119,28 +119,38 @@ def train(
             if resume is None and world.is_restarted and (resume := session.unfinished_run()):
                 given -= set(BUDGETS)  # the run has this budget already
             if resume is None:
-                if (valid := (context.default_map or {}).get("valid")) and "corpus" in given and "valid" not in given:
-                    say(f"validating on {valid}, the --valid of --config; give --valid to validate on another text")
-                own, earlier = given | set(context.default_map or ()), context.meta.get(EARLIER)
-                trainer = session.start(requested, name, overwrite=overwrite, given=own, earlier=earlier)
+                trainer = _started(session, name, requested, context, overwrite=overwrite)
             elif (resumed := _resumed(session, resume, requested, given)) is not None:
                 trainer = resumed
             else:
-                say(f"{resume} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
                 return
         _train(trainer, folders, quiet=quiet, verbose=verbose)
     if not quiet:
         conclude(trainer)
 
 
+def _started(
+    session: "Session", name: str | None, options: TrainOptions, context: typer.Context, *, overwrite: bool
+) -> "Trainer":
+    """Return the trainer of a new run with the options of the command line and of `--config`."""
+    given, from_file = given_options(context), context.default_map or {}
+    if (valid := from_file.get("valid")) and "corpus" in given and "valid" not in given:
+        session.say(f"validating on {valid}, the --valid of --config; give --valid to validate on another text")
+    given |= set(from_file)
+    return session.start(options, name, overwrite=overwrite, given=given, earlier=context.meta.get(EARLIER))
+
+
 def _resumed(session: "Session", name: str, options: TrainOptions, given: set[str]) -> "Trainer | None":
     """Return the trainer of an existing run with the options given on the command line; None if it is finished."""
-    return session.resume(
+    trainer = session.resume(
         name,
         budget=options.budget if given & set(BUDGETS) else None,
         device=options.machine.device if "device" in given else None,
         moved={option: getattr(options.corpus, option) for option in SOURCES if option in given},
     )
+    if trainer is None:
+        session.say(f"{name} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
+    return trainer
 
 
 def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, misplaced: list[str] | None) -> None:

@@ -17,6 +17,7 @@ from seqgen.corpus.source_file import Kind, RawFile, SourceFile
 from seqgen.corpus.statistics import Statistics
 from seqgen.errors import MusicError
 from seqgen.music import read as music
+from seqgen.music import score_json
 from seqgen.music.families import families, lines
 from seqgen.music.score import Score
 from seqgen.wording import counted
@@ -63,7 +64,7 @@ class TuneDocument(Document[Score]):
 
     Args:
         name: the name in reports.
-        content: the score, as `Score.to_json` writes it.
+        content: the score, as `score_json` writes it.
 
     Attributes:
         family: the digest of the first piece with its melody.
@@ -83,7 +84,7 @@ class TuneDocument(Document[Score]):
     @property
     def score(self) -> Score:
         """The music."""
-        return Score.from_json(self._content)
+        return score_json.from_json(self._content)
 
     @property
     def size(self) -> int:
@@ -211,4 +212,4 @@ class MusicFile(SourceFile):
 def _entry(found: music.Tune | MusicError) -> dict[str, Any]:
     if isinstance(found, MusicError):
         return {"kind": found.kind, "message": str(found)}
-    return {"name": found.name, "notices": dict(found.notices), "score": found.score.to_json()}
+    return {"name": found.name, "notices": dict(found.notices), "score": score_json.to_json(found.score)}

@@ -1,7 +1,7 @@
 """The time loop on a CPU for cells that no library supports: compiled steps between packed matrix products."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,20 @@ def compiled_scan(
     return outputs, cell.state_of(outputs[-1], memory)
 
 
+class _Saved(NamedTuple):
+    """What the forward pass keeps for the backward pass, which overwrites the gates with their gradients."""
+
+    inputs: Tensor
+    input_weight: Tensor
+    recurrent_weight: Tensor
+    projection: Tensor | None
+    vectors: Tensor
+    gates: Tensor
+    memory: Tensor
+    hidden: Tensor
+    outputs: Tensor
+
+
 class _Scan(torch.autograd.Function):
     """All steps of the forward and of the backward pass."""
 
@@ -75,53 +89,72 @@ class _Scan(torch.autograd.Function):
             if project is not None:
                 outputs[step + 1] = project(hidden[step + 1])
         ctx.kernels = kernels
-        ctx.saved = (inputs, input_weight, recurrent_weight, projection, vectors, gates, memory, hidden, outputs)
+        ctx.saved = _Saved(inputs, input_weight, recurrent_weight, projection, vectors, gates, memory, hidden, outputs)
         return outputs[1:], memory[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, d_memory: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, input_weight, recurrent_weight, projection, vectors, gates, memory, hidden, outputs = ctx.saved
-        ctx.saved = None  # the backward kernels overwrite the gates with their gradients
-        batch, slots, size = gates.shape[1], ctx.kernels.slots, memory.shape[2]
-        first = ctx.kernels.recurrent_slots * size
-        d_outputs, d_memory = d_outputs.contiguous(), d_memory.clone()
-        d_others = memory.new_zeros(batch, (len(vectors) - slots) * size)
-        arrays = [as_array(part) for part in (gates, vectors.flatten(), memory)]
-        d_arrays = [as_array(part) for part in (d_memory, d_others)]
-        recurrent = packed(recurrent_weight.t().contiguous(), batch)
-        d_hidden, d_projection = outputs.new_zeros(batch, outputs.shape[2]), None
-
-        def step_back(step: int, d_above: Any, d_next: Tensor) -> Tensor:
-            """Run the backward kernel; return the gradient of the previous output that flows through the gates."""
-            ctx.kernels.backward(step, *arrays, d_above, as_array(d_next), *d_arrays)
-            return recurrent(gates[step, :, first:])
-
-        if projection is None:
-            for step in reversed(range(len(gates))):
-                d_hidden = step_back(step, as_array(d_outputs[step]), d_hidden)
-        else:
-            project = packed(projection.to(gates).t().contiguous(), batch)
-            zeros = as_array(hidden.new_zeros(batch, size))
-            d_projected = torch.empty_like(d_outputs)
-            for step in reversed(range(len(gates))):
-                torch.add(d_outputs[step], d_hidden, out=d_projected[step])
-                d_hidden = step_back(step, zeros, project(d_projected[step]))
-            d_projection = (d_projected.flatten(0, 1).t() @ hidden[1:].flatten(0, 1)).to(projection)
-        d_gates = gates.flatten(0, 1)
-        d_inputs = d_gates[:, : len(input_weight)]
-        ones = d_gates.new_ones(1, len(d_gates))
+        kernels, saved = ctx.kernels, ctx.saved
+        ctx.saved = None  # it can be used only once
+        size = saved.memory.shape[2]
+        d_memory = d_memory.clone()
+        d_others = saved.memory.new_zeros(saved.gates.shape[1], (len(saved.vectors) - kernels.slots) * size)
+        d_hidden, d_projection = _through_time(kernels, saved, d_outputs.contiguous(), d_memory, d_others)
+        d_gates = saved.gates.flatten(0, 1)
+        d_inputs = d_gates[:, : len(saved.input_weight)]
+        d_biases = (d_gates.new_ones(1, len(d_gates)) @ d_gates).view(kernels.slots, size)
         return (
             None,
             None,
-            (d_inputs @ input_weight).view_as(inputs) if ctx.needs_input_grad[2] else None,
-            (d_inputs.t() @ inputs.flatten(0, 1)).to(memory),
-            (d_gates[:, first:].t() @ outputs[:-1].flatten(0, 1)).to(memory),
+            (d_inputs @ saved.input_weight).view_as(saved.inputs) if ctx.needs_input_grad[2] else None,
+            (d_inputs.t() @ saved.inputs.flatten(0, 1)).to(saved.memory),
+            (d_gates[:, kernels.recurrent_slots * size :].t() @ saved.outputs[:-1].flatten(0, 1)).to(saved.memory),
             d_projection,
-            torch.cat(((ones @ d_gates).view(slots, size).to(memory), d_others.sum(0).view(-1, size))),
-            d_hidden.to(memory),
+            torch.cat((d_biases.to(saved.memory), d_others.sum(0).view(-1, size))),
+            d_hidden.to(saved.memory),
             d_memory,
         )
+
+
+def _through_time(
+    kernels: Kernels, saved: _Saved, d_outputs: Tensor, d_memory: Tensor, d_others: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """Run the backward kernels from the last step to the first.
+
+    Args:
+        kernels: the kernels of the cell.
+        saved: what the forward pass kept; its gates are overwritten with their gradients.
+        d_outputs: the gradient of the outputs, shape (time, batch, output).
+        d_memory: the gradient of the last memory, shape (batch, hidden); overwritten with that of the first one.
+        d_others: zeros, shape (batch, others x hidden); the gradient of the vectors other than biases is added.
+
+    Returns:
+        The gradients of the first output and of the projection.
+    """
+    _, _, recurrent_weight, projection, vectors, gates, memory, hidden, outputs = saved
+    batch, first = gates.shape[1], kernels.recurrent_slots * memory.shape[2]
+    arrays = [as_array(part) for part in (gates, vectors.flatten(), memory)]
+    d_arrays = [as_array(part) for part in (d_memory, d_others)]
+    recurrent = packed(recurrent_weight.t().contiguous(), batch)
+    d_hidden = outputs.new_zeros(batch, outputs.shape[2])
+
+    def step_back(step: int, d_above: Any, d_next: Tensor) -> Tensor:
+        """Run the backward kernel; return the gradient of the previous output that flows through the gates."""
+        kernels.backward(step, *arrays, d_above, as_array(d_next), *d_arrays)
+        return recurrent(gates[step, :, first:])
+
+    if projection is None:
+        for step in reversed(range(len(gates))):
+            d_hidden = step_back(step, as_array(d_outputs[step]), d_hidden)
+        return d_hidden, None
+    project = packed(projection.to(gates).t().contiguous(), batch)
+    zeros = as_array(torch.zeros_like(hidden[0]))
+    d_projected = torch.empty_like(d_outputs)
+    for step in reversed(range(len(gates))):
+        torch.add(d_outputs[step], d_hidden, out=d_projected[step])
+        d_hidden = step_back(step, zeros, project(d_projected[step]))
+    return d_hidden, (d_projected.flatten(0, 1).t() @ hidden[1:].flatten(0, 1)).to(projection)
 
 
 def packed(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:

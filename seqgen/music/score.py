@@ -1,11 +1,10 @@
 """A piece of music on a grid: bars with metre and key, and tracks of notes."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from seqgen.errors import MusicError
 from seqgen.music.keys import transposed_key
@@ -190,35 +189,6 @@ class Score:
         bars = tuple(bar._replace(sharps=transposed_key(bar.sharps, semitones)) for bar in self.bars)
         return replace(self, bars=bars, tracks=tracks)
 
-    def to_json(self) -> str:
-        """Return the score as one line of JSON."""
-        content = {
-            "grid": self.grid,
-            "pickup": self.pickup,
-            "bars": list(chain.from_iterable(self.bars)),
-            "tempos": self.tempos,
-            "tracks": [
-                [track.name, track.program, track.is_drum, list(chain.from_iterable(track.notes))]
-                for track in self.tracks
-            ],
-        }
-        return json.dumps(content, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Return the score that `to_json` wrote."""
-        content = json.loads(text)
-        return cls(
-            bars=tuple(Bar(*bar) for bar in _grouped(content["bars"], 3)),
-            tracks=tuple(
-                Track(tuple(Note(*note) for note in _grouped(notes, 4)), name, program, is_drum)
-                for name, program, is_drum, notes in content["tracks"]
-            ),
-            pickup=content["pickup"],
-            tempos=tuple(Tempo(*tempo) for tempo in content["tempos"]),
-            grid=content["grid"],
-        )
-
 
 def track_of(notes: Sequence[Note], name: str = "", program: int = 0, *, is_drum: bool = False) -> Track:
     """Return a track of notes in any order. A note ends when the next note of equal pitch begins.
@@ -251,7 +221,3 @@ def _check_notes(track: Track, num_steps: int) -> None:
                 f"{Note(onset, duration, pitch, velocity)} is out of order, overlaps, or ends after the last bar",
             )
         before, ends[pitch] = (onset, -pitch), onset + duration
-
-
-def _grouped(flat: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (flat[start : start + size] for start in range(0, len(flat), size))
