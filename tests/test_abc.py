@@ -16,17 +16,17 @@ def tune(body, head="M:4/4\nL:1/4\n", key="C"):
     return score, dict(counts)
 
 
-def heard(body, **options):
+def notes_of(body, **options):
     """Return onset, duration and pitch of each note."""
     return [note[:3] for note in tune(body, **options)[0].tracks[0].notes]
 
 
 def pitches(body, **options):
-    return [pitch for _, _, pitch in heard(body, **options)]
+    return [pitch for _, _, pitch in notes_of(body, **options)]
 
 
 def test_notes_lengths_octaves_and_rests_are_read():
-    assert heard("C c2 z | A,/ B,/ c'3 |") == [
+    assert notes_of("C c2 z | A,/ B,/ c'3 |") == [
         (0, 12, 60), (12, 24, 72), (48, 6, 57), (54, 6, 59), (60, 36, 84),
     ]  # fmt: skip
 
@@ -43,19 +43,19 @@ def test_metre_key_and_tempo_come_from_the_fields():
 
 
 def test_the_default_unit_length_follows_from_the_metre():
-    assert heard("C", head="M:2/4\n") == [(0, 3, 60)]
-    assert heard("C", head="M:6/8\n") == [(0, 6, 60)]
-    assert heard("C", head="") == [(0, 6, 60)]
+    assert notes_of("C", head="M:2/4\n") == [(0, 3, 60)]
+    assert notes_of("C", head="M:6/8\n") == [(0, 6, 60)]
+    assert notes_of("C", head="") == [(0, 6, 60)]
 
 
 def test_broken_rhythm_and_triplets_are_read():
-    assert [length for _, length, _ in heard("C>D E<F | (3CDE F2 |")] == [18, 6, 6, 18, 8, 8, 8, 24]
+    assert [length for _, length, _ in notes_of("C>D E<F | (3CDE F2 |")] == [18, 6, 6, 18, 8, 8, 8, 24]
 
 
 def test_chords_and_ties_are_read():
-    assert heard("[CEG]2 c2- | c4 |") == [(0, 24, 67), (0, 24, 64), (0, 24, 60), (24, 72, 72)]
-    assert heard("c2-c2- | c4- | c4 |") == [(0, 144, 72)]
-    assert heard("C2-D2 |") == [(0, 24, 60), (24, 24, 62)]  # an old slur, no tie
+    assert notes_of("[CEG]2 c2- | c4 |") == [(0, 24, 67), (0, 24, 64), (0, 24, 60), (24, 72, 72)]
+    assert notes_of("c2-c2- | c4- | c4 |") == [(0, 144, 72)]
+    assert notes_of("C2-D2 |") == [(0, 24, 60), (24, 24, 62)]  # an old slur, no tie
 
 
 def test_ornaments_words_and_remarks_do_not_sound():
@@ -94,11 +94,11 @@ def test_voices_are_parts():
 
 
 def test_bars_of_rest_and_hidden_rests_have_their_duration():
-    assert heard("C4 | Z2 | x2 E2 |") == [(0, 48, 60), (168, 24, 64)]
+    assert notes_of("C4 | Z2 | x2 E2 |") == [(0, 48, 60), (168, 24, 64)]
 
 
 def test_a_voice_overlay_is_omitted_and_counted():
-    assert heard("C4 & E2 E2 | D4 |") == [(0, 48, 60), (48, 48, 62)]
+    assert notes_of("C4 & E2 E2 | D4 |") == [(0, 48, 60), (48, 48, 62)]
     assert tune("C4 & E2 E2 | D4 |")[1] == {notices.OVERLAY: 1}
 
 

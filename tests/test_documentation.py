@@ -20,8 +20,10 @@ def lessened(arguments):
     """Return the arguments of a short training instead of those of a long one."""
     if arguments[0] != "train" or "--resume" in arguments:
         return arguments
-    kept = [argument for before, argument in zip(["", *arguments], arguments, strict=False) if before not in REPLACED]
-    return [SMALLER.get(argument, argument) for argument in kept if argument not in REPLACED] + LESS
+    remaining = [
+        argument for before, argument in zip(["", *arguments], arguments, strict=False) if before not in REPLACED
+    ]
+    return [SMALLER.get(argument, argument) for argument in remaining if argument not in REPLACED] + LESS
 
 
 @pytest.fixture(scope="module")

@@ -161,9 +161,9 @@ def test_concurrent_runs_get_different_names(tmp_path):
 
 def test_concurrent_preparations_of_a_corpus_share_it(tmp_path):
     (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
-    plan = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
-    first = PreparedCorpus.prepare(plan, tmp_path / "data")
-    folder = tmp_path / "data" / "prepared" / plan.fingerprint
+    split_corpus = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
+    first = PreparedCorpus.prepare(split_corpus, tmp_path / "data")
+    folder = tmp_path / "data" / "prepared" / split_corpus.fingerprint
     building = folder.with_name(".building-other")
     shutil.copytree(folder, building)
     prepared_corpus._publish(building, folder)
@@ -196,12 +196,12 @@ def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
         (prepared / f"{name}.lock").touch()
     with FileLock(prepared / ".building-alive-2.lock"):
         (tmp_path / "a.txt").write_text(RHYME * 3, encoding="utf-8")
-        plan = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
-        PreparedCorpus.prepare(plan, tmp_path / "data")
+        split_corpus = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)))
+        PreparedCorpus.prepare(split_corpus, tmp_path / "data")
         assert {path.name for path in prepared.iterdir()} == {
             ".building-alive-2",
             ".building-alive-2.lock",
-            plan.fingerprint,
+            split_corpus.fingerprint,
         }
     run = Run.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
     run.release()

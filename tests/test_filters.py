@@ -46,8 +46,8 @@ def test_top_p_is_applied_after_temperature_and_top_k():
 
 def test_streams_are_filtered_independently():
     both = torch.cat((LIKELY, LIKELY.flip(-1))).log()
-    kept = probabilities(both, SamplingConfig(top_p=0.7))
-    assert kept[0].tolist() == kept[1].flip(-1).tolist()
+    filtered = probabilities(both, SamplingConfig(top_p=0.7))
+    assert filtered[0].tolist() == filtered[1].flip(-1).tolist()
 
 
 @given(

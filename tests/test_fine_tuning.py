@@ -58,12 +58,12 @@ def test_characters_outside_the_vocabulary_are_reported(trained, tuned):
     folder, cli, output = tuned
     known = set(RHYME)
     lacking = Counter(character for character in OTHER * 30 if character not in known)
-    said = " ".join(output.split())
+    printed = " ".join(output.split())
     assert (
         f"a vocabulary that lacks {len(lacking)} characters of this corpus ({lacking.total():,} occurrences, "
         f"{lacking.total() / len(OTHER * 30):.2%} of the text), each of which takes several tokens: "
-    ) in said
-    assert all(repr(character) in said for character in sorted(lacking)[:3])
+    ) in printed
+    assert all(repr(character) in printed for character in sorted(lacking)[:3])
     (folder / "rhyme.txt").write_text(RHYME * 9, encoding="utf-8")
     done = cli("train", "--corpus", "rhyme.txt", "--from", str(trained.files), "--steps", "1", "--name", "known")
     assert done.returncode == 0
@@ -101,9 +101,9 @@ def test_a_run_that_only_gets_worse_keeps_its_initial_weights(trained, tuned):
     done = cli("train", "--corpus", "rhyme.txt", "--from", str(parent), "--steps", "2", "--learning-rate", "5",
                "--clip", "1000", "--name", "worse")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    kept = Checkpoint.read(folder / "checkpoints" / "worse" / "best.safetensors")
+    best = Checkpoint.read(folder / "checkpoints" / "worse" / "best.safetensors")
     for name, weight in Checkpoint.read(parent).weights.items():
-        assert torch.equal(kept.weights[name], weight)
+        assert torch.equal(best.weights[name], weight)
 
 
 def test_the_configuration_of_a_fine_tuned_run_can_be_reused(tuned):

@@ -71,11 +71,11 @@ def test_ways_and_likelihoods_equal_those_of_brute_force(name, prime):
     level, count = LEVELS[name], 4000
     model = untrained(level)
     ids, rest = split(level, prime)
-    kept = [level.START, *ids]
-    ways = brute_force(model, level.hexadecimal, kept, rest)
+    prefix = [level.START, *ids]
+    ways = brute_force(model, level.hexadecimal, prefix, rest)
     total = math.log(sum(map(math.exp, ways.values())))
     healed = heal(
-        model, level.hexadecimal, prefill(model, kept), rest, next(uniform_numbers(range(count))), SamplingConfig(),
+        model, level.hexadecimal, prefill(model, prefix), rest, next(uniform_numbers(range(count))), SamplingConfig(),
         lambda added: Never(level.vocabulary_size, []),
     )  # fmt: skip
     for way, nats in zip(healed.ids, healed.nats.tolist(), strict=True):
@@ -85,11 +85,11 @@ def test_ways_and_likelihoods_equal_those_of_brute_force(name, prime):
         assert drawn[way] / count == pytest.approx(math.exp(likelihood - total), abs=0.04)
     likeliest = max(ways, key=ways.__getitem__)
     greedy = heal(
-        model, level.hexadecimal, prefill(model, kept), rest, next(uniform_numbers([0])),
+        model, level.hexadecimal, prefill(model, prefix), rest, next(uniform_numbers([0])),
         SamplingConfig(temperature=0), lambda added: Never(level.vocabulary_size, []),
     )  # fmt: skip
     assert tuple(greedy.ids[0]) == likeliest
-    after = prefill(model, [*kept, *healed.ids[0]]).logits
+    after = prefill(model, [*prefix, *healed.ids[0]]).logits
     torch.testing.assert_close(healed.reading.logits[:1], after, atol=1e-4, rtol=1e-4)
 
 

@@ -90,8 +90,8 @@ def test_a_pattern_that_repeats_all_folders_is_as_fast_as_a_single_one(tmp_path)
         folder = folder / f"{level}"
     folder.mkdir(parents=True)
     (folder / "a.txt").write_text("some text to learn from")
-    plan = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "/".join(["**"] * 8) / "*.txt"),)))
-    assert plan.corpus.statistics.size == 23
+    split_corpus = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "/".join(["**"] * 8) / "*.txt"),)))
+    assert split_corpus.corpus.statistics.size == 23
 
 
 @pytest.mark.parametrize("file", ["last.safetensors", "best.safetensors", "metrics.jsonl", "curve.png", "lock"])

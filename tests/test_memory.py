@@ -16,8 +16,10 @@ def test_the_estimate_is_a_lower_bound_of_the_tensors_saved_for_the_backward_pas
     config = ModelConfig(**{"num_layers": 1, "hidden_size": 64, "embedding_size": 32, "dropout": 0.0} | options)
     model = LanguageModel(config, 50)
     model.initialise(torch.Generator().manual_seed(1), torch.ones(50))
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.nbytes) or tensor, lambda t: t):
+    saved_bytes = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: saved_bytes.append(tensor.nbytes) or tensor, lambda t: t
+    ):
         ids = torch.randint(50, (32, 16))
         logits, _ = model(ids, model.initial_state(16))
         torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
@@ -25,7 +27,7 @@ def test_the_estimate_is_a_lower_bound_of_the_tensors_saved_for_the_backward_pas
     activations = memory.training_bytes(config, 16 * 32, MACHINE, 50) - 5 * weights
     assert activations > 0
     if config.cell == "lstm" and config.projection_size is None:  # for oneDNN's LSTM all saved tensors are visible
-        assert activations <= 2 * sum(kept)
+        assert activations <= 2 * sum(saved_bytes)
 
 
 @pytest.mark.parametrize(("cell", "num_gates"), [("lstm", 4), ("gru", 3), ("rnn", 1)])

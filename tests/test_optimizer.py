@@ -27,7 +27,9 @@ def train(model, optimizer, generator, steps):
 
 def test_steps_equal_those_of_torch(model, make_model, generator):
     reference = make_model(20, num_layers=2)
-    matrices, vectors = ([p for p in reference.parameters() if (p.ndim > 1) is wanted] for wanted in (True, False))
+    matrices, vectors = (
+        [p for p in reference.parameters() if (p.ndim > 1) is is_matrix] for is_matrix in (True, False)
+    )
     oracle = torch.optim.AdamW([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}],
                                betas=(0.9, 0.99), weight_decay=0.3)  # fmt: skip
     optimizer = AdamW(model, learning_rate=0.01, weight_decay=0.3)

@@ -25,7 +25,7 @@ WHOLE_NOTE = {
     ".midi": melody((0, 4, 60)),
     ".musicxml": XML,
     ".xml": XML,
-    ".mxl": XML,  # not packed, but told by its content
+    ".mxl": XML,  # not compressed, but recognized by its content
     ".krn": b"**kern\n1c\n*-\n",
     ".abc": b"X:1\nL:1/4\nK:C\nC4|\n",
 }

@@ -70,8 +70,8 @@ def test_a_sample_ends_before_a_stop_text(write, text, stop, expected):
     (pieces,), _ = write(text, stop=stop, length=len(text))
     assert "".join(pieces) == expected
     ended = text[: len(expected) + len(next((s for s in stop if text[len(expected) :].startswith(s)), ""))]
-    (kept,), _ = write(text, stop=stop, keep_stop=True, length=len(text))
-    assert "".join(kept) == ended
+    (with_stop,), _ = write(text, stop=stop, keep_stop=True, length=len(text))
+    assert "".join(with_stop) == ended
     assert all(each not in piece for piece in pieces for each in stop)
 
 

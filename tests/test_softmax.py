@@ -90,10 +90,10 @@ def by_hand(hidden, matrix, bias, rare_weight, rare_bias, targets):
     return F.nll_loss(likelihood.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
 
 
-@pytest.mark.parametrize("kept", [range(VOCABULARY), range(CUTOFF), range(CUTOFF, VOCABULARY)])
-def test_the_adaptive_softmax_equals_its_definition(tensors, rare, kept):
+@pytest.mark.parametrize("target_range", [range(VOCABULARY), range(CUTOFF), range(CUTOFF, VOCABULARY)])
+def test_the_adaptive_softmax_equals_its_definition(tensors, rare, target_range):
     inputs, targets = tensors
-    targets = torch.where(torch.isin(targets, torch.tensor(kept)), targets, PADDING)
+    targets = torch.where(torch.isin(targets, torch.tensor(target_range)), targets, PADDING)
     expected = loss_and_gradients(by_hand, [*inputs, *rare], targets)
     found = loss_and_gradients(adaptive_cross_entropy, [*inputs, *rare], targets, CUTOFF, torch.float32)
     for mine, theirs in zip(found, expected, strict=True):

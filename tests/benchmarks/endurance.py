@@ -1,6 +1,6 @@
-"""What it costs that nothing is lost: saving, several processes, and coming back after a kill; and a run that is long.
+"""The cost of saving, of several processes and of a restart after a kill; and a long run.
 
-Whole commands, watched from outside.
+Measured on whole commands from outside.
 """
 
 import json
@@ -34,17 +34,17 @@ SIZES = {
 TINY = ["--hidden-size", "8", "--batch-size", "2", "--sequence-length", "8", "--patience", "1000000"]
 MANY_STEPS = 1_000_000
 POLL_SECONDS = 0.005
-TOLD = "told.txt"
+STDERR = "stderr.txt"
 
 
 def start(folder: Path, *arguments: str, threads: int | None = None) -> "subprocess.Popen[bytes]":
-    """Start a training in a folder, which writes what it tells into a file there."""
+    """Start training in a folder; standard error is written to a file there."""
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
     command = [sys.executable, "-m", "seqgen", "train", *arguments]
-    with (folder / TOLD).open("w") as told:
-        return subprocess.Popen(command, cwd=folder, env=environment, stderr=told)
+    with (folder / STDERR).open("w") as stderr:
+        return subprocess.Popen(command, cwd=folder, env=environment, stderr=stderr)
 
 
 def log_of(run: Path) -> list[dict[str, float | None]]:
@@ -53,7 +53,7 @@ def log_of(run: Path) -> list[dict[str, float | None]]:
 
 
 def saving() -> None:
-    """Measure which share of a training goes into saving, all at its default, for ten minutes."""
+    """Measure the share of saving in a training time of ten minutes with default options."""
     with tempfile.TemporaryDirectory() as name:
         requested = TrainOptions(corpus=CorpusConfig(corpus=("builtin:python-docs",)), budget=BudgetConfig(time=TIME))
         folders = FoldersConfig(checkpoints_dir=name, data_dir=name)
@@ -70,18 +70,18 @@ def saving() -> None:
 
 
 def speed(folder: Path, size: list[str], processes: int, threads: int) -> float:
-    """Return the tokens per second of a run, as it reports them."""
+    """Return the tokens per second that a run reports."""
     steps = ["--steps", str(STEPS), "--name", "speed", "--overwrite"]
     training = start(folder, "--corpus", "builtin:python-docs", *steps, *size, "--processes", str(processes),
                      threads=threads)  # fmt: skip
     if training.wait():
-        sys.exit((folder / TOLD).read_text())
+        sys.exit((folder / STDERR).read_text())
     log = log_of(folder / "checkpoints" / "speed")
     return median(speed for record in log if (speed := record["tokens_per_second"]) is not None)
 
 
 def processes() -> None:
-    """Compare processes of a thread each with one process that has the same number of threads, and with one thread."""
+    """Compare several processes with one thread each with one process of as many threads, and of one thread."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for title, size in SIZES.items():
@@ -98,7 +98,7 @@ def processes() -> None:
                     median(many / threads for many, threads, _ in rounds),
                 )
                 row(
-                    f"{count} processes, {title}, a core",
+                    f"{count} processes, {title}, per core",
                     f"{many / count:,.0f} tokens/s",
                     f"1 process, 1 thread: {single:,.0f} tokens/s",
                     median(many / count / single for many, _, single in rounds),
@@ -106,10 +106,10 @@ def processes() -> None:
 
 
 class Watched:
-    """A training in a folder that is killed now and then.
+    """A training process in a folder, which can be killed and restarted.
 
     Args:
-        folder: where it trains.
+        folder: the working folder.
         arguments: besides the corpus.
     """
 
@@ -122,13 +122,13 @@ class Watched:
         self.seconds_to_save()
 
     def seconds_to_save(self) -> float:
-        """Wait for a save, the first of which is right before the first step; return how long it took to come."""
+        """Wait for a save, the first of which is right before the first step; return the seconds until it."""
         while not self.last.exists() or self.last.stat().st_mtime_ns <= self.begun:
             time.sleep(POLL_SECONDS)
         return (self.last.stat().st_mtime_ns - self.begun) / 1e9
 
     def resumed(self) -> float:
-        """Kill it and go on; return how long it is until the next step."""
+        """Kill the process and resume the run; return the seconds until the next step."""
         self.training.kill()
         self.training.wait()
         self.begun = time.time_ns()
@@ -136,11 +136,11 @@ class Watched:
         return self.seconds_to_save()
 
     def restarted(self) -> float:
-        """Kill one of its processes; return how long it is until all take the next step."""
+        """Kill one of its processes; return the seconds until all of them take the next step."""
         children = Path(f"/proc/{self.training.pid}/task/{self.training.pid}/children").read_text().split()
         killed_at = time.time_ns()
         os.kill(int(children[-1]), signal.SIGKILL)
-        while "was killed" not in (self.folder / TOLD).read_text():
+        while "was killed" not in (self.folder / STDERR).read_text():
             time.sleep(POLL_SECONDS)
         self.begun = time.time_ns()
         return (self.begun - killed_at) / 1e9 + self.seconds_to_save()
@@ -151,7 +151,7 @@ class Watched:
 
 
 def kills() -> None:
-    """Measure how long it is from a kill to the next step."""
+    """Measure the time from a kill to the next step."""
     with tempfile.TemporaryDirectory() as name:
         watched = Watched(Path(name))
         times = [watched.resumed() for _ in range(ROUNDS)]
@@ -166,12 +166,12 @@ def kills() -> None:
 
 
 def memory(pid: int) -> float:
-    """Return the megabytes a process holds."""
+    """Return the resident memory of a process in megabytes."""
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1e3  # type: ignore[index]
 
 
 def long_run() -> None:
-    """Compare what a run of a million steps holds after a tenth of them and at the end."""
+    """Compare the memory and files of a run of a million steps after a tenth of them and at the end."""
     with tempfile.TemporaryDirectory() as name:
         folder, run = Path(name), Path(name, "checkpoints", "text")
         (folder / "text.txt").write_text("".join(f"{number} bottles of beer\n" for number in range(2000)))

@@ -1,10 +1,10 @@
-"""Every reader is given what a stranger might give it: it reads, or says why not in a sentence.
+"""Fuzz tests: every reader reads a damaged or malicious file, or rejects it with a one-line error.
 
     python -m tests.faults.fuzz --minutes 10 [READER ...]
 
-Inputs are damaged copies of good files; checkpoints are damaged and sealed again with the right checksum. A reader may
-raise what its docstring says and nothing else, must be done within seconds, must not ask for memory without bound, and
-must leave no file behind.
+Inputs are damaged copies of valid files; damaged checkpoints get a valid checksum. A reader may raise only the
+exceptions of its docstring, must return within seconds, must not allocate unbounded memory, and must leave no
+files behind.
 """
 
 import argparse
@@ -62,9 +62,9 @@ from seqgen.training.session import Session
 from tests.conftest import resolved
 from tests.scores import random_melody
 
-SECONDS = 20  # of a core that one input may take
-WALL_SECONDS = 600  # of one that waits without computing
-MEMORY = 3 << 30  # beyond what was used before
+SECONDS = 20  # of CPU time per input
+WALL_SECONDS = 600  # of elapsed time per input
+MEMORY = 3 << 30  # in addition to what was used before
 TEXT = "Baa, baa, black sheep, have you any wool?\nÄ ö € 音楽\n" * 3
 ABC = "X:1\nT:a\nM:6/8\nL:1/8\nK:Gm\n|:G2A B2c|(3ABc d3 e>f|1 [CEG]4 z2:|2 _B,,2 ^f'3/2 {g}a/|]\nw:la la\n"
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
@@ -72,11 +72,11 @@ STRANGE = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"9999999999", b"-1", b"\x1b[2J", b
 
 
 class TooSlowError(BaseException):
-    """An input took longer than it may."""
+    """An input took longer than allowed."""
 
 
 def seeds(suffix: str) -> list[bytes]:
-    """Return good files of a format."""
+    """Return valid files of a format."""
     if suffix in (".mid", ".musicxml", ".abc"):
         drums = track_of([Note(6 * place, 6, 36 + place % 9) for place in range(16)], is_drum=True)
         band = Score((Bar(3, 4, -2), Bar(4, 4, 1), Bar(2, 4), *6 * [Bar()]), (random_melody(2).tracks[0], drums))
@@ -111,7 +111,7 @@ def zipped(files: dict[str, bytes], packing: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
-    """Return the content with a few bytes changed, dropped, doubled, moved or put in."""
+    """Return the content with a few bytes changed, deleted, repeated, moved or inserted."""
     data = bytearray(content)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         place, other = chance.randrange(len(data) + 1), chance.randrange(len(data) + 1)
@@ -135,13 +135,13 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 
 
 def read_music(name: str, content: bytes, folder: Path) -> None:
-    """Read a file of music: whatever is wrong with it is said, and nothing is raised."""
+    """Read a file of music; errors are returned, not raised."""
     for _ in read(name, content):
         pass
 
 
 def read_corpus(name: str, content: bytes, folder: Path) -> None:
-    """Read a file as a corpus, and all documents of it."""
+    """Read a file as a corpus with all of its documents."""
     path = folder / name
     path.write_bytes(content)
     for _, document in SplitCorpus.read(CorpusConfig(corpus=(str(path),))).documents():
@@ -157,7 +157,7 @@ def read_config(name: str, content: bytes, folder: Path) -> None:
 
 
 def read_checkpoint(name: str, content: bytes, folder: Path) -> None:
-    """Read a checkpoint, and let its model write something."""
+    """Read a checkpoint and sample from its model."""
     loaded = Checkpoint.of(content, folder / name)
     Figures.from_json(loaded.figures)
     model = Model(loaded, "cpu")
@@ -170,7 +170,7 @@ def read_checkpoint(name: str, content: bytes, folder: Path) -> None:
 
 @cache
 def interrupted_run() -> tuple[Path, FoldersConfig]:
-    """Return the newest state of a run that was interrupted after a few steps, and the folders it is in."""
+    """Return the newest state of a run that was interrupted after a few steps, and its folders."""
     folder = Path(tempfile.mkdtemp(prefix="seqgen-fuzz-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
@@ -190,17 +190,17 @@ def interrupted_run() -> tuple[Path, FoldersConfig]:
 
 
 def read_state(name: str, content: bytes, folder: Path) -> None:
-    """Resume a run, and stop it at once."""
+    """Resume a run and stop it immediately."""
     last, folders = interrupted_run()
     last.write_bytes(content)
-    with suppress(OSError):  # a source that is no file's name; the command line has a sentence for it
+    with suppress(OSError):  # a source that is not a file name; the command line prints a one-line error
         trainer = Session(folders, lambda *_, **__: None).resume("run")
         for _ in trainer.train(lambda: True) if trainer is not None else ():
             pass
 
 
 def checkpoint_of(level: Level) -> bytes:
-    """Return a good checkpoint."""
+    """Return a valid checkpoint."""
     config = resolved(ModelConfig(num_layers=1, hidden_size=4, embedding_size=3))
     figures = {"step": 3, "best_valid_nats": 1.5}
     weights = LanguageModel(config.model, level.vocabulary_size).state_dict()
@@ -212,14 +212,14 @@ def checkpoint_of(level: Level) -> bytes:
 
 
 def checkpoints_of_all_levels() -> list[bytes]:
-    """Return one good checkpoint of every level."""
+    """Return a valid checkpoint per level."""
     texts: tuple[type[TextLevel], ...] = (CharacterLevel, WordLevel, SubwordLevel)
     levels = [kind.fit([[TEXT]], CorpusConfig()) for kind in texts]
     return [checkpoint_of(level) for level in (*levels, NoteLevel.fit([[random_melody(1)]], CorpusConfig()))]
 
 
 def resealed(content: bytes, chance: random.Random) -> bytes:
-    """Return a checkpoint whose description, or that of its tensors, is changed in one place, rightly checksummed."""
+    """Return a checkpoint with one change in its description or that of its tensors, and a valid checksum."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     description = json.loads(header["__metadata__"]["seqgen"])
@@ -228,15 +228,15 @@ def resealed(content: bytes, chance: random.Random) -> bytes:
     change(description if chance.random() < 0.8 else tensors, chance)
     header["__metadata__"]["seqgen"] = json.dumps({"checksum": "0" * 32} | description)
     header |= tensors
-    told = json.dumps(header).encode()
-    data = bytearray(len(told).to_bytes(8, "little") + told + content[8 + length :])
+    encoded = json.dumps(header).encode()
+    data = bytearray(len(encoded).to_bytes(8, "little") + encoded + content[8 + length :])
     place = checkpoints._checksum_place(data)
     data[place : place + 32] = checkpoints._checksum(data).encode()
     return bytes(data)
 
 
 def change(value: Any, chance: random.Random) -> None:
-    """Change something somewhere inside of a list or an object."""
+    """Change a random value inside a list or an object."""
     while isinstance(value, dict | list) and value:
         key = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
         if not isinstance(value[key], dict | list) or not value[key] or chance.random() < 0.2:
@@ -270,10 +270,10 @@ SEALED = {"checkpoint": checkpoints_of_all_levels, "state": lambda: [interrupted
 
 
 def give(reader: str, content: bytes) -> None:
-    """Let a reader read a file.
+    """Read a file with a reader.
 
     Raises:
-        Exception: whatever it should not have raised; it took too long, or too much memory, or wrote a file.
+        Exception: the reader raised an unexpected exception, took too long, used too much memory or wrote a file.
     """
     suffix, take = READERS[reader]
     for number in (signal.SIGPROF, signal.SIGALRM):
@@ -295,10 +295,10 @@ def give(reader: str, content: bytes) -> None:
 
 
 def fuzz(reader: str, seed: int) -> Iterator[int]:
-    """Give a reader one damaged file after the other, without end; lend how many there have been.
+    """Read damaged files without end, and yield their number so far.
 
     Raises:
-        Exception: see `give`; the input is kept beside.
+        Exception: see `give`; the input is saved in the temporary folder.
     """
     suffix, _ = READERS[reader]
     chance = random.Random(seed)
@@ -309,9 +309,9 @@ def fuzz(reader: str, seed: int) -> Iterator[int]:
         try:
             give(reader, content)
         except BaseException:
-            kept = Path(tempfile.gettempdir(), f"seqgen-fuzz{suffix}")
-            kept.write_bytes(content)
-            print(f"{reader}: input {count} of seed {seed} is kept in {kept}", file=sys.stderr)
+            saved = Path(tempfile.gettempdir(), f"seqgen-fuzz{suffix}")
+            saved.write_bytes(content)
+            print(f"{reader}: input {count} of seed {seed} is saved in {saved}", file=sys.stderr)
             raise
         yield count
 

@@ -1,9 +1,9 @@
-"""Runs that are killed at random moments, and resumed, end bit for bit like one that never was.
+"""Runs that are killed at random moments and resumed are bit for bit identical to an uninterrupted run.
 
     python -m tests.faults.kills --kills 100
 
-A third of the kills come at any moment, a third while a checkpoint is being written, a third while one is validated
-or logged. Signals are SIGKILL, and now and then SIGTERM or SIGINT, once or twice in a row, which are not counted.
+A third of the kills occur at any moment, a third while a checkpoint is written, a third during a validation or while
+the log is written. Signals are SIGKILL and sometimes SIGTERM or SIGINT, once or twice in a row, which are not counted.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--num-layers", "1", "--hidden-size", "32", "--batch-size", "4", "--sequence-length", "32", "--seed", "1"]
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 ENDS = (0, 130, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
-LONGEST_SECONDS = 300  # of one attempt: beyond it something hangs
+LONGEST_SECONDS = 300  # of one attempt; if it takes longer, it hangs
 RHYME = "Baa, baa, black sheep, have you any wool? Yes, sir, yes, sir, three bags full! "
 TUNE = "X:{0}\nT:tune {0}\nM:4/4\nL:1/8\nK:{1}\nCDEF GABc|cBAG FEDC|{2}2{2}2 G4|C8|]\n\n"
 
@@ -47,7 +47,7 @@ def corpora(folder: Path) -> dict[str, list[str]]:
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    """Start a training."""
+    """Start a training process."""
     threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     environment = {**os.environ, **threads, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "seqgen", "train", *arguments]
@@ -55,14 +55,14 @@ def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 def finish(training: "subprocess.Popen[bytes]", ends: Collection[int] = (0,)) -> None:
-    """Wait for the end of a training, which is one of these exit statuses."""
-    _, told = training.communicate(timeout=LONGEST_SECONDS)
-    if training.returncode not in ends or b"Traceback" in told:
-        sys.exit(told.decode())
+    """Wait until a training process exits, and check its exit status."""
+    _, stderr = training.communicate(timeout=LONGEST_SECONDS)
+    if training.returncode not in ends or b"Traceback" in stderr:
+        sys.exit(stderr.decode())
 
 
 def tensors(run: Path, file: str) -> dict[str, torch.Tensor]:
-    """Return all that a checkpoint holds."""
+    """Return all tensors of a checkpoint."""
     checkpoint = Checkpoint.read(run / file)
     return {**checkpoint.weights, **{f"training.{name}": part for name, part in checkpoint.training.items()}}
 
@@ -74,19 +74,19 @@ def assert_alike(run: Path, other: Path) -> None:
         assert mine.keys() == theirs.keys()
         for name, tensor in mine.items():
             assert torch.equal(tensor, theirs[name]), f"{run} and {other} differ in {name} of {file}"
-    assert {path.name for path in run.iterdir()} <= {path.name for path in other.iterdir()}  # nothing half written
+    assert {path.name for path in run.iterdir()} <= {path.name for path in other.iterdir()}  # no unfinished files
 
 
 class Killer:
-    """Ends trainings at moments that chance chooses.
+    """Kills training processes at random moments.
 
     Args:
-        folder: where runs are kept, in `checkpoints/`.
-        seed: fixes what chance does.
+        folder: its `checkpoints/` contains the runs.
+        seed: of the random moments and signals.
 
     Attributes:
-        count: how often it was SIGKILL.
-        moments: how often which signal came when.
+        count: number of times that SIGKILL was sent.
+        moments: number of signals by moment and signal.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -96,10 +96,10 @@ class Killer:
         self.moments: dict[str, int] = {}
 
     def kill(self, training: "subprocess.Popen[bytes]", run: Path, longest: float) -> bool:
-        """Send a signal at a random moment of at most so many seconds after the training has begun, if it still runs.
+        """Send a signal at a random moment within `longest` seconds after the first save, if training still runs.
 
         Returns:
-            Whether it did.
+            Whether a signal was sent.
         """
         moment = self.random.choice(("any moment", "in a save", "in a validation"))
         self._wait_for(training, lambda: (run / "last.safetensors").exists())
@@ -116,18 +116,18 @@ class Killer:
             time.sleep(self.random.uniform(0, 0.05))
             training.send_signal(number)
         self.count += number == signal.SIGKILL
-        what = f"{signal.Signals(number).name} {moment}"
-        self.moments[what] = self.moments.get(what, 0) + 1
+        key = f"{signal.Signals(number).name} {moment}"
+        self.moments[key] = self.moments.get(key, 0) + 1
         return True
 
-    def _wait_for(self, training: "subprocess.Popen[bytes]", is_there: Callable[[], bool]) -> None:
+    def _wait_for(self, training: "subprocess.Popen[bytes]", is_true: Callable[[], bool]) -> None:
         begun = time.monotonic()
-        while training.poll() is None and not is_there() and time.monotonic() - begun < 5:
+        while training.poll() is None and not is_true() and time.monotonic() - begun < 5:
             time.sleep(0.0002)
 
 
 def run_level(folder: Path, level: str, options: list[str], kills: int, steps: int, seed: int) -> Killer:
-    """Train one run in peace and one that is killed so many times, and compare them."""
+    """Train an uninterrupted run and runs that are killed this number of times in total, and compare them."""
     budget = ["--steps", str(steps), "--patience", "1000", *SMALL, *options]
     begun = time.monotonic()
     finish(start(folder, *budget, "--name", f"{level}-whole", "--quiet"))
@@ -147,7 +147,7 @@ def run_level(folder: Path, level: str, options: list[str], kills: int, steps: i
                 training = start(folder, *budget, "--name", name)
         assert_alike(runs / name, runs / f"{level}-whole")
         print(
-            f"{level}: run {number} had SIGKILL {killer.count - before} times, and ended bit for bit alike", flush=True
+            f"{level}: run {number} was killed {killer.count - before} times and is bit for bit identical", flush=True
         )
         if killer.count >= kills:
             return killer
@@ -165,7 +165,7 @@ def main() -> None:
         levels = corpora(Path(folder))
         for number, (level, options) in enumerate(levels.items(), chosen.seed):
             killer = run_level(Path(folder), level, options, -(-chosen.kills // len(levels)), chosen.steps, number)
-            print(f"{level}: {killer.count} times SIGKILL; all together {killer.moments}", flush=True)
+            print(f"{level}: {killer.count} kills; all signals: {killer.moments}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Sends a signal at a chosen moment of a training; Python imports a module of this name when it starts.
+"""Sends a signal at a chosen moment of training; Python imports a module of this name when it starts.
 
-`FAULT` is "RANK MODULE:NAME COUNT SIGNAL WHOM": the first time that process RANK is started (0 where it is the only
-one), it sends the signal to itself or to its parent as it calls the function or method for the COUNT-th time. What it
-sends to its parent comes back to it as SIGTERM, and until then it waits.
+`FAULT` is "RANK MODULE:NAME COUNT SIGNAL WHOM": the first time that process RANK is started (0 if it is the only
+one), it sends the signal to itself or to its parent when it calls the function or method for the COUNT-th time. After
+a signal to its parent, it waits until the parent sends it SIGTERM.
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ MODULE, _, NAME = PLACE.partition(":")
 
 
 class Finder:
-    """Finds the module, and wraps the function once it is loaded."""
+    """Finds the module, and wraps the function when the module is loaded."""
 
     @classmethod
     def find_spec(cls, name, path, target=None):
