@@ -12,12 +12,15 @@ begin inside a document then begin with the start token as well, which only mean
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqgen.config import TrainConfig
 from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.levels.base import PADDING, Level
 from seqgen.sampling.opening import ENOUGH_BEGINNINGS
 from seqgen.training.batch import Batch
@@ -46,6 +49,12 @@ class Batches:
     shard_size: int = SHARD_SIZE
     variants: NDArray[np.int64] | None = None
 
+    @classmethod
+    def of(cls, corpus: PreparedCorpus, config: TrainConfig) -> Self:
+        """Return the batches of a run."""
+        options, variants = config.optimization, corpus.level.variants(config.corpus)
+        return cls(corpus.train, options.batch_size, options.sequence_length, config.machine.seed, variants=variants)
+
     @cached_property
     def num_chunks(self) -> int:
         """The number of chunks of all documents, which is also the maximum number of streams."""
@@ -67,6 +76,11 @@ class Batches:
     def steps_per_epoch(self) -> int:
         """The number of batches per epoch."""
         return sum(self._shard_steps)
+
+    @property
+    def tokens_per_step(self) -> float:
+        """The mean number of targets per batch."""
+        return self.dataset.num_targets / self.steps_per_epoch
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Yield the batches from this step of the run on, endlessly."""

@@ -1,13 +1,18 @@
 """Divergence of training: how it is detected, and the rollback to an earlier model with a lower learning rate."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import TrainConfig
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.errors import TrainingError
 from seqgen.training.figures import Figures
+from seqgen.training.initial_model import initial_model
 from seqgen.training.learner import StepResult
 from seqgen.training.report import Notice
 from seqgen.wording import counted
@@ -56,6 +61,12 @@ class RollBack:
                 f"--learning-rate below {learning_rate:g}, the current one, or a --clip below "
                 f"{config.optimization.clip:g}"
             )
+
+    def weights(self, config: TrainConfig, corpus: PreparedCorpus) -> Mapping[str, Tensor]:
+        """Return the weights with which a run with these options and this corpus continues."""
+        if self.best:
+            return self.best.weights
+        return initial_model(config.model, corpus, config.machine.seed).state_dict()
 
     @property
     def figures(self) -> Figures:

@@ -67,6 +67,16 @@ class Learner:
         """The model with the averaged weights, which is validated, sampled from and saved."""
         return self._average.model
 
+    @property
+    def memory_message(self) -> str:
+        """The message for the user that the streams are read in parts."""
+        num_streams = self._world.largest_share(self._options.batch_size)
+        at_once = -(-num_streams // self.num_passes)
+        return (
+            f"the GPU has too little memory for {num_streams:,} streams of {self._options.sequence_length:,} tokens at "
+            f"once: reading {at_once:,} at a time, with the same result"
+        )
+
     def begin_from(self, weights: Mapping[str, Tensor]) -> None:
         """Start with these weights, without moments and state."""
         for model in (self.model, self.averaged):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import InitVar, asdict, dataclass, replace
 
 from torch import Tensor
 
@@ -12,13 +12,13 @@ from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import shortage_reported
+from seqgen.training.agreement import Agreement
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
 from seqgen.training.budget import Budget
 from seqgen.training.distributed import World
 from seqgen.training.divergence import SLOWER, RollBack, has_diverged
 from seqgen.training.figures import NEVER, Figures
-from seqgen.training.initial_model import initial_model
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
 from seqgen.training.progress import RunProgress
@@ -28,6 +28,7 @@ from seqgen.training.schedule import learning_rate_factor, num_parts
 from seqgen.training.validation import Validation
 
 
+@dataclass(eq=False, repr=False)
 class Trainer:
     """A model in training.
 
@@ -46,38 +47,24 @@ class Trainer:
         unseen: ids that were never a target, neither here nor in the run that this one started from.
     """
 
-    def __init__(
-        self,
-        model: LanguageModel,
-        corpus: PreparedCorpus,
-        requested: TrainOptions,
-        config: TrainConfig,
-        run: Run,
-        started: float,
-        world: World,
-    ) -> None:
-        self.model = model
-        self.corpus = corpus
-        self.requested = requested
-        self.config = config
-        self.run = run
-        self.world = world
-        self.unseen = corpus.train.unseen
+    model: LanguageModel
+    corpus: PreparedCorpus
+    requested: TrainOptions
+    config: TrainConfig
+    run: Run
+    started: InitVar[float]
+    world: World
+
+    def __post_init__(self, started: float) -> None:
+        self.unseen = self.corpus.train.unseen
         self.is_overfitting = False
-        options = config.optimization
-        self.batches = Batches(
-            corpus.train,
-            options.batch_size,
-            options.sequence_length,
-            config.machine.seed,
-            variants=corpus.level.variants(config.corpus),
-        )
-        self.learner = Learner(model, config, world)
-        dtype = PRECISIONS[config.machine.precision]
-        self._validation = Validation(self.learner.averaged, corpus.valid, dtype, world)
-        budget = Budget.of(config.budget, self.batches.steps_per_epoch)
+        self.batches = Batches.of(self.corpus, self.config)
+        self.learner = Learner(self.model, self.config, self.world)
+        dtype = PRECISIONS[self.config.machine.precision]
+        self._validation = Validation(self.averaged, self.corpus.valid, dtype, self.world)
+        budget = Budget.of(self.config.budget, self.batches.steps_per_epoch)
         self.progress = RunProgress(budget, started, self._of_these_processes(Figures()))
-        self._is_interrupted = False
+        self._agreement = Agreement(self.world, self.progress)
 
     def begin_from(self, parent: Checkpoint) -> None:
         """Start with the weights of another run, which are validated before the first step."""
@@ -144,21 +131,22 @@ class Trainer:
         finally:
             self.run.release()
 
-    def _train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
+    def _begin(self, is_interrupted: Callable[[], bool]) -> None:
         self.model.train()
-        self._agree(is_interrupted)
+        self._agreement.renew(is_interrupted)
         self.progress.begin()
         self._save_last()
-        self.progress.validation_steps = self._validation.num_steps(
-            self._validation_tokens, self.corpus.train.num_targets / self.batches.steps_per_epoch
-        )
+        self.progress.validation_steps = self._validation.num_steps(self._validation_tokens, self.batches)
+
+    def _train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
+        self._begin(is_interrupted)
         batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
             if self.progress.is_validation_due:  # first, because a run may have been stopped before its validation
                 yield self._validate()
             if self.progress.is_over(self.config.budget.patience):
                 break
-            if self._is_interrupted:
+            if self._agreement.is_interrupted:
                 self._save_last()
                 return
             result = self._step(next(batches), is_interrupted)
@@ -167,10 +155,9 @@ class Trainer:
                 batches = self.batches.from_step(self.figures.step)
             if self.learner.num_passes > num_passes:
                 num_passes = self.learner.num_passes
-                yield self._divided()
-            # A validation reports, too; there is none at the end of the budget if the run is interrupted.
-            validates = self.progress.is_validation_due or (self.progress.share >= 1 and not self._is_interrupted)
-            if self.progress.is_report_due and not validates:
+                yield Notice(self.learner.memory_message)
+            ends = self.progress.share >= 1 and not self._agreement.is_interrupted  # with a validation
+            if self.progress.is_report_due and not (self.progress.is_validation_due or ends):
                 yield self._report(None)
             if self.progress.is_save_due:
                 self._save_last()
@@ -187,45 +174,20 @@ class Trainer:
             result = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.progress.share))
         self.figures.step += 1
         self.figures.tokens += result.tokens
-        nats, seconds = self._agree(is_interrupted, result.nats, time.perf_counter() - begun)
+        nats, seconds = self._agreement.renew(is_interrupted, result.nats, time.perf_counter() - begun)
         result = replace(result, nats=nats)
         self.progress.count(result, seconds)
         return result
-
-    def _agree(
-        self, is_interrupted: Callable[[], bool] = lambda: False, nats: float = 0.0, seconds: float = 0.0
-    ) -> tuple[float, float]:
-        """Set the moment to the first process' clock, so that all decide alike, and note any process' interruption.
-
-        Returns:
-            The sum of the nats of all processes, and the seconds of the first.
-        """
-        now, seconds = (self.progress.seconds, seconds) if self.world.is_first else (0.0, 0.0)
-        totals = self.world.total(nats, float(is_interrupted()), seconds, now)
-        nats, interruptions, seconds, self.progress.now = totals
-        self._is_interrupted = self._is_interrupted or interruptions > 0
-        return nats, seconds
 
     def _roll_back(self) -> Notice:
         """Return to the best model, or to the initial weights, and lower the learning rate."""
         roll_back = RollBack(self.figures, self._read_best())
         roll_back.check(self.config, self.learning_rate, self.run.folder)
-        best = roll_back.best
-        initial = initial_model(self.config.model, self.corpus, self.config.machine.seed)
-        self.learner.begin_from(best.weights if best else initial.state_dict())
+        self.learner.begin_from(roll_back.weights(self.config, self.corpus))
         self.progress.return_to(roll_back.figures)
         self._rewind_log()
         self._save_last()
         return roll_back.notice
-
-    def _divided(self) -> Notice:
-        num_streams = self.world.largest_share(self.config.optimization.batch_size)
-        at_once = -(-num_streams // self.learner.num_passes)
-        return Notice(
-            f"the GPU has too little memory for {num_streams:,} streams of "
-            f"{self.config.optimization.sequence_length:,} tokens at once: reading {at_once:,} at a time, with the "
-            "same result"
-        )
 
     def _report(self, valid_nats: float | None) -> Report:
         """Log what happened since the last report."""
@@ -244,18 +206,17 @@ class Trainer:
 
     def _validate(self) -> Report:
         """Measure the validation loss, and save the model if it is the best so far."""
-        self._agree()
+        self._agreement.renew()
         begun = self.progress.now
         valid_nats = self._validation.likelihood(self._validation_tokens).nats_per_token
         train_nats = self.progress.since_validation.nats_per_token
         is_best = self.figures.validated(valid_nats, train_nats)
         report = self._report(valid_nats)
-        if is_best:
-            if self.world.is_first:
-                self.run.save_best(self._checkpoint({}))
-        else:
+        if not is_best:
             self.is_overfitting = self.figures.shows_overfitting(train_nats)
-        self._agree()
+        elif self.world.is_first:
+            self.run.save_best(self._checkpoint({}))
+        self._agreement.renew()
         self.progress.validated(begun)
         self._save_last()
         return report
@@ -265,7 +226,7 @@ class Trainer:
         tensors = self.learner.tensors()
         if self.world.is_first:
             self.run.save_last(self._checkpoint(tensors))
-        self._agree()
+        self._agreement.renew()
         self.progress.saved(begun)
 
     @property

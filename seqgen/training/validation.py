@@ -9,6 +9,7 @@ import torch
 from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Likelihood, estimate
 from seqgen.model.language_model import LanguageModel
+from seqgen.training.batches import Batches
 from seqgen.training.budget import VALIDATION_SHARE, Budget
 from seqgen.training.distributed import World
 
@@ -50,6 +51,6 @@ class Validation:
         (affordable,) = self.world.agreed(allowance * tokens / (time.perf_counter() - begun))
         return min(MAX_VALIDATION_TOKENS, max(TRIAL_TOKENS, round(affordable)))
 
-    def num_steps(self, max_tokens: int, tokens_per_step: float) -> float:
+    def num_steps(self, max_tokens: int, batches: Batches) -> float:
         """Return the number of training steps that take about as long as scoring `max_tokens` targets."""
-        return min(self.dataset.num_targets, max_tokens) / FORWARD_SPEED / tokens_per_step
+        return min(self.dataset.num_targets, max_tokens) / FORWARD_SPEED / batches.tokens_per_step
