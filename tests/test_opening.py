@@ -44,3 +44,18 @@ def test_the_start_token_occurs_inside_documents_if_few_are_long(make_dataset, t
     first = [batch.inputs[0][batch.is_fresh & (batch.targets[0] != PADDING)] for batch in steps]
     num_starts = sum(int((ids == level.START).sum()) for ids in first)
     assert (num_starts > len(texts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "num_epochs", "expected"),
+    [
+        (["a" * 8] * 50, 0, True),  # every chunk begins a document
+        (["a" * 100] * 50, 19.9, False),
+        (["a" * 100] * 50, 20.1, True),  # 50 beginnings per epoch, 1,000 are enough
+        (["a" * 100] * 3, 1000, False),  # streams begin inside documents
+    ],
+)
+def test_short_documents_or_a_thousand_beginnings_teach_how_documents_begin(make_dataset, texts, num_epochs, expected):
+    dataset = make_dataset(*texts, level=CharacterLevel("ab"))
+    batches = Batches(dataset, batch_size=4, sequence_length=10, seed=1)
+    assert batches.show_beginnings(round(num_epochs * dataset.num_targets)) == expected
