@@ -21,7 +21,8 @@ from seqgen.model.state import map_state, tensors_of
 from seqgen.training import session, validation
 from seqgen.training.budget import VALIDATION_SHARE, StepBudget, TimeBudget
 from seqgen.training.distributed import World
-from seqgen.training.divergence import MAX_ROLL_BACKS
+from seqgen.training.divergence import MAX_ROLL_BACKS, RollBack
+from seqgen.training.figures import Figures
 from seqgen.training.learner import Learner, StepResult
 from seqgen.training.report import Notice
 from seqgen.training.run import Run
@@ -691,3 +692,9 @@ def test_a_small_text_is_validated_early_at_powers_of_two(start):
     trainer = start(text=RHYME * 3, steps=4000)
     steps = [report.step for report in train(trainer, stop_at=140) if report.valid_nats is not None]
     assert steps == [64, 128]
+
+
+def test_a_rollback_keeps_the_figures_of_the_whole_run():
+    diverged = Figures(step=9, tokens=99, valid_nats=2.0, validation_tokens=7, roll_backs=1, processes=2, launch="mine")
+    kept = Figures(validation_tokens=7, roll_backs=2, processes=2, launch="mine")
+    assert RollBack(diverged, None).figures == kept
