@@ -23,7 +23,7 @@ LAYERS = [
     ["options"],
     ["registry", "errors", "process", "compiled", "wording"],
 ]
-HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib"]
+HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib", "rapidfuzz", "sacrebleu"]
 
 
 def imports(path):

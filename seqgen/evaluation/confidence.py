@@ -1,10 +1,12 @@
-"""Confidence interval of a loss: a bootstrap over documents, or over blocks if there are only a few documents.
+"""Confidence intervals by bootstrap: over documents, over blocks if there are only a few documents, or over givens.
 
 Whole documents or blocks are resampled, since tokens within one depend on each other (Efron & Tibshirani, "An
 introduction to the bootstrap", 1993, chapters 8 and 13).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from seqgen.corpus.dataset import Dataset
 
 LEVEL = 0.95
-_MIN_DOCUMENTS = 30  # fewer are too small a sample
+MIN_DOCUMENTS = 30  # fewer are too small a sample
 _MIN_BLOCK = 200  # tokens, so that neighbouring blocks are almost independent
 _MIN_BLOCKS = 10
 _MAX_BLOCKS = 100  # more blocks would be shorter and less independent
@@ -22,19 +24,25 @@ _NUM_RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class ConfidenceInterval:
-    """A confidence interval of the mean loss.
+    """A confidence interval of a figure.
 
     Attributes:
-        low: lower bound in nats per token.
-        high: upper bound in nats per token.
+        low: lower bound, in the unit of the figure.
+        high: upper bound, in the unit of the figure.
         level: confidence level.
-        over: what is resampled: `documents` or `blocks`.
+        over: what is resampled: `documents`, `blocks` or `givens`.
     """
 
     low: float
     high: float
     level: float
     over: str
+
+    @classmethod
+    def of(cls, values: Sequence[float] | NDArray[np.float64], over: str) -> Self:
+        """Return the interval between the quantiles of the values of resamples, shape (resamples,)."""
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return cls(float(low), float(high), LEVEL, over)
 
 
 def confidence_interval(dataset: Dataset, surprisals: NDArray[np.float32]) -> ConfidenceInterval | None:
@@ -50,18 +58,24 @@ def confidence_interval(dataset: Dataset, surprisals: NDArray[np.float32]) -> Co
     nats = np.add.reduceat(surprisals, begins, dtype=np.float64)
     starts = np.searchsorted(dataset.offsets[:-1], np.append(begins, len(dataset.ids)))
     tokens = np.diff(np.append(begins, len(dataset.ids))) - np.diff(starts)
+    counts = resample(len(begins))
+    return ConfidenceInterval.of(counts @ nats / (counts @ tokens), over)
+
+
+def resample(num_units: int) -> NDArray[np.int64]:
+    """Return how often each unit occurs in each resample, shape (resamples, units); always the same numbers."""
     random = np.random.default_rng(0)
-    resamples = random.multinomial(len(begins), np.full(len(begins), 1 / len(begins)), size=_NUM_RESAMPLES)
-    low, high = np.quantile(resamples @ nats / (resamples @ tokens), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return ConfidenceInterval(float(low), float(high), LEVEL, over)
+    return random.multinomial(num_units, np.full(num_units, 1 / num_units), size=_NUM_RESAMPLES)
+
+
+def group_begins(num_documents: int) -> NDArray[np.int64]:
+    """Return the first document of each unit: neighbouring documents are grouped if there are very many."""
+    return np.linspace(0, num_documents, min(num_documents, _MAX_DOCUMENTS), endpoint=False).astype(np.int64)
 
 
 def _units(dataset: Dataset) -> tuple[str, NDArray[np.int64]]:
     """Return what is resampled, and the first position of each unit."""
-    if dataset.num_documents >= _MIN_DOCUMENTS:
-        first = np.linspace(
-            0, dataset.num_documents, min(dataset.num_documents, _MAX_DOCUMENTS), endpoint=False
-        ).astype(np.int64)
-        return "documents", np.asarray(dataset.offsets)[first]
+    if dataset.num_documents >= MIN_DOCUMENTS:
+        return "documents", np.asarray(dataset.offsets)[group_begins(dataset.num_documents)]
     num_blocks = min(_MAX_BLOCKS, len(dataset.ids) // _MIN_BLOCK)
     return "blocks", np.linspace(0, len(dataset.ids), num_blocks, endpoint=False).astype(np.int64)
