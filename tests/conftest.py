@@ -113,7 +113,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
         with DatasetWriter(tmp_path, name, level) as writer:
             for text in texts:
                 writer.add(Passage("text", text))
-        return Dataset.open(tmp_path, name, level, writer.extent)
+        return Dataset.open(tmp_path, name, level, writer.extents)
 
     return make
 

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus.build import TrainingDocuments
 from seqgen.corpus.corpus import Corpus
-from seqgen.corpus.prepared_corpus import PreparedCorpus, _TrainingDocuments
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError
@@ -35,7 +36,7 @@ def test_every_line_is_in_one_part(names):
     assert sorted(train + valid) == sorted(f"Name {i}" for i in range(40))
     assert len(valid) == 4
     assert corpus.summary == ["read 1 text, 40 lines, 270 characters"]
-    assert ["".join(chunks) for chunks in _TrainingDocuments(corpus)] == train
+    assert ["".join(chunks) for chunks in TrainingDocuments(corpus)] == train
 
 
 def test_records_are_documents_by_default(tmp_path):
@@ -206,7 +207,7 @@ def test_a_split_that_differs_from_the_requested_one_is_reported(tmp_path, lines
     (tmp_path / "a.txt").write_text("\n".join(lines))
     corpus = split_corpus(tmp_path / "a.txt", **options)
     assert [line for line in corpus.summary if line[:4] not in ("read", "skip")] == ([note] if note else [])
-    level = CharacterLevel.fit(_TrainingDocuments(corpus), corpus.config)
+    level = CharacterLevel.fit(TrainingDocuments(corpus), corpus.config)
     prepared = PreparedCorpus.prepare(corpus, tmp_path / "data")
     learns_endings = level.END not in prepared.train.unseen
     assert learns_endings == (note is None or "cannot learn" not in note)

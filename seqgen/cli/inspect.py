@@ -26,7 +26,7 @@ PICTURE = Path("gradient-flow.png")
 
 @options_from(
     inspection=InspectionConfig,
-    reading=Overrides(CorpusConfig, READING),
+    reading=Overrides(CorpusConfig, tuple(name for name in READING if name != "given")),
     machine=DeviceConfig,
     folders=FoldersConfig,
 )

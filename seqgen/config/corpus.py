@@ -7,7 +7,9 @@ from seqgen.config.bounds import COUNT, FRACTION
 from seqgen.errors import UsageError
 from seqgen.options import Interval, Options, option, parse_delimiter, parse_size
 
-READING = ("field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
+READING = ("given", "field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
+_MUSIC = "note"  # the level that is not for text
+_TEXT_LEVELS = tuple(name for name in registry.names("levels") if name != _MUSIC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,19 @@ class CorpusConfig(Options):
         "Unit of text that the model learns to begin and end. With file, each record of a table is a document, too.",
         "file",
         choices=("file", "line", "paragraph"),
+    )
+    given: str | None = option(
+        "What each text is given, so that the model learns to write one text from another: a column of the same table "
+        "or JSON records (as for --field), a file with a line for each line of the corpus, or the suffix of files "
+        "beside those of the corpus, such as .src.",
+        metavar="COLUMN|FILE|SUFFIX",
+        group="Given",
+    )
+    given_level: str = option(
+        "Type of token of what is given; auto chooses character.",
+        "auto",
+        choices=("auto", *_TEXT_LEVELS),
+        group="Given",
     )
     field: str | None = option(
         "Column or field that contains the text, in tables (.csv, .tsv) and JSON records (.json, .jsonl): its name, "
@@ -93,5 +108,21 @@ class CorpusConfig(Options):
             parse_delimiter(self.delimiter)
         if self.ngram > 1 and self.level not in ("auto", "character"):
             raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
-        if self.level == "note" and self.document != "file":
+        if self.level == _MUSIC and self.document != "file":
             raise UsageError(f"--document {self.document} is for text: in music, every piece is a document")
+        self._check_given()
+
+    @property
+    def named_column(self) -> str | None:
+        """The column that the user named, by its name rather than by its number if both were used."""
+        named = [name for name in (self.field, self.given) if name is not None]
+        return next((name for name in named if not name.isdecimal()), named[0] if named else None)
+
+    def _check_given(self) -> None:
+        if self.given is None:
+            if self.given_level != "auto":
+                raise UsageError(f"--given-level {self.given_level} needs --given")
+        elif self.document != "file":
+            raise UsageError(f"--document {self.document} cannot be combined with --given: every pair is a document")
+        elif self.level == _MUSIC:
+            raise UsageError(f"--level {_MUSIC} cannot be combined with --given: pairs are text")

@@ -2,9 +2,10 @@
 
     sources.py           a path, pattern, folder, archive, built-in corpus or pipe -> each `RawFile` (source_file.py)
     kinds.py             what it holds: a `TextFile`, `RecordFile` or `MusicFile`, each a `SourceFile` of `Document`s
+    pairs.py             files in pairs, each a `SourceFile` of documents that are given a text
     corpus.py            `Corpus`: all documents of some sources, read once and counted (statistics.py)
     split_corpus.py      `SplitCorpus`: the documents that train and those that validate (split.py), with a fingerprint
-    prepared_corpus.py   `PreparedCorpus`: both parts encoded on disk (dataset.py), under the fingerprint
+    prepared_corpus.py   `PreparedCorpus`: both parts encoded (build.py) on disk (dataset.py), under the fingerprint
     training/batches.py  `Batches` of the training part
 
 No step keeps the text in memory: a document yields its content in chunks, anew each time. What a user should know about

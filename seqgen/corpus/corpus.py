@@ -93,12 +93,19 @@ class Corpus:
 
     @property
     def has_passages(self) -> bool:
-        """Whether documents are lines, paragraphs or records."""
-        return self.config.document != "file" or self.has_records
+        """Whether documents are lines, paragraphs, records or pairs."""
+        return self.config.document != "file" or self.has_records or self.has_given
+
+    @property
+    def has_given(self) -> bool:
+        """Whether documents are pairs."""
+        return self.config.given is not None
 
     @property
     def unit(self) -> str:
         """What a document is called, in the singular."""
+        if self.has_given:
+            return "pair"
         return self.config.document if self.config.document != "file" else self.kind.document
 
     @property
@@ -124,6 +131,9 @@ def parse_ahead(config: CorpusConfig, cache: Path, crew: Crew) -> bool:
     Raises:
         CorpusError: a source does not exist or cannot be read.
     """
+    if config.given is not None:  # text is never parsed ahead
+        crew.wait()
+        return False
     sources = (*config.corpus, *([config.valid] if config.valid is not None else []))
     files = source_files(sources, config, ReadingLog(), cache)
     for file in files[crew.rank :: crew.size]:

@@ -3,6 +3,7 @@
     NAME.ids      the ids of all documents, concatenated
     NAME.offsets  where each document begins, and where the last ends (64-bit integers)
     NAME.counts   about how often each token is a target (64-bit integers)
+    NAME.given.*  the same for what each document is given
 
 Every document begins with the start token. It ends with the end token unless it is an excerpt that stops earlier.
 """
@@ -24,6 +25,7 @@ from seqgen.corpus.documents import Document
 from seqgen.errors import CorpusError
 from seqgen.levels.base import IdCounter, Ids, Level
 
+_GIVEN = "given"  # in the names of its files
 _BUFFERED = 1 << 20  # tokens or documents that are written together: documents may be a few tokens long
 
 
@@ -36,12 +38,14 @@ class Dataset:
         offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,), memory-mapped.
         counts: how often each token is a target, shape (vocabulary,); in a large dataset, in a sample of it.
         extent: how much text or music there is, in the units that the level counts.
+        given: what each document is given, in the same order; None if there is none.
     """
 
     ids: NDArray[Any]
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
     extent: Mapping[str, float]
+    given: "Dataset | None" = None
 
     @property
     def num_documents(self) -> int:
@@ -59,12 +63,28 @@ class Dataset:
         return np.flatnonzero(self.counts == 0).tolist()
 
     @classmethod
-    def open(cls, folder: Path, name: str, level: Level[Any], extent: Mapping[str, float]) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        name: str,
+        level: Level[Any],
+        extents: Mapping[str, Mapping[str, float]],
+        given_level: Level[Any] | None = None,
+    ) -> Self:
         """Map the files that a `DatasetWriter` wrote.
 
+        Args:
+            folder: where the files are.
+            name: the prefix of their names.
+            level: encoded the documents.
+            extents: the `extents` of the writer.
+            given_level: encoded what they are given; None if there is none.
+
         Raises:
+            LookupError: an extent is missing.
             ValueError: a file does not have the length that was written.
         """
+        given = None if given_level is None else cls.open(folder, f"{name}.{_GIVEN}", given_level, extents)
         ids, offsets = (
             np.memmap(folder / f"{name}.{array}", dtype=dtype, mode="r")
             for array, dtype in (("ids", level.dtype), ("offsets", np.dtype(np.int64)))
@@ -72,7 +92,11 @@ class Dataset:
         counts = np.fromfile(folder / f"{name}.counts", dtype=np.int64)
         if len(ids) != offsets[-1] or len(counts) != level.vocabulary_size:
             raise ValueError(f"{name}.ids holds {len(ids)} tokens instead of {offsets[-1]}")
-        return cls(ids, offsets, counts, extent)
+        if given is not None and len(given.offsets) != len(offsets):
+            raise ValueError(
+                f"{name} holds {len(offsets) - 1} documents, of which {given.num_documents} are given a text"
+            )
+        return cls(ids, offsets, counts, extents[name], given)
 
 
 class DatasetWriter:
@@ -82,9 +106,11 @@ class DatasetWriter:
         folder: where the files are written.
         name: the prefix of their names.
         level: encodes the documents.
+        given_level: encodes what they are given; None if there is none.
     """
 
-    def __init__(self, folder: Path, name: str, level: Level[Any]) -> None:
+    def __init__(self, folder: Path, name: str, level: Level[Any], given_level: Level[Any] | None = None) -> None:
+        self.given = None if given_level is None else DatasetWriter(folder, f"{name}.{_GIVEN}", given_level)
         self.extent: defaultdict[str, float] = defaultdict(float)
         self.size = 0  # in characters or bars, without the endings
         self._path = folder / name
@@ -102,6 +128,8 @@ class DatasetWriter:
             self._open.enter_context(self._path.with_name(f"{self._path.name}.{kind}").open("wb"))
             for kind in ("ids", "offsets")
         )
+        if self.given is not None:
+            self._open.enter_context(self.given)
         self._disk = self._open.enter_context(ThreadPoolExecutor(1))  # writes while more is encoded
         self._written = self._disk.submit(int)
         return self
@@ -115,7 +143,9 @@ class DatasetWriter:
                 self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
     def add(self, document: Document[Any]) -> None:
-        """Encode a document."""
+        """Encode a document, and what it is given."""
+        if self.given is not None and document.given is not None:
+            self.given.add(document.given)
         self._put(self._start)
         encoder, before = self._level.encoder(), None
         for chunk in document.chunks():
@@ -135,8 +165,10 @@ class DatasetWriter:
 
         Args:
             folder: the folder of its writer of this dataset.
-            share: the `size` and `extent` of that writer.
+            share: its `share`.
         """
+        if self.given is not None:
+            self.given.append(folder, share[_GIVEN])
         path, before = folder / self._path.name, self._num_tokens
         with path.with_name(f"{path.name}.ids").open("rb") as file:
             while data := file.read(_BUFFERED * self._level.dtype.itemsize):
@@ -146,6 +178,17 @@ class DatasetWriter:
         self.size += share["size"]
         for unit, amount in share["extent"].items():
             self.extent[unit] += amount
+
+    @property
+    def share(self) -> dict[str, Any]:
+        """What `append` needs to know, as JSON values."""
+        given = {} if self.given is None else {_GIVEN: self.given.share}
+        return {"size": self.size, "extent": self.extent, **given}
+
+    @property
+    def extents(self) -> dict[str, Mapping[str, float]]:
+        """The extent of each dataset, by name."""
+        return {self._path.name: self.extent, **({} if self.given is None else self.given.extents)}
 
     def _measure(self, content: Any, before: Any) -> None:
         for unit, amount in self._level.extent(content, before).items():
@@ -168,17 +211,24 @@ class DatasetWriter:
 
 
 @contextmanager
-def encoded(level: Level[Any], documents: Iterable[Document[Any]]) -> Iterator[Dataset]:
+def encoded(
+    level: Level[Any], documents: Iterable[Document[Any]], given_level: Level[Any] | None = None
+) -> Iterator[Dataset]:
     """Encode documents into a dataset whose files are deleted at the end of the `with` statement.
+
+    Args:
+        level: encodes the documents.
+        documents: the documents.
+        given_level: encodes what they are given; None if there is none.
 
     Raises:
         CorpusError: there is no disk space for them.
     """
     with tempfile.TemporaryDirectory(prefix="seqgen-", ignore_cleanup_errors=True) as folder:
         try:
-            with DatasetWriter(Path(folder), "dataset", level) as writer:
+            with DatasetWriter(Path(folder), "dataset", level, given_level) as writer:
                 for document in documents:
                     writer.add(document)
         except OSError as error:
             raise CorpusError(f"the text cannot be encoded in {folder}: {error.strerror}; see TMPDIR") from error
-        yield Dataset.open(Path(folder), "dataset", level, writer.extent)
+        yield Dataset.open(Path(folder), "dataset", level, writer.extents, given_level)

@@ -21,12 +21,14 @@ class Document(ABC, Generic[Content]):
         ending: the text that its end token stands for.
         is_complete: whether the end token follows its content; an excerpt may stop earlier.
         row: the number of the record that it comes from, if it comes from one.
+        given: the text from which this one is to be written; None if there is none.
     """
 
     name: str
     ending: str = ""
     is_complete: bool = True
     row: int | None = None
+    given: "Document[str] | None" = None
 
     @abstractmethod
     def chunks(self) -> Iterator[Content]:
@@ -77,6 +79,33 @@ class Passage(Document[str]):
         yield self.text
 
 
+class Pair(Passage):
+    """A text that is given another text; documents with the same given are on the same side of a split.
+
+    Args:
+        name: the name in errors and reports.
+        text: the text to write.
+        given: the text that it is written from.
+        row: the number of the record or line.
+    """
+
+    given: Passage
+
+    def __init__(self, name: str, text: str, given: str, row: int | None = None) -> None:
+        super().__init__(name, text, row=row)
+        self.given = Passage(name, given, row=row)
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of both texts."""
+        return hashlib.sha256(self.given.digest + super().digest).digest()[:16]
+
+    @property
+    def family(self) -> bytes:
+        """A hash of the given."""
+        return self.given.digest
+
+
 class Excerpt(Document[Content]):
     """A document from one position to another, in characters or bars.
 
@@ -117,6 +146,14 @@ class Excerpt(Document[Content]):
                 return
 
 
+def filled(pair: Pair, place: str, log: ReadingLog) -> Iterator[Pair]:
+    """Yield a pair, unless one of its texts has only white space; such a pair is counted, with its place."""
+    if pair.text.strip() and pair.given.text.strip():
+        yield pair
+    else:
+        log.skip("pair with an empty side", place)
+
+
 def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Document[str]]:
     """Yield the documents that a text is cut into, without empty ones.
 
@@ -135,9 +172,10 @@ def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Documen
     yield from (Passage(document.name, text, ending, document.row) for text, ending in passages)
 
 
-def lines_of(document: Document[str]) -> Iterator[str]:
-    """Yield every line of a file of records without its newline."""
-    remedy = "if it does not hold records, give it the suffix .txt"
+def lines_of(
+    document: Document[str], remedy: str = "if it does not hold records, give it the suffix .txt"
+) -> Iterator[str]:
+    """Yield every line of a file of records without its newline; the remedy is for a line that is too long."""
     yield from (line for line, _ in _all_lines(document, remedy))
 
 

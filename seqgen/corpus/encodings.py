@@ -117,11 +117,12 @@ codecs.register_error(_COUNTING, _replace)
 
 
 class ByteDecoder:
-    """Decodes a file incrementally, without its byte-order mark and with a line feed for every newline.
+    """Decodes a file incrementally, without its byte-order mark and, by default, with a line feed for every newline.
 
     Args:
         encoding: as returned by `effective`.
         errors: strict, or replace to read invalid bytes as U+FFFD.
+        translates_newlines: whether carriage returns become line feeds.
 
     Attributes:
         encoding: the argument.
@@ -129,12 +130,13 @@ class ByteDecoder:
         has_controls: whether text in ISO 8859 has control characters from U+0080 to U+009F.
     """
 
-    def __init__(self, encoding: str, errors: str) -> None:
+    def __init__(self, encoding: str, errors: str, *, translates_newlines: bool = True) -> None:
         decoder = codecs.getincrementaldecoder(encoding)(_COUNTING if errors == "replace" else "strict")
         self.encoding = encoding
         self.num_replaced = 0
         self.has_controls = False
-        self._newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
+        self._newlines = io.IncrementalNewlineDecoder(decoder, translate=translates_newlines)
+        self._translates_newlines = translates_newlines
         self._is_begun = False
         self._utf_8 = codecs.getincrementaldecoder("utf-8")() if width(encoding) == 1 else None
         self._is_ascii = True
@@ -164,7 +166,8 @@ class ByteDecoder:
         text = self._newlines.decode(data, is_last)
         self.num_replaced += _replaced.num_bytes
         if self.encoding != "utf-8":
-            text = normalise_text(text)  # UTF-8 has no lone surrogates
+            if self._translates_newlines:
+                text = normalise_text(text)  # UTF-8 has no lone surrogates
             if self.encoding.startswith("iso8859") and not self.has_controls:
                 self.has_controls = _CONTROLS.search(text) is not None
             self._compare_with_utf_8(data, is_last=is_last)

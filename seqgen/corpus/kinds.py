@@ -8,6 +8,7 @@ from pathlib import Path
 from seqgen.config import CorpusConfig
 from seqgen.corpus.encodings import canonical
 from seqgen.corpus.music_file import MUSIC, MusicFile
+from seqgen.corpus.pairs import is_column, paired
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.record_file import with_records
 from seqgen.corpus.source_file import RawFile, SourceFile
@@ -53,10 +54,12 @@ def source_files(
 
 
 def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | None) -> list[SourceFile]:
+    if config.given is not None and not is_column(config.given):
+        return paired(source, config.given, config, log)
     files: list[SourceFile] = []
     for raw in find_files(source, config, log):
         try:
-            if config.level in ("auto", MUSIC.level) and _is_music(raw):
+            if config.given is None and config.level in ("auto", MUSIC.level) and _is_music(raw):
                 files.append(MusicFile(raw, config.grid, cache))
             elif config.level != MUSIC.level:
                 files.append(_text(raw, config, log))
@@ -75,7 +78,14 @@ def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | 
 def _text(raw: RawFile, config: CorpusConfig, log: ReadingLog) -> SourceFile:
     file = TextFile(raw, config.encoding, config.encoding_errors)
     file.check()
-    return with_records(file, config, log)
+    records = with_records(file, config, log)
+    if config.given is not None and not records.has_records:
+        raise UnusableFileError(
+            "file that is not a table",
+            f"{file.name} is not a table (.csv, .tsv) or JSON (.json, .jsonl) with a column {config.given!r}, and "
+            "there is no file of this name: --given is a suffix such as .src, a file, or a column",
+        )
+    return records
 
 
 def _is_music(raw: RawFile) -> bool:

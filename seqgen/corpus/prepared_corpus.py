@@ -2,14 +2,13 @@
 
 data/prepared/FINGERPRINT/train.*     the training part, see `dataset.py`
 data/prepared/FINGERPRINT/valid.*     the validation part
-data/prepared/FINGERPRINT/store.json  the level, and how much text each part holds
+data/prepared/FINGERPRINT/store.json  the levels, and how much text each part holds
 """
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,12 +17,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from seqgen.corpus.build import GIVEN_LEVEL, STORE, encode, encode_share, fit
 from seqgen.corpus.crew import ALONE, Crew
-from seqgen.corpus.dataset import Dataset, DatasetWriter
-from seqgen.corpus.split import PARTS, TRAIN, VALID
+from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError, SeqgenError
-from seqgen.levels import level_class, level_from_json
+from seqgen.levels import level_from_json
 from seqgen.levels.base import Level
 
 _BUILDING, _LOCK = ".building-", ".lock"  # a corpus is built in a folder of its own, with a lock file beside it
@@ -38,12 +38,14 @@ class PreparedCorpus:
         train: the documents that train.
         valid: the documents that validate.
         fingerprint: of the `SplitCorpus`.
+        given_level: encodes what the documents are given; None if there is none.
     """
 
     level: Level[Any]
     train: Dataset
     valid: Dataset
     fingerprint: str
+    given_level: Level[Any] | None = None
 
     def varied(self, variants: NDArray[np.int64] | None) -> Self:
         """Return the corpus with the training counts that it has when tokens vary, see `Level.variants`."""
@@ -119,13 +121,14 @@ class PreparedCorpus:
             FileNotFoundError: the folder holds no prepared corpus.
             ValueError: it is incomplete or damaged.
         """
-        content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / STORE).read_text(encoding="utf-8"))
         try:
             level = level_from_json(content["level"])
-            train, valid = (Dataset.open(folder, name, level, content[name]) for name in (TRAIN, VALID))
+            given_level = level_from_json(content[GIVEN_LEVEL]) if GIVEN_LEVEL in content else None
+            train, valid = (Dataset.open(folder, name, level, content, given_level) for name in (TRAIN, VALID))
         except (TypeError, LookupError, SeqgenError) as error:
             raise ValueError(f"{folder / 'store.json'} is damaged") from error
-        return cls(level, train, valid, folder.name)
+        return cls(level, train, valid, folder.name, given_level)
 
 
 def prepared_folder(data_dir: Path, fingerprint: str) -> Path:
@@ -145,12 +148,12 @@ def _build(corpus: SplitCorpus, folder: Path, crew: Crew) -> None:
         if crew.is_first:
             lock.acquire()
         building.mkdir(exist_ok=True)
-        level = _level(corpus, crew)
+        levels = fit(corpus, crew)
         if crew.is_first:
-            _encode(corpus, level, building, crew)
+            encode(corpus, levels, building, crew)
             _publish(building, folder)
         else:
-            _encode_share(corpus, level, building / str(crew.rank), crew)
+            encode_share(corpus, levels, building / str(crew.rank), crew)
         crew.wait()
     finally:
         if crew.is_first:
@@ -171,62 +174,6 @@ def _remove(building: Path, lock: FileLock) -> None:
     lock.release()
     with suppress(OSError):
         Path(lock.lock_file).unlink()
-
-
-class _TrainingDocuments:
-    """The training part as chunks of each document, which can be iterated over several times."""
-
-    def __init__(self, corpus: SplitCorpus) -> None:
-        self._corpus = corpus
-
-    def __iter__(self) -> Iterator[Iterator[Any]]:
-        return (document.chunks() for part, document in self._corpus.documents() if part == TRAIN)
-
-
-def _level(corpus: SplitCorpus, crew: Crew) -> Level[Any]:
-    """Return the level, which the first process fits and sends to the others."""
-    if crew.is_first:
-        level = corpus.level or level_class(corpus.config.level).fit(_TrainingDocuments(corpus), corpus.config)
-        crew.broadcast(lambda: json.dumps(level.to_json()).encode())
-        return level
-    return level_from_json(json.loads(crew.broadcast(bytes)))
-
-
-def _encode(corpus: SplitCorpus, level: Level[Any], building: Path, crew: Crew) -> None:
-    """Encode the share of the first process, and append what the others have encoded."""
-    with ExitStack() as stack:
-        writers = {part: stack.enter_context(DatasetWriter(building, part, level)) for part in PARTS}
-        for part, document in corpus.share(crew).documents():
-            writers[part].add(document)
-        for rank in range(1, crew.size):
-            share = json.loads(crew.broadcast(bytes, source=rank))
-            if "error" in share:
-                raise OSError(share["errno"], share["error"]) if "errno" in share else CorpusError(share["error"])
-            for part, writer in writers.items():
-                writer.append(building / str(rank), share[part])
-            shutil.rmtree(building / str(rank))
-    if sum(writer.size for writer in writers.values()) != corpus.size:
-        raise CorpusError("the corpus has changed while it was being read: try again when nothing writes to it")
-    content = {"level": level.to_json(), **{part: writer.extent for part, writer in writers.items()}}
-    (building / "store.json").write_text(json.dumps(content), encoding="utf-8")
-
-
-def _encode_share(corpus: SplitCorpus, level: Level[Any], folder: Path, crew: Crew) -> None:
-    """Encode the share of this process, and send its sizes or its error to the others."""
-    share: dict[str, Any] = {}
-    try:
-        folder.mkdir()
-        with ExitStack() as stack:
-            writers = {part: stack.enter_context(DatasetWriter(folder, part, level)) for part in PARTS}
-            for part, document in corpus.share(crew).documents():
-                writers[part].add(document)
-        share = {part: {"size": writer.size, "extent": writer.extent} for part, writer in writers.items()}
-    except CorpusError as error:
-        share = {"error": str(error)}
-    except OSError as error:
-        share = {"error": error.strerror, "errno": error.errno}
-    for rank in range(1, crew.size):
-        crew.broadcast(lambda: json.dumps(share).encode(), source=rank)
 
 
 def _publish(building: Path, folder: Path) -> None:

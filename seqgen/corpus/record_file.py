@@ -5,7 +5,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.documents import Document, Passage, cut
+from seqgen.corpus.columns import Candidates, Columns, shown
+from seqgen.corpus.documents import Document, Pair, Passage, cut, filled
 from seqgen.corpus.json_records import JsonRecords
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.rows import Row, field_names, field_with_most_text
@@ -20,27 +21,25 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _JSON = ".json"  # holds records, or anything else
 _MAX_SAMPLED = 1_000_000  # characters in the rows that show which field is text
 _MAX_OBJECT = 1 << 22  # characters of a single object that may be a record
-_MAX_LISTED = 20  # fields
-_MAX_NAME = 100  # characters of each that are shown
 
 
 class RecordFile(SourceFile):
-    """A file of records, each of which has a text.
+    """A file of records, each of which has a text and maybe what it is given.
 
     Args:
         file: the same file as text.
         source: reads its rows, with all their fields.
-        field: the field of a row that holds the text.
+        columns: the fields of a row that hold the texts.
     """
 
     kind = TEXT
     has_records = True
 
-    def __init__(self, file: TextFile, source: Table | JsonRecords, field: str) -> None:
+    def __init__(self, file: TextFile, source: Table | JsonRecords, columns: Columns) -> None:
         super().__init__(file.raw)
         self._file = file
         self._source = source
-        self._field = field
+        self._columns = columns
 
     @property
     def size(self) -> int:
@@ -53,20 +52,36 @@ class RecordFile(SourceFile):
         return self._file.digest
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:
-        """Yield the texts of the records, or their lines or paragraphs; records without text are skipped."""
+        """Yield the texts of the records, or their lines or paragraphs; records without a text are skipped."""
         for row in self._source.rows():
             if row.fault:
                 log.skip("malformed record", self._place(row), reason=row.fault)
                 continue
-            try:
-                text = row.text(self._field)
-            except LookupError as error:
-                log.skip(f"record without text in {self._field!r}", self._place(row), reason=error.args[0])
+            texts = self._texts(row, log)
+            if texts is None:
                 continue
-            if text:
+            text, given = texts
+            if given is not None:
+                pair = Pair(self.name, normalise_text(text), normalise_text(given), row.number)
+                yield from filled(pair, self._place(row), log)
+            elif text:
                 yield from cut(Passage(self.name, normalise_text(text), row=row.number), unit, log)
             else:
                 log.skip("empty record", self._place(row))
+
+    def _texts(self, row: Row, log: ReadingLog) -> tuple[str, str | None] | None:
+        """Return the text of a row and what it is given; None if one of them is missing."""
+        text, given = self._columns
+        name = text
+        try:
+            found = row.text(name)
+            if given is None:
+                return found, None
+            name = given
+            return found, row.text(name)
+        except LookupError as error:
+            log.skip(f"record without text in {name!r}", self._place(row), reason=error.args[0])
+            return None
 
     def report(self, log: ReadingLog) -> None:
         """Note how the file was decoded."""
@@ -80,11 +95,11 @@ def with_records(file: TextFile, config: CorpusConfig, log: ReadingLog) -> TextF
     """Return a file of text as a file of records if it is one, otherwise as it is.
 
     The suffix decides. A source without one, such as standard input, holds records if it begins with JSON objects, or
-    if `--field`, `--header` or `--delimiter` is given.
+    if `--given`, `--field`, `--header` or `--delimiter` is given.
 
     Args:
         file: the file.
-        config: the field that holds the text, and what else the user knows about tables.
+        config: the fields that hold the texts, and what else the user knows about tables.
         log: takes a note on how the file is read.
 
     Raises:
@@ -103,7 +118,7 @@ def with_records(file: TextFile, config: CorpusConfig, log: ReadingLog) -> TextF
     reason = _why_no_records(source, config, suffix)
     if reason is None:
         return _json(file, source, config, log)
-    if is_unnamed and config.field is not None:
+    if is_unnamed and config.named_column is not None:
         return _table(file, config, log)
     if suffix == _JSON:
         log.note(f"{reason}, read as plain text", file.name)
@@ -116,33 +131,36 @@ def _table(file: TextFile, config: CorpusConfig, log: ReadingLog) -> RecordFile:
     rows = _first_rows(table.rows()).readable(
         file, "it has no row below its header" if table.has_header else "it is empty"
     )
-    name = config.field
-    if name is not None and name not in names:
-        if not (name.isdecimal() and 0 < int(name) <= len(names)):
-            raise _no_field(file, name, names, "column")
-        name = names[int(name) - 1]
-    name = name or _most_text(file, rows, names, "column")
-    plural = "s" if len(names) > 1 else ""
+
+    def find(name: str) -> str | None:
+        if name in names:
+            return name
+        return names[int(name) - 1] if name.isdecimal() and 0 < int(name) <= len(names) else None
+
+    candidates = Candidates(file.name, "column", names, rows, find)
+    columns = candidates.choose(config)
     if table.has_header:
-        structure, source = f"header, column{plural} {_listed(names)}", _shown(name)
+        structure, text = f"header, {candidates.listed}", shown(columns.text)
     else:
-        structure, source = f"no header, {len(names)} column{plural}", f"column {name}"
+        structure, text = f"no header, {candidates.number}", f"column {columns.text}"
     structure = ", ".join(filter(None, (structure, table.dialect.description)))
-    log.note(f"{structure}; text from {source}", file.name)
-    return RecordFile(file, table, name)
+    given = "" if columns.given is None else f", given {'' if table.has_header else 'column '}{shown(columns.given)}"
+    log.note(f"{structure}; text from {text}{given}", file.name)
+    return RecordFile(file, table, columns)
 
 
 def _json(file: TextFile, source: JsonRecords, config: CorpusConfig, log: ReadingLog) -> RecordFile:
     rows = _first_rows(source.rows()).readable(file, "it is empty")
     names = field_names(rows)
-    name = config.field
-    if name is None:
-        name = _most_text(file, rows, names, "field")
-    elif not any(row.has(name) for row in chain(rows, source.rows())):
-        raise _no_field(file, name, names, "field")
-    plural = "s" if len(names) > 1 else ""
-    log.note(f"{source.description}, field{plural} {_listed(names)}; text from {_shown(name)}", file.name)
-    return RecordFile(file, source, name)
+
+    def find(name: str) -> str | None:
+        return name if any(row.has(name) for row in chain(rows, source.rows())) else None
+
+    candidates = Candidates(file.name, "field", names, rows, find)
+    columns = candidates.choose(config)
+    given = "" if columns.given is None else f", given {shown(columns.given)}"
+    log.note(f"{source.description}, {candidates.listed}; text from {shown(columns.text)}{given}", file.name)
+    return RecordFile(file, source, columns)
 
 
 def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> str | None:
@@ -152,9 +170,9 @@ def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> s
     first = _first_rows(source.rows(_MAX_OBJECT))
     if not first.rows or first.rows[0].number > 2:
         return f"no JSON records ({first.reason or 'it is empty'})"
-    if config.field is None and len(first.rows) == 1 and not source.is_array:
+    if config.named_column is None and len(first.rows) == 1 and not source.is_array:
         return "a single JSON value (--field takes a text from it)"
-    if config.field is None and field_with_most_text(first.rows) is None:
+    if config.named_column is None and field_with_most_text(first.rows) is None:
         return "JSON without text"
     return None
 
@@ -195,31 +213,3 @@ def _first_rows(rows: Iterable[Row]) -> _FirstRows:
         if len(first) == NUM_SAMPLED or (size > _MAX_SAMPLED and len(first) > 1):
             break
     return _FirstRows(first, reason)
-
-
-def _most_text(file: TextFile, rows: Sequence[Row], names: Sequence[str], kind: str) -> str:
-    name = field_with_most_text(rows)
-    if name is None:
-        raise UnusableFileError(
-            "file without a field of text",
-            f"{file.name} has no {kind} that looks like text; name one with --field: {_listed(names)}",
-        )
-    return name
-
-
-def _no_field(file: TextFile, name: str, names: Sequence[str], kind: str) -> UnusableFileError:
-    return UnusableFileError(
-        "file without the field",
-        f"{file.name} has no {kind} {name!r}; --field may be {_listed(names)}",
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(map(_shown, names[:_MAX_LISTED])) + more
-
-
-def _shown(name: str) -> str:
-    """Return a plain name as it is, any other in quotes."""
-    name = name[:_MAX_NAME]
-    return name if name.isprintable() and name and not set(name) & set(",;'\"") and name == name.strip() else repr(name)

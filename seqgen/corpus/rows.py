@@ -96,12 +96,16 @@ def _leaves(values: Mapping[str, Any], outer: str = "", depth: int = 0) -> Itera
             yield outer + name, value
 
 
-def field_with_most_text(rows: Sequence[Row]) -> str | None:
+def field_with_most_text(rows: Sequence[Row], other: str | None = None) -> str | None:
     """Return the field with the most text, or None if there is no text; equal values count once.
 
     A single field is text if it has a letter or a digit: it may hold formulas or chess moves.
+
+    Args:
+        rows: the first rows.
+        other: a field that is not considered.
     """
-    names = dict.fromkeys(field_names(rows))
+    names = [name for name in field_names(rows) if name != other]
     values: dict[str, set[str]] = {name: set() for name in names}
     for row in rows:
         for name, value in _leaves(row.values):

@@ -1,5 +1,6 @@
 """Which documents train and which validate."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,15 +19,18 @@ class WholeDocuments(NamedTuple):
         min_documents: the smallest number of different documents.
         low: the smallest share of the text that may validate, as a factor of the share asked for.
         high: the largest.
+        is_always: whether no document may be cut, whatever validates then.
     """
 
     min_documents: int
     low: float
     high: float
+    is_always: bool = False
 
 
 FILES = WholeDocuments(min_documents=20, low=0.5, high=1.5)  # few files may differ in kind: both sides get some of each
 PASSAGES = WholeDocuments(min_documents=2, low=0.5, high=5.0)  # a model must see where lines, paragraphs, records end
+PAIRS = WholeDocuments(min_documents=2, low=0.0, high=math.inf, is_always=True)
 _SHARE_CUT = 0.5  # of the text, at least, is in the documents that are cut
 _NEAR = 0.9  # of the size asked for is enough
 
@@ -86,7 +90,7 @@ def choose_split(statistics: Statistics, whole: WholeDocuments) -> Split:
     if len(sizes) < 2:
         return Split(None, valid_fraction)
     if not statistics.is_complete:  # then the share of the hash fractions is near that of the text
-        if FILES.low * target <= statistics.valid_size <= FILES.high * target:
+        if whole.is_always or FILES.low * target <= statistics.valid_size <= FILES.high * target:
             return Split(valid_fraction, valid_fraction)
         cut = _longest(statistics.longest, _SHARE_CUT * statistics.size)  # unless some documents are very long
         return Split(valid_fraction, valid_fraction, cut=cut)
@@ -105,7 +109,7 @@ def _whole(
     near = [
         (0.0 if difference <= target / 2 else difference, place)  # of several that are near, the first
         for place, (chosen, difference) in enumerate(zip(candidates, differences, strict=True))
-        if whole.low * target <= _total(sizes, chosen) <= whole.high * target and len(chosen) <= most
+        if chosen and whole.low * target <= _total(sizes, chosen) <= whole.high * target and len(chosen) <= most
     ]
     return candidates[min(near)[1]] if near else None
 

@@ -11,7 +11,8 @@ from seqgen.config import CorpusConfig
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
-from seqgen.corpus.split import FILES, PASSAGES, TRAIN, VALID, Split, choose_split
+from seqgen.corpus.pairs import is_column, with_given_of
+from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Level
 
@@ -29,6 +30,7 @@ class SplitCorpus:
         valid: the documents of `--valid`; None without that option.
         split: how the corpus is divided; None if `valid` is given.
         level: the vocabulary; None if it is to be made from the training part.
+        given_level: that of what the documents are given; None likewise, and for documents without.
     """
 
     config: CorpusConfig
@@ -36,24 +38,36 @@ class SplitCorpus:
     valid: Corpus | None
     split: Split | None
     level: Level[Any] | None = None
+    given_level: Level[Any] | None = None
 
     @classmethod
-    def read(cls, config: CorpusConfig, cache: Path | None = None, level: Level[Any] | None = None) -> Self:
+    def read(
+        cls,
+        config: CorpusConfig,
+        cache: Path | None = None,
+        level: Level[Any] | None = None,
+        given_level: Level[Any] | None = None,
+    ) -> Self:
         """Read the sources and choose a split.
 
         Args:
             config: the sources and how they are read.
             cache: a folder for music that takes long to parse; None for no cache.
             level: the vocabulary; None makes one from the training part.
+            given_level: the same for what documents are given.
 
         Raises:
             CorpusError: a source does not exist or cannot be read, or there is too little text for two parts.
         """
         corpus = Corpus.read(config.corpus, config, cache)
         config = replace(config, level=corpus.kind.level if config.level == "auto" else config.level)
-        valid = Corpus.read([config.valid], config, cache) if config.valid is not None else None
-        split = None if valid else choose_split(corpus.statistics, PASSAGES if corpus.has_passages else FILES)
-        divided = cls(config, corpus, valid, split, level)
+        if corpus.has_given and config.given_level == "auto":
+            config = replace(config, given_level=corpus.kind.level)
+        valid = None
+        if config.valid is not None:
+            valid = Corpus.read([config.valid], with_given_of(config.valid, config), cache)
+        split = None if valid else choose_split(corpus.statistics, _whole(corpus))
+        divided = cls(config, corpus, valid, split, level, given_level)
         divided._check_size()
         if valid and valid.content == corpus.content:
             corpus.log.note("--valid is the same text as --corpus: its loss says nothing about new text")
@@ -69,9 +83,11 @@ class SplitCorpus:
         settings += [config.encoding_errors] if config.encoding_errors != "strict" else []
         settings += [config.header, config.delimiter] if (config.header, config.delimiter) != (None, None) else []
         settings += self.corpus.kind.settings(config)
+        if config.given is not None:
+            settings += ["given", config.given if is_column(config.given) else None, config.given_level]
         split = self.split.settings if self.split else None
         content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
-        content += [self.level.to_json()] if self.level else []
+        content += [level.to_json() for level in (self.level, self.given_level) if level]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def share(self, crew: Crew) -> Self:
@@ -137,6 +153,11 @@ class SplitCorpus:
         name = ", ".join(self.corpus.sources)
         if self.corpus.statistics.size < 2:
             raise CorpusError(f"{name}: a single {self.corpus.kind.unit} is too little to learn from")
+        if self.corpus.has_given and self.split and self.split.threshold is None:
+            raise CorpusError(
+                f"{name}: all pairs are given the same text, which cannot be divided: at least two different ones are "
+                "needed, or --valid"
+            )
         filled: set[str] = set()
         for part, document in self.documents():
             filled |= {part} if document.size else set()
@@ -146,3 +167,10 @@ class SplitCorpus:
             f"{name}: with --valid-fraction {self.config.valid_fraction:g} nothing is left to "
             f"{'validate on' if TRAIN in filled else 'train on'}: give more text, or --valid"
         )
+
+
+def _whole(corpus: Corpus) -> WholeDocuments:
+    """Return when the documents of a corpus stay whole."""
+    if corpus.has_given:
+        return PAIRS
+    return PASSAGES if corpus.has_passages else FILES

@@ -43,7 +43,7 @@ class Table:
 
         Args:
             document: the file.
-            config: what the user knows about it: header, delimiter and column.
+            config: what the user knows about it: header, delimiter and columns.
             suffix: of the file; in a .tsv tabs separate the cells.
         """
         lines = list(_first(document, _SAMPLED))
@@ -56,9 +56,9 @@ class Table:
         if config.delimiter is not None:
             delimiters, is_certain = parse_delimiter(config.delimiter) or "", True
         sample = TableSample(lines[num_skipped:], is_cut)
-        dialect = sample.dialect(delimiters, config.field, is_certain=is_certain)
+        dialect = sample.dialect(delimiters, config.named_column, is_certain=is_certain)
         rows = [row.cells for row in islice(sample.rows(dialect), NUM_SAMPLED) if row.cells]
-        is_named = has_header(rows, config.field) if config.header is None else config.header == "yes"
+        is_named = has_header(rows, config.named_column) if config.header is None else config.header == "yes"
         return cls(document, dialect, _columns(rows, has_names=is_named), is_named, num_skipped)
 
     def rows(self) -> Iterator[Row]:

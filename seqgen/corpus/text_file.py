@@ -43,14 +43,18 @@ class TextFile(SourceFile, Document[str]):
         raw: its bytes.
         encoding: of the text; the byte-order mark of a file takes precedence.
         errors: strict, or replace to read invalid bytes as U+FFFD.
+        translates_newlines: whether carriage returns become line feeds.
     """
 
     kind = TEXT
 
-    def __init__(self, raw: RawFile, encoding: str = "utf-8", errors: str = "strict") -> None:
+    def __init__(
+        self, raw: RawFile, encoding: str = "utf-8", errors: str = "strict", *, translates_newlines: bool = True
+    ) -> None:
         super().__init__(raw)
         self._encoding = canonical(raw.encoding or encoding)
         self._errors = errors
+        self._translates_newlines = translates_newlines
         self._decoder: ByteDecoder | None = None  # of the last reading
         self._is_markup = False
 
@@ -93,7 +97,7 @@ class TextFile(SourceFile, Document[str]):
         content = hashlib.sha256()
         characters = 0
         for chunk in self.chunks():
-            content.update(chunk.encode("utf-8"))
+            content.update(chunk.encode("utf-8", "surrogatepass"))  # some encodings have lone surrogates
             characters += len(chunk)
         return characters, content.digest()[:16]
 
@@ -105,7 +109,7 @@ class TextFile(SourceFile, Document[str]):
         """
         with self.raw.opened() as file:
             encoding = effective(self._encoding, file.peek(HEAD_BYTES)[:HEAD_BYTES])
-            decoder = ByteDecoder(encoding, self._errors)
+            decoder = ByteDecoder(encoding, self._errors, translates_newlines=self._translates_newlines)
             begin = 0  # offset of the first byte that is not decoded yet
             try:
                 for data in _blocks(file):

@@ -1,0 +1,106 @@
+"""Fits the levels of a corpus and encodes its documents, in one process or in a crew."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqgen.corpus.crew import Crew
+from seqgen.corpus.dataset import DatasetWriter
+from seqgen.corpus.split import PARTS, TRAIN
+from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.errors import CorpusError
+from seqgen.levels import level_class, level_from_json
+from seqgen.levels.base import Level
+
+STORE = "store.json"
+GIVEN_LEVEL = "given_level"  # in that file, absent without a given
+
+
+class TrainingDocuments:
+    """The training part as chunks of each document, which can be iterated over several times.
+
+    Args:
+        corpus: the documents.
+        of_given: whether to iterate over what the documents are given instead.
+    """
+
+    def __init__(self, corpus: SplitCorpus, *, of_given: bool = False) -> None:
+        self._corpus = corpus
+        self._of_given = of_given
+
+    def __iter__(self) -> Iterator[Iterator[Any]]:
+        documents = (document for part, document in self._corpus.documents() if part == TRAIN)
+        if self._of_given:
+            return (document.given.chunks() for document in documents if document.given is not None)
+        return (document.chunks() for document in documents)
+
+
+class Levels(NamedTuple):
+    """How documents, and what they are given, are encoded."""
+
+    text: Level[Any]
+    given: Level[Any] | None
+
+    def writers(self, folder: Path, stack: ExitStack) -> dict[str, DatasetWriter]:
+        """Return a writer for each part."""
+        return {part: stack.enter_context(DatasetWriter(folder, part, self.text, self.given)) for part in PARTS}
+
+
+def fit(corpus: SplitCorpus, crew: Crew) -> Levels:
+    """Return the levels, which the first process fits and sends to the others."""
+    if crew.is_first:
+        config = corpus.config
+        level = corpus.level or level_class(config.level).fit(TrainingDocuments(corpus), config)
+        given_level = corpus.given_level
+        if corpus.corpus.has_given and given_level is None:
+            config = replace(config, level=config.given_level, ngram=1)
+            given_level = level_class(config.level).fit(TrainingDocuments(corpus, of_given=True), config)
+        levels = [level, *([] if given_level is None else [given_level])]
+        crew.broadcast(lambda: json.dumps([each.to_json() for each in levels]).encode())
+    else:
+        levels = [level_from_json(each) for each in json.loads(crew.broadcast(bytes))]
+    return Levels(levels[0], levels[1] if len(levels) > 1 else None)
+
+
+def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> None:
+    """Encode the share of the first process, and append what the others have encoded."""
+    with ExitStack() as stack:
+        writers = levels.writers(building, stack)
+        for part, document in corpus.share(crew).documents():
+            writers[part].add(document)
+        for rank in range(1, crew.size):
+            share = json.loads(crew.broadcast(bytes, source=rank))
+            if "error" in share:
+                raise OSError(share["errno"], share["error"]) if "errno" in share else CorpusError(share["error"])
+            for part, writer in writers.items():
+                writer.append(building / str(rank), share[part])
+            shutil.rmtree(building / str(rank))
+    if sum(writer.size for writer in writers.values()) != corpus.size:
+        raise CorpusError("the corpus has changed while it was being read: try again when nothing writes to it")
+    content: dict[str, Any] = {"level": levels.text.to_json()}
+    for writer in writers.values():
+        content |= writer.extents
+    content |= {} if levels.given is None else {GIVEN_LEVEL: levels.given.to_json()}
+    (building / STORE).write_text(json.dumps(content), encoding="utf-8")
+
+
+def encode_share(corpus: SplitCorpus, levels: Levels, folder: Path, crew: Crew) -> None:
+    """Encode the share of this process, and send its sizes or its error to the others."""
+    share: dict[str, Any] = {}
+    try:
+        folder.mkdir()
+        with ExitStack() as stack:
+            writers = levels.writers(folder, stack)
+            for part, document in corpus.share(crew).documents():
+                writers[part].add(document)
+        share = {part: writer.share for part, writer in writers.items()}
+    except CorpusError as error:
+        share = {"error": str(error)}
+    except OSError as error:
+        share = {"error": error.strerror, "errno": error.errno}
+    for rank in range(1, crew.size):
+        crew.broadcast(lambda: json.dumps(share).encode(), source=rank)

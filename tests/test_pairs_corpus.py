@@ -1,0 +1,269 @@
+"""Corpora of pairs: texts that are given other texts, from the files to token ids."""
+
+import csv
+import io
+import json
+import sys
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqgen.config import CorpusConfig
+from seqgen.corpus import statistics as statistics_module
+from seqgen.corpus.corpus import Corpus
+from seqgen.corpus.documents import Pair, Passage
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.split import PAIRS, TRAIN, VALID, choose_split
+from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.corpus.statistics import Statistics
+from seqgen.errors import CorpusError, UsageError
+
+ODD = "a\vb\fc\x1cd\x85e\u2028f\u2029g"  # str.splitlines would divide it
+ROWS = [("aeiou"[i % 5] + "bcdfghjk"[i % 8], f"w o r d {i}") for i in range(60)]  # 40 different givens
+
+
+def read(*sources, **options):
+    return Corpus.read(map(str, sources), CorpusConfig(corpus=tuple(map(str, sources)), **options))
+
+
+def pairs(corpus):
+    return [(document.given.text, document.text) for document in corpus]
+
+
+def split_corpus(*sources, **options):
+    return SplitCorpus.read(CorpusConfig(corpus=tuple(map(str, sources)), **options))
+
+
+def decoded(dataset, level):
+    return [level.decode(dataset.ids[begin:end]) for begin, end in pairwise(dataset.offsets.tolist())]
+
+
+def write_table(path, rows, delimiter="\t"):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return path
+
+
+# Tables and JSON
+
+
+@pytest.mark.parametrize("options", [{"given": "1"}, {"given": "1", "field": "2"}])
+def test_a_table_without_a_header_gives_pairs_by_column_number(tmp_path, options):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    corpus = read(path, **options)
+    assert pairs(corpus) == ROWS
+    assert corpus.log.summary == [
+        f"{path}: no header, 2 columns, tab-separated; text from column 2, given column 1",
+        f"read 1 text, 60 pairs, {sum(len(text) for _, text in ROWS)} characters",
+    ]
+    assert [document.row for document in corpus] == list(range(1, 61))
+
+
+def test_a_table_with_a_header_gives_pairs_by_column_name_or_number(tmp_path):
+    rows = [(i, given, text) for i, (given, text) in enumerate(ROWS)]
+    path = write_table(tmp_path / "train.csv", [("id", "source", "target"), *rows], ",")
+    assert pairs(read(path, given="source", field="target")) == ROWS
+    assert pairs(read(path, given="target")) == [(text, given) for given, text in ROWS]
+    assert pairs(read(path, given="2", field="3")) == ROWS
+    note = "header, columns id, source, target, comma-separated; text from target, given source"
+    assert read(path, given="source", field="target").log.summary[0] == f"{path}: {note}"
+
+
+def test_json_lines_give_pairs_also_of_nested_fields(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps({"in": {"text": a}, "out": b}) + "\n" for a, b in ROWS))
+    corpus = read(path, given="in.text")
+    assert pairs(corpus) == ROWS
+    assert corpus.log.summary[0] == f"{path}: JSON lines, fields in.text, out; text from out, given in.text"
+
+
+@pytest.mark.parametrize("kind", ["table", "json"])
+def test_standard_input_holds_a_table_or_json_if_something_is_given(monkeypatch, kind):
+    lines = ["\t".join(row) for row in ROWS]
+    if kind == "json":
+        lines = [json.dumps({"1": a, "2": b}) for a, b in ROWS]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(lines).encode())))
+    corpus = read("-", given="1")
+    for _ in range(2):
+        assert pairs(corpus) == ROWS
+
+
+def test_characters_that_are_not_line_feeds_stay_in_a_cell(tmp_path):
+    path = tmp_path / "train.tsv"
+    path.write_text(f"{ODD}\tx{ODD}\nb\tc\n", encoding="utf-8", newline="")
+    assert pairs(read(path, given="1", field="2")) == [(ODD, "x" + ODD), ("b", "c")]
+
+
+def test_pairs_with_an_empty_side_are_skipped_and_counted(tmp_path):
+    rows = [("a", "b"), ("", "c"), ("d", " "), ("e", "f")]
+    corpus = read(write_table(tmp_path / "train.tsv", rows), given="1", field="2")
+    assert pairs(corpus) == [("a", "b"), ("e", "f")]
+    assert corpus.log.skipped == ["2 pairs with an empty side"]
+    assert f"skipped pair with an empty side: {tmp_path / 'train.tsv'}, row 2 (line 2)" in corpus.log.details
+
+
+def test_records_without_the_given_field_are_skipped(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"a": "x", "b": "y"}\n{"b": "z"}\n{"a": 3, "b": "z"}\n')
+    corpus = read(path, given="a", field="b")
+    assert pairs(corpus) == [("x", "y")]
+    assert corpus.log.skipped == [
+        f"2 records without text in 'a', the first is {path}, row 2 (line 2): it has no 'a'",
+    ]
+
+
+# Parallel files
+
+
+@given(
+    lines=st.lists(
+        st.tuples(*2 * (st.text(st.characters(exclude_characters="\0\n\r", exclude_categories=["Cs"]), min_size=1),)),
+        min_size=2,
+    ),
+    end=st.sampled_from(["\n", "\r\n"]),
+    is_ended=st.booleans(),
+)
+def test_parallel_files_are_divided_at_line_feeds_only(tmp_path_factory, lines, end, is_ended):
+    folder = tmp_path_factory.mktemp("parallel")
+    lines = [("first", "first"), *lines, (ODD, ODD)]
+    for place, name in enumerate(("train.en", "train.de")):
+        content = end.join(line[place] for line in lines) + end * is_ended
+        (folder / name).write_text(content, encoding="utf-8", newline="")
+    plain = []
+    for name in ("train.en", "train.de"):
+        with (folder / name).open(encoding="utf-8", newline="\n") as file:
+            plain.append([line.removesuffix("\n").removesuffix("\r") for line in file])
+    expected = [pair for pair in zip(*plain, strict=True) if all(map(str.strip, pair))]
+    assert pairs(read(folder / "train.de", given=str(folder / "train.en"))) == expected
+
+
+def test_parallel_files_may_be_compressed_and_in_other_encodings(tmp_path):
+    (tmp_path / "train.en").write_bytes("cafés\r\nno\r\n".encode("cp1252"))
+    (tmp_path / "train.de").write_bytes("größer\nnein".encode("cp1252"))
+    corpus = read(tmp_path / "train.de", given=str(tmp_path / "train.en"), encoding="cp1252")
+    assert pairs(corpus) == [("cafés", "größer"), ("no", "nein")]
+    assert (
+        corpus.log.summary[0]
+        == f"{tmp_path / 'train.de'}: text from its lines, given the lines of {tmp_path / 'train.en'}"
+    )
+
+
+def test_parallel_files_with_different_numbers_of_lines_are_refused(tmp_path):
+    (tmp_path / "train.en").write_text("a\nb\nc\n")
+    (tmp_path / "train.de").write_text("a\nb\u2028\n")
+    with pytest.raises(
+        CorpusError, match=r"train\.de has 2 lines and .*train\.en 3 lines: parallel files have the same"
+    ):
+        read(tmp_path / "train.de", given=str(tmp_path / "train.en"))
+
+
+# The split
+
+
+@pytest.mark.parametrize("max_ranked", [100_000, 20])
+@given(givens=st.lists(st.integers(0, 60), min_size=2).filter(lambda givens: len(set(givens)) > 1), data=st.data())
+def test_pairs_stay_whole_and_those_with_the_same_given_on_one_side(max_ranked, givens, data):
+    sizes = [data.draw(st.integers(1, 300)) for _ in givens]
+    documents = [Pair("p", "x" * size, str(given)) for given, size in zip(givens, sizes, strict=True)]
+    statistics = Statistics(0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics_module, "MAX_RANKED", max_ranked)
+        for document in documents:
+            statistics.add(document)
+        split = choose_split(statistics, PAIRS)
+    divided = [pair for document in documents for pair in split.divide(document)]
+    assert [document for _, document in divided] == documents
+    sides = {part: {document.given.text for owner, document in divided if owner == part} for part in (TRAIN, VALID)}
+    assert not sides[TRAIN] & sides[VALID]
+    if len(set(givens)) < max_ranked:
+        assert sides[TRAIN]
+        assert sides[VALID]
+
+
+def test_two_givens_are_divided_and_one_is_refused(tmp_path):
+    path = write_table(tmp_path / "train.tsv", [("a", f"x{i}") for i in range(30)] + [("b", "y" * 2000)])
+    parts = [{document.given.text for part, document in split_corpus(path, given="1").documents() if part == side}
+             for side in (TRAIN, VALID)]  # fmt: skip
+    assert sorted(map(sorted, parts)) == [["a"], ["b"]]
+    write_table(path, [("a", f"x{i}") for i in range(30)])
+    with pytest.raises(CorpusError, match="all pairs are given the same text, .* at least two different ones"):
+        split_corpus(path, given="1", field="2")
+
+
+def test_the_digest_covers_both_sides_and_the_family_only_the_given():
+    pair = Pair("p", "text", "given")
+    assert pair.family == Passage("p", "given").digest
+    assert len({pair.digest, Pair("p", "text", "other").digest, Pair("p", "other", "given").digest}) == 3
+    assert pair.digest not in (Passage("p", "text").digest, Pair("p", "given", "text").digest)
+
+
+# The prepared corpus
+
+
+def test_both_sides_are_stored_and_can_be_decoded(tmp_path):
+    rows = [(f"{ODD} {a}", f"{b} ü") for a, b in ROWS]
+    corpus = split_corpus(write_table(tmp_path / "train.tsv", rows), given="1", field="2")
+    prepared = PreparedCorpus.prepare(corpus, tmp_path / "data")
+    for part, dataset in ((TRAIN, prepared.train), (VALID, prepared.valid)):
+        expected = [(d.given.text, d.text) for owner, d in corpus.documents() if owner == part]
+        assert expected
+        givens, texts = decoded(dataset.given, prepared.given_level), decoded(dataset, prepared.level)
+        assert list(zip(givens, texts, strict=True)) == expected
+        assert dataset.given.ids[dataset.given.offsets[:-1]].tolist() == [0] * len(expected)
+        assert dataset.given.ids[dataset.given.offsets[1:] - 1].tolist() == [1] * len(expected)
+        assert dataset.given.extent["characters"] == sum(len(a) for a, _ in expected)
+    assert set(prepared.given_level.alphabet) == {
+        c for d in decoded(prepared.train.given, prepared.given_level) for c in d
+    }
+
+
+def test_a_prepared_corpus_of_pairs_is_reused_and_refused_when_damaged(tmp_path):
+    corpus = split_corpus(write_table(tmp_path / "train.tsv", ROWS), given="1", field="2")
+    PreparedCorpus.prepare(corpus, tmp_path / "data")
+    folder = tmp_path / "data" / "prepared" / corpus.fingerprint
+    assert PreparedCorpus.open(folder).given_level is not None
+    (folder / "train.given.offsets").write_bytes((folder / "valid.given.offsets").read_bytes())
+    with pytest.raises(ValueError, match="tokens instead of|are given a text"):
+        PreparedCorpus.open(folder)
+
+
+def test_the_fingerprint_depends_on_both_sides_and_the_options(tmp_path):
+    path = write_table(tmp_path / "train.tsv", [(a, b, a + b) for a, b in ROWS])
+    found = [
+        split_corpus(path, given="1", field="2"),
+        split_corpus(path, given="3", field="2"),
+        split_corpus(path, given="1", field="2", given_level="word"),
+        split_corpus(path, field="2"),
+    ]
+    (tmp_path / "train.en").write_text("".join(f"{a}\n" for a, _ in ROWS))
+    (tmp_path / "train.de").write_text("".join(f"{b}\n" for _, b in ROWS))
+    found.append(split_corpus(tmp_path / "train.de", given=str(tmp_path / "train.en")))
+    (tmp_path / "train.en").write_text("".join(f"{a}!\n" for a, _ in ROWS))
+    found.append(split_corpus(tmp_path / "train.de", given=str(tmp_path / "train.en")))
+    assert len({corpus.fingerprint for corpus in found}) == len(found)
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"given": "1", "document": "line"},
+            "--document line cannot be combined with --given: every pair is a document",
+        ),
+        ({"given": "1", "level": "note"}, "--level note cannot be combined with --given: pairs are text"),
+        ({"given_level": "word"}, "--given-level word needs --given"),
+        (
+            {"given": "1", "given_level": "note"},
+            "--given-level must be one of auto, character, subword, word; got 'note'",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(options, message):
+    with pytest.raises(UsageError) as raised:
+        CorpusConfig(**options)
+    assert str(raised.value) == message
