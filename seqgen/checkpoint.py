@@ -48,6 +48,7 @@ class Checkpoint:
         weights: the model's tensors by parameter name.
         training: the tensors that are only needed to resume.
         version: the version of seqgen that wrote it.
+        given_level: the vocabulary of what texts are given; None if they are given nothing.
     """
 
     requested: TrainOptions
@@ -60,6 +61,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     training: Mapping[str, Tensor] = field(default_factory=dict)
     version: str = __version__
+    given_level: Level[Any] | None = None
 
     def model(self, device: str = "cpu") -> LanguageModel:
         """Return the language model with these weights, in evaluation mode.
@@ -99,6 +101,8 @@ class Checkpoint:
             "fingerprint": self.fingerprint,
             "figures": self.figures,
         }
+        if self.given_level is not None:
+            content["given_level"] = self.given_level.to_json()
         data = bytearray(save(tensors, {_KEY: json.dumps(content)}))
         place = _checksum_place(data)
         data[place : place + len(_NO_CHECKSUM)] = _checksum(data).encode()
@@ -141,6 +145,11 @@ class Checkpoint:
         level, config = level_from_json(content["level"]), TrainConfig.from_flat(content["config"])
         if config.corpus.level not in ("auto", level.name):
             raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
+        given_level = level_from_json(content["given_level"]) if "given_level" in content else None
+        if (given_level is None) != (config.corpus.given is None):
+            raise ValueError("its --given and its vocabulary of the given do not belong together")
+        if given_level is not None and config.corpus.given_level not in ("auto", given_level.name):
+            raise ValueError(f"its vocabulary of the given is not of --given-level {config.corpus.given_level}")
         if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # it becomes the name of a folder
             raise ValueError("its fingerprint is not hexadecimal")
         return cls(
@@ -154,6 +163,7 @@ class Checkpoint:
             _with_prefix(tensors, "model."),
             _with_prefix(tensors, "training."),
             str(content["version"]),
+            given_level,
         )
 
 

@@ -4,21 +4,31 @@ import csv
 import io
 import json
 import sys
-from itertools import pairwise
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.config import CorpusConfig
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import CorpusConfig, ModelConfig, TrainOptions
 from seqgen.corpus import statistics as statistics_module
 from seqgen.corpus.corpus import Corpus
+from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Pair, Passage
+from seqgen.corpus.pairs import with_given_of
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split import PAIRS, TRAIN, VALID, choose_split
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.corpus.statistics import Statistics
-from seqgen.errors import CorpusError, UsageError
+from seqgen.errors import CheckpointError, CorpusError, UsageError
+from seqgen.evaluation.held_out import HeldOut
+from seqgen.training.distributed import ALONE
+from seqgen.training.preparation import prepare
+from tests.conftest import resolved
 
 ODD = "a\vb\fc\x1cd\x85e\u2028f\u2029g"  # str.splitlines would divide it
 ROWS = [("aeiou"[i % 5] + "bcdfghjk"[i % 8], f"w o r d {i}") for i in range(60)]  # 40 different givens
@@ -267,3 +277,252 @@ def test_options_that_do_not_fit_together_are_refused(options, message):
     with pytest.raises(UsageError) as raised:
         CorpusConfig(**options)
     assert str(raised.value) == message
+
+
+# Several processes
+
+
+class ThreadCrew(Crew):
+    """A crew whose processes are threads."""
+
+    def __init__(self, rank, shared):
+        super().__init__(rank, 2)
+        vars(self)["shared"] = shared
+
+    def wait(self):
+        self.shared["barrier"].wait()
+
+    def broadcast(self, content, source=0):
+        if self.rank == source:
+            self.shared["content"] = content()
+        self.wait()
+        received = self.shared["content"]
+        self.wait()
+        return received
+
+
+def test_a_crew_of_two_writes_the_same_bytes(tmp_path):
+    for place in range(4):
+        write_table(tmp_path / f"{place}.tsv", [(f"{a}{place}", f"{b}{place}") for a, b in ROWS])
+    corpus = split_corpus(tmp_path / "*.tsv", given="1", field="2")
+    shared = {"barrier": threading.Barrier(2, timeout=60)}
+    crews = [ThreadCrew(rank, shared) for rank in range(2)]
+    assert all(any(True for _ in corpus.share(crew).documents()) for crew in crews)
+    PreparedCorpus.prepare(corpus, tmp_path / "alone")
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda crew: PreparedCorpus.prepare(corpus, tmp_path / "both", crew), crews))
+    one, other = (tmp_path / name / "prepared" / corpus.fingerprint for name in ("alone", "both"))
+    names = sorted(path.name for path in one.iterdir())
+    assert names == sorted(path.name for path in other.iterdir())
+    assert {"train.given.ids", "valid.given.offsets"} <= set(names)
+    assert all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+# Folders of pairs
+
+
+def test_a_suffix_pairs_the_files_of_a_folder(tmp_path):
+    for name in ("a", "sub/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.src").write_text(f"source\n{name}\n\n")
+        (tmp_path / f"{name}.txt").write_text(f"text\n{name}\n")
+    (tmp_path / "alone.txt").write_text("alone")
+    corpus = read(tmp_path, given=".src")
+    assert pairs(corpus) == [(f"source\n{name}", f"text\n{name}") for name in ("a", "sub/b")]
+    assert corpus.log.skipped == ["1 file without one with the suffix .src beside it"]
+    assert f"{tmp_path}: text from files, given those with the suffix .src beside them" in corpus.log.summary
+    assert pairs(read(tmp_path / "a.txt", given=".src")) == [("source\na", "text\na")]
+    with pytest.raises(CorpusError, match=r"holds no file with one beside it that has the suffix \.png \(--given\)"):
+        read(tmp_path, given=".png")
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    ("corpus", "options", "message"),
+    [
+        ("t.csv", {"given": "sorce"}, "t.csv has no column 'sorce', and there is no file of this name: --given is a "
+         "suffix such as .src, a file, or one of the columns source, target"),
+        ("t.jsonl", {"given": "sorce"}, "t.jsonl has no field 'sorce', and there is no file of this name: --given is a "
+         "suffix such as .src, a file, or one of the fields source, target"),
+        ("t.csv", {"given": "source", "field": "1"}, "--field and --given both name the column source of t.csv: name "
+         "two columns"),
+        ("one.csv", {"given": "text"}, "one.csv has no other column that looks like text; name one with --field: text"),
+        ("a.txt", {"given": "source"}, "a.txt is not a table (.csv, .tsv) or JSON (.json, .jsonl) with a column "
+         "'source', and there is no file of this name: --given is a suffix such as .src, a file, or a column"),
+        ("a.txt", {"given": "a.txt"}, "--given a.txt is the file of --corpus: name the file with what its lines are "
+         "given"),
+        ("*.txt", {"given": "t.csv"}, "--given t.csv is a file with a line for each line of a single file of --corpus, "
+         "got *.txt"),
+        ("a.txt", {"given": "nul.txt"}, "nul.txt is not utf-8 text but a binary file (NUL at line 1, byte offset 1)"),
+    ],
+)  # fmt: skip
+def test_a_given_that_cannot_be_read_is_refused(tmp_path, monkeypatch, corpus, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("source,target\n" + "".join(f"{a},{b}\n" for a, b in ROWS))
+    (tmp_path / "t.jsonl").write_text('{"source": "a b", "target": "c d"}\n' * 3)
+    (tmp_path / "one.csv").write_text("text\na longer text\nanother text\n")
+    (tmp_path / "a.txt").write_text("a line\n")
+    (tmp_path / "b.txt").write_text("a line\n")
+    (tmp_path / "nul.txt").write_bytes(b"a\0b\n")
+    with pytest.raises(CorpusError) as raised:
+        read(corpus, **options)
+    assert str(raised.value) == message
+
+
+def test_a_validation_file_is_given_the_file_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "valid"):
+        (tmp_path / f"{name}.en").write_text("".join(f"{name} {a}\n" for a, _ in ROWS))
+        (tmp_path / f"{name}.de").write_text("".join(f"{name} {b}\n" for _, b in ROWS))
+    (tmp_path / "other.de").write_text("a\n")
+    corpus = split_corpus("train.de", given="train.en", valid="valid.de")
+    valid = [(d.given.text, d.text) for part, d in corpus.documents() if part == VALID]
+    assert valid == [(f"valid {a}", f"valid {b}") for a, b in ROWS]
+    assert "valid.de: text from its lines, given the lines of valid.en" in corpus.summary
+    with pytest.raises(CorpusError) as raised:
+        split_corpus("train.de", given="train.en", valid="other.de")
+    assert str(raised.value) == (
+        "train.de is given train.en, but there is no such file beside other.de: name the files alike, such as test.de "
+        "and test.en; to evaluate, --given names any other file or column"
+    )
+
+
+@pytest.mark.parametrize(
+    ("corpus", "given", "source", "expected"),
+    [
+        ("train.de", "train.en", "test.de", "test.en"),
+        ("train.deu", "train.dan", "test.deu", "test.dan"),
+        ("train.de.txt", "train.en.txt", "test.de.txt", "test.en.txt"),
+        ("train.de.gz", "train.en.gz", "test.de.gz", "test.en.gz"),
+        ("data.1/train.de", "data.1/train.en", "new/test.de", "new/test.en"),
+        ("de.txt", "en.txt", "test-de.txt", "test-en.txt"),
+        ("train", "train.en", "test", "test.en"),
+        ("train.tsv", "1", "test.tsv", "1"),
+        ("train", ".en", "test", ".en"),
+    ],
+)
+def test_the_file_beside_another_source_has_the_same_end(tmp_path, monkeypatch, corpus, given, source, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    for name in ("test", *(() if expected == given else (expected,))):
+        (tmp_path / name).write_text("a")
+    assert with_given_of(source, CorpusConfig(corpus=(corpus,), given=given)).given == expected
+
+
+# Evaluation
+
+
+def run_on(folders, path, **options):
+    """Return a checkpoint of a run on pairs, and its corpus."""
+    config = CorpusConfig(corpus=(str(path),), **options)
+    corpus = SplitCorpus.read(config)
+    prepared = PreparedCorpus.prepare(corpus, folders.parsed.parent)
+    model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3)
+    checkpoint = Checkpoint(TrainOptions(corpus=config), resolved(model, config), prepared.level, [], True,
+                            corpus.fingerprint, {}, {}, given_level=prepared.given_level)  # fmt: skip
+    return checkpoint, corpus
+
+
+def held_out_pairs(held_out):
+    """Return the pairs as documents, and as they are encoded."""
+    documents = [("".join(d.given.chunks()), "".join(d.chunks())) for d in held_out.documents()]
+    with held_out.encoded() as dataset:
+        ids = list(zip(decoded(dataset.given, held_out._given_level), decoded(dataset, held_out._level), strict=True))
+    return documents, ids
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_the_validation_set_of_a_run_has_its_givens_also_from_the_prepared_copy(folders, tmp_path, is_deleted):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    checkpoint, corpus = run_on(folders, path, given="1", field="2")
+    expected = [(d.given.text, d.text) for part, d in corpus.documents() if part == VALID]
+    if is_deleted:
+        path.unlink()
+    assert held_out_pairs(HeldOut(checkpoint, None, folders)) == (expected, expected)
+
+
+def test_a_corpus_to_evaluate_on_is_read_as_in_the_run_or_as_given(folders, tmp_path):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    checkpoint, _ = run_on(folders, path, given="1", field="2")
+    rows = [("new symbols: Ω", "w o r d"), ("x", "y")]
+    table = write_table(tmp_path / "test.tsv", rows)
+    assert held_out_pairs(HeldOut(checkpoint, str(table), folders)) == (rows, rows)
+    table = write_table(tmp_path / "test.csv", [("b", "a"), *[row[::-1] for row in rows]], ",")
+    reading = {"given": "a", "field": "b"}
+    assert held_out_pairs(HeldOut(checkpoint, str(table), folders, reading)) == (rows, rows)
+
+
+def test_parallel_files_are_evaluated_with_the_file_beside_them(folders, tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.en").write_text("".join(f"{name} {a}\n" for a, _ in ROWS))
+        (tmp_path / f"{name}.de").write_text("".join(f"{name} {b}\n" for _, b in ROWS))
+    checkpoint, _ = run_on(folders, tmp_path / "train.de", given=str(tmp_path / "train.en"))
+    expected = [(f"test {a}", f"test {b}") for a, b in ROWS]
+    assert held_out_pairs(HeldOut(checkpoint, str(tmp_path / "test.de"), folders)) == (expected, expected)
+
+
+def test_a_given_that_does_not_fit_the_model_is_refused(folders, tmp_path):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    (tmp_path / "plain.txt").write_text("a text")
+    conditional, _ = run_on(folders, path, given="1", field="2")
+    with pytest.raises(CorpusError, match=r"plain\.txt is not a table .* with a column '1', and there is no file"):
+        HeldOut(conditional, str(tmp_path / "plain.txt"), folders)
+    plain, _ = run_on(folders, path, field="2")
+    with pytest.raises(UsageError) as raised:
+        HeldOut(plain, str(path), folders, {"given": "1"})
+    assert (
+        str(raised.value)
+        == "this model was trained without --given, so its texts cannot be given anything: omit --given"
+    )
+
+
+def test_a_checkpoint_keeps_the_level_of_the_given_and_is_checked(folders, tmp_path):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    conditional, _ = run_on(folders, path, given="1", field="2", given_level="word")
+    conditional.write(tmp_path / "a.safetensors")
+    assert Checkpoint.read(tmp_path / "a.safetensors").given_level.to_json() == conditional.given_level.to_json()
+    plain, _ = run_on(folders, path, field="2")
+    plain.write(tmp_path / "b.safetensors")
+    assert Checkpoint.read(tmp_path / "b.safetensors").given_level is None
+    assert b"given_level" not in (tmp_path / "b.safetensors").read_bytes()
+    for damaged in (replace(conditional, given_level=None), replace(plain, given_level=plain.level),
+                    replace(conditional, given_level=plain.level)):  # fmt: skip
+        damaged.write(tmp_path / "c.safetensors")
+        with pytest.raises(CheckpointError, match="is not a valid checkpoint .*(do not belong|not of --given-level)"):
+            Checkpoint.read(tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("parent_options", "options", "message"),
+    [
+        ({}, {"given": "1"}, "--from names a run without --given: omit --given, or train a new model without --from"),
+        ({"given": "1"}, {}, "--from names a run with --given: name what the texts are given with --given"),
+        ({"given": "1"}, {"given": "1", "given_level": "word"}, "--from uses --given-level character: omit "
+         "--given-level word"),
+    ],
+)  # fmt: skip
+def test_a_run_begins_from_one_that_is_given_the_same(folders, tmp_path, parent_options, options, message):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    parent, _ = run_on(folders, path, field="2", **parent_options)
+    config = CorpusConfig(corpus=(str(path),), field="2", **options)
+    with pytest.raises(UsageError) as raised:
+        prepare(config, parent, folders, print, ALONE)
+    assert str(raised.value) == message
+
+
+def test_a_run_that_begins_from_another_keeps_both_vocabularies(folders, tmp_path):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    parent, _ = run_on(folders, path, field="2", given="1", given_level="word")
+    other = write_table(tmp_path / "other.tsv", [(f"Ω{a}", f"Ω{b}") for a, b in ROWS])
+    config = CorpusConfig(corpus=(str(other),), field="2", given="1")
+    prepared = prepare(config, parent, folders, lambda *_, **__: None, ALONE)
+    assert prepared.given_level.to_json() == parent.given_level.to_json()
+    assert prepared.level.to_json() == parent.level.to_json()
+    expected = {(f"Ω{a}", f"Ω{b}") for a, b in ROWS}
+    parts = (prepared.train, prepared.valid)
+    pairs_of = [
+        zip(decoded(part.given, parent.given_level), decoded(part, parent.level), strict=True) for part in parts
+    ]
+    assert set(chain(*pairs_of)) == expected

@@ -43,15 +43,14 @@ def with_given_of(source: str, config: CorpusConfig) -> CorpusConfig:
     if given is None or _is_suffix(given) or len(config.corpus) != 1:
         return config
     corpus = config.corpus[0]
-    shared = sum(1 for _ in takewhile(lambda letters: letters[0] == letters[1], zip(corpus, given, strict=False)))
-    own_end, given_end = corpus[shared:], given[shared:]
-    beside = source.removesuffix(own_end) + given_end
-    if Path(given).suffix and source.endswith(own_end) and _is_file(beside):
+    end, given_end = _different_ends(corpus, given)
+    beside = source.removesuffix(end) + given_end
+    if Path(given).suffix and source.endswith(end) and _is_file(beside):
         return replace(config, given=beside)
     if _is_file(given):
         raise CorpusError(
-            f"{corpus} is given {given}, but there is no file with what {source} is given: name the files "
-            f"alike, such as valid{own_end} and valid{given_end}, or use a table with a column for each"
+            f"{corpus} is given {given}, but there is no such file beside {source}: name the files alike, such as "
+            f"test{end} and test{given_end}; to evaluate, --given names any other file or column"
         )
     return config
 
@@ -83,6 +82,14 @@ def paired(source: str, given: str, config: CorpusConfig, log: ReadingLog) -> li
         raise CorpusError(f"--given {given} holds {len(others)} files: name a single file of text")
     log.note(f"text from its lines, given the lines of {given}", files[0].name)
     return [ParallelFile(*(_checked(raw, config, translates_newlines=False) for raw in (files[0], others[0])))]
+
+
+def _different_ends(one: str, other: str) -> tuple[str, str]:
+    """Return the ends of two names after what they share, from a dot on if possible."""
+    shared = sum(1 for _ in takewhile(lambda letters: letters[0] == letters[1], zip(one, other, strict=False)))
+    if (dot := one.rfind(".", 0, shared)) > max(one.rfind(separator, 0, shared) for separator in "/\\"):
+        shared = dot
+    return one[shared:], other[shared:]
 
 
 class TwoFiles(SourceFile):

@@ -62,7 +62,7 @@ class SplitCorpus:
         corpus = Corpus.read(config.corpus, config, cache)
         config = replace(config, level=corpus.kind.level if config.level == "auto" else config.level)
         if corpus.has_given and config.given_level == "auto":
-            config = replace(config, given_level=corpus.kind.level)
+            config = replace(config, given_level=given_level.name if given_level else corpus.kind.level)
         valid = None
         if config.valid is not None:
             valid = Corpus.read([config.valid], with_given_of(config.valid, config), cache)

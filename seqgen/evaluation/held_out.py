@@ -13,6 +13,7 @@ from seqgen.config import FoldersConfig
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.dataset import Dataset, encoded
 from seqgen.corpus.documents import Document
+from seqgen.corpus.pairs import with_given_of
 from seqgen.corpus.split import VALID
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.run_corpus import RunCorpus
@@ -36,7 +37,7 @@ class HeldOut:
 
     Raises:
         CorpusError: the text cannot be read, or the validation set of the run is missing.
-        UsageError: reading options are given without a source.
+        UsageError: reading options are used without a source, or `--given` with a model that is given nothing.
     """
 
     def __init__(
@@ -46,12 +47,17 @@ class HeldOut:
         folders: FoldersConfig,
         reading: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self._level = checkpoint.level
+        self._level, self._given_level = checkpoint.level, checkpoint.given_level
         self._other: Corpus | None = None
         self.name = SELECTED if corpus is None else corpus
         self.run = RunCorpus(checkpoint, folders)
+        if "given" in reading and self._given_level is None:
+            raise UsageError(
+                "this model was trained without --given, so its texts cannot be given anything: omit --given"
+            )
         if corpus is not None:
-            config = replace(checkpoint.config.corpus, corpus=(corpus,), valid=None, **reading)
+            config = checkpoint.config.corpus if "given" in reading else with_given_of(corpus, checkpoint.config.corpus)
+            config = replace(config, corpus=(corpus,), valid=None, **reading)
             self._other = Corpus.read([corpus], config, folders.parsed)
         elif reading:
             raise UsageError(f"{flag(next(iter(reading)))} needs --corpus")
@@ -74,7 +80,10 @@ class HeldOut:
 
     def encoded(self) -> AbstractContextManager[Dataset]:
         """Provide the text as token ids."""
-        return self.run.encoded(VALID) if self._other is None else encoded(self._level, self.documents())
+        return self.run.encoded(VALID) if self._other is None else self._encoded()
+
+    def _encoded(self) -> AbstractContextManager[Dataset]:
+        return encoded(self._level, self.documents(), self._given_level)
 
     def extent(self, document: Document[Any]) -> dict[str, float]:
         """Return the size of a document in the units of the level."""

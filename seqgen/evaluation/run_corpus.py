@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class RunCorpus:
         """
         if self._prepared is not None:
             return nullcontext(getattr(self._prepared, part))
-        return encoded(self._checkpoint.level, self.documents(part))
+        return encoded(self._checkpoint.level, self.documents(part), self._checkpoint.given_level)
 
     def documents(self, part: str) -> Iterator[Document[Any]]:
         """Return the documents of the training or validation part, from the files if possible.
@@ -76,10 +76,17 @@ class RunCorpus:
             raise CorpusError(self.missing)
         if isinstance(self._files, SplitCorpus):
             return (document for owner, document in self._files.documents() if owner == part)
-        ending = _ENDINGS.get(self._config.document, "")
-        dataset: Dataset = getattr(self._prepared, part)
-        documents = (dataset.ids[begin:end] for begin, end in pairwise(dataset.offsets.tolist()))
-        return (_EncodedDocument(self._name, self._checkpoint.level, ids, ending) for ids in documents)
+        return self._decoded(getattr(self._prepared, part))
+
+    def _decoded(self, dataset: Dataset) -> Iterator[Document[Any]]:
+        """Yield the documents of a dataset, and what they are given."""
+        ending, given_level = _ENDINGS.get(self._config.document, ""), self._checkpoint.given_level
+        givens = repeat(None) if dataset.given is None else _documents(dataset.given)
+        for ids, given in zip(_documents(dataset), givens, strict=False):
+            document = _EncodedDocument(self._name, self._checkpoint.level, ids, ending)
+            if given is not None and given_level is not None:
+                document.given = _EncodedDocument(self._name, given_level, given)
+            yield document
 
     @property
     def _folder(self) -> Path:
@@ -90,7 +97,7 @@ class RunCorpus:
         """The prepared corpus, if it still exists."""
         with suppress(OSError, ValueError):
             prepared = PreparedCorpus.open(self._folder)
-            if prepared.level.to_json() == self._checkpoint.level.to_json():
+            if _vocabularies(prepared) == _vocabularies(self._checkpoint):
                 return prepared
         return None
 
@@ -101,8 +108,8 @@ class RunCorpus:
             return f"the corpus of this run came from {self._name}, which can be read only once"
         try:
             began_from_run = self._checkpoint.requested.model.from_ is not None
-            level = self._checkpoint.level if began_from_run else None
-            corpus = SplitCorpus.read(self._config, self._folders.parsed, level)
+            levels = (self._checkpoint.level, self._checkpoint.given_level) if began_from_run else ()
+            corpus = SplitCorpus.read(self._config, self._folders.parsed, *levels)
         except CorpusError:
             return f"the corpus of this run, {self._name}, no longer exists or cannot be read"
         if corpus.fingerprint != self._checkpoint.fingerprint:
@@ -113,10 +120,20 @@ class RunCorpus:
         return corpus
 
 
+def _documents(dataset: Dataset) -> Iterator[Ids]:
+    """Yield the ids of each document."""
+    return (dataset.ids[begin:end] for begin, end in pairwise(dataset.offsets.tolist()))
+
+
+def _vocabularies(encoded_with: Checkpoint | PreparedCorpus) -> list[Any]:
+    """Return the levels as JSON values."""
+    return [level and level.to_json() for level in (encoded_with.level, encoded_with.given_level)]
+
+
 class _EncodedDocument(Document[Any]):
     """A document that exists only as the ids of the prepared corpus."""
 
-    def __init__(self, name: str, level: Level[Any], ids: Ids, ending: str) -> None:
+    def __init__(self, name: str, level: Level[Any], ids: Ids, ending: str = "") -> None:
         self.name = name
         self.is_complete = bool(ids[-1] == Level.END)
         self.ending = ending if self.is_complete else ""

@@ -11,7 +11,7 @@ from seqgen.corpus.crew import ALONE
 from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.split_corpus import SplitCorpus
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, UsageError
 from seqgen.levels.base import TextLevel
 from seqgen.process import release_memory
 from seqgen.training.distributed import World
@@ -41,7 +41,10 @@ def prepare(
 
     Raises:
         CorpusError: it cannot be read, is too small, or differs between machines.
+        UsageError: with `--from`, the options of what texts are given differ from those of that run.
     """
+    if parent is not None:
+        _check_given(config, parent)
     corpus = _prepare(lambda: _read(config, folders, parent), config, folders, say, world)
     if parent is not None and world.is_first:
         _report_missing_characters(corpus, say)
@@ -128,7 +131,20 @@ def _shared(
 
 def _read(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> SplitCorpus:
     """Read a corpus, with the vocabulary of the run of `--from` if there is one."""
-    return SplitCorpus.read(config, folders.parsed, None if parent is None else parent.level)
+    levels = () if parent is None else (parent.level, parent.given_level)
+    return SplitCorpus.read(config, folders.parsed, *levels)
+
+
+def _check_given(config: CorpusConfig, parent: Checkpoint) -> None:
+    """Check that texts are given something in both runs or in none, in the same vocabulary."""
+    if parent.given_level is None and config.given is not None:
+        raise UsageError("--from names a run without --given: omit --given, or train a new model without --from")
+    if parent.given_level is not None and config.given is None:
+        raise UsageError("--from names a run with --given: name what the texts are given with --given")
+    if parent.given_level is not None and config.given_level not in ("auto", parent.given_level.name):
+        raise UsageError(
+            f"--from uses --given-level {parent.given_level.name}: omit --given-level {config.given_level}"
+        )
 
 
 def _report_missing_characters(corpus: PreparedCorpus, say: Say) -> None:

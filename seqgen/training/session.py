@@ -14,6 +14,7 @@ from seqgen.cells import cell_class
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainOptions
 from seqgen.config_file import Resolved, to_toml
+from seqgen.corpus.pairs import with_given_of
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.model.language_model import LanguageModel
@@ -222,9 +223,14 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
 
 def _with_sources(checkpoint: Checkpoint, moved: Mapping[str, Any]) -> Checkpoint:
     """Return the checkpoint with the new paths of its corpus."""
-    requested = replace(checkpoint.requested, corpus=replace(checkpoint.requested.corpus, **moved))
-    config = replace(checkpoint.config, corpus=replace(checkpoint.config.corpus, **moved))
-    return replace(checkpoint, requested=requested, config=config)
+    requested, config = checkpoint.requested, checkpoint.config
+    if "corpus" in moved:
+        moved = {**moved, "given": with_given_of(moved["corpus"][0], config.corpus).given}
+    return replace(
+        checkpoint,
+        requested=replace(requested, corpus=replace(requested.corpus, **moved)),
+        config=replace(config, corpus=replace(config.corpus, **moved)),
+    )
 
 
 def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
