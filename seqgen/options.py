@@ -66,9 +66,15 @@ def option(
     return field(default=default, metadata=metadata)
 
 
-def chosen(help: str, *, metavar: str | None = None, bound: Interval | None = None) -> Any:  # noqa: A002
+def chosen(
+    help: str,  # noqa: A002
+    *,
+    metavar: str | None = None,
+    bound: Interval | None = None,
+    group: str | None = None,
+) -> Any:
     """Declare a field that the recipe fills in if the user does not."""
-    declared = option(help, metavar=metavar, bound=bound)
+    declared = option(help, metavar=metavar, bound=bound, group=group)
     return field(default=None, metadata={**declared.metadata, "chosen": True})
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import PADDING
-from seqgen.training.batches import Batches
+from seqgen.training.stream_batches import StreamBatches
 
 
 def dataset_of(lengths):
@@ -38,7 +38,7 @@ def test_an_epoch_contains_every_target_once_with_its_own_input(
     lengths, batch_size, sequence_length, number, shard_size
 ):
     dataset = dataset_of(lengths)
-    sequence = Batches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size)
+    sequence = StreamBatches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size)
     batches = epoch(sequence, number)
     targets = np.concatenate([batch.targets[batch.targets != PADDING] for batch in batches])
     starts = set(dataset.offsets.tolist())
@@ -57,7 +57,7 @@ def test_a_stream_continues_its_previous_chunk_unless_it_is_fresh(
 ):
     dataset = dataset_of(lengths)
     last = {}
-    for batch in epoch(Batches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size), number):
+    for batch in epoch(StreamBatches(dataset, batch_size, sequence_length, seed=1, shard_size=shard_size), number):
         if batch.is_whole:
             assert batch.is_fresh.all()
             assert set(batch.inputs[0].tolist()) <= set(dataset.offsets.tolist())  # whole from the start token on
@@ -73,7 +73,7 @@ def test_a_stream_continues_its_previous_chunk_unless_it_is_fresh(
 
 @any_batches
 def test_batches_from_a_step_equal_those_of_a_whole_epoch(lengths, batch_size, sequence_length, number, shard_size):
-    batches = Batches(dataset_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
+    batches = StreamBatches(dataset_of(lengths), batch_size, sequence_length, seed=1, shard_size=shard_size)
     total = 2 * batches.steps_per_epoch + 1
     expected = list(islice(batches.from_step(0), total))
     for step in range(0, total, 1 + number + total // 8):
@@ -83,7 +83,7 @@ def test_batches_from_a_step_equal_those_of_a_whole_epoch(lengths, batch_size, s
 
 
 def test_a_single_text_fills_all_streams_evenly():
-    batches = epoch(Batches(dataset_of([1000]), batch_size=4, sequence_length=25, seed=1))
+    batches = epoch(StreamBatches(dataset_of([1000]), batch_size=4, sequence_length=25, seed=1))
     assert len(batches) == 10
     assert all((batch.targets != PADDING).all() for batch in batches)
     assert [int(batch.is_fresh.sum()) for batch in batches] == [4] + [0] * 9
@@ -91,7 +91,7 @@ def test_a_single_text_fills_all_streams_evenly():
 
 def test_short_documents_stay_whole_and_are_grouped_by_length():
     lengths = [3] * 8 + [9] * 8
-    batches = epoch(Batches(dataset_of(lengths), batch_size=4, sequence_length=10, seed=1))
+    batches = epoch(StreamBatches(dataset_of(lengths), batch_size=4, sequence_length=10, seed=1))
     assert sorted(len(batch.inputs) for batch in batches) == [3, 3, 9, 9]
     assert all(batch.is_whole and (batch.targets != PADDING).all() for batch in batches)
 
@@ -99,7 +99,7 @@ def test_short_documents_stay_whole_and_are_grouped_by_length():
 def test_the_order_of_documents_changes_with_epoch_and_seed():
     dataset = dataset_of([20] * 10)
     orders = [
-        [int(batch.inputs[0, 0]) for batch in epoch(Batches(dataset, 1, 10, seed), number)]
+        [int(batch.inputs[0, 0]) for batch in epoch(StreamBatches(dataset, 1, 10, seed), number)]
         for seed, number in ((1, 0), (1, 1), (2, 0), (1, 0))
     ]
     assert orders[0] == orders[3]
@@ -110,7 +110,7 @@ def test_the_order_of_documents_changes_with_epoch_and_seed():
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_ids_of_any_type_become_int64(kind):
     dataset = Dataset(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
-    (batch,) = epoch(Batches(dataset, 1, 10, seed=1))
+    (batch,) = epoch(StreamBatches(dataset, 1, 10, seed=1))
     assert batch.inputs.dtype == batch.targets.dtype == torch.int64
 
 
@@ -119,7 +119,7 @@ def test_each_document_is_read_in_one_variant_drawn_in_each_epoch():
     lengths = [3, 5, 20, 50, 4, 33]
     dataset = dataset_of(lengths)
     variants = np.arange(len(dataset.ids)) + np.array([[0], [1000], [2000]])
-    plain, varied = (Batches(dataset, 2, 8, seed=1, variants=each) for each in (None, variants))
+    plain, varied = (StreamBatches(dataset, 2, 8, seed=1, variants=each) for each in (None, variants))
     drawn = []
     for number in range(6):
         way_of = {}
@@ -140,7 +140,7 @@ def test_each_document_is_read_in_one_variant_drawn_in_each_epoch():
 
 
 def test_the_parts_of_a_batch_make_up_the_batch():
-    (batch,) = epoch(Batches(dataset_of([40] * 5), 5, 40, seed=1))
+    (batch,) = epoch(StreamBatches(dataset_of([40] * 5), 5, 40, seed=1))
     by_stream, by_time = list(batch.split_streams(2)), list(batch.split_time(3))
     assert [part.num_streams for part in by_stream] == [3, 2]
     for name in ("inputs", "targets"):

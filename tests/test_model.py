@@ -126,7 +126,7 @@ def test_tied_weights_are_one_matrix(make_model, generator):
     assert make_model(11, embedding_size=16).num_parameters - tied.num_parameters == 11 * 16
     hidden = torch.randn(3, 2, 16, generator=generator)
     tokens = ids(3, 2, 11, generator)
-    tied.stack.forward = lambda inputs, state, dtype, noise, input_weight: (hidden, state)
+    tied.stack.forward = lambda inputs, state, dtype, *_: (hidden, state)
     logits, _ = tied(tokens, tied.initial_state(2))
     torch.testing.assert_close(logits, hidden @ tied.embedding.T + tied.output_bias)
 

@@ -9,7 +9,7 @@ from seqgen.levels.base import PADDING
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.word import WordLevel
 from seqgen.sampling.opening import opening_of
-from seqgen.training.batches import Batches
+from seqgen.training.stream_batches import StreamBatches
 
 
 @pytest.mark.parametrize(("bias", "expected"), [(0.0, "\n\n"), (-30.0, "\n")])
@@ -38,7 +38,7 @@ def test_the_start_token_occurs_inside_documents_if_few_are_long(make_dataset, t
     """`starts_inside` is true if a batch has the start token anywhere but at the beginning of a document."""
     level = CharacterLevel("ab")
     dataset = make_dataset(*texts, level=level)
-    batches = Batches(dataset, batch_size=4, sequence_length=10, seed=1)
+    batches = StreamBatches(dataset, batch_size=4, sequence_length=10, seed=1)
     assert batches.starts_inside == expected
     steps = list(islice(batches.from_step(0), batches.steps_per_epoch))
     first = [batch.inputs[0][batch.is_fresh & (batch.targets[0] != PADDING)] for batch in steps]
@@ -57,5 +57,5 @@ def test_the_start_token_occurs_inside_documents_if_few_are_long(make_dataset, t
 )
 def test_short_documents_or_a_thousand_beginnings_teach_how_documents_begin(make_dataset, texts, num_epochs, expected):
     dataset = make_dataset(*texts, level=CharacterLevel("ab"))
-    batches = Batches(dataset, batch_size=4, sequence_length=10, seed=1)
+    batches = StreamBatches(dataset, batch_size=4, sequence_length=10, seed=1)
     assert batches.show_beginnings(round(num_epochs * dataset.num_targets)) == expected

@@ -12,12 +12,12 @@ from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
 from seqgen.music.write import rendered
 from seqgen.training import calibration, recipe
-from seqgen.training.batches import Batches
 from seqgen.training.distributed import ALONE
 from seqgen.training.dropout import MAX_DROPOUT
 from seqgen.training.recipe import resolve
 from seqgen.training.sizes import FINE_TUNING, SIZES
 from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
+from seqgen.training.stream_batches import StreamBatches
 from tests.conftest import RHYME
 from tests.scores import random_melody
 
@@ -76,7 +76,7 @@ def test_the_number_of_steps_in_a_time_depends_on_the_machine(corpus, monkeypatc
 
 
 def test_a_disturbed_measurement_does_not_change_the_time_per_step(corpus, monkeypatch):
-    batches = Batches(corpus.train, 8, 16, 0)
+    batches = StreamBatches(corpus.train, 8, 16, 0)
     tokens = [int((batch.targets >= 0).sum()) for batch, _ in zip(batches.from_step(0), range(6), strict=False)]
     passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
     clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)

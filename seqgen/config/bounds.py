@@ -5,6 +5,7 @@ from seqgen.options import Interval
 COUNT = Interval(1)
 UNITS = Interval(1, 10_000_000)
 LAYERS = Interval(1, 1_000)
+ENCODER_LAYERS = Interval(0, 1_000)  # none unless texts are given something
 WINDOW = Interval(1, 100_000)  # of a cache: time per token is proportional to it
 POSITIVE = Interval(0, low_open=True)
 NOT_NEGATIVE = Interval(0)

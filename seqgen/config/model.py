@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqgen import registry
-from seqgen.config.bounds import DROP, LAYERS, NOT_NEGATIVE, UNITS
+from seqgen.config.bounds import DROP, ENCODER_LAYERS, LAYERS, NOT_NEGATIVE, UNITS
 from seqgen.errors import UsageError
 from seqgen.options import Options, chosen, option, resolved
 
@@ -21,6 +21,8 @@ ARCHITECTURE = (
     "layer_norm",
     "initial_weights",
     "softmax_cutoff",
+    "alignment",
+    "encoder_layers",
 )
 
 
@@ -55,6 +57,16 @@ class ModelOptions(Options):
         "orthogonal",
         choices=INITIAL_WEIGHTS,
     )
+    alignment: str = option(
+        "How a text is written from what it is given: attention reads all of the encoder's outputs at each step; none "
+        "starts from its last output.",
+        "auto",
+        choices=("auto", "attention", "none"),
+        group="Given",
+    )
+    encoder_layers: int | None = chosen(
+        "Number of bidirectional layers that read what is given.", metavar="N", bound=ENCODER_LAYERS, group="Given"
+    )
     dropout: float | None = chosen("Dropout between layers and before the output layer.", metavar="P", bound=DROP)
     embedding_dropout: float | None = chosen("Dropout of the token embedding.", metavar="P", bound=DROP)
     recurrent_dropout: float | None = chosen("Dropout of the recurrent weights.", metavar="P", bound=DROP)
@@ -87,6 +99,7 @@ class ModelConfig(ModelOptions):
     softmax_cutoff: int = resolved(ModelOptions, "softmax_cutoff", 0)
     residual: bool = resolved(ModelOptions, "residual", False)
     layer_norm: bool = resolved(ModelOptions, "layer_norm", False)
+    encoder_layers: int = resolved(ModelOptions, "encoder_layers", 0)
     dropout: float = resolved(ModelOptions, "dropout", 0.0)
     embedding_dropout: float = resolved(ModelOptions, "embedding_dropout", 0.0)
     recurrent_dropout: float = resolved(ModelOptions, "recurrent_dropout", 0.0)

@@ -57,6 +57,21 @@ class Dataset:
         """The number of tokens to predict: all but the start tokens."""
         return len(self.ids) - self.num_documents
 
+    def padded(self, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids of some documents side by side.
+
+        Args:
+            documents: their indices.
+
+        Returns:
+            The ids, shape (tokens, documents), 0 after the end of shorter ones, and the lengths, shape (documents,).
+        """
+        begin = self.offsets[documents]
+        lengths: NDArray[np.int64] = self.offsets[documents + 1] - begin
+        place = np.arange(lengths.max())[:, None]
+        is_within = place < lengths
+        return np.where(is_within, self.ids[np.where(is_within, begin + place, 0)], 0).astype(np.int64), lengths
+
     @property
     def unseen(self) -> list[int]:
         """The tokens that are never a target, so that no model trained on this dataset can predict them."""

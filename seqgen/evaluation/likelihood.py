@@ -20,6 +20,7 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.corpus.dataset import Dataset
+from seqgen.evaluation.pair_likelihood import evenly_spaced, pair_surprisals
 from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.evaluation.segments import Segment, segments
 from seqgen.model.language_model import LanguageModel
@@ -80,6 +81,8 @@ def surprisals(
     """
     size = max(_SHORTEST_SEGMENT, -(-dataset.num_targets // num_streams))
     with progress.task("scoring", dataset.num_targets) as task:
+        if dataset.given is not None:
+            return pair_surprisals(model, dataset, np.arange(dataset.num_documents), torch.float32, task, deadline)
         reader = _SegmentReader(model, dataset.ids, num_streams, sequence_length, torch.float32, deadline, task)
         for first in range(0, dataset.num_documents, _DOCUMENTS_AT_ONCE):
             documents = range(first, min(first + _DOCUMENTS_AT_ONCE, dataset.num_documents))
@@ -137,6 +140,10 @@ def estimate(
         share: the segments that are read.
         num_streams: number of segments read in parallel.
     """
+    if dataset.given is not None:
+        pairs = evenly_spaced(dataset, max_tokens)[share]
+        targets = int((dataset.offsets[pairs + 1] - dataset.offsets[pairs] - 1).sum())
+        return Likelihood(float(pair_surprisals(model, dataset, pairs, dtype, Task()).sum(dtype=np.float64)), targets)
     size = max(_SHORTEST_SEGMENT, min(max_tokens, dataset.num_targets) // num_streams)
     documents = range(0, dataset.num_documents, -(-dataset.num_documents // _DOCUMENTS_AT_ONCE))
     chosen = segments(dataset, documents, size, max_tokens)[share]

@@ -1,4 +1,6 @@
-"""The language model: embedding -> recurrent layers -> logits."""
+"""The language model: embedding -> recurrent layers -> logits, and an encoder if texts are given something."""
+
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -6,6 +8,8 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State
 from seqgen.config import ModelConfig
+from seqgen.model.attention import Attention, Memory
+from seqgen.model.encoder import Bridge, Encoder, Given
 from seqgen.model.noise import Noise
 from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 from seqgen.model.stack import Stack, drop
@@ -14,19 +18,25 @@ _ALIGNMENT = 16  # oneDNN's LSTM takes twice as long if the number of inputs is 
 
 
 class LanguageModel(nn.Module):
-    """The probability of every next token, given all previous tokens.
+    """The probability of every next token, given all previous tokens and, in a conditional model, another text.
 
     Args:
         config: the resolved model options.
         vocabulary_size: the number of token ids.
+        given_vocabulary_size: the number of token ids of what is given, if the options have encoder layers.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+    def __init__(self, config: ModelConfig, vocabulary_size: int, given_vocabulary_size: int = 0) -> None:
         super().__init__()
         self.config = config
         self.vocabulary_size = vocabulary_size
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
         self.stack = Stack(config)
+        if config.encoder_layers:
+            self.encoder = Encoder(config, given_vocabulary_size)
+            self.bridge = Bridge(self.encoder.memory_size, self.stack.initial_state(1))
+        if self.has_attention:
+            self.attention = Attention(config.output_size, self.encoder.memory_size)
         if not config.tie_weights:
             self.output_weight = nn.Parameter(torch.empty(vocabulary_size, config.output_size))
         self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
@@ -53,6 +63,11 @@ class LanguageModel(nn.Module):
             self.embedding.normal_(generator=generator)
             bound = self.config.output_size**-0.5
             self.output_weight.uniform_(-bound, bound, generator=generator)
+        if self.config.encoder_layers:
+            self.encoder.initialise(generator)
+            self.bridge.initialise(generator)
+        if self.has_attention:
+            self.attention.initialise(generator)
         counts = counts + 1.0
         self.output_bias.copy_(counts.log() - counts.sum().log())
         if self.cutoff:
@@ -63,6 +78,11 @@ class LanguageModel(nn.Module):
     def device(self) -> torch.device:
         """The device of the weights."""
         return self.embedding.device
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the text attends to what is given."""
+        return self.config.encoder_layers > 0 and self.config.alignment != "none"
 
     @property
     def output_matrix(self) -> Tensor:
@@ -82,11 +102,23 @@ class LanguageModel(nn.Module):
             counts[f"layer {number} ({self.config.cell})"] = sum(part.numel() for part in cell.parameters())
         if self.config.layer_norm:
             counts["layer norms"] = sum(part.numel() for part in self.stack.norms.parameters())
+        if self.config.encoder_layers:
+            counts["encoder"] = sum(part.numel() for part in self.encoder.parameters())
+            counts["bridge"] = sum(part.numel() for part in self.bridge.parameters())
+        if self.has_attention:
+            counts["attention"] = sum(part.numel() for part in self.attention.parameters())
         return counts | {"output": self.num_parameters - sum(counts.values())}
 
     def initial_state(self, batch_size: int) -> list[State]:
         """Return the state at the beginning of `batch_size` documents."""
         return self.stack.initial_state(batch_size)
+
+    def encode(
+        self, given: Given, dtype: torch.dtype = torch.float32, noise: Noise | None = None
+    ) -> tuple[list[State], Memory]:
+        """Read what texts are given; return the state at their beginning, and what they attend to."""
+        outputs, last = self.encoder(given.ids, given.lengths, dtype, noise)
+        return self.bridge(last, self.initial_state(len(given.lengths))), Memory.of(outputs, given.lengths)
 
     def forward(
         self,
@@ -94,6 +126,7 @@ class LanguageModel(nn.Module):
         state: list[State],
         dtype: torch.dtype = torch.float32,
         noise: Noise | None = None,
+        memory: Memory | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Return the logits of the next tokens and the state after the last step.
 
@@ -102,11 +135,12 @@ class LanguageModel(nn.Module):
             state: the state before the first step.
             dtype: the precision of the matrix products; logits and state are always in float32.
             noise: draws the dropout masks; None for no dropout.
+            memory: what a conditional model attends to.
 
         Returns:
             Logits of shape (time, batch, vocabulary_size), and the state.
         """
-        hidden, state = self.hidden(ids, state, dtype, noise)
+        hidden, state = self.hidden(ids, state, dtype, noise, memory)
         return self.logits(hidden, dtype), state
 
     def hidden(
@@ -115,6 +149,7 @@ class LanguageModel(nn.Module):
         state: list[State],
         dtype: torch.dtype = torch.float32,
         noise: Noise | None = None,
+        memory: Memory | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Return the highest layer's output, shape (time, batch, output_size), and the last state; see `forward`."""
         rate = self.config.embedding_dropout if noise is not None else 0.0
@@ -123,7 +158,10 @@ class LanguageModel(nn.Module):
             inputs, input_weight = self._one_hot(ids, dtype), self._folded(dtype)
         else:
             inputs = drop(F.embedding(ids, self.embedding), rate, noise)
-        outputs: tuple[Tensor, list[State]] = self.stack(inputs, state, dtype, noise, input_weight)
+        attend = None
+        if self.has_attention and memory is not None:
+            attend = partial(self.attention, memory=memory, dtype=dtype)
+        outputs: tuple[Tensor, list[State]] = self.stack(inputs, state, dtype, noise, input_weight, attend)
         return outputs
 
     def logits(self, hidden: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -135,19 +173,22 @@ class LanguageModel(nn.Module):
         rare_logit = F.linear(hidden, self.rare_weight.to(dtype)).to(self.rare_bias) + self.rare_bias
         return adaptive_logits(logits, rare_logit, self.cutoff)
 
-    def loss(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    def loss(
+        self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32, smoothing: float = 0.0
+    ) -> Tensor:
         """Return the mean nats per target, padding excluded, given the highest layer's output.
 
         Args:
             hidden: shape (time, batch, output_size).
             targets: ids, shape (time, batch).
             dtype: the precision of the products.
+            smoothing: of the labels whose loss the gradient lowers, see `cross_entropy`.
         """
         matrix, bias = self.output_matrix, self.output_bias
         if not self.cutoff:
-            return cross_entropy(hidden, matrix, bias, targets, dtype)
+            return cross_entropy(hidden, matrix, bias, targets, dtype, smoothing)
         return adaptive_cross_entropy(
-            hidden, matrix, bias, self.rare_weight, self.rare_bias, targets, self.cutoff, dtype
+            hidden, matrix, bias, self.rare_weight, self.rare_bias, targets, self.cutoff, dtype, smoothing
         )
 
     def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:

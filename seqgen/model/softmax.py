@@ -25,8 +25,14 @@ SMALL = 512  # vocabularies up to this size gain nothing
 _LANES = 64
 
 
-def cross_entropy(hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+def cross_entropy(
+    hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype, smoothing: float = 0.0
+) -> Tensor:
     """Return the mean nats per target under the softmax of `hidden @ matrix.T + bias`.
+
+    With label smoothing (Szegedy et al., Rethinking the inception architecture, 2016) the value stays the same, so that
+    losses can be compared, but its gradient is that of the cross entropy with labels that are uniform by the share
+    `smoothing`.
 
     Args:
         hidden: shape (time, batch, features).
@@ -34,13 +40,20 @@ def cross_entropy(hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor,
         bias: shape (vocabulary,).
         targets: ids, shape (time, batch); `PADDING` is not counted.
         dtype: the precision of the products and of the stored logits.
+        smoothing: the share of the uniform distribution in the labels.
     """
     if not is_compiled(len(matrix), hidden.device):
         logits = F.linear(hidden.to(dtype), matrix.to(dtype)).to(bias) + bias
-        nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction="sum")
-        return nats / (targets != PADDING).sum().clamp(min=1)
+        logits, targets = logits.flatten(0, 1), targets.flatten()
+        count = (targets != PADDING).sum().clamp(min=1)
+        nats = F.cross_entropy(logits, targets, ignore_index=PADDING, reduction="sum") / count
+        if not smoothing:
+            return nats
+        smoothed = F.cross_entropy(logits, targets, ignore_index=PADDING, reduction="sum", label_smoothing=smoothing)
+        smoothed = smoothed / count
+        return smoothed + (nats - smoothed).detach()
     loss: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        hidden.flatten(0, 1).to(dtype), matrix.to(dtype), bias, targets.flatten()
+        hidden.flatten(0, 1).to(dtype), matrix.to(dtype), bias, targets.flatten(), smoothing
     )
     return loss
 
@@ -54,6 +67,7 @@ def adaptive_cross_entropy(
     targets: Tensor,
     cutoff: int,
     dtype: torch.dtype,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Return the mean nats per target under the adaptive softmax, that is, the softmax of `adaptive_logits`.
 
@@ -66,15 +80,16 @@ def adaptive_cross_entropy(
         targets: ids, shape (time, batch); `PADDING` is not counted.
         cutoff: the first rare id.
         dtype: the precision of the products and of the stored logits.
+        smoothing: of the labels of both choices, see `cross_entropy`.
     """
     hidden, targets = hidden.flatten(0, 1), targets.flatten()
     sizes = [cutoff, len(matrix) - cutoff]
     (frequent, rare), (frequent_bias, others_bias) = torch.split(matrix, sizes), torch.split(bias, sizes)
     choices, choice_bias = torch.cat([frequent, rare_weight]), torch.cat([frequent_bias, rare_bias])
-    nats = cross_entropy(hidden[None], choices, choice_bias, targets.clamp(max=cutoff)[None], dtype)
+    nats = cross_entropy(hidden[None], choices, choice_bias, targets.clamp(max=cutoff)[None], dtype, smoothing)
     places = (targets >= cutoff).nonzero()[:, 0]
     chosen, rare_targets = hidden.index_select(0, places), targets[places] - cutoff
-    rare_nats = cross_entropy(chosen[None], rare, others_bias, rare_targets[None], dtype)
+    rare_nats = cross_entropy(chosen[None], rare, others_bias, rare_targets[None], dtype, smoothing)
     return nats + rare_nats * (len(places) / (targets != PADDING).sum().clamp(min=1))
 
 
@@ -96,7 +111,7 @@ def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
 
 
 @kernel
-def _replace_by_gradients(logits: Any, bias: Any, targets: Any, share: Any, nats: Any) -> None:
+def _replace_by_gradients(logits: Any, bias: Any, targets: Any, share: Any, smoothing: Any, nats: Any) -> None:
     for row in parallel_range(targets.size):
         x, target = logits[row], targets[row]
         # The maximum per lane, because a loop for a single maximum is not vectorized.
@@ -113,21 +128,22 @@ def _replace_by_gradients(logits: Any, bias: Any, targets: Any, share: Any, nats
         counted = share if target >= 0 else np.float32(0)
         nats[row] = np.log(total) + highest - (widened(x[target]) + bias[target]) if target >= 0 else np.float32(0)
         probability = exp(widened(x[target]) + bias[target] - highest) / total
-        factor = counted / total
+        factor, uniform = counted / total, counted * smoothing / np.float32(x.size)
         for j in range(x.size):
-            x[j] = narrowed(exp(widened(x[j]) + bias[j] - highest) * factor, x[j])
-        x[target] = narrowed((probability - np.float32(1)) * counted, x[target])
+            x[j] = narrowed(exp(widened(x[j]) + bias[j] - highest) * factor - uniform, x[j])
+        x[target] = narrowed((probability + smoothing - np.float32(1)) * counted - uniform, x[target])
 
 
 class _CrossEntropy(torch.autograd.Function):
     """The mean loss, whose gradients are computed in the forward pass."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         logits = F.linear(hidden, matrix)
         share = 1 / max(1, int((targets != PADDING).sum()))
         nats = bias.new_empty(len(targets))
-        _replace_by_gradients(as_array(logits), as_array(bias), as_array(targets), np.float32(share), as_array(nats))
+        arrays = as_array(logits), as_array(bias), as_array(targets)
+        _replace_by_gradients(*arrays, np.float32(share), np.float32(smoothing), as_array(nats))
         ctx.save_for_backward(hidden, matrix, logits)
         return nats.double().sum().to(bias) * share
 
@@ -137,4 +153,4 @@ class _CrossEntropy(torch.autograd.Function):
         hidden, matrix, d_logits = ctx.saved_tensors
         ones = d_logits.new_ones(1, len(d_logits))
         d_bias = (ones @ d_logits)[0].float()
-        return (d_logits @ matrix) * d_loss, (d_logits.t() @ hidden) * d_loss, d_bias * d_loss, None
+        return (d_logits @ matrix) * d_loss, (d_logits.t() @ hidden) * d_loss, d_bias * d_loss, None, None

@@ -1,5 +1,7 @@
 """Stacked recurrent layers with normalisation, dropout and residual connections between them."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -51,6 +53,7 @@ class Stack(nn.Module):
         dtype: torch.dtype,
         noise: Noise | None,
         input_weight: Tensor | None = None,
+        attend: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Run all layers over time.
 
@@ -60,6 +63,7 @@ class Stack(nn.Module):
             dtype: the precision of the matrix products.
             noise: draws the dropout masks; None for no dropout.
             input_weight: the input weight to use instead of the lowest layer's own.
+            attend: replaces the lowest layer's output by one that contains what it attends to.
 
         Returns:
             The highest layer's output, shape (time, batch, output_size), and the last state of every layer.
@@ -69,9 +73,11 @@ class Stack(nn.Module):
             weights = cell.weights
             if index == 0 and input_weight is not None:
                 weights = weights._replace(input=input_weight)
-            weights = weights._replace(recurrent=self._drop_weights(weights.recurrent, noise))
+            weights = weights._replace(recurrent=drop_weights(weights.recurrent, self.config.recurrent_dropout, noise))
             outputs, last = scan(cell, inputs, before, dtype, weights)
             inputs = self.above(index, outputs, inputs, noise)
+            if index == 0 and attend is not None:
+                inputs = drop(attend(inputs), self.config.dropout, noise)
             after.append(last)
         return inputs, after
 
@@ -82,10 +88,10 @@ class Stack(nn.Module):
         outputs = drop(outputs, self.config.dropout, noise)
         return outputs + inputs if self.config.residual and index > 0 else outputs
 
-    def _drop_weights(self, weight: Tensor, noise: Noise | None) -> Tensor:
-        """Drop recurrent weights, the same at every step of a batch (Merity, Keskar & Socher 2018)."""
-        rate = self.config.recurrent_dropout
-        return weight if noise is None or not rate else _masked(weight, noise.weight_mask(weight.shape, rate), rate)
+
+def drop_weights(weight: Tensor, rate: float, noise: Noise | None) -> Tensor:
+    """Drop recurrent weights, the same at every step of a batch (Merity, Keskar & Socher 2018)."""
+    return weight if noise is None or not rate else _masked(weight, noise.weight_mask(weight.shape, rate), rate)
 
 
 def drop(outputs: Tensor, rate: float, noise: Noise | None) -> Tensor:

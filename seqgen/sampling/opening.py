@@ -1,9 +1,9 @@
 """The text before a sample if training has shown too few beginnings of documents.
 
 With few long documents, most streams of training begin inside a document, and the start token only means that nothing
-is known yet (see `training/batches.py`): a sample after the start token alone would begin inside a word. The same is
-true while few documents have begun. Therefore a line break is read first, or a blank line if the model expects blank
-lines, so that the sample begins like a line or a paragraph. In text without line breaks a space is read.
+is known yet (see `training/stream_batches.py`): a sample after the start token alone would begin inside a word. The
+same is true while few documents have begun. Therefore a line break is read first, or a blank line if the model expects
+blank lines, so that the sample begins like a line or a paragraph. In text without line breaks a space is read.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from seqgen.cells.base import State
 from seqgen.levels.base import PADDING
+from seqgen.model.encoder import Given
+from seqgen.model.language_model import LanguageModel
+from seqgen.model.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,14 @@ class Batch:
         targets: the ids that follow them, shape (time, streams); `PADDING` where nothing is predicted.
         is_fresh: the streams that begin a document, whose state is reset first, shape (streams,).
         is_whole: whether each stream is a whole document, after which the streams of other batches continue.
+        given: what the documents are given; None in a model that is not conditional.
     """
 
     inputs: Tensor
     targets: Tensor
     is_fresh: Tensor
     is_whole: bool
+    given: Given | None = None
 
     @property
     def num_streams(self) -> int:
@@ -35,10 +41,33 @@ class Batch:
         """The number of predicted tokens."""
         return int((self.targets != PADDING).sum())
 
+    def loss(
+        self,
+        model: LanguageModel,
+        state: list[State],
+        dtype: torch.dtype,
+        noise: Noise | None = None,
+        smoothing: float = 0.0,
+    ) -> tuple[Tensor, list[State]]:
+        """Return the mean nats per target, padding excluded, and the state after the last step.
+
+        Args:
+            model: the model, on the device of the batch.
+            state: of the streams before the first step; what documents are given replaces it.
+            dtype: the precision of the products.
+            noise: draws the dropout masks; None for no dropout.
+            smoothing: of the labels, see `seqgen.model.softmax.cross_entropy`.
+        """
+        memory = None
+        if self.given is not None:
+            state, memory = model.encode(self.given, dtype, noise)
+        hidden, after = model.hidden(self.inputs, state, dtype, noise, memory)
+        return model.loss(hidden, self.targets, dtype, smoothing), after
+
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
         inputs, targets, is_fresh = (tensor.to(device) for tensor in (self.inputs, self.targets, self.is_fresh))
-        return Batch(inputs, targets, is_fresh, self.is_whole)
+        return Batch(inputs, targets, is_fresh, self.is_whole, self.given and self.given.to(device))
 
     def streams(self, which: slice) -> "Batch":
         """Return some of the streams; instead of none, a single one that is all padding."""
@@ -46,13 +75,13 @@ class Batch:
             first = self.streams(slice(1))
             return replace(first, targets=torch.full_like(first.targets, PADDING))
         inputs, targets = self.inputs[:, which].contiguous(), self.targets[:, which].contiguous()
-        return Batch(inputs, targets, self.is_fresh[which], self.is_whole)
+        return Batch(inputs, targets, self.is_fresh[which], self.is_whole, self.given and self.given.select(which))
 
     def split_streams(self, count: int) -> Iterator["Batch"]:
         """Yield up to this number of batches, each with some of the streams."""
-        parts = zip(self.inputs.chunk(count, 1), self.targets.chunk(count, 1), self.is_fresh.chunk(count), strict=True)
-        for inputs, targets, is_fresh in parts:
-            yield Batch(inputs, targets, is_fresh, self.is_whole)
+        size = -(-self.num_streams // count)
+        for first in range(0, self.num_streams, size):
+            yield self.streams(slice(first, first + size))
 
     def split_time(self, count: int) -> Iterator["Batch"]:
         """Yield up to this number of batches, one after the other in time; all but the first continue the streams."""

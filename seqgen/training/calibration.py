@@ -44,8 +44,7 @@ def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> flo
     """Return the seconds of a forward and backward pass, estimated from half of the streams if a GPU lacks memory."""
     begun, count = time.perf_counter(), batch.num_streams
     try:
-        hidden, _ = model.hidden(batch.inputs, model.initial_state(count), dtype)
-        loss = model.loss(hidden, batch.targets, dtype)
+        loss, _ = batch.loss(model, model.initial_state(count), dtype)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
         return time.perf_counter() - begun

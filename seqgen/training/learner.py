@@ -160,17 +160,13 @@ class Learner:
         for part in batch.split_streams(self.num_passes):
             last = first + part.num_streams
             count = (part.targets != PADDING).sum()  # remains on the GPU, so that nothing waits for it
-            loss, after = self._loss(part, select(state, slice(first, last)), noise.from_stream(first))
+            own, masks = select(state, slice(first, last)), noise.from_stream(first)
+            loss, after = part.loss(self.model, own, self._dtype, masks, self._options.label_smoothing)
             torch.autograd.backward(loss * (count / max(1, num_tokens)))
             nats += loss.detach() * count
-            states.append(after)
+            states.append(detach(after))
             first = last
         return concatenate(states), nats
-
-    def _loss(self, batch: Batch, state: list[State], noise: Noise) -> tuple[Tensor, list[State]]:
-        """Return the mean nats per target, padding excluded, and the state after the last step."""
-        hidden, after = self.model.hidden(batch.inputs, state, self._dtype, noise)
-        return self.model.loss(hidden, batch.targets, self._dtype), detach(after)
 
     def _initial_optimizer(self) -> AdamW:
         return AdamW(self.model, self._options.learning_rate, self._options.weight_decay)

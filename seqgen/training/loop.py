@@ -14,13 +14,13 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.model.memory import shortage_reported
 from seqgen.training.agreement import Agreement
 from seqgen.training.batch import Batch
-from seqgen.training.batches import Batches
 from seqgen.training.budget import Budget
 from seqgen.training.distributed import World
 from seqgen.training.divergence import SLOWER, RollBack, has_diverged
 from seqgen.training.figures import NEVER, Figures
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
+from seqgen.training.make_batches import make_batches
 from seqgen.training.progress import RunProgress
 from seqgen.training.report import Notice, Report
 from seqgen.training.run import Run
@@ -58,7 +58,7 @@ class Trainer:
     def __post_init__(self, started: float) -> None:
         self.unseen = self.corpus.train.unseen
         self.is_overfitting = False
-        self.batches = Batches.of(self.corpus, self.config)
+        self.batches = make_batches(self.corpus, self.config)
         self.learner = Learner(self.model, self.config, self.world)
         dtype = PRECISIONS[self.config.machine.precision]
         self._validation = Validation(self.averaged, self.corpus.valid, dtype, self.world)

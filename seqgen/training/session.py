@@ -17,14 +17,13 @@ from seqgen.config_file import Resolved, to_toml
 from seqgen.corpus.pairs import with_given_of
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
-from seqgen.model.language_model import LanguageModel
 from seqgen.options import flag, parse_time
 from seqgen.runs import LAST, check_free, find
 from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited, without_inherited
-from seqgen.training.initial_model import initial_model
+from seqgen.training.initial_model import empty_model, initial_model
 from seqgen.training.launch import launch_name
 from seqgen.training.loop import Trainer
 from seqgen.training.preparation import Say, prepare, prepare_again
@@ -146,7 +145,7 @@ class Session:
         config = replace(checkpoint.config, machine=machine)
         corpus = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
         compile_kernels(config.model, corpus.level, config.machine, is_sampled=self.is_sampled)
-        model = LanguageModel(config.model, corpus.level.vocabulary_size).to(config.machine.device)
+        model = empty_model(config.model, corpus).to(config.machine.device)
         if world.is_first:
             run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(corpus.fingerprint, config)))
         trainer = Trainer(model, corpus, checkpoint.requested, config, run, time.perf_counter(), world)

@@ -1,0 +1,82 @@
+"""The likelihood of texts that are given something: whole pairs of similar length are read together."""
+
+import math
+import time
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from seqgen.corpus.dataset import Dataset
+from seqgen.evaluation.progress import Task
+from seqgen.model.encoder import Given
+from seqgen.model.language_model import LanguageModel
+
+_MAX_PAIRS = 256  # that are read together
+_MAX_LOGITS = 1 << 24  # bounds the memory for logits
+
+
+@torch.inference_mode()
+def pair_surprisals(
+    model: LanguageModel,
+    dataset: Dataset,
+    documents: NDArray[np.int64],
+    dtype: torch.dtype,
+    task: Task,
+    deadline: float = math.inf,
+) -> NDArray[np.float32]:
+    """Return the surprisal of each token of some pairs, given the tokens before it and what its text is given.
+
+    Args:
+        model: the model, which is not changed.
+        dataset: the pairs.
+        documents: the indices of the pairs that are read.
+        dtype: precision of matrix products.
+        task: receives the number of targets that are read.
+        deadline: value of `time.perf_counter()` at which reading stops.
+
+    Returns:
+        Nats, shape (tokens of the dataset,); 0 for start tokens, which are given, and for pairs that are not read.
+
+    Raises:
+        TimeoutError: the deadline has passed.
+    """
+    assert dataset.given is not None  # noqa: S101  # these are pairs
+    with TemporaryFile() as file:  # unread parts need no memory; the mapping keeps the deleted file
+        nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(dataset.ids),))
+    for group in _groups(dataset, documents, model.vocabulary_size):
+        if time.perf_counter() > deadline:
+            raise TimeoutError
+        ids, lengths = dataset.padded(group)
+        state, memory = model.encode(Given(*map(torch.from_numpy, dataset.given.padded(group))).to(model.device), dtype)
+        inputs = torch.from_numpy(ids).to(model.device)
+        logits, _ = model(inputs[:-1], state, dtype, None, memory)
+        costs = F.cross_entropy(logits.flatten(0, 1), inputs[1:].flatten(), reduction="none").view(len(ids) - 1, -1)
+        place = np.arange(1, len(ids))[:, None]
+        is_target = place < lengths
+        nats[(dataset.offsets[group] + place)[is_target]] = costs.cpu().numpy()[is_target]
+        task.advance(int(is_target.sum()))
+    return nats
+
+
+def evenly_spaced(dataset: Dataset, max_tokens: int) -> NDArray[np.int64]:
+    """Return the indices of evenly spaced pairs with about `max_tokens` targets, or of all if there are fewer."""
+    share = min(1.0, max_tokens / dataset.num_targets)
+    count = max(1, round(share * dataset.num_documents))
+    return np.linspace(0, dataset.num_documents - 1, count).round().astype(np.int64)
+
+
+def _groups(dataset: Dataset, documents: NDArray[np.int64], vocabulary_size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield pairs of similar length that are read together."""
+    lengths = dataset.offsets[documents + 1] - dataset.offsets[documents]
+    documents = documents[np.argsort(lengths, kind="stable")]
+    lengths = np.sort(lengths)
+    first = 0
+    while first < len(documents):
+        size = np.arange(1, _MAX_PAIRS + 1)[: len(documents) - first]
+        fitting = int((size * lengths[first : first + _MAX_PAIRS] * vocabulary_size <= _MAX_LOGITS).sum())
+        yield documents[first : first + max(1, fitting)]
+        first += max(1, fitting)

@@ -1,0 +1,16 @@
+"""The batches of a run, of the kind that suits its corpus."""
+
+from seqgen.config import TrainConfig
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.training.batches import Batches
+from seqgen.training.pair_batches import PairBatches
+from seqgen.training.stream_batches import StreamBatches
+
+
+def make_batches(corpus: PreparedCorpus, config: TrainConfig) -> Batches:
+    """Return the training set as batches."""
+    options, seed = config.optimization, config.machine.seed
+    if corpus.given_level is not None:
+        return PairBatches(corpus.train, options.batch_size, options.max_length, seed)
+    variants = corpus.level.variants(config.corpus)
+    return StreamBatches(corpus.train, options.batch_size, options.sequence_length, seed, variants=variants)

@@ -1,0 +1,138 @@
+"""Batches of pairs: whole texts of similar length with what they are given, determined by seed and step.
+
+Pairs are sorted by the length of the text, then by the length of the given, and divided into batches with about the
+same number of tokens, padding included. All epochs have the same batches by length; which of the pairs of equal lengths
+are read together, and the order of the batches, are random. All this happens within shards of a million pairs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqgen.corpus.dataset import Dataset
+from seqgen.levels.base import PADDING
+from seqgen.model.encoder import Given
+from seqgen.training.batch import Batch
+from seqgen.training.batches import SHARD_SIZE, Batches
+
+
+@dataclass(frozen=True)
+class PairBatches(Batches):
+    """The training set as pairs of texts.
+
+    Args:
+        dataset: the encoded pairs.
+        batch_size: the mean number of pairs per batch; batches of longer pairs have fewer.
+        max_length: the maximum number of tokens on either side; longer pairs are left out.
+        seed: determines the order of pairs in every epoch.
+        shard_size: the number of pairs that are ordered together.
+    """
+
+    dataset: Dataset
+    batch_size: int
+    max_length: int
+    seed: int
+    shard_size: int = SHARD_SIZE
+
+    @cached_property
+    def num_left_out(self) -> int:
+        """The number of pairs that are longer than `max_length`."""
+        return self.dataset.num_documents - sum(int(ends[-1]) for ends in self._ends if len(ends))
+
+    @cached_property
+    def sequence_length(self) -> int:  # type: ignore[override]  # here it is computed
+        """The mean number of tokens per pair, both sides together."""
+        lengths = [self._sorted(shard)[1] for shard in range(self._num_shards)]
+        return -(-sum(int(each.sum()) for each in lengths) // max(1, sum(map(len, lengths))))
+
+    def show_beginnings(self, num_tokens: int) -> bool:  # noqa: ARG002  # every pair is read from its beginning
+        """Return True."""
+        return True
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches per epoch."""
+        return sum(map(len, self._ends))
+
+    def from_step(self, step: int) -> Iterator[Batch]:
+        """Yield the batches from this step of the run on, endlessly."""
+        epoch, done = divmod(step, self.steps_per_epoch)
+        while True:
+            for shard in np.random.default_rng((self.seed, epoch)).permutation(self._num_shards).tolist():
+                for pairs in self._shard(epoch, shard)[done:]:
+                    yield _batch(self.dataset, pairs)
+                done = max(0, done - len(self._ends[shard]))
+            epoch += 1
+
+    @property
+    def _num_shards(self) -> int:
+        return -(-self.dataset.num_documents // self.shard_size)
+
+    def _shard(self, epoch: int, shard: int) -> list[NDArray[np.int64]]:
+        """Return the pairs of each batch of a shard."""
+        random, ends = np.random.default_rng((self.seed, epoch, shard)), self._ends[shard]
+        if not len(ends):
+            return []
+        pairs, _ = self._sorted(shard, random)
+        batches = np.split(shard * self.shard_size + pairs, ends[:-1])
+        return [batches[i] for i in random.permutation(len(ends))]
+
+    @cached_property
+    def _ends(self) -> list[NDArray[np.int64]]:
+        """Where each batch of each shard ends among its sorted pairs."""
+        lengths = [self._sorted(shard)[1] for shard in range(self._num_shards)]
+        capacity = self.batch_size * self.sequence_length
+        return [_batch_ends(each, capacity) for each in lengths]
+
+    def _sorted(
+        self, shard: int, random: np.random.Generator | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the pairs of a shard that are short enough, by length, and their lengths.
+
+        Args:
+            shard: the shard.
+            random: the order of pairs of equal lengths; None for the order of the documents.
+
+        Returns:
+            Indices within the shard, shape (pairs,), and the numbers of targets and of given tokens, shape (pairs, 2).
+        """
+        assert self.dataset.given is not None  # noqa: S101  # these are pairs
+        some = slice(shard * self.shard_size, (shard + 1) * self.shard_size + 1)
+        lengths = np.stack([np.diff(self.dataset.offsets[some]) - 1, np.diff(self.dataset.given.offsets[some])], 1)
+        pairs = np.flatnonzero(lengths.max(1) <= self.max_length)
+        if random is not None:
+            pairs = random.permutation(pairs)
+        pairs = pairs[np.lexsort((lengths[pairs, 1], lengths[pairs, 0]))]
+        return pairs, lengths[pairs]
+
+
+def _batch(dataset: Dataset, pairs: NDArray[np.int64]) -> Batch:
+    """Return some pairs of a dataset as a batch."""
+    assert dataset.given is not None  # noqa: S101  # these are pairs
+    ids, lengths = dataset.padded(pairs)
+    is_target = np.arange(1, len(ids))[:, None] < lengths
+    targets = torch.from_numpy(np.where(is_target, ids[1:], PADDING))
+    fresh = torch.ones(len(pairs), dtype=torch.bool)
+    given = Given(*map(torch.from_numpy, dataset.given.padded(pairs)))
+    return Batch(torch.from_numpy(ids[:-1]), targets, fresh, is_whole=True, given=given)
+
+
+def _batch_ends(lengths: NDArray[np.int64], capacity: float) -> NDArray[np.int64]:
+    """Return where batches end that have up to `capacity` tokens each, with padding, or a single pair.
+
+    Args:
+        lengths: of sorted pairs, shape (pairs, 2).
+        capacity: the number of tokens.
+    """
+    ends, begin = [], 0
+    while begin < len(lengths):
+        some = lengths[begin : begin + max(1, int(capacity))]
+        longest = np.maximum.accumulate(some, 0).sum(1)
+        fitting = int(np.searchsorted(longest * np.arange(1, len(some) + 1), capacity, side="right"))
+        begin += max(1, fitting)
+        ends.append(begin)
+    return np.array(ends, dtype=np.int64)

@@ -1,0 +1,97 @@
+"""The recipe for pairs: texts that are written from something given."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from seqgen.config import ModelConfig, ModelOptions, OptimizationConfig, OptimizationOptions
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.errors import UsageError
+from seqgen.training.batches import Batches
+from seqgen.training.pair_batches import PairBatches
+from seqgen.training.sizes import FINE_TUNING
+from seqgen.wording import counted
+
+BATCH_SIZE = 64
+NUM_LAYERS = 2  # one below the attention and one above it
+LABEL_SMOOTHING = 0.1
+LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 0.01
+DROPOUT = 0.3
+OUTLIER = 3  # times the length that 99 % of the pairs do not exceed
+
+
+class PairRecipe:
+    """Choices for a corpus of pairs; see `recipe.py`.
+
+    Args:
+        corpus: the prepared corpus.
+    """
+
+    def __init__(self, corpus: PreparedCorpus) -> None:
+        self._corpus = corpus
+
+    def batches(self, options: OptimizationOptions) -> tuple[Batches, list[str]]:
+        """Return batches, and a message if pairs are left out because they are too long."""
+        if options.sequence_length is not None:
+            raise UsageError("--sequence-length is for streams, and pairs are never cut: see --max-length")
+        dataset = self._corpus.train
+        max_length = options.max_length or self._max_length()
+        batches = PairBatches(dataset, options.batch_size or BATCH_SIZE, max_length, 0)
+        if not batches.steps_per_epoch:
+            raise UsageError(f"every pair is longer than --max-length {max_length:,}")
+        if not batches.num_left_out:
+            return batches, []
+        return batches, [
+            f"{counted(batches.num_left_out, 'pair')} with more than {max_length:,} tokens on a side are left out of "
+            "training (--max-length)"
+        ]
+
+    def _max_length(self) -> int:
+        dataset = self._corpus.train
+        assert dataset.given is not None  # noqa: S101  # these are pairs
+        longer = np.maximum(np.diff(dataset.offsets), np.diff(dataset.given.offsets))
+        return int(min(longer.max(), OUTLIER * np.quantile(longer, 0.99)))
+
+    def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
+        """Return the sizes of the network, and the number of steps that the budget allows for it."""
+        if options.encoder_layers == 0:
+            raise UsageError("--encoder-layers must be at least 1 with --given, got 0")
+        model = options.completed(
+            ModelConfig,
+            num_layers=NUM_LAYERS,
+            hidden_size=256,
+            embedding_size=64,
+            tie_weights=False,
+            softmax_cutoff=0,
+            residual=True,
+            layer_norm=True,
+            encoder_layers=1,
+        )
+        model = replace(model, alignment="attention" if options.alignment == "auto" else options.alignment)
+        return model, num_steps(model)
+
+    def with_dropout(
+        self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: int
+    ) -> ModelConfig:
+        """Return the model options with all dropout rates."""
+        del epochs, num_parameters
+        return replace(
+            model,
+            dropout=DROPOUT if options.dropout is None else options.dropout,
+            embedding_dropout=0.1 if options.embedding_dropout is None else options.embedding_dropout,
+            recurrent_dropout=options.recurrent_dropout or 0.0,
+        )
+
+    def optimization(self, options: OptimizationOptions, model: ModelConfig, batches: Batches) -> OptimizationConfig:
+        """Return the optimization options for a model and batches."""
+        assert isinstance(batches, PairBatches)  # noqa: S101  # of this recipe
+        tuning = 1.0 if model.from_ is None else FINE_TUNING
+        return options.completed(
+            OptimizationConfig,
+            max_length=batches.max_length,
+            learning_rate=LEARNING_RATE * tuning,
+            weight_decay=WEIGHT_DECAY,
+            label_smoothing=LABEL_SMOOTHING,
+        )
