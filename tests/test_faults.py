@@ -17,7 +17,7 @@ from seqgen.corpus import prepared_corpus
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from tests import processes
 from tests.conftest import RHYME, quick_runner
 from tests.faults import kills
@@ -100,7 +100,7 @@ def test_a_full_disk_ends_corpus_preparation_with_a_one_line_error_and_no_files(
 )
 def test_unwritable_secondary_files_are_reported_once(tmp_path, action, argument):
     messages = []
-    run = Run(tmp_path / "gone", messages.append)
+    run = RunFolder(tmp_path / "gone", messages.append)
     for _ in range(2):
         getattr(run, action)(argument)
     (message,) = messages
@@ -144,18 +144,18 @@ def test_a_failed_append_leaves_the_file_unchanged(small_disk):
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
-    first = Run.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
+    first = RunFolder.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
     with pytest.raises(UsageError, match="the run 'r' is being trained by another process: wait for it"):
-        Run.create(tmp_path, "r", ["a.txt"], print, overwrite=True)
+        RunFolder.create(tmp_path, "r", ["a.txt"], print, overwrite=True)
     (tmp_path / "r" / "last.safetensors").write_bytes(b"")
     with pytest.raises(UsageError, match="is being trained by another process"):
-        Run.existing(tmp_path, "r", print)
+        RunFolder.existing(tmp_path, "r", print)
     first.release()
-    Run.existing(tmp_path, "r", print).release()
+    RunFolder.existing(tmp_path, "r", print).release()
 
 
 def test_concurrent_runs_get_different_names(tmp_path):
-    runs = [Run.create(tmp_path, None, ["a.txt"], print, overwrite=False) for _ in range(3)]
+    runs = [RunFolder.create(tmp_path, None, ["a.txt"], print, overwrite=False) for _ in range(3)]
     assert [run.name for run in runs] == ["a", "a-2", "a-3"]
 
 
@@ -203,11 +203,11 @@ def test_unfinished_files_of_killed_processes_are_removed(tmp_path):
             ".building-alive-2.lock",
             split_corpus.fingerprint,
         }
-    run = Run.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
+    run = RunFolder.create(tmp_path, "r", ["a.txt"], print, overwrite=False)
     run.release()
     for file in ("last.safetensors", ".last.safetensors.x1y2", ".metrics.jsonl.z3"):
         (run.folder / file).touch()
-    Run.existing(tmp_path, "r", print).release()
+    RunFolder.existing(tmp_path, "r", print).release()
     assert {path.name for path in run.folder.iterdir()} == {"last.safetensors", "lock"}
 
 

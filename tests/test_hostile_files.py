@@ -9,7 +9,7 @@ import pytest
 from seqgen.config import CorpusConfig
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CheckpointError, CorpusError
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from tests.faults import fuzz
 
 SLOW_READERS = {"checkpoint": 40, "state": 60}
@@ -106,5 +106,5 @@ def test_a_run_whose_files_are_links_or_pipes_is_rejected(tmp_path, file):
         (run / file).unlink(missing_ok=True)
         make(run / file)
         with pytest.raises(CheckpointError, match=rf"{file} is a link or not a regular file|there is no run 'r'"):
-            Run.existing(tmp_path / "runs", "r", print)
+            RunFolder.existing(tmp_path / "runs", "r", print)
     assert outside.read_text() == "precious"

@@ -18,7 +18,7 @@ from seqgen.corpus.crew import Crew
 from seqgen.errors import CorpusError, ShortageError, UsageError
 from seqgen.training.distributed import World
 from seqgen.training.launch import _end, _forwarding, _start, count_of
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from tests import processes
 from tests.conftest import quick_runner
 from tests.processes import fault
@@ -98,7 +98,7 @@ def test_processes_save_and_exit_with_their_launcher(folder, number):
     saved = last(folder, name)
     assert saved.figures["step"] > 0
     assert any(part.startswith("weights.") for part in saved.training)
-    Run.existing(folder / "checkpoints", name, print).release()  # its lock is free
+    RunFolder.existing(folder / "checkpoints", name, print).release()  # its lock is free
 
 
 def is_pending(number, pid):

@@ -25,7 +25,7 @@ from seqgen.training.divergence import MAX_ROLL_BACKS, RollBack
 from seqgen.training.figures import Figures
 from seqgen.training.learner import Learner, StepResult
 from seqgen.training.report import Notice
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from seqgen.training.schedule import HALVED, LAST, learning_rate_factor
 from seqgen.training.session import Session
 from seqgen.training.validation import MAX_VALIDATION_TOKENS, TRIAL_TOKENS
@@ -259,9 +259,9 @@ def train_and_kill_after_the_best_model_of(step, trainer, monkeypatch):
             raise Kill
         write(run, checkpoint)
 
-    write = Run.save_last
+    write = RunFolder.save_last
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "save_last", save_last)
+        patch.setattr(RunFolder, "save_last", save_last)
         with pytest.raises(Kill):
             train(trainer)
 
@@ -410,7 +410,7 @@ def test_patience_ends_a_run_that_no_longer_improves(start, monkeypatch):
 def test_a_time_budget_includes_validation_and_saving(start, clock):
     clock.slow(Learner, "learn", 0.02)
     clock.slow(validation, "estimate", 0.1)
-    clock.slow(Run, "save_last", 0.2)
+    clock.slow(RunFolder, "save_last", 0.2)
     trainer = start(time="3s", patience=10**6)
     begun = clock.now
     train(trainer)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def conclude(trainer: "Trainer") -> None:
     """Print the loss of the best model, the files, and a command to continue with."""
     from seqgen.levels.base import TextLevel
-    from seqgen.training.run import CURVE
+    from seqgen.training.run_folder import CURVE
 
     figures, patience = trainer.figures, trainer.config.budget.patience
     if figures.validations_since_best >= patience:

@@ -5,10 +5,10 @@ from typing import Any
 
 from seqgen import files
 from seqgen.pictures import any_font, literal
-from seqgen.training.run import CURVE, Run
+from seqgen.training.run_folder import CURVE, RunFolder
 
 
-def draw_curve(run: Run) -> None:
+def draw_curve(run: RunFolder) -> None:
     """Draw `curve.png` from the run's log; do nothing if the log is empty."""
     with run.optional_file(CURVE) as path:
         if records := run.read_log():

@@ -23,7 +23,7 @@ from seqgen.training.learner import Learner, StepResult
 from seqgen.training.make_batches import make_batches
 from seqgen.training.progress import RunProgress
 from seqgen.training.report import Notice, Report
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from seqgen.training.schedule import learning_rate_factor, num_parts
 from seqgen.training.validation import Validation
 
@@ -51,7 +51,7 @@ class Trainer:
     corpus: PreparedCorpus
     requested: TrainOptions
     config: TrainConfig
-    run: Run
+    run: RunFolder
     started: InitVar[float]
     world: World
 

@@ -29,7 +29,7 @@ from seqgen.training.loop import Trainer
 from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import resolve
 from seqgen.training.repetition import repeated
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from seqgen.wording import counted
 
 
@@ -89,7 +89,7 @@ class Session:
             _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
         for reason in reasons:
             self.say(reason)
-        run = self._run(lambda: Run.create(self._runs, name, config.corpus.corpus, self.say, overwrite=overwrite))
+        run = self._run(lambda: RunFolder.create(self._runs, name, config.corpus.corpus, self.say, overwrite=overwrite))
         with _released_on_failure(run):
             if world.is_first:
                 run.write_config(to_toml(without_inherited(requested), Resolved(corpus.fingerprint, config)))
@@ -119,7 +119,7 @@ class Session:
             SeqgenError: the run does not exist, its state is damaged, the budget is not larger, or the corpus has
                 changed.
         """
-        run = self._run(lambda: Run.existing(self._runs, name, self.say))
+        run = self._run(lambda: RunFolder.existing(self._runs, name, self.say))
         with _released_on_failure(run):
             trainer = self._resumed(run, budget, device, moved)
         if trainer is None:
@@ -127,7 +127,7 @@ class Session:
         return trainer
 
     def _resumed(
-        self, run: Run, budget: BudgetConfig | None, device: str | None, moved: Mapping[str, Any]
+        self, run: RunFolder, budget: BudgetConfig | None, device: str | None, moved: Mapping[str, Any]
     ) -> Trainer | None:
         world = self.world
         checkpoint = _with_sources(self._read(lambda: run.folder / LAST), moved)
@@ -179,15 +179,15 @@ class Session:
         path = find_file() if self.world.is_first else Path()
         return Checkpoint.of(self.world.broadcast(lambda: read_bytes(path)), path)
 
-    def _run(self, make: Callable[[], Run]) -> Run:
+    def _run(self, make: Callable[[], RunFolder]) -> RunFolder:
         """Return the run that the first process creates or finds; only that process writes to it."""
         run = make() if self.world.is_first else None
         folder = self.world.broadcast(lambda: os.fsencode(run.folder if run else ""))
-        return run or Run(Path(os.fsdecode(folder)), self.say)
+        return run or RunFolder(Path(os.fsdecode(folder)), self.say)
 
 
 @contextmanager
-def _released_on_failure(run: Run) -> Iterator[None]:
+def _released_on_failure(run: RunFolder) -> Iterator[None]:
     """Release the run's lock if it cannot be started."""
     try:
         yield

@@ -19,7 +19,7 @@ from unittest.mock import patch
 from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, TrainOptions
 from seqgen.process import num_cores
 from seqgen.training.loop import Trainer
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 from seqgen.training.session import Session
 from tests.benchmarks.measure import row, seconds
 
@@ -64,7 +64,7 @@ def saving() -> None:
             action = getattr(owner, method)
             return patch.object(owner, method, lambda *given: taken.append(seconds(lambda: action(*given))))
 
-        with timed(Trainer, "_save_last"), timed(Run, "save_best"):
+        with timed(Trainer, "_save_last"), timed(RunFolder, "save_best"):
             whole = seconds(lambda: list(trainer.train(lambda: False)))
     row(f"{len(taken)} saves in --time {TIME}", f"{100 * sum(taken) / whole:.2f} % of the time", "")
 

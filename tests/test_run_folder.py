@@ -3,11 +3,11 @@
 import pytest
 
 from seqgen.errors import CheckpointError, UsageError
-from seqgen.training.run import Run
+from seqgen.training.run_folder import RunFolder
 
 
 def create(folder, name, *, overwrite=False):
-    return Run.create(folder, name, ["a.txt"], print, overwrite=overwrite)
+    return RunFolder.create(folder, name, ["a.txt"], print, overwrite=overwrite)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def create(folder, name, *, overwrite=False):
     ],
 )
 def test_a_run_without_a_name_is_named_after_its_first_source(tmp_path, source, name):
-    assert Run.create(tmp_path, None, [source, "b.txt"], print, overwrite=False).name == name
+    assert RunFolder.create(tmp_path, None, [source, "b.txt"], print, overwrite=False).name == name
 
 
 @pytest.mark.parametrize("name", ["", ".", "-a", "a/../../b", "a b", "a\n", "é"])
@@ -49,7 +49,7 @@ def test_the_error_for_a_missing_last_state_names_the_previous_one(tmp_path):
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "previous.safetensors").touch()
     with pytest.raises(CheckpointError, match=r"last\.safetensors is missing.*previous\.safetensors"):
-        Run.existing(tmp_path, "r", print)
+        RunFolder.existing(tmp_path, "r", print)
 
 
 def test_a_run_in_the_current_folder_has_the_name_of_the_folder(tmp_path, monkeypatch):
@@ -57,7 +57,7 @@ def test_a_run_in_the_current_folder_has_the_name_of_the_folder(tmp_path, monkey
     (tmp_path / "r" / "last.safetensors").touch()
     monkeypatch.chdir(tmp_path / "r")
     for name in (".", "last.safetensors"):
-        run = Run.existing(tmp_path / "elsewhere", name, print)
+        run = RunFolder.existing(tmp_path / "elsewhere", name, print)
         assert run.name == "r"
         run.release()
 
@@ -68,7 +68,7 @@ def test_unfinished_files_of_a_killed_process_are_deleted(tmp_path):
     for file in ("last.safetensors", "best.safetensors", "config.toml", "metrics.jsonl"):
         (run.folder / file).touch()
         (run.folder / f".{file}.x1y2").touch()
-    Run.existing(tmp_path, "r", print).release()
+    RunFolder.existing(tmp_path, "r", print).release()
     assert not list(run.folder.glob(".*"))
 
 
@@ -85,7 +85,7 @@ def test_the_log_is_truncated_to_a_step_and_invalid_lines_are_removed(tmp_path):
 
 def test_each_secondary_file_that_cannot_be_written_is_reported_once(tmp_path):
     messages = []
-    run = Run(tmp_path / "gone", messages.append)
+    run = RunFolder(tmp_path / "gone", messages.append)
     for _ in range(2):
         run.log({"step": 1})
         run.write_config("")

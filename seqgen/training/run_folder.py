@@ -22,7 +22,7 @@ LOCK = "lock"
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """The folder of one run.
 
     Attributes:
