@@ -74,7 +74,8 @@ class Checkpoint:
             if self.config.model.num_layers > len(weights):
                 raise ValueError(f"--num-layers {self.config.model.num_layers}, but only {len(weights)} tensors")
             with torch.device("meta"):  # allocates no memory before the sizes are compared with those of the weights
-                model = LanguageModel(self.config.model, self.level.vocabulary_size)
+                given_size = self.given_level.vocabulary_size if self.given_level is not None else 0
+                model = LanguageModel(self.config.model, self.level.vocabulary_size, given_size)
             model.load_state_dict(weights, assign=True)
         except (RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error
