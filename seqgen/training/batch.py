@@ -88,4 +88,4 @@ class Batch:
         continued = torch.zeros_like(self.is_fresh)
         parts = zip(self.inputs.chunk(count), self.targets.chunk(count), strict=True)
         for place, (inputs, targets) in enumerate(parts):
-            yield Batch(inputs, targets, continued if place else self.is_fresh, self.is_whole)
+            yield replace(self, inputs=inputs, targets=targets, is_fresh=continued if place else self.is_fresh)
