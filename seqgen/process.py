@@ -1,4 +1,4 @@
-"""Thread and memory settings of the process, which must be made before torch is loaded."""
+"""Settings of the process, which must be made before torch and numba are loaded."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _M_ARENA_MAX = -8
 
 
 def settle(*, is_sampling: bool) -> None:
-    """Limit the time that waiting threads spin, and keep freed memory for the next training step.
+    """Limit the time that waiting threads spin, keep freed memory for the next step, and disable numba's colours.
 
     Args:
         is_sampling: whether the program computes many short products, for which threads must spin for longer.
@@ -24,6 +24,8 @@ def settle(*, is_sampling: bool) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000" if is_sampling else "5000")
     if (num_threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():  # torch uses this variable, numba the other
         os.environ.setdefault("NUMBA_NUM_THREADS", num_threads)
+    # Otherwise numba loads colorama, which writes an escape sequence to a terminal at exit, even to a dumb one.
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
     _keep_freed_memory()
 
 
