@@ -3,19 +3,22 @@
 import csv
 import io
 import json
+import random
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqgen.checkpoint import Checkpoint
-from seqgen.config import CorpusConfig, ModelConfig, TrainOptions
+from seqgen.config import CorpusConfig
+from seqgen.corpus import closed_set
 from seqgen.corpus import statistics as statistics_module
+from seqgen.corpus.closed_set import num_closed_tokens
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Pair, Passage
@@ -24,11 +27,7 @@ from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split import PAIRS, TRAIN, VALID, choose_split
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.corpus.statistics import Statistics
-from seqgen.errors import CheckpointError, CorpusError, UsageError
-from seqgen.evaluation.held_out import HeldOut
-from seqgen.training.distributed import ALONE
-from seqgen.training.preparation import prepare
-from tests.conftest import resolved
+from seqgen.errors import CorpusError, UsageError
 
 ODD = "a\vb\fc\x1cd\x85e\u2028f\u2029g"  # str.splitlines would divide it
 ROWS = [("aeiou"[i % 5] + "bcdfghjk"[i % 8], f"w o r d {i}") for i in range(60)]  # 40 different givens
@@ -255,6 +254,78 @@ def test_the_fingerprint_depends_on_both_sides_and_the_options(tmp_path):
     assert len({corpus.fingerprint for corpus in found}) == len(found)
 
 
+# Levels
+
+PHONES = ["a", "ɑ̃", "t͡ʃ", "kʰ", "oː", "˧˥", "d", "n", "e"]
+
+
+def phones(num_texts, seed=1, tokens=PHONES):
+    """Return sequences of two to nine tokens between spaces."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(tokens, k=draw.randint(2, 9))) for _ in range(num_texts)]
+
+
+def test_tokens_of_a_closed_set_become_one_id_each_on_both_sides(tmp_path):
+    rows = list(zip(phones(200), phones(200, seed=2, tokens=["V", "PST", "3", "SG", "IND"]), strict=True))
+    corpus = split_corpus(write_table(tmp_path / "train.tsv", rows), given="2", field="1")
+    assert corpus.summary[-2:] == [
+        "the text to write consists of 9 different tokens between spaces: --level word",
+        "what is given consists of 5 different tokens between spaces: --given-level word",
+    ]
+    prepared = PreparedCorpus.prepare(corpus, tmp_path / "data")
+    for dataset, level in ((prepared.train, prepared.level), (prepared.train.given, prepared.given_level)):
+        num_tokens = [len(text.split(" ")) for text in decoded(dataset, level)]
+        assert (np.diff(dataset.offsets) - 2).tolist() == num_tokens
+    texts = [document.text for part, document in corpus.documents() if part == TRAIN]
+    assert decoded(prepared.train, prepared.level) == texts
+
+
+@pytest.mark.parametrize("options", [{"level": "subword"}, {"ngram": 2}, {"level": "character"}])
+def test_a_level_that_was_asked_for_is_kept(tmp_path, options):
+    path = write_table(tmp_path / "train.tsv", zip(phones(200), phones(200), strict=True))
+    corpus = split_corpus(path, given="1", field="2", given_level="character", **options)
+    assert (corpus.config.level, corpus.config.given_level) == (options.get("level", "character"), "character")
+
+
+WORDS = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").split()
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_closed"),
+    [
+        (phones(60), True),
+        (phones(300, tokens=[f"{c}{d}" for c in "bdfgklmnprst" for d in "aeiou"]), True),
+        ([" ".join(WORDS[i : i + 7]) for i in range(0, len(WORDS), 7)], False),
+        ([" ".join(WORDS[i : i + 7]) for i in range(0, 210, 7)], False),
+        (WORDS, False),
+        (["go", "stop"] * 300, False),
+        ([f"{word} V;PST;{i % 3}" for i, word in enumerate(WORDS)], False),
+        ([text.replace(" ", "  ") for text in phones(300)], False),
+        ([text.replace(" ", "") for text in phones(300)], False),
+        (phones(300, tokens=["a:", "t_h", "@", "e~", "i:"]), False),  # the word level would divide these
+        ([], False),
+    ],
+)
+def test_sentences_and_single_words_are_no_closed_set(texts, is_closed):
+    assert num_closed_tokens([[text[:2], text[2:]] for text in texts]) == (
+        len(set(" ".join(texts).split(" "))) if is_closed else 0
+    )
+
+
+def test_a_few_rare_tokens_do_not_hide_a_closed_set():
+    texts = phones(20_000)
+    rare = [f"{text} x{number}" for number, text in enumerate(texts[:400])]
+    assert num_closed_tokens(texts + rare) == len(PHONES) + 400
+    assert num_closed_tokens(texts[:2000] + rare) == 0  # 400 of 11,000 tokens
+
+
+def test_only_the_beginning_is_examined(monkeypatch):
+    monkeypatch.setattr(closed_set, "SAMPLE_SIZE", 1000)
+    texts = iter(phones(300))
+    assert num_closed_tokens(texts)
+    assert 100 < len(list(texts)) < 290
+
+
 # Options
 
 
@@ -409,120 +480,3 @@ def test_the_file_beside_another_source_has_the_same_end(tmp_path, monkeypatch, 
     for name in ("test", *(() if expected == given else (expected,))):
         (tmp_path / name).write_text("a")
     assert with_given_of(source, CorpusConfig(corpus=(corpus,), given=given)).given == expected
-
-
-# Evaluation
-
-
-def run_on(folders, path, **options):
-    """Return a checkpoint of a run on pairs, and its corpus."""
-    config = CorpusConfig(corpus=(str(path),), **options)
-    corpus = SplitCorpus.read(config)
-    prepared = PreparedCorpus.prepare(corpus, folders.parsed.parent)
-    model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3)
-    checkpoint = Checkpoint(TrainOptions(corpus=config), resolved(model, config), prepared.level, [], True,
-                            corpus.fingerprint, {}, {}, given_level=prepared.given_level)  # fmt: skip
-    return checkpoint, corpus
-
-
-def held_out_pairs(held_out):
-    """Return the pairs as documents, and as they are encoded."""
-    documents = [("".join(d.given.chunks()), "".join(d.chunks())) for d in held_out.documents()]
-    with held_out.encoded() as dataset:
-        ids = list(zip(decoded(dataset.given, held_out._given_level), decoded(dataset, held_out._level), strict=True))
-    return documents, ids
-
-
-@pytest.mark.parametrize("is_deleted", [False, True])
-def test_the_validation_set_of_a_run_has_its_givens_also_from_the_prepared_copy(folders, tmp_path, is_deleted):
-    path = write_table(tmp_path / "train.tsv", ROWS)
-    checkpoint, corpus = run_on(folders, path, given="1", field="2")
-    expected = [(d.given.text, d.text) for part, d in corpus.documents() if part == VALID]
-    if is_deleted:
-        path.unlink()
-    assert held_out_pairs(HeldOut(checkpoint, None, folders)) == (expected, expected)
-
-
-def test_a_corpus_to_evaluate_on_is_read_as_in_the_run_or_as_given(folders, tmp_path):
-    path = write_table(tmp_path / "train.tsv", ROWS)
-    checkpoint, _ = run_on(folders, path, given="1", field="2")
-    rows = [("new symbols: Ω", "w o r d"), ("x", "y")]
-    table = write_table(tmp_path / "test.tsv", rows)
-    assert held_out_pairs(HeldOut(checkpoint, str(table), folders)) == (rows, rows)
-    table = write_table(tmp_path / "test.csv", [("b", "a"), *[row[::-1] for row in rows]], ",")
-    reading = {"given": "a", "field": "b"}
-    assert held_out_pairs(HeldOut(checkpoint, str(table), folders, reading)) == (rows, rows)
-
-
-def test_parallel_files_are_evaluated_with_the_file_beside_them(folders, tmp_path):
-    for name in ("train", "test"):
-        (tmp_path / f"{name}.en").write_text("".join(f"{name} {a}\n" for a, _ in ROWS))
-        (tmp_path / f"{name}.de").write_text("".join(f"{name} {b}\n" for _, b in ROWS))
-    checkpoint, _ = run_on(folders, tmp_path / "train.de", given=str(tmp_path / "train.en"))
-    expected = [(f"test {a}", f"test {b}") for a, b in ROWS]
-    assert held_out_pairs(HeldOut(checkpoint, str(tmp_path / "test.de"), folders)) == (expected, expected)
-
-
-def test_a_given_that_does_not_fit_the_model_is_refused(folders, tmp_path):
-    path = write_table(tmp_path / "train.tsv", ROWS)
-    (tmp_path / "plain.txt").write_text("a text")
-    conditional, _ = run_on(folders, path, given="1", field="2")
-    with pytest.raises(CorpusError, match=r"plain\.txt is not a table .* with a column '1', and there is no file"):
-        HeldOut(conditional, str(tmp_path / "plain.txt"), folders)
-    plain, _ = run_on(folders, path, field="2")
-    with pytest.raises(UsageError) as raised:
-        HeldOut(plain, str(path), folders, {"given": "1"})
-    assert (
-        str(raised.value)
-        == "this model was trained without --given, so its texts cannot be given anything: omit --given"
-    )
-
-
-def test_a_checkpoint_keeps_the_level_of_the_given_and_is_checked(folders, tmp_path):
-    path = write_table(tmp_path / "train.tsv", ROWS)
-    conditional, _ = run_on(folders, path, given="1", field="2", given_level="word")
-    conditional.write(tmp_path / "a.safetensors")
-    assert Checkpoint.read(tmp_path / "a.safetensors").given_level.to_json() == conditional.given_level.to_json()
-    plain, _ = run_on(folders, path, field="2")
-    plain.write(tmp_path / "b.safetensors")
-    assert Checkpoint.read(tmp_path / "b.safetensors").given_level is None
-    assert b"given_level" not in (tmp_path / "b.safetensors").read_bytes()
-    for damaged in (replace(conditional, given_level=None), replace(plain, given_level=plain.level),
-                    replace(conditional, given_level=plain.level)):  # fmt: skip
-        damaged.write(tmp_path / "c.safetensors")
-        with pytest.raises(CheckpointError, match="is not a valid checkpoint .*(do not belong|not of --given-level)"):
-            Checkpoint.read(tmp_path / "c.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("parent_options", "options", "message"),
-    [
-        ({}, {"given": "1"}, "--from names a run without --given: omit --given, or train a new model without --from"),
-        ({"given": "1"}, {}, "--from names a run with --given: name what the texts are given with --given"),
-        ({"given": "1"}, {"given": "1", "given_level": "word"}, "--from uses --given-level character: omit "
-         "--given-level word"),
-    ],
-)  # fmt: skip
-def test_a_run_begins_from_one_that_is_given_the_same(folders, tmp_path, parent_options, options, message):
-    path = write_table(tmp_path / "train.tsv", ROWS)
-    parent, _ = run_on(folders, path, field="2", **parent_options)
-    config = CorpusConfig(corpus=(str(path),), field="2", **options)
-    with pytest.raises(UsageError) as raised:
-        prepare(config, parent, folders, print, ALONE)
-    assert str(raised.value) == message
-
-
-def test_a_run_that_begins_from_another_keeps_both_vocabularies(folders, tmp_path):
-    path = write_table(tmp_path / "train.tsv", ROWS)
-    parent, _ = run_on(folders, path, field="2", given="1", given_level="word")
-    other = write_table(tmp_path / "other.tsv", [(f"Ω{a}", f"Ω{b}") for a, b in ROWS])
-    config = CorpusConfig(corpus=(str(other),), field="2", given="1")
-    prepared = prepare(config, parent, folders, lambda *_, **__: None, ALONE)
-    assert prepared.given_level.to_json() == parent.given_level.to_json()
-    assert prepared.level.to_json() == parent.level.to_json()
-    expected = {(f"Ω{a}", f"Ω{b}") for a, b in ROWS}
-    parts = (prepared.train, prepared.valid)
-    pairs_of = [
-        zip(decoded(part.given, parent.given_level), decoded(part, parent.level), strict=True) for part in parts
-    ]
-    assert set(chain(*pairs_of)) == expected

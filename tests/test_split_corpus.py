@@ -6,11 +6,10 @@ import json
 import pytest
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.build import TrainingDocuments
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.corpus.split_corpus import SplitCorpus, TrainingDocuments
 from seqgen.errors import CorpusError
 from seqgen.levels.character import CharacterLevel
 

@@ -25,7 +25,8 @@ class CorpusConfig(Options):
     valid: str | None = option("Source of the validation set.", metavar="SOURCE", shown_default="a part of the corpus")
     valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
     level: str = option(
-        "Type of token; auto chooses note for music and character for text.",
+        "Type of token; auto chooses note for music, word for pairs whose text consists of phones, tags or other "
+        "tokens of a small set between spaces, and character for any other text.",
         "auto",
         choices=("auto", *registry.names("levels")),
     )
@@ -59,7 +60,8 @@ class CorpusConfig(Options):
         group="Given",
     )
     given_level: str = option(
-        "Type of token of what is given; auto chooses character.",
+        "Type of token of what is given; auto chooses word for tokens of a small set between spaces, otherwise "
+        "character.",
         "auto",
         choices=("auto", *_TEXT_LEVELS),
         group="Given",

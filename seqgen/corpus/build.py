@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,33 +9,14 @@ from typing import Any, NamedTuple
 
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.dataset import DatasetWriter
-from seqgen.corpus.split import PARTS, TRAIN
-from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.corpus.split import PARTS
+from seqgen.corpus.split_corpus import SplitCorpus, TrainingDocuments
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
 from seqgen.levels.base import Level
 
 STORE = "store.json"
 GIVEN_LEVEL = "given_level"  # in that file, absent without a given
-
-
-class TrainingDocuments:
-    """The training part as chunks of each document, which can be iterated over several times.
-
-    Args:
-        corpus: the documents.
-        of_given: whether to iterate over what the documents are given instead.
-    """
-
-    def __init__(self, corpus: SplitCorpus, *, of_given: bool = False) -> None:
-        self._corpus = corpus
-        self._of_given = of_given
-
-    def __iter__(self) -> Iterator[Iterator[Any]]:
-        documents = (document for part, document in self._corpus.documents() if part == TRAIN)
-        if self._of_given:
-            return (document.given.chunks() for document in documents if document.given is not None)
-        return (document.chunks() for document in documents)
 
 
 class Levels(NamedTuple):

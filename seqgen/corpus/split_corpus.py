@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus.closed_set import num_closed_tokens
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
@@ -15,6 +16,8 @@ from seqgen.corpus.pairs import is_column, with_given_of
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Level
+from seqgen.levels.word import WordLevel
+from seqgen.options import flag
 
 _NOTABLE = 1.2  # times the share asked for, is worth a note
 _VERSION = 4  # of the conversion from texts to ids
@@ -60,18 +63,37 @@ class SplitCorpus:
             CorpusError: a source does not exist or cannot be read, or there is too little text for two parts.
         """
         corpus = Corpus.read(config.corpus, config, cache)
+        requested = config
         config = replace(config, level=corpus.kind.level if config.level == "auto" else config.level)
-        if corpus.has_given and config.given_level == "auto":
-            config = replace(config, given_level=given_level.name if given_level else corpus.kind.level)
         valid = None
         if config.valid is not None:
             valid = Corpus.read([config.valid], with_given_of(config.valid, config), cache)
         split = None if valid else choose_split(corpus.statistics, _whole(corpus))
         divided = cls(config, corpus, valid, split, level, given_level)
         divided._check_size()
+        if corpus.has_given:
+            divided = divided._with_levels(requested)
         if valid and valid.content == corpus.content:
             corpus.log.note("--valid is the same text as --corpus: its loss says nothing about new text")
         return divided
+
+    def _with_levels(self, requested: CorpusConfig) -> Self:
+        """Return the pairs with the levels that `auto` chooses: words for tokens of a closed set, else characters."""
+        config = self.config
+        if requested.level == "auto" and requested.ngram == 1 and self.level is None:
+            config = replace(config, level=self._suitable_level("level"))
+        if requested.given_level == "auto":
+            name = self.given_level.name if self.given_level else self._suitable_level("given_level", of_given=True)
+            config = replace(config, given_level=name)
+        return replace(self, config=config)
+
+    def _suitable_level(self, option: str, *, of_given: bool = False) -> str:
+        if not (number := num_closed_tokens(TrainingDocuments(self, of_given=of_given))):
+            return self.corpus.kind.level
+        side = "what is given" if of_given else "the text to write"
+        level = WordLevel.name
+        self.corpus.log.note(f"{side} consists of {number} different tokens between spaces: {flag(option)} {level}")
+        return level
 
     @property
     def fingerprint(self) -> str:
@@ -174,3 +196,22 @@ def _whole(corpus: Corpus) -> WholeDocuments:
     if corpus.has_given:
         return PAIRS
     return PASSAGES if corpus.has_passages else FILES
+
+
+class TrainingDocuments:
+    """The training part as chunks of each document, which can be iterated over several times.
+
+    Args:
+        corpus: the documents.
+        of_given: whether to iterate over what the documents are given instead.
+    """
+
+    def __init__(self, corpus: SplitCorpus, *, of_given: bool = False) -> None:
+        self._corpus = corpus
+        self._of_given = of_given
+
+    def __iter__(self) -> Iterator[Iterator[Any]]:
+        documents = (document for part, document in self._corpus.documents() if part == TRAIN)
+        if self._of_given:
+            return (document.given.chunks() for document in documents if document.given is not None)
+        return (document.chunks() for document in documents)
