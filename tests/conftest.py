@@ -122,7 +122,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
 def make_model() -> Callable[..., LanguageModel]:
     """Return a function that creates a small model with random weights."""
 
-    def make(vocabulary_size: int, **options: object) -> LanguageModel:
+    def make(vocabulary_size: int, given_vocabulary_size: int = 0, **options: object) -> LanguageModel:
         sizes = {
             "num_layers": 1,
             "hidden_size": 16,
@@ -130,7 +130,7 @@ def make_model() -> Callable[..., LanguageModel]:
             "dropout": 0.0,
             "embedding_dropout": 0.0,
         } | options
-        model = LanguageModel(ModelConfig(**sizes), vocabulary_size)  # type: ignore[arg-type]
+        model = LanguageModel(ModelConfig(**sizes), vocabulary_size, given_vocabulary_size)  # type: ignore[arg-type]
         model.initialise(torch.Generator().manual_seed(0), torch.zeros(vocabulary_size))
         return model.eval()
 

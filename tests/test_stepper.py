@@ -6,6 +6,8 @@ import torch
 from seqgen import registry
 from seqgen.cells import cell_class
 from seqgen.model import stepper as module
+from seqgen.model.encoder import Given
+from seqgen.model.state import select
 from seqgen.model.stepper import stepper
 
 every_cell = pytest.mark.parametrize("name", registry.names("cells"))
@@ -75,3 +77,76 @@ def test_a_stream_does_not_depend_on_the_number_of_streams(make_model, generator
         together, alone = (stepper(model, model.initial_state(n), dtype) for n in (40, 1))
         for row in ids:
             torch.testing.assert_close(together(row)[35:36], alone(row[35:36]), rtol=1e-5, atol=1e-5)
+
+
+GIVENS = Given.of([[0, 4, 6, 1], [0, 2, 1], [0, 3, 3, 5, 2, 1]])
+DEEP = {"num_layers": 3, "residual": True, "layer_norm": True}
+
+
+def conditional(make_model, generator, **options):
+    return shake(make_model(11, 7, encoder_layers=1, **options), generator)
+
+
+def alone_and_selected(model, generator, precision=torch.float32):
+    """Return the last logits of six streams that are continued by others twice, and those of each stream by itself.
+
+    There are two streams for each of three givens at first, then three for each of two of them, then one for the last.
+    """
+    ids = torch.randint(11, (3, 6), generator=generator)
+    with torch.inference_mode():
+        state, memory = model.encode(GIVENS)
+        step = stepper(model, select(state, torch.tensor([0, 0, 1, 1, 2, 2])), precision, memory)
+        step(ids[0])
+        step.select(torch.tensor([5, 4, 4, 1, 0, 1]), torch.tensor([2, 0]))
+        step(ids[1])
+        step.select(torch.tensor([4]), torch.tensor([1]))
+        selected = step(ids[2, :1])
+        path = torch.stack([ids[0, 0], ids[1, 4], ids[2, 0]])
+        state, memory = model.encode(GIVENS.select(slice(0, 1)))
+        whole, _ = model(path[:, None], state, memory=memory)
+    return whole[-1], selected
+
+
+@every_cell
+@pytest.mark.parametrize("alignment", ["attention", "none"])
+def test_selected_streams_continue_those_they_name_and_attend_to_what_these_are_given(
+    make_model, generator, name, alignment
+):
+    model = conditional(make_model, generator, cell=name, alignment=alignment, **DEEP)
+    whole, selected = alone_and_selected(model, generator)
+    torch.testing.assert_close(selected, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names("cells") if cell_class(name).takes_projection])
+def test_projected_streams_are_selected(make_model, generator, name):
+    model = conditional(make_model, generator, cell=name, projection_size=8, **DEEP)
+    whole, selected = alone_and_selected(model, generator)
+    torch.testing.assert_close(selected, whole, rtol=1e-4, atol=1e-4)
+
+
+def test_streams_of_the_model_itself_are_selected(make_model, generator, monkeypatch):
+    monkeypatch.setattr(module, "can_compile", lambda *_: False)
+    whole, selected = alone_and_selected(conditional(make_model, generator, **DEEP), generator)
+    torch.testing.assert_close(selected, whole)
+
+
+def test_conditional_steps_in_bfloat16_are_close_to_the_sequence_in_float32(make_model, generator):
+    model = make_model(11, 7, encoder_layers=1, num_layers=2, hidden_size=64, embedding_size=32)
+    whole, selected = alone_and_selected(model, generator, torch.bfloat16)
+    assert not torch.equal(selected, whole)
+    torch.testing.assert_close(selected.softmax(-1), whole.softmax(-1), rtol=0.05, atol=1e-3)
+
+
+def test_more_than_one_block_of_streams_is_reduced_to_less_than_one(make_model, generator):
+    model = conditional(make_model, generator, **DEEP)
+    ids = torch.randint(11, (2, 70), generator=generator)
+    with torch.inference_mode():
+        state, memory = model.encode(Given.of([[0, 2 + index % 5, 1] for index in range(35)]))
+        step = stepper(model, select(state, torch.arange(35).repeat_interleave(2)), torch.float32, memory)
+        step(ids[0])
+        kept = torch.tensor([8, 30])
+        step.select(torch.tensor([16, 17, 61, 60]), kept)
+        logits = step(ids[1, :4])
+        state, memory = select(state, torch.tensor([8, 8, 30, 30])), memory.select(kept)
+        whole, _ = model(torch.stack([ids[0, [16, 17, 61, 60]], ids[1, :4]]), state, memory=memory)
+    torch.testing.assert_close(logits, whole[-1], rtol=1e-4, atol=1e-4)

@@ -1,7 +1,7 @@
-"""The model one token at a time, for sampling: many streams at once, with weights packed only once."""
+"""The model one token at a time, for sampling and search: many streams at once, with weights packed only once."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -9,45 +9,69 @@ from torch import Tensor
 
 from seqgen.cells.base import Cell, Kernels, State
 from seqgen.kernels import as_array
+from seqgen.model.attention import Memory
 from seqgen.model.compiled_scan import can_compile, packed
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.state import select
 
 _BLOCK = 32  # streams per product: with more, the results of a stream would depend on their number
 _MAX_TABLE = 4096  # the largest vocabulary for which the lowest layer's input products are precomputed
 
-Stepper = Callable[[Tensor], Tensor]
+
+class Stepper(Protocol):
+    """Some streams of tokens, which are read one token at a time."""
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """Read token ids, shape (streams,); return the next logits, shape (streams, vocabulary)."""
+
+    def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
+        """Continue with other streams.
+
+        Args:
+            streams: the index of the stream that each of them continues; one may be continued several times. Each
+                given keeps its number of streams, which follow one another.
+            givens: the indices of the givens of which any stream is continued; None for all.
+        """
 
 
-def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype) -> Stepper:
-    """Return a function from token ids, shape (streams,), to the next logits, shape (streams, vocabulary).
+def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype, memory: Memory | None = None) -> Stepper:
+    """Return a function from the token ids of some streams to the logits of their next tokens.
 
     Args:
         model: the model, whose weights must not change meanwhile.
         state: the state of the streams before the first of these tokens.
         dtype: the precision of the layers' products in compiled steps; without compiled steps it is float32.
+        memory: what the streams of a conditional model attend to: of one given for each stream or for each group of
+            streams that follow one another, all groups of the same size.
     """
     if all(can_compile(cell, model.embedding, dtype) for cell in model.stack.cells):
-        return _CompiledStepper(model, state, dtype)
-    return _PlainStepper(model, state)
+        return _CompiledStepper(model, state, dtype, memory)
+    return _PlainStepper(model, state, memory)
 
 
 class _PlainStepper:
     """The model itself, applied to sequences of one token."""
 
-    def __init__(self, model: LanguageModel, state: list[State]) -> None:
+    def __init__(self, model: LanguageModel, state: list[State], memory: Memory | None) -> None:
         self.model = model
         self.state = state
+        self.memory = memory
 
     def __call__(self, ids: Tensor) -> Tensor:
-        logits, self.state = self.model(ids[None].to(self.model.device), self.state)
+        logits, self.state = self.model(ids[None].to(self.model.device), self.state, memory=self.memory)
         last: Tensor = logits[0]
         return last
+
+    def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
+        self.state = select(self.state, streams)
+        if self.memory is not None and givens is not None:
+            self.memory = self.memory.select(givens)
 
 
 class _CompiledStepper:
     """All layers computed by the cells' kernels."""
 
-    def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype) -> None:
+    def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype, memory: Memory | None) -> None:
         has_more = model.config.residual or model.config.layer_norm
         self.above = model.stack.above if has_more else lambda _, outputs, *__: outputs
         self.embedding = model.embedding.to(dtype)
@@ -59,6 +83,8 @@ class _CompiledStepper:
         ]
         has_table = model.vocabulary_size <= _MAX_TABLE
         self.table = self.layers[0].input_product(self.embedding) if has_table else None
+        self.attention = model.attention if model.has_attention else None
+        self.memory = None if memory is None else Memory(memory.vectors.to(dtype), memory.mask)
 
     def __call__(self, ids: Tensor) -> Tensor:
         lowest, *others = self.layers
@@ -67,10 +93,18 @@ class _CompiledStepper:
         else:
             lowest.gates[0] = lowest.input_product(self.embedding[ids])
         outputs = self.above(0, lowest.step(), self.embedding, None)
+        if self.attention is not None and self.memory is not None:
+            outputs = self.attention(outputs[None], self.memory, self.embedding.dtype)[0]
         for index, layer in enumerate(others, start=1):
             layer.gates[0] = layer.input_product(outputs.to(layer.gates.dtype))
             outputs = self.above(index, layer.step(), outputs, None)
         return self.logits(outputs.float())
+
+    def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
+        for layer in self.layers:
+            layer.begin(layer.outputs[streams], layer.memory[0, streams])
+        if self.memory is not None and givens is not None:
+            self.memory = self.memory.select(givens)
 
 
 class _Layer:
@@ -84,24 +118,29 @@ class _Layer:
         )
         self.recurrent = _in_blocks(weights.recurrent.to(dtype), num_streams)
         self.project = None if weights.projection is None else _in_blocks(weights.projection.to(dtype), num_streams)
-        self.forward = kernels.forward
-        self.outputs: Tensor = state.hidden.to(dtype)
-        self.gates = self.outputs.new_empty(1, num_streams, kernels.slots * size)
-        self.hidden = self.outputs.new_empty(2, num_streams, size)
-        self.memory = cell.memory(state).expand(2, -1, -1).clone()
-        self.arrays: list[Any] = [as_array(part) for part in (cell.vectors().flatten(), self.memory, self.hidden)]
-        self.gates_array = as_array(self.gates)
+        self.kernels = kernels
+        self.vectors = as_array(cell.vectors().flatten())
+        self.begin(state.hidden.to(dtype), cell.memory(state))
         self._compile()
+
+    def begin(self, outputs: Tensor, memory: Tensor) -> None:
+        """Set the state of the streams, both tensors of shape (streams, features)."""
+        num_streams, size = memory.shape
+        self.outputs = outputs
+        self.memory = memory.expand(2, -1, -1).clone()
+        self.hidden = outputs.new_empty(2, num_streams, size)
+        self.gates = outputs.new_empty(1, num_streams, self.kernels.slots * size)
+        self.arrays: list[Any] = [self.vectors, as_array(self.memory), as_array(self.hidden)]
+        self.gates_array = as_array(self.gates)
 
     def _compile(self) -> None:
         """Run the kernel on copies, so that it is compiled before the first step."""
-        vectors, *_ = self.arrays
         gates, memory, hidden = (as_array(part.clone()) for part in (self.gates, self.memory, self.hidden))
-        self.forward(0, gates, as_array(self.recurrent(self.outputs)), vectors, memory, hidden)
+        self.kernels.forward(0, gates, as_array(self.recurrent(self.outputs)), self.vectors, memory, hidden)
 
     def step(self) -> Tensor:
         """Return the outputs of the next step, shape (streams, output_size), given its input products in `gates`."""
-        self.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
+        self.kernels.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
         self.memory[0] = self.memory[1]
         hidden: Tensor = self.hidden[1]
         self.outputs = hidden if self.project is None else self.project(hidden)
@@ -109,7 +148,12 @@ class _Layer:
 
 
 def _in_blocks(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
-    """Return a function that multiplies by a weight, one block of rows at a time."""
+    """Return a function that multiplies by a weight, one block of rows at a time.
+
+    Args:
+        weight: shape (out, in).
+        num_rows: the usual number of rows.
+    """
     multiply = packed(weight, min(num_rows, _BLOCK))
     if num_rows <= _BLOCK:
         return multiply
