@@ -4,7 +4,7 @@ import math
 
 from seqgen.training.budget import StepBudget, TimeBudget
 from seqgen.training.learner import StepResult
-from seqgen.training.progress import RunProgress
+from seqgen.training.timetable import Timetable
 
 
 def test_a_step_budget_counts_steps_only():
@@ -26,16 +26,16 @@ def test_a_time_budget_counts_seconds_and_keeps_a_reserve():
 
 
 def test_the_reserve_is_the_time_of_a_validation_and_two_saves():
-    progress = RunProgress(TimeBudget(100), started=0.0)
-    progress.now = 10
-    progress.begin()
-    assert progress.share == 0.1
-    progress.validation_steps = 4
-    progress.count(StepResult(nats=1.0, tokens=1, gradient_norm=1.0, clipped=0.0), seconds=5.0)
-    progress.reported()
-    assert progress.share == 10 / 80  # before the first validation, an estimate of its time
-    progress.now = 20
-    progress.validated(begun=12)
-    progress.now = 23
-    progress.saved(begun=20)
-    assert progress.share == 23 / (100 - 8 - 2 * 3)
+    timetable = Timetable(TimeBudget(100), started=0.0)
+    timetable.now = 10
+    timetable.begin()
+    assert timetable.share == 0.1
+    timetable.validation_steps = 4
+    timetable.count(StepResult(nats=1.0, tokens=1, gradient_norm=1.0, clipped=0.0), seconds=5.0)
+    timetable.reported()
+    assert timetable.share == 10 / 80  # before the first validation, an estimate of its time
+    timetable.now = 20
+    timetable.validated(begun=12)
+    timetable.now = 23
+    timetable.saved(begun=20)
+    assert timetable.share == 23 / (100 - 8 - 2 * 3)

@@ -277,12 +277,12 @@ def test_the_final_loss_is_estimated_if_scoring_takes_too_long(quick_cli, tmp_pa
     monkeypatch.setattr("time.perf_counter", lambda: 0.01 * next(ticks))
     assert "estimated" not in quick_cli(*arguments, "--steps", "5").stderr  # no time budget
     for name, value in (("EXACT_SLOWNESS", 1e9), ("EXACT_SHARE", 1e-9)):  # not tried; timed out
-        monkeypatch.setattr(f"seqgen.training.progress.{name}", value)
+        monkeypatch.setattr(f"seqgen.training.timetable.{name}", value)
         assert (
             "nats per token, estimated; seqgen evaluate computes it exactly"
             in quick_cli(*arguments, "--time", "1s").stderr
         )
-        monkeypatch.setattr("seqgen.training.progress.EXACT_SLOWNESS", 0.0)
+        monkeypatch.setattr("seqgen.training.timetable.EXACT_SLOWNESS", 0.0)
 
 
 def assert_resumes_exactly(folder, run, interrupted):

@@ -161,7 +161,7 @@ def test_each_half_of_each_step_has_its_own_noise(start):
 
 @pytest.mark.parametrize("steps", [1, 10, 41])
 def test_the_last_step_is_validated_regardless_of_the_last_report(start, monkeypatch, steps):
-    monkeypatch.setattr("seqgen.training.progress.REPORT_SECONDS", 0.0)  # a report at every step
+    monkeypatch.setattr("seqgen.training.timetable.REPORT_SECONDS", 0.0)  # a report at every step
     trainer = start(steps=steps)
     reports = train(trainer)
     assert reports[-1].step == trainer.figures.validated_step == steps
@@ -175,7 +175,7 @@ def test_a_very_short_time_gives_a_model_or_a_one_line_error(start, folders, clo
         start("none", time="0.0001s")
     assert not Path(folders.checkpoints_dir).exists()
     trainer = start(time="0.5s")
-    trainer.progress.started -= 1  # the time is over before the first step
+    trainer.timetable.started -= 1  # the time is over before the first step
     train(trainer)
     assert trainer.figures.step == 1
     assert (trainer.run.folder / "best.safetensors").exists()
@@ -188,7 +188,7 @@ def test_overfitting_is_detected(start, monkeypatch):
     monkeypatch.setattr("seqgen.training.validation.estimate", lambda *_: Likelihood(next(losses), 1))
     for _ in range(5):
         trainer.figures.step += 1
-        trainer.progress.since_validation.count(StepResult(next(train_nats), 1, 1.0, 0.0), 1.0)
+        trainer.timetable.since_validation.count(StepResult(next(train_nats), 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, False, False, True, True]
@@ -202,7 +202,7 @@ def test_overfitting_from_the_first_step_is_detected(start, monkeypatch):
     told = []
     for nats in train_nats:
         trainer.figures.step += 1
-        trainer.progress.since_validation.count(StepResult(nats, 1, 1.0, 0.0), 1.0)
+        trainer.timetable.since_validation.count(StepResult(nats, 1, 1.0, 0.0), 1.0)
         trainer._validate()
         told.append(trainer.is_overfitting)
     assert told == [False, True, True]
@@ -212,11 +212,8 @@ def test_overfitting_from_the_first_step_is_detected(start, monkeypatch):
 def test_an_interrupted_and_resumed_run_is_bit_for_bit_identical(start, folders, stop_at):
     whole = start("whole", steps=41)
     train(whole)
-    progress = whole.progress
-    assert progress.budget.validation_interval(progress.validation_steps) in {
-        14,
-        15,
-    }  # some interruptions coincide with a validation
+    timetable = whole.timetable  # some interruptions coincide with a validation
+    assert timetable.budget.validation_interval(timetable.validation_steps) in {14, 15}
     stopped = start("stopped", steps=41)
     train(stopped, stop_at)
     resumed = Session(folders, print).resume("stopped")
@@ -625,7 +622,7 @@ def test_seconds_of_all_parts_of_a_run_add_up(start, folders):
     trainer = start(steps=30)
     train(trainer, stop_at=10)
     resumed = Session(folders, print).resume("run")
-    assert resumed.progress.seconds >= trainer.figures.seconds > 0
+    assert resumed.timetable.seconds >= trainer.figures.seconds > 0
 
 
 def test_the_state_before_the_last_one_is_kept_as_previous(start):

@@ -122,7 +122,7 @@ class TrainingDisplay:
             report.valid_nats is not None and f"valid {loss(report.valid_nats, corpus.valid)}",
             report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
             self._is_verbose and f"gradient {_gradient(report)}",
-            f"{duration(self.trainer.progress.seconds_left)} left",
+            f"{duration(self.trainer.timetable.seconds_left)} left",
         ]
         return "  ".join(part for part in parts if part)
 
@@ -136,9 +136,9 @@ class TrainingDisplay:
             if len(console.render_lines(panel)) < console.height:
                 self._live.update(panel, refresh=True)
                 return
-        left = duration(self.trainer.progress.seconds_left)
+        left = duration(self.trainer.timetable.seconds_left)
         line = (
-            f"{self.trainer.progress.share:.0%}  {left} left  step {report.step:,}  train {self._train_nats:.4f} nats"
+            f"{self.trainer.timetable.share:.0%}  {left} left  step {report.step:,}  train {self._train_nats:.4f} nats"
         )
         self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
@@ -147,10 +147,10 @@ class TrainingDisplay:
             self._speed, self._train_nats = report.tokens_per_second, report.train_nats
         figures, corpus = self.trainer.figures, self.trainer.corpus
         head = Table.grid(expand=True)
-        head.add_row(ProgressBar(total=1.0, completed=self.trainer.progress.share))
+        head.add_row(ProgressBar(total=1.0, completed=self.trainer.timetable.share))
         head.add_row(
-            f"{self.trainer.progress.share:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
-            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.progress.seconds_left)} left"
+            f"{self.trainer.timetable.share:.0%}  step {report.step:,}  epoch {report.epoch:.2f}  "
+            f"{self._speed:,.0f} tokens/s  {duration(self.trainer.timetable.seconds_left)} left"
         )
         losses = Table.grid(padding=(0, 2))
         losses.add_row("train", loss(self._train_nats, corpus.train))

@@ -3,24 +3,24 @@
 from collections.abc import Callable
 
 from seqgen.training.distributed import World
-from seqgen.training.progress import RunProgress
+from seqgen.training.timetable import Timetable
 
 
 class Agreement:
-    """Keeps the time of a run's progress the same in all processes.
+    """Keeps the time of a run the same in all processes.
 
     Args:
         world: the processes that train together.
-        progress: the progress, whose `now` is set.
+        timetable: the timetable, whose `now` is set.
 
     Attributes:
         is_interrupted: whether any process was interrupted.
     """
 
-    def __init__(self, world: World, progress: RunProgress) -> None:
+    def __init__(self, world: World, timetable: Timetable) -> None:
         self.is_interrupted = False
         self._world = world
-        self._progress = progress
+        self._timetable = timetable
 
     def renew(
         self, is_interrupted: Callable[[], bool] = lambda: False, nats: float = 0.0, seconds: float = 0.0
@@ -35,8 +35,8 @@ class Agreement:
         Returns:
             The sum of the nats of all processes, and the seconds of the first.
         """
-        now, seconds = (self._progress.seconds, seconds) if self._world.is_first else (0.0, 0.0)
+        now, seconds = (self._timetable.seconds, seconds) if self._world.is_first else (0.0, 0.0)
         totals = self._world.total(nats, float(is_interrupted()), seconds, now)
-        nats, interruptions, seconds, self._progress.now = totals
+        nats, interruptions, seconds, self._timetable.now = totals
         self.is_interrupted = self.is_interrupted or interruptions > 0
         return nats, seconds

@@ -21,10 +21,10 @@ from seqgen.training.figures import NEVER, Figures
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
 from seqgen.training.make_batches import make_batches
-from seqgen.training.progress import RunProgress
 from seqgen.training.report import Notice, Report
 from seqgen.training.run_folder import RunFolder
 from seqgen.training.schedule import learning_rate_factor, num_parts
+from seqgen.training.timetable import Timetable
 from seqgen.training.validation import Validation
 
 
@@ -42,7 +42,7 @@ class Trainer:
         world: the processes that train together.
 
     Attributes:
-        progress: how far the run has come.
+        timetable: how far the run has come, and what is due next.
         is_overfitting: whether the validation loss has risen while the training loss fell.
         unseen: ids that were never a target, neither here nor in the run that this one started from.
     """
@@ -63,8 +63,8 @@ class Trainer:
         dtype = PRECISIONS[self.config.machine.precision]
         self._validation = Validation(self.averaged, self.corpus.valid, dtype, self.world)
         budget = Budget.of(self.config.budget, self.batches.steps_per_epoch)
-        self.progress = RunProgress(budget, started, self._of_these_processes(Figures()))
-        self._agreement = Agreement(self.world, self.progress)
+        self.timetable = Timetable(budget, started, self._of_these_processes(Figures()))
+        self._agreement = Agreement(self.world, self.timetable)
 
     def begin_from(self, parent: Checkpoint) -> None:
         """Start with the weights of another run, which are validated before the first step."""
@@ -75,7 +75,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Continue where `last.safetensors` was written: step, optimizer, hidden state and log."""
         figures = replace(self._of_these_processes(Figures.from_json(checkpoint.figures)), is_finished=False)
-        self.progress.continue_from(figures)
+        self.timetable.continue_from(figures)
         self.unseen = checkpoint.unseen
         best = self._read_best()
         figures.found(Figures.from_json(best.figures) if best else None)
@@ -97,8 +97,8 @@ class Trainer:
 
     @property
     def figures(self) -> Figures:
-        """What the checkpoint keeps of the progress."""
-        return self.progress.figures
+        """What the checkpoint keeps of the timetable."""
+        return self.timetable.figures
 
     @property
     def averaged(self) -> LanguageModel:
@@ -108,13 +108,13 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        factor = learning_rate_factor(self.progress.share) * SLOWER**self.figures.roll_backs
+        factor = learning_rate_factor(self.timetable.share) * SLOWER**self.figures.roll_backs
         return self.config.optimization.learning_rate * factor
 
     @property
     def exact_seconds(self) -> float:
         """How long scoring the best model on the whole validation set may take after the run; 0 if it should not."""
-        return 0.0 if self._validation_tokens < self.corpus.valid.num_targets else self.progress.exact_seconds
+        return 0.0 if self._validation_tokens < self.corpus.valid.num_targets else self.timetable.exact_seconds
 
     def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         """Train to the end of the budget, or until the loss has not improved for `patience` validations.
@@ -134,17 +134,17 @@ class Trainer:
     def _begin(self, is_interrupted: Callable[[], bool]) -> None:
         self.model.train()
         self._agreement.renew(is_interrupted)
-        self.progress.begin()
+        self.timetable.begin()
         self._save_last()
-        self.progress.validation_steps = self._validation.num_steps(self._validation_tokens, self.batches)
+        self.timetable.validation_steps = self._validation.num_steps(self._validation_tokens, self.batches)
 
     def _train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         self._begin(is_interrupted)
         batches, num_passes = self.batches.from_step(self.figures.step), 1
         while True:
-            if self.progress.is_validation_due:  # first, because a run may have been stopped before its validation
+            if self.timetable.is_validation_due:  # first, because a run may have been stopped before its validation
                 yield self._validate()
-            if self.progress.is_over(self.config.budget.patience):
+            if self.timetable.is_over(self.config.budget.patience):
                 break
             if self._agreement.is_interrupted:
                 self._save_last()
@@ -156,10 +156,10 @@ class Trainer:
             if self.learner.num_passes > num_passes:
                 num_passes = self.learner.num_passes
                 yield Notice(self.learner.memory_message)
-            ends = self.progress.share >= 1 and not self._agreement.is_interrupted  # with a validation
-            if self.progress.is_report_due and not (self.progress.is_validation_due or ends):
+            ends = self.timetable.share >= 1 and not self._agreement.is_interrupted  # with a validation
+            if self.timetable.is_report_due and not (self.timetable.is_validation_due or ends):
                 yield self._report(None)
-            if self.progress.is_save_due:
+            if self.timetable.is_save_due:
                 self._save_last()
         if self.figures.validated_step != self.figures.step:
             yield self._validate()
@@ -171,12 +171,12 @@ class Trainer:
         begun = time.perf_counter()
         options = self.config.optimization
         with shortage_reported(self.config.model, options.batch_size, options.sequence_length):
-            result = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.progress.share))
+            result = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.timetable.share))
         self.figures.step += 1
         self.figures.tokens += result.tokens
         nats, seconds = self._agreement.renew(is_interrupted, result.nats, time.perf_counter() - begun)
         result = replace(result, nats=nats)
-        self.progress.count(result, seconds)
+        self.timetable.count(result, seconds)
         return result
 
     def _roll_back(self) -> Notice:
@@ -184,32 +184,32 @@ class Trainer:
         roll_back = RollBack(self.figures, self._read_best())
         roll_back.check(self.config, self.learning_rate, self.run.folder)
         self.learner.begin_from(roll_back.weights(self.config, self.corpus))
-        self.progress.return_to(roll_back.figures)
+        self.timetable.return_to(roll_back.figures)
         self._rewind_log()
         self._save_last()
         return roll_back.notice
 
     def _report(self, valid_nats: float | None) -> Report:
         """Log what happened since the last report."""
-        report = Report.of(self.progress, self.batches.steps_per_epoch, self.learning_rate, valid_nats)
+        report = Report.of(self.timetable, self.batches.steps_per_epoch, self.learning_rate, valid_nats)
         if self.world.is_first:
             self.run.log(report.to_json())
-        self.progress.reported()
+        self.timetable.reported()
         return report
 
     @property
     def _validation_tokens(self) -> int:
         """How many tokens are validated, the same number throughout a run."""
         if self.figures.validation_tokens is None:
-            self.figures.validation_tokens = self._validation.affordable_tokens(self.progress.budget)
+            self.figures.validation_tokens = self._validation.affordable_tokens(self.timetable.budget)
         return self.figures.validation_tokens
 
     def _validate(self) -> Report:
         """Measure the validation loss, and save the model if it is the best so far."""
         self._agreement.renew()
-        begun = self.progress.now
+        begun = self.timetable.now
         valid_nats = self._validation.likelihood(self._validation_tokens).nats_per_token
-        train_nats = self.progress.since_validation.nats_per_token
+        train_nats = self.timetable.since_validation.nats_per_token
         is_best = self.figures.validated(valid_nats, train_nats)
         report = self._report(valid_nats)
         if not is_best:
@@ -217,17 +217,17 @@ class Trainer:
         elif self.world.is_first:
             self.run.save_best(self._checkpoint({}))
         self._agreement.renew()
-        self.progress.validated(begun)
+        self.timetable.validated(begun)
         self._save_last()
         return report
 
     def _save_last(self) -> None:
-        begun = self.progress.now
+        begun = self.timetable.now
         tensors = self.learner.tensors()
         if self.world.is_first:
             self.run.save_last(self._checkpoint(tensors))
         self._agreement.renew()
-        self.progress.saved(begun)
+        self.timetable.saved(begun)
 
     @property
     def knows_beginnings(self) -> bool:
@@ -235,7 +235,7 @@ class Trainer:
         return self.batches.show_beginnings(self.figures.tokens)
 
     def _checkpoint(self, training: dict[str, Tensor]) -> Checkpoint:
-        self.figures.seconds = self.progress.seconds
+        self.figures.seconds = self.timetable.seconds
         return Checkpoint(
             requested=self.requested,
             config=self.config,

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from seqgen.training.progress import RunProgress
+from seqgen.training.timetable import Timetable
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Report:
 
     @classmethod
     def of(
-        cls, progress: RunProgress, steps_per_epoch: int, learning_rate: float, valid_nats: float | None = None
+        cls, timetable: Timetable, steps_per_epoch: int, learning_rate: float, valid_nats: float | None = None
     ) -> Self:
         """Return what happened since the last report, and the loss of a validation."""
-        figures, recent = progress.figures, progress.since_report
+        figures, recent = timetable.figures, timetable.since_report
         return cls(
             step=figures.step,
             epoch=figures.step / steps_per_epoch,
             tokens=figures.tokens,
-            seconds=progress.seconds,
+            seconds=timetable.seconds,
             train_nats=recent.nats_per_token,
             valid_nats=valid_nats,
             learning_rate=learning_rate,

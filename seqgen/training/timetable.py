@@ -50,8 +50,8 @@ class Window:
 
 
 @dataclass
-class RunProgress:
-    """The progress of a run.
+class Timetable:
+    """The timetable of a run.
 
     All moments are in seconds of training, those of earlier parts of the run included. `now` moves only when all
     processes of a run have agreed on the time, so that they decide alike.
