@@ -16,7 +16,7 @@ from functools import partial
 import pytest
 import typer
 
-from seqgen.cli.reporting import reporting
+from seqgen.cli.error_messages import errors_reported
 from seqgen.training.learner import Learner
 from tests import processes
 from tests.conftest import RHYME, quick_runner, runner
@@ -431,7 +431,7 @@ def test_a_model_too_large_for_memory_is_a_one_line_error(quick_cli, tmp_path):
 
 
 def test_running_out_of_memory_is_a_one_line_error(capsys):
-    with pytest.raises(typer.Exit), reporting():
+    with pytest.raises(typer.Exit), errors_reported():
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
     assert "not enough memory: use a smaller model" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 import typer
 
-from seqgen.cli.reporting import reporting
+from seqgen.cli.error_messages import errors_reported
 from seqgen.corpus.crew import Crew
 from seqgen.errors import CorpusError, ShortageError, UsageError
 from seqgen.training.distributed import World
@@ -65,7 +65,7 @@ def test_more_processes_than_streams_cannot_resume_a_run(folder):
 def test_an_error_of_one_process_is_reported_by_it(monkeypatch, capfd, error, is_reported):
     """Errors of all processes are reported by the first one."""
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(typer.Exit), reporting():
+    with pytest.raises(typer.Exit), errors_reported():
         raise error("the reason")
     assert ("the reason" in capfd.readouterr().err) == is_reported
 

@@ -6,8 +6,8 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from seqgen.cli.completion import whole_words
+from seqgen.cli.error_messages import errors_reported
 from seqgen.cli.help import help_text
-from seqgen.cli.reporting import reporting
 from seqgen.errors import UsageError
 
 
@@ -64,10 +64,10 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments; without any, show the help."""
-        with reporting():
+        with errors_reported():
             return super().parse_args(ctx, args if args or ctx.resilient_parsing else ["--help"])
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
-        with reporting():
+        with errors_reported():
             return super().invoke(ctx)

@@ -15,7 +15,7 @@ from seqgen.training.launch import INTERRUPTED
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
+def errors_reported() -> Iterator[None]:
     """Exit with a one-line message after an error that the user can correct; usable as a decorator."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # clean up as after Ctrl-C
         signal.signal(signal.SIGTERM, signal.default_int_handler)
