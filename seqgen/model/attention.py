@@ -77,11 +77,12 @@ class Attention(nn.Module):
         """Return how much each step attends to each position, see `forward`.
 
         Returns:
-            Shape (batch, time * streams per given, positions), in float32; each row has the sum 1.
+            Shape (batch, time * streams per given, positions), in the precision of the parameters; each row has the sum
+            1.
         """
         queries = _by_given(F.linear(hidden.to(dtype), self.query_weight.to(dtype)), len(memory.vectors))
         scores = queries @ memory.vectors.to(dtype).transpose(1, 2)
-        return torch.softmax(scores.float() * memory.vectors.shape[-1] ** -0.5 + memory.mask, -1)
+        return torch.softmax(scores.to(self.query_weight) * memory.vectors.shape[-1] ** -0.5 + memory.mask, -1)
 
 
 def _by_given(values: Tensor, num_given: int) -> Tensor:

@@ -107,7 +107,7 @@ class Encoder(nn.Module):
                 last = torch.cat([each.gather(0, ends.expand(1, -1, each.shape[2]))[0] for each in (ahead, back)], -1)
             outputs = torch.cat([ahead, _Reversed.apply(back, reversal)], -1)  # type: ignore[no-untyped-call]
             if self.norms:
-                outputs = self.norms[index](outputs.float())
+                outputs = self.norms[index](outputs.to(forward.bias))
             outputs = drop(outputs, self.config.dropout, noise)
             inputs = outputs + inputs if self.config.residual and index > 0 else outputs
         return inputs, last

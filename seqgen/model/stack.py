@@ -84,7 +84,7 @@ class Stack(nn.Module):
     def above(self, index: int, outputs: Tensor, inputs: Tensor, noise: Noise | None) -> Tensor:
         """Return the input of the next layer, or of the logits, given outputs and inputs of the layer at `index`."""
         if self.norms:
-            outputs = self.norms[index](outputs.float())
+            outputs = self.norms[index](outputs.to(self.cells[index].bias))
         outputs = drop(outputs, self.config.dropout, noise)
         return outputs + inputs if self.config.residual and index > 0 else outputs
 
