@@ -27,9 +27,9 @@ def loss_and_gradients(function, inputs, targets, *options):
     return [loss.detach(), *torch.autograd.grad(2 * loss, inputs)]
 
 
-def by_torch(hidden, matrix, bias, targets):
-    logits = F.linear(hidden, matrix, bias)
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
+def by_torch(hidden, matrix, bias, targets, smoothing=0.0):
+    logits = F.linear(hidden, matrix, bias).flatten(0, 1)
+    return F.cross_entropy(logits, targets.flatten(), ignore_index=PADDING, label_smoothing=smoothing)
 
 
 def test_loss_and_gradients_equal_those_of_torch(tensors):
@@ -74,6 +74,19 @@ def test_padding_alone_has_no_loss_and_nan_propagates(tensors):
     assert cross_entropy(*inputs, targets, torch.float32).isnan()
 
 
+@pytest.mark.parametrize("size", [40, VOCABULARY])  # by torch and by the kernel
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
+def test_label_smoothing_changes_the_gradient_as_in_torch_but_not_the_value(tensors, size, dtype, tolerance):
+    (hidden, matrix, bias), targets = tensors
+    inputs, targets = [hidden, matrix[:size], bias[:size]], targets.clamp(max=size - 1)
+    value, *gradients = loss_and_gradients(cross_entropy, inputs, targets, dtype, 0.3)
+    torch.testing.assert_close(value, by_torch(*inputs, targets), rtol=tolerance, atol=0)
+    _, *expected = loss_and_gradients(by_torch, inputs, targets, 0.3)
+    for mine, theirs in zip(gradients, expected, strict=True):
+        assert mine.dtype == torch.float32
+        assert (mine - theirs).norm() < tolerance * theirs.norm()
+
+
 CUTOFF = 520  # large enough for the kernel to compute the frequent ones
 
 
@@ -90,7 +103,10 @@ def by_hand(hidden, matrix, bias, rare_weight, rare_bias, targets):
     return F.nll_loss(likelihood.flatten(0, 1), targets.flatten(), ignore_index=PADDING)
 
 
-@pytest.mark.parametrize("target_range", [range(VOCABULARY), range(CUTOFF), range(CUTOFF, VOCABULARY)])
+every_range = pytest.mark.parametrize("target_range", [range(VOCABULARY), range(CUTOFF), range(CUTOFF, VOCABULARY)])
+
+
+@every_range
 def test_the_adaptive_softmax_equals_its_definition(tensors, rare, target_range):
     inputs, targets = tensors
     targets = torch.where(torch.isin(targets, torch.tensor(target_range)), targets, PADDING)
@@ -98,6 +114,27 @@ def test_the_adaptive_softmax_equals_its_definition(tensors, rare, target_range)
     found = loss_and_gradients(adaptive_cross_entropy, [*inputs, *rare], targets, CUTOFF, torch.float32)
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=1e-5)
+
+
+@every_range
+def test_label_smoothing_of_the_adaptive_softmax_applies_to_both_choices(tensors, rare, target_range):
+    inputs, targets = [*tensors[0], *rare], tensors[1]
+    targets = torch.where(torch.isin(targets, torch.tensor(target_range)), targets, PADDING)
+
+    def smoothed(hidden, matrix, bias, rare_weight, rare_bias, targets):
+        head = torch.cat([matrix[:CUTOFF], rare_weight]), torch.cat([bias[:CUTOFF], rare_bias])
+        nats = by_torch(hidden, *head, targets.clamp(max=CUTOFF), 0.3)
+        is_rare = targets >= CUTOFF
+        if not is_rare.any():
+            return nats
+        rare_targets = torch.where(is_rare, targets - CUTOFF, PADDING)
+        rare_nats = by_torch(hidden, matrix[CUTOFF:], bias[CUTOFF:], rare_targets, 0.3)
+        return nats + rare_nats * is_rare.sum() / (targets != PADDING).sum()
+
+    value, *gradients = loss_and_gradients(adaptive_cross_entropy, inputs, targets, CUTOFF, torch.float32, 0.3)
+    torch.testing.assert_close(value, by_hand(*inputs, targets))
+    expected = torch.autograd.grad(2 * smoothed(*inputs, targets), inputs, materialize_grads=True)
+    torch.testing.assert_close(gradients, list(expected), atol=1e-6, rtol=1e-5)
 
 
 def test_the_softmax_of_adaptive_logits_is_the_adaptive_softmax(tensors, rare):
