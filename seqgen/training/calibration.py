@@ -37,7 +37,7 @@ def step_seconds(
         own = batch.streams(world.share(batch.num_streams)).to(machine.device)
         paces.append(_pass_seconds(model, own, dtype) / batch.num_targets)
     (pace,) = world.agreed(median(paces[1:]))
-    return pace * corpus.train.num_targets / batches.steps_per_epoch
+    return pace * batches.tokens_per_step
 
 
 def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:

@@ -38,16 +38,21 @@ class PairBatches(Batches):
     seed: int
     shard_size: int = SHARD_SIZE
 
-    @cached_property
+    @property
     def num_left_out(self) -> int:
         """The number of pairs that are longer than `max_length`."""
-        return self.dataset.num_documents - sum(int(ends[-1]) for ends in self._ends if len(ends))
+        return self.dataset.num_documents - self._totals[0]
 
     @cached_property
     def sequence_length(self) -> int:  # type: ignore[override]  # here it is computed
         """The mean number of tokens per pair, both sides together."""
-        lengths = [self._sorted(shard)[1] for shard in range(self._num_shards)]
-        return -(-sum(int(each.sum()) for each in lengths) // max(1, sum(map(len, lengths))))
+        num_pairs, num_targets, num_given = self._totals
+        return -(-(num_targets + num_given) // max(1, num_pairs))
+
+    @property
+    def tokens_per_step(self) -> float:
+        """The mean number of targets per batch."""
+        return self._totals[1] / self.steps_per_epoch
 
     def show_beginnings(self, num_tokens: int) -> bool:  # noqa: ARG002  # every pair is read from its beginning
         """Return True."""
@@ -71,6 +76,13 @@ class PairBatches(Batches):
     @property
     def _num_shards(self) -> int:
         return -(-self.dataset.num_documents // self.shard_size)
+
+    @cached_property
+    def _totals(self) -> tuple[int, int, int]:
+        """The numbers of pairs that are short enough, of their targets and of their given tokens."""
+        lengths = [self._sorted(shard)[1] for shard in range(self._num_shards)]
+        num_targets, num_given = np.sum([each.sum(0) for each in lengths], 0).tolist()
+        return sum(map(len, lengths)), num_targets, num_given
 
     def _shard(self, epoch: int, shard: int) -> list[NDArray[np.int64]]:
         """Return the pairs of each batch of a shard."""
