@@ -85,20 +85,20 @@ def driven(folder, script, *options):
 NARROW = """
 import os, torch
 from seqgen.__main__ import main
-from seqgen.training.learner import Learner
-loss_of, rank = Learner._loss, int(os.environ["RANK"])
+from seqgen.training.batch import Batch
+loss_of, rank = Batch.loss, int(os.environ["RANK"])
 def refuse(*_):
     raise torch.OutOfMemoryError("CUDA out of memory")
-def refuse_more(self, batch, *others):
+def refuse_more(batch, *others):
     if rank == 0 and batch.num_streams > 1:
         refuse()
-    loss, after = loss_of(self, batch, *others)
+    loss, after = loss_of(batch, *others)
     if rank == 1 and batch.num_streams > 2:
         loss.register_hook(refuse)  # in the backward pass
     else:
         print(batch.num_streams)
     return loss, after
-Learner._loss = refuse_more
+Batch.loss = refuse_more
 main()
 """
 

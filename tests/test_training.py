@@ -19,6 +19,7 @@ from seqgen.model.hardware import PRECISIONS
 from seqgen.model.noise import Noise
 from seqgen.model.state import map_state, tensors_of
 from seqgen.training import session, validation
+from seqgen.training.batch import Batch
 from seqgen.training.budget import VALIDATION_SHARE, StepBudget, TimeBudget
 from seqgen.training.distributed import World
 from seqgen.training.divergence import MAX_ROLL_BACKS, RollBack
@@ -532,7 +533,7 @@ def test_a_step_that_exceeds_the_memory_is_reported_with_its_sizes(start, monkey
     def fail(*_):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(trainer.learner, "_loss", fail)
+    monkeypatch.setattr(Batch, "loss", fail)
     with pytest.raises(
         TrainingError, match=r"not enough memory for a step: lower --batch-size \(4\), --sequence-length \(16\)"
     ):
@@ -542,15 +543,15 @@ def test_a_step_that_exceeds_the_memory_is_reported_with_its_sizes(start, monkey
 def test_streams_that_exceed_the_memory_of_a_gpu_are_read_in_parts_with_the_same_result(start, monkeypatch):
     options = {"steps": 12, "model": {"dropout": 0.4, "num_layers": 2}, "precision": "float32"}
     whole, divided = (start(name, **options) for name in ("whole", "divided"))
-    loss = divided.learner._loss
+    train(whole)
+    loss = Batch.loss
 
     def refuse_more_than_one(batch, *others):
         if batch.num_streams > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return loss(batch, *others)
 
-    monkeypatch.setattr(divided.learner, "_loss", refuse_more_than_one)
-    train(whole)
+    monkeypatch.setattr(Batch, "loss", refuse_more_than_one)
     (notice,) = (each.text for each in train(divided) if isinstance(each, Notice))
     assert "4 streams of 16 tokens at once: reading 1 at a time, with the same result" in notice
     mine, theirs = tensors(whole), tensors(divided)
