@@ -8,10 +8,13 @@ import torch
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
 from seqgen.evaluation.likelihood import score
+from seqgen.levels.base import PADDING
+from seqgen.model.encoder import Given
 from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.scan import scan, step_by_step
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
+from seqgen.training.batch import Batch
 from seqgen.training.report import Notice
 from seqgen.training.session import Session
 from tests import processes
@@ -119,6 +122,31 @@ def test_a_network_that_exceeds_the_gpu_memory_is_a_one_line_error(tmp_path):
     assert done.returncode == 1
     assert "GB are available: lower --hidden-size (200,000)" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("alignment", ["attention", "none"])
+@every_cell
+def test_a_conditional_model_has_the_loss_and_the_gradients_of_the_cpu(make_model, generator, cell, alignment):
+    model = make_model(100, 40, cell=cell, num_layers=2, encoder_layers=2, alignment=alignment, layer_norm=True)
+    model.train()  # cuDNN has no gradients otherwise
+    texts = [torch.randint(2, 40, (length,), generator=generator).tolist() for length in (9, 3, 1, 6)]
+    inputs, targets = (torch.randint(2, 100, (7, 4), generator=generator) for _ in range(2))
+    targets[4:, 1] = PADDING
+    found = []
+    for device, dtype in (("cpu", torch.float32), (GPU, torch.float32), (GPU, torch.bfloat16)):
+        model.to(device).zero_grad()
+        fresh, given = torch.ones(4, dtype=torch.bool), Given.of(texts)
+        batch = Batch(inputs, targets, fresh, is_whole=True, given=given).to(device)
+        loss, _ = batch.loss(model, model.initial_state(4), dtype, smoothing=0.1)
+        loss.backward()
+        gradients = {name: part.grad.cpu() for name, part in model.named_parameters() if part.grad is not None}
+        found.append((loss.item(), gradients))
+    (loss, expected), (same, gradients), (rounded, _) = found
+    assert same == pytest.approx(loss, abs=1e-5)
+    assert rounded == pytest.approx(loss, abs=0.05)
+    for name, gradient in expected.items():
+        scale = max(1e-3, gradient.abs().max().item())
+        torch.testing.assert_close(gradients[name], gradient, rtol=1e-3, atol=1e-3 * scale, msg=name)
 
 
 @every_cell

@@ -99,13 +99,13 @@ class Encoder(nn.Module):
         """
         inputs = drop(F.embedding(ids, self.embedding), self.config.embedding_dropout, noise)
         reversal = _reversal(len(ids), lengths)
-        ends = (lengths - 1)[None, :, None]
         for index, (forward, backward) in enumerate(self.cells):
             ahead = self._scan(forward, inputs, dtype, noise)
             back = self._scan(backward, _Reversed.apply(inputs, reversal), dtype, noise)  # type: ignore[no-untyped-call]
-            if index == len(self.layers) - 1:
-                last = torch.cat([each.gather(0, ends.expand(1, -1, each.shape[2]))[0] for each in (ahead, back)], -1)
-            outputs = torch.cat([ahead, _Reversed.apply(back, reversal)], -1)  # type: ignore[no-untyped-call]
+            back = _Reversed.apply(back, reversal)  # type: ignore[no-untyped-call]
+            if index == len(self.layers) - 1:  # both directions end at the first position of what they have read
+                last = torch.cat([_Reversed.apply(ahead, reversal)[0], back[0]], -1)  # type: ignore[no-untyped-call]
+            outputs = torch.cat([ahead, back], -1)
             if self.norms:
                 outputs = self.norms[index](outputs.to(forward.bias))
             outputs = drop(outputs, self.config.dropout, noise)
@@ -167,7 +167,7 @@ def _reversal(time: int, lengths: Tensor) -> Tensor:
 
 
 class _Reversed(torch.autograd.Function):
-    """Sequences in reverse order. The gradient is reversed alike, which is much faster than that of an index."""
+    """Sequences in reverse order. The gradient is reversed alike: faster than that of an index, and deterministic."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, reversal: Tensor) -> Tensor:
