@@ -139,7 +139,7 @@ def test_a_conditional_model_has_the_loss_and_the_gradients_of_the_cpu(make_mode
         batch = Batch(inputs, targets, fresh, is_whole=True, given=given).to(device)
         loss, _ = batch.loss(model, model.initial_state(4), dtype, smoothing=0.1)
         loss.backward()
-        gradients = {name: part.grad.cpu() for name, part in model.named_parameters() if part.grad is not None}
+        gradients = {name: part.grad.clone().cpu() for name, part in model.named_parameters() if part.grad is not None}
         found.append((loss.item(), gradients))
     (loss, expected), (same, gradients), (rounded, _) = found
     assert same == pytest.approx(loss, abs=1e-5)
