@@ -152,15 +152,17 @@ def start(tmp_path: Path, folders: FoldersConfig) -> Callable[..., Trainer]:
         *,
         model: dict[str, Any] | None = None,
         optimization: dict[str, Any] | None = None,
+        corpus: dict[str, Any] | None = None,
+        file: str = "corpus.txt",
         seed: int = 1,
         precision: str = "auto",
         device: str = "cpu",
         **budget: Any,
     ) -> Trainer:
-        path = tmp_path / "corpus.txt"
+        path = tmp_path / file
         path.write_text(text, encoding="utf-8")
         requested = TrainOptions(
-            corpus=CorpusConfig(corpus=(str(path),)),
+            corpus=CorpusConfig(corpus=(str(path),), **(corpus or {})),
             model=ModelOptions(**(SMALL_NETWORK | (model or {}))),
             optimization=OptimizationOptions(**(FAST_LEARNING | (optimization or {}))),
             budget=BudgetConfig(**budget),

@@ -6,6 +6,7 @@ import torch
 from seqgen.config import MachineConfig, ModelConfig
 from seqgen.errors import TrainingError
 from seqgen.model import memory
+from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 
 MACHINE = MachineConfig(device="cpu", precision="float32")
@@ -41,6 +42,34 @@ def test_a_layer_needs_memory_for_gates_and_output_of_each_token(cell, num_gates
 
     gates, output, state = 64 * num_gates * size, 64 * size, 64 * 4  # in bytes per token; the state is in float32
     assert activations(3) - activations(2) == 10 * (gates + output + state)
+
+
+@pytest.mark.parametrize(("given_length", "length"), [(40, 3), (20, 20), (2, 40)])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "encoder_layers": 3}, {"alignment": "none"}])
+def test_the_estimate_of_a_conditional_model_is_a_lower_bound(options, given_length, length):
+    sizes = {"num_layers": 2, "hidden_size": 64, "embedding_size": 32, "encoder_layers": 1}
+    config = ModelConfig(**sizes | options)
+    model = LanguageModel(config, 50, 50)
+    model.initialise(torch.Generator().manual_seed(1), torch.ones(50))
+    saved_bytes = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: saved_bytes.append(tensor.nbytes) or tensor, lambda t: t
+    ):
+        given, ids = torch.randint(50, (given_length, 16)), torch.randint(50, (length, 16))
+        state, memory_ = model.encode(Given(given, torch.full((16,), given_length)))
+        logits, _ = model(ids, state, memory=memory_)
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
+    estimate = memory.training_bytes(config, 16 * (given_length + length), MACHINE, 50)
+    activations = estimate - memory.training_bytes(config, 0, MACHINE, 50)
+    assert sum(saved_bytes) / 20 < activations <= sum(saved_bytes)
+
+
+def test_pairs_that_cannot_fit_are_rejected_with_options_of_pairs():
+    config = ModelConfig(num_layers=1, hidden_size=10**6, embedding_size=64, encoder_layers=1)
+    with pytest.raises(TrainingError, match=r"lower --hidden-size .*--batch-size \(here 16\), or --max-length"):
+        memory.check_memory(config, 16, 32, MACHINE, 100)
+    with pytest.raises(TrainingError, match="--max-length or --hidden-size"), memory.shortage_reported(config, 16, 32):
+        raise MemoryError
 
 
 def test_sizes_that_cannot_fit_are_rejected_before_allocation():

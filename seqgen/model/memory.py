@@ -1,13 +1,15 @@
 """Estimates the memory that training takes, before it is allocated."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 
+from seqgen.cells.base import Cell
 from seqgen.config import MachineConfig, ModelConfig
 from seqgen.errors import ShortageError, is_out_of_memory
 from seqgen.model.hardware import PRECISIONS
@@ -23,17 +25,23 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
 
     Args:
         model: the resolved model options.
-        num_tokens: the number of tokens that are read at once.
+        num_tokens: the number of tokens that are read at once, both sides of pairs together.
         machine: device and precision.
         vocabulary_size: the number of token ids.
     """
     with torch.device("meta"):  # shapes only
         network = LanguageModel(replace(model, dropout=0.0), vocabulary_size)
     stored = PRECISIONS[machine.precision].itemsize
-    by_layer = [len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in network.stack.cells]
+
+    def layer_bytes(cells: Iterable[Cell]) -> int:
+        return sum(len(cell.recurrent_weight) * stored + cell.hidden_size * (stored + 4) for cell in cells)
+
     is_in_place = is_compiled(vocabulary_size, torch.device(machine.device))
     logits = (model.softmax_cutoff or vocabulary_size) * (stored if is_in_place else 2 * 4)  # and their gradient
-    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + num_tokens * (sum(by_layer) + logits)
+    token_bytes = layer_bytes(network.stack.cells) + logits
+    if model.encoder_layers:  # reads some of the tokens, the decoder the others
+        token_bytes = min(token_bytes, layer_bytes(chain.from_iterable(network.encoder.cells)))
+    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + num_tokens * token_bytes
 
 
 def check_memory(
@@ -60,7 +68,7 @@ def check_memory(
         raise ShortageError(
             f"training this network takes at least {needed / 1e9:,.1f} GB of memory, but only {available / 1e9:,.1f} "
             f"GB are available: lower --hidden-size ({model.hidden_size:,}), --num-layers ({model.num_layers:,}), "
-            f"{streams}or --sequence-length ({sequence_length:,})"
+            f"{streams}or {_length(model, sequence_length)}"
         )
 
 
@@ -78,9 +86,14 @@ def shortage_reported(model: ModelConfig, batch_size: int, sequence_length: int)
             raise
         raise ShortageError(
             f"there is not enough memory for a step: lower --batch-size ({batch_size:,}), "
-            f"--sequence-length ({sequence_length:,}) or --hidden-size ({model.hidden_size:,}); "
+            f"{_length(model, sequence_length)} or --hidden-size ({model.hidden_size:,}); "
             "the last saved state is kept"
         ) from error
+
+
+def _length(model: ModelConfig, sequence_length: int) -> str:
+    """Return the option that limits the number of tokens per stream or pair."""
+    return "--max-length" if model.encoder_layers else f"--sequence-length ({sequence_length:,})"
 
 
 def total_memory(device: str) -> int | None:

@@ -34,8 +34,6 @@ class PairRecipe:
 
     def batches(self, options: OptimizationOptions) -> tuple[Batches, list[str]]:
         """Return batches, and a message if pairs are left out because they are too long."""
-        if options.sequence_length is not None:
-            raise UsageError("--sequence-length is for streams, and pairs are never cut: see --max-length")
         dataset = self._corpus.train
         max_length = options.max_length or self._max_length()
         batches = PairBatches(dataset, options.batch_size or BATCH_SIZE, max_length, 0)
@@ -56,8 +54,6 @@ class PairRecipe:
 
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
         """Return the sizes of the network, and the number of steps that the budget allows for it."""
-        if options.encoder_layers == 0:
-            raise UsageError("--encoder-layers must be at least 1 with --given, got 0")
         model = options.completed(
             ModelConfig,
             num_layers=NUM_LAYERS,

@@ -13,9 +13,10 @@ from seqgen.config import (
     TrainOptions,
 )
 from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.errors import UsageError
 from seqgen.model.hardware import resolve_device, resolve_precision
 from seqgen.model.memory import check_memory, shortage_reported
-from seqgen.options import parse_time
+from seqgen.options import flag, parse_time
 from seqgen.training.batches import Batches
 from seqgen.training.calibration import step_seconds
 from seqgen.training.distributed import ALONE, World
@@ -25,6 +26,31 @@ from seqgen.training.stream_recipe import StreamRecipe
 from seqgen.wording import counted
 
 DEFAULT_TIME = "10m"
+
+
+def check_given_options(requested: TrainOptions) -> None:
+    """Reject options that need `--given`, or that it excludes.
+
+    Raises:
+        UsageError: an option contradicts the presence or absence of `--given`.
+    """
+    model, optimization = requested.model, requested.optimization
+    if requested.corpus.given is None:
+        alignment = None if model.alignment == "auto" else model.alignment
+        values = {
+            "encoder_layers": model.encoder_layers, "alignment": alignment, "max_length": optimization.max_length
+        }  # fmt: skip
+        for name, value in values.items():
+            if value:
+                raise UsageError(f"{flag(name)} {value} needs --given, which names what texts are given: omit it")
+        return
+    if model.encoder_layers == 0:
+        raise UsageError("--encoder-layers must be at least 1 with --given, got 0")
+    if (length := optimization.sequence_length) is not None:
+        raise UsageError(
+            f"--sequence-length {length} cuts texts, but pairs (--given) are never cut: omit it, or leave out long "
+            "pairs with --max-length"
+        )
 
 
 def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALONE) -> tuple[TrainConfig, list[str]]:

@@ -27,7 +27,7 @@ from seqgen.training.initial_model import empty_model, initial_model
 from seqgen.training.launch import launch_name
 from seqgen.training.loop import Trainer
 from seqgen.training.preparation import Say, prepare, prepare_again
-from seqgen.training.recipe import resolve
+from seqgen.training.recipe import check_given_options, resolve
 from seqgen.training.repetition import repeated
 from seqgen.training.run_folder import RunFolder
 from seqgen.wording import counted
@@ -73,7 +73,8 @@ class Session:
         world = self.world
         if world.is_first:
             check_free(self._runs, name, overwrite=overwrite)
-        world.check_device(resolve_device(requested.machine.device))  # before the corpus is read
+        check_given_options(requested)  # before the corpus is read
+        world.check_device(resolve_device(requested.machine.device))
         cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
         parent = None
         if (origin := requested.model.from_) is not None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from seqgen.config import CorpusConfig, ModelConfig, ModelOptions, OptimizationConfig, OptimizationOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
-from seqgen.errors import UsageError
 from seqgen.training.batches import Batches
 from seqgen.training.dropout import choose_dropout
 from seqgen.training.sizes import choose_learning_rate, choose_size
@@ -45,8 +44,6 @@ class StreamRecipe:
 
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
         """Return the sizes of the network, and the number of steps that the budget allows for it."""
-        if options.encoder_layers or options.alignment != "auto":
-            raise UsageError("--encoder-layers and --alignment are for texts that are given something: see --given")
         options = choose_softmax_cutoff(options, self._corpus.train.counts)
         return choose_size(options, self._corpus.level.vocabulary_size, num_steps)
 
