@@ -12,6 +12,7 @@ from seqgen.corpus.split import VALID
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.evaluation.held_out import HeldOut
+from seqgen.evaluation.run_corpus import RunCorpus
 from seqgen.training.distributed import ALONE
 from seqgen.training.preparation import prepare
 from tests.conftest import resolved
@@ -45,6 +46,14 @@ def test_the_validation_set_of_a_run_has_its_givens_also_from_the_prepared_copy(
     if is_deleted:
         path.unlink()
     assert held_out_pairs(HeldOut(checkpoint, None, folders)) == (expected, expected)
+
+
+def test_a_prepared_copy_with_another_vocabulary_is_not_used(folders, tmp_path):
+    path = write_table(tmp_path / "train.tsv", ROWS)
+    checkpoint, _ = run_on(folders, path, given="1", field="2")
+    path.unlink()
+    assert RunCorpus(checkpoint, folders).missing is None
+    assert RunCorpus(replace(checkpoint, given_level=checkpoint.level), folders).missing
 
 
 def test_a_corpus_to_evaluate_on_is_read_as_in_the_run_or_as_given(folders, tmp_path):
