@@ -65,8 +65,9 @@ def test_an_interrupted_and_resumed_run_is_bit_for_bit_identical(start_pairs, fo
 def test_a_run_killed_between_two_saves_is_bit_for_bit_identical(start_pairs, folders, monkeypatch):
     whole, killed = (start_pairs(name, steps=20) for name in ("whole", "killed"))
     train(whole)
-    train_and_kill_after_the_best_model_of(20, killed, monkeypatch)
-    assert killed.run.read_last().figures["step"] < 20
+    best_step = whole.figures.best_step
+    train_and_kill_after_the_best_model_of(best_step, killed, monkeypatch)
+    assert killed.run.read_last().figures["step"] < best_step
     resumed = Session(folders, print).resume("killed")
     train(resumed)
     for file in ("last.safetensors", "best.safetensors"):

@@ -120,6 +120,7 @@ class TrainingDisplay:
             f"epoch {report.epoch:.2f}",
             report.train_nats is not None and f"train {loss(report.train_nats, corpus.train)}",
             report.valid_nats is not None and f"valid {loss(report.valid_nats, corpus.valid)}",
+            report.valid_errors is not None and f"{report.valid_errors:.1%} of tokens wrong",
             report.tokens_per_second is not None and f"{report.tokens_per_second:,.0f} tokens/s",
             self._is_verbose and f"gradient {_gradient(report)}",
             f"{duration(self.trainer.timetable.seconds_left)} left",

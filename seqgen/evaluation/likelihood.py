@@ -37,10 +37,18 @@ _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The total negative log-likelihood of a text in nats, and its number of tokens."""
+    """The likelihood of a text.
+
+    Attributes:
+        nats: the total negative log-likelihood.
+        tokens: the number of tokens.
+        errors: the number of tokens that were not the most likely ones; counted only for texts that are given
+            something, otherwise 0.
+    """
 
     nats: float
     tokens: int
+    errors: int = 0
 
     @property
     def nats_per_token(self) -> float:
@@ -82,7 +90,8 @@ def surprisals(
     size = max(_SHORTEST_SEGMENT, -(-dataset.num_targets // num_streams))
     with progress.task("scoring", dataset.num_targets) as task:
         if dataset.given is not None:
-            return pair_surprisals(model, dataset, np.arange(dataset.num_documents), torch.float32, task, deadline)
+            pairs = np.arange(dataset.num_documents)
+            return pair_surprisals(model, dataset, pairs, torch.float32, task, deadline)[0]
         reader = _SegmentReader(model, dataset.ids, num_streams, sequence_length, torch.float32, deadline, task)
         for first in range(0, dataset.num_documents, _DOCUMENTS_AT_ONCE):
             documents = range(first, min(first + _DOCUMENTS_AT_ONCE, dataset.num_documents))
@@ -143,7 +152,8 @@ def estimate(
     if dataset.given is not None:
         pairs = evenly_spaced(dataset, max_tokens)[share]
         targets = int((dataset.offsets[pairs + 1] - dataset.offsets[pairs] - 1).sum())
-        return Likelihood(float(pair_surprisals(model, dataset, pairs, dtype, Task()).sum(dtype=np.float64)), targets)
+        costs, errors = pair_surprisals(model, dataset, pairs, dtype, Task())
+        return Likelihood(float(costs.sum(dtype=np.float64)), targets, errors)
     size = max(_SHORTEST_SEGMENT, min(max_tokens, dataset.num_targets) // num_streams)
     documents = range(0, dataset.num_documents, -(-dataset.num_documents // _DOCUMENTS_AT_ONCE))
     chosen = segments(dataset, documents, size, max_tokens)[share]

@@ -17,7 +17,6 @@ from seqgen.model.language_model import LanguageModel
 
 _MAX_PAIRS = 256  # that are read together
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
-_MAX_GIVEN_TOKENS = 1 << 15  # with padding; bounds the memory of the encoder
 
 
 @torch.inference_mode()
@@ -28,7 +27,7 @@ def pair_surprisals(
     dtype: torch.dtype,
     task: Task,
     deadline: float = math.inf,
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], int]:
     """Return the surprisal of each token of some pairs, given the tokens before it and what its text is given.
 
     Args:
@@ -40,7 +39,8 @@ def pair_surprisals(
         deadline: value of `time.perf_counter()` at which reading stops.
 
     Returns:
-        Nats, shape (tokens of the dataset,); 0 for start tokens, which are given, and for pairs that are not read.
+        Nats, shape (tokens of the dataset,), 0 for start tokens, which are given, and for pairs that are not read; and
+        the number of tokens that were not the most likely ones.
 
     Raises:
         TimeoutError: the deadline has passed.
@@ -48,6 +48,7 @@ def pair_surprisals(
     assert dataset.given is not None  # noqa: S101  # these are pairs
     with TemporaryFile() as file:  # unread parts need no memory; the mapping keeps the deleted file
         nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(dataset.ids),))
+    errors = 0
     for group in _groups(dataset, documents, model.vocabulary_size):
         if time.perf_counter() > deadline:
             raise TimeoutError
@@ -59,8 +60,9 @@ def pair_surprisals(
         place = np.arange(1, len(ids))[:, None]
         is_target = place < lengths
         nats[(dataset.offsets[group] + place)[is_target]] = costs.cpu().numpy()[is_target]
+        errors += int((logits.argmax(-1) != inputs[1:]).cpu().numpy()[is_target].sum())
         task.advance(int(is_target.sum()))
-    return nats
+    return nats, errors
 
 
 def evenly_spaced(dataset: Dataset, max_tokens: int) -> NDArray[np.int64]:
@@ -72,16 +74,12 @@ def evenly_spaced(dataset: Dataset, max_tokens: int) -> NDArray[np.int64]:
 
 def _groups(dataset: Dataset, documents: NDArray[np.int64], vocabulary_size: int) -> Iterator[NDArray[np.int64]]:
     """Yield pairs of similar length that are read together."""
-    assert dataset.given is not None  # noqa: S101  # these are pairs
-    texts, givens = (part.offsets[documents + 1] - part.offsets[documents] for part in (dataset, dataset.given))
-    order = np.lexsort((givens, texts))
-    documents, texts, givens = documents[order], texts[order], givens[order]
+    lengths = dataset.offsets[documents + 1] - dataset.offsets[documents]
+    documents = documents[np.argsort(lengths, kind="stable")]
+    lengths = np.sort(lengths)
     first = 0
     while first < len(documents):
-        some = slice(first, first + _MAX_PAIRS)
-        size = np.arange(1, len(documents[some]) + 1)
-        has_few_logits = size * texts[some] * vocabulary_size <= _MAX_LOGITS
-        is_fitting = has_few_logits & (size * np.maximum.accumulate(givens[some]) <= _MAX_GIVEN_TOKENS)
-        num_pairs = max(1, int(is_fitting.sum()))
-        yield documents[first : first + num_pairs]
-        first += num_pairs
+        size = np.arange(1, _MAX_PAIRS + 1)[: len(documents) - first]
+        fitting = int((size * lengths[first : first + _MAX_PAIRS] * vocabulary_size <= _MAX_LOGITS).sum())
+        yield documents[first : first + max(1, fitting)]
+        first += max(1, fitting)

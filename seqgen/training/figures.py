@@ -21,7 +21,9 @@ class Figures:
     valid_nats: float | None = None
     validated_step: int = 0
     validation_tokens: int | None = None
+    valid_errors: float = 0.0  # share of tokens that were not the most likely ones, if texts are given something
     best_valid_nats: float | None = None
+    best_valid_errors: float = 0.0
     best_step: int | None = None
     train_nats_of_best: float | None = None
     validations_since_best: int = 0
@@ -40,24 +42,38 @@ class Figures:
         """
         if best is None or best.best_valid_nats is None:
             self.best_valid_nats = None  # the next validation saves a new one
-        elif self.best_valid_nats is None or best.best_valid_nats < self.best_valid_nats:
-            self.best_valid_nats, self.best_step = best.best_valid_nats, best.best_step
+        elif self._is_best(best.best_valid_nats, best.best_valid_errors):
+            self.best_valid_nats, self.best_valid_errors = best.best_valid_nats, best.best_valid_errors
+            self.best_step = best.best_step
             self.train_nats_of_best, self.validations_since_best = best.train_nats_of_best, 0
             self.validation_tokens = self.validation_tokens or best.validation_tokens
 
-    def validated(self, valid_nats: float, train_nats: float | None) -> bool:
+    def _is_best(self, valid_nats: float, valid_errors: float) -> bool:
+        """Return whether a model has fewer errors than the best, or as many and a lower loss.
+
+        What is written from something given is right or wrong: with 3,600 pronunciations the loss is lowest after 8
+        epochs, at 31.8 % wrong words, but after 16 epochs 30.9 % are wrong, with more confidence.
+        """
+        return self.best_valid_nats is None or (valid_errors, valid_nats) < (
+            self.best_valid_errors,
+            self.best_valid_nats,
+        )
+
+    def validated(self, valid_nats: float, train_nats: float | None, valid_errors: float = 0.0) -> bool:
         """Record a validation at this step.
 
         Args:
             valid_nats: the loss.
             train_nats: the training loss since the previous validation, if there was a step.
+            valid_errors: the share of tokens that were not the most likely ones; 0 if it is not counted.
 
         Returns:
             Whether the model is the best so far, or again at the best step of a resumed run.
         """
-        self.valid_nats, self.validated_step = valid_nats, self.step
-        if self.best_valid_nats is None or valid_nats < self.best_valid_nats or self.step == self.best_step:
-            self.best_valid_nats, self.best_step, self.train_nats_of_best = valid_nats, self.step, train_nats
+        self.valid_nats, self.valid_errors, self.validated_step = valid_nats, valid_errors, self.step
+        if self._is_best(valid_nats, valid_errors) or self.step == self.best_step:
+            self.best_valid_nats, self.best_valid_errors, self.best_step = valid_nats, valid_errors, self.step
+            self.train_nats_of_best = train_nats
             self.validations_since_best = 0
             return True
         self.validations_since_best += 1

@@ -158,7 +158,7 @@ class Trainer:
                 yield Notice(self.learner.memory_message)
             ends = self.timetable.share >= 1 and not self._agreement.is_interrupted  # with a validation
             if self.timetable.is_report_due and not (self.timetable.is_validation_due or ends):
-                yield self._report(None)
+                yield self._report()
             if self.timetable.is_save_due:
                 self._save_last()
         if self.figures.validated_step != self.figures.step:
@@ -189,9 +189,9 @@ class Trainer:
         self._save_last()
         return roll_back.notice
 
-    def _report(self, valid_nats: float | None) -> Report:
+    def _report(self, valid_nats: float | None = None, valid_errors: float | None = None) -> Report:
         """Log what happened since the last report."""
-        report = Report.of(self.timetable, self.batches.steps_per_epoch, self.learning_rate, valid_nats)
+        report = Report.of(self.timetable, self.batches.steps_per_epoch, self.learning_rate, valid_nats, valid_errors)
         if self.world.is_first:
             self.run.log(report.to_json())
         self.timetable.reported()
@@ -208,10 +208,11 @@ class Trainer:
         """Measure the validation loss, and save the model if it is the best so far."""
         self._agreement.renew()
         begun = self.timetable.now
-        valid_nats = self._validation.likelihood(self._validation_tokens).nats_per_token
+        found = self._validation.likelihood(self._validation_tokens)
+        valid_nats, valid_errors = found.nats_per_token, found.errors / found.tokens
         train_nats = self.timetable.since_validation.nats_per_token
-        is_best = self.figures.validated(valid_nats, train_nats)
-        report = self._report(valid_nats)
+        is_best = self.figures.validated(valid_nats, train_nats, valid_errors)
+        report = self._report(valid_nats, valid_errors if self.corpus.given_level is not None else None)
         if not is_best:
             self.is_overfitting = self.figures.shows_overfitting(train_nats)
         elif self.world.is_first:

@@ -1,5 +1,6 @@
 """The recipe for pairs: texts that are written from something given."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,8 +19,12 @@ NUM_LAYERS = 2  # one below the attention and one above it
 LABEL_SMOOTHING = 0.1
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.01
-DROPOUT = 0.3
+# Dropout for one epoch, and more per doubling of the epochs.
+DROPOUT = 0.1
+DROPOUT_PER_DOUBLING = 0.05
+MAX_DROPOUT = 0.5
 OUTLIER = 3  # times the length that 99 % of the pairs do not exceed
+SIZES = ((256, 3000), (384, 8000), (512, math.inf))  # units, and the steps up to which they beat more units
 
 
 class PairRecipe:
@@ -54,31 +59,24 @@ class PairRecipe:
 
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
         """Return the sizes of the network, and the number of steps that the budget allows for it."""
-        model = options.completed(
-            ModelConfig,
-            num_layers=NUM_LAYERS,
-            hidden_size=256,
-            embedding_size=64,
-            tie_weights=False,
-            softmax_cutoff=0,
-            residual=True,
-            layer_norm=True,
-            encoder_layers=1,
-        )
-        model = replace(model, alignment="attention" if options.alignment == "auto" else options.alignment)
-        return model, num_steps(model)
+        for hidden_size, max_steps in SIZES:
+            model = _with_size(options, hidden_size)
+            steps = num_steps(model)
+            if steps <= max_steps or options.hidden_size is not None:
+                break
+        return model, steps
 
     def with_dropout(
         self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: int
     ) -> ModelConfig:
         """Return the model options with all dropout rates."""
-        del epochs, num_parameters
-        return replace(
-            model,
-            dropout=DROPOUT if options.dropout is None else options.dropout,
-            embedding_dropout=0.1 if options.embedding_dropout is None else options.embedding_dropout,
-            recurrent_dropout=options.recurrent_dropout or 0.0,
-        )
+        del num_parameters
+        dropout = DROPOUT + DROPOUT_PER_DOUBLING * math.log2(max(1.0, epochs))
+        if options.dropout is None:
+            model = replace(model, dropout=round(min(MAX_DROPOUT, dropout), 2))
+        if options.embedding_dropout is None:
+            model = replace(model, embedding_dropout=model.dropout)
+        return model
 
     def optimization(self, options: OptimizationOptions, model: ModelConfig, batches: Batches) -> OptimizationConfig:
         """Return the optimization options for a model and batches."""
@@ -91,3 +89,21 @@ class PairRecipe:
             weight_decay=WEIGHT_DECAY,
             label_smoothing=LABEL_SMOOTHING,
         )
+
+
+def _with_size(options: ModelOptions, hidden_size: int) -> ModelConfig:
+    """Return the model options with all that depend on the number of units."""
+    is_tied = options.embedding_size is None or options.embedding_size == options.output_size
+    hidden_size = options.hidden_size or hidden_size
+    model = options.completed(
+        ModelConfig,
+        num_layers=NUM_LAYERS,
+        hidden_size=hidden_size,
+        embedding_size=options.projection_size or hidden_size,
+        tie_weights=is_tied,
+        softmax_cutoff=0,
+        residual=True,
+        layer_norm=True,
+        encoder_layers=1,
+    )
+    return replace(model, alignment="attention" if options.alignment == "auto" else options.alignment)

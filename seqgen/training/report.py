@@ -12,6 +12,7 @@ class Report:
 
     `train_nats` and `gradient_norm` are means over the steps since the previous line, `clipped_share` is the share of
     their gradients that were scaled down, `tokens_per_second` is their speed; all four are None if there was no step.
+    `valid_errors` is the share of tokens that were not the most likely ones; None unless texts are given something.
     """
 
     step: int
@@ -24,10 +25,16 @@ class Report:
     gradient_norm: float | None
     clipped_share: float | None
     tokens_per_second: float | None
+    valid_errors: float | None = None
 
     @classmethod
     def of(
-        cls, timetable: Timetable, steps_per_epoch: int, learning_rate: float, valid_nats: float | None = None
+        cls,
+        timetable: Timetable,
+        steps_per_epoch: int,
+        learning_rate: float,
+        valid_nats: float | None = None,
+        valid_errors: float | None = None,
     ) -> Self:
         """Return what happened since the last report, and the loss of a validation."""
         figures, recent = timetable.figures, timetable.since_report
@@ -42,11 +49,15 @@ class Report:
             gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
             clipped_share=recent.clipped / recent.steps if recent.steps else None,
             tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
+            valid_errors=valid_errors,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
-        return asdict(self)
+        content = asdict(self)
+        if self.valid_errors is None:
+            del content["valid_errors"]
+        return content
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class Validation:
         """Return the score of about `max_tokens` targets, or of all targets if there are fewer."""
         share = slice(self.world.rank, None, self.world.size)
         own = estimate(self.model, self.dataset, self.dtype, max_tokens, share)
-        nats, tokens = self.world.total(own.nats, own.tokens)
-        return Likelihood(nats, int(tokens))
+        nats, tokens, errors = self.world.total(own.nats, own.tokens, own.errors)
+        return Likelihood(nats, int(tokens), int(errors))
 
     def affordable_tokens(self, budget: Budget) -> int:
         """Return how many tokens a validation reads: with `--time`, as many as `VALIDATION_SHARE` allows."""
