@@ -142,7 +142,8 @@ def _batch_ends(lengths: NDArray[np.int64], capacity: float) -> NDArray[np.int64
     """
     ends, begin = [], 0
     while begin < len(lengths):
-        some = lengths[begin : begin + max(1, int(capacity))]
+        most = int(capacity // max(1, lengths[begin].sum()))  # if no other pair were longer on either side
+        some = lengths[begin : begin + max(1, most)]
         longest = np.maximum.accumulate(some, 0).sum(1)
         fitting = int(np.searchsorted(longest * np.arange(1, len(some) + 1), capacity, side="right"))
         begin += max(1, fitting)
