@@ -1,11 +1,12 @@
 """The likelihood of texts that are given something, compared with scoring each pair alone."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
@@ -49,20 +50,40 @@ def one_by_one(model, dataset):
     return nats
 
 
-@pytest.mark.parametrize(("max_pairs", "max_logits"), [(256, 1 << 24), (3, 1 << 24), (256, 1000), (256, 1)])
-def test_every_target_is_scored_as_in_its_pair_alone(model, dataset, monkeypatch, max_pairs, max_logits):
-    monkeypatch.setattr(pair_likelihood, "_MAX_PAIRS", max_pairs)
-    monkeypatch.setattr(pair_likelihood, "_MAX_LOGITS", max_logits)
-    sizes, encode = [], type(model).encode
-    monkeypatch.setattr(
-        type(model), "encode", lambda m, given, d: sizes.append(len(given.lengths)) or encode(m, given, d)
-    )
+@pytest.mark.parametrize(
+    "limits", [{}, {"_MAX_PAIRS": 3}, {"_MAX_LOGITS": 1000}, {"_MAX_LOGITS": 1}, {"_MAX_GIVEN_TOKENS": 30}]
+)
+def test_every_target_is_scored_as_in_its_pair_alone(model, dataset, monkeypatch, limits):
+    for name, limit in limits.items():
+        monkeypatch.setattr(pair_likelihood, name, limit)
     found = surprisals(model, dataset)
-    monkeypatch.undo()
-    assert sum(sizes) == len(WORDS)
-    assert max(sizes) <= max_pairs
-    assert (max(sizes) == 1) == (max_logits == 1)
     np.testing.assert_allclose(found, one_by_one(model, dataset), rtol=1e-4, atol=1e-5)
+
+
+@example([(1, 1)] * 9, 4, 99, 99)
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=30),
+    max_pairs=st.integers(1, 8),
+    max_logits=st.integers(1, 500),
+    max_given=st.integers(1, 60),
+)
+def test_groups_hold_as_many_pairs_of_similar_length_as_the_limits_allow(lengths, max_pairs, max_logits, max_given):
+    def fits(group):
+        texts, givens = zip(*group, strict=True)
+        logits, given_tokens = 10 * len(group) * max(texts), len(group) * max(givens)
+        return len(group) <= max_pairs and logits <= max_logits and given_tokens <= max_given
+
+    offsets, given_offsets = (np.cumsum([0, *sizes]) for sizes in zip(*lengths, strict=True))
+    none = np.array([])
+    dataset = Dataset(none, offsets, none, {}, Dataset(none, given_offsets, none, {}))
+    limits = {"_MAX_PAIRS": max_pairs, "_MAX_LOGITS": max_logits, "_MAX_GIVEN_TOKENS": max_given}
+    with patch.multiple(pair_likelihood, **limits):
+        groups = [group.tolist() for group in pair_likelihood._groups(dataset, np.arange(len(lengths)), 10)]
+    assert sorted(chain.from_iterable(groups)) == list(range(len(lengths)))
+    groups = [[lengths[i] for i in group] for group in groups]
+    assert list(chain.from_iterable(groups)) == sorted(lengths)
+    assert all(len(group) == 1 or fits(group) for group in groups)
+    assert not any(fits([*group, following[0]]) for group, following in pairwise(groups))
 
 
 def test_the_score_of_a_dataset_is_the_sum(model, dataset):
@@ -76,6 +97,7 @@ def test_the_shares_of_several_processes_add_up(model, dataset, size):
     shares = [estimate(model, dataset, torch.float32, 10**9, slice(rank, None, size)) for rank in range(size)]
     whole = score(model, dataset)
     assert sum(share.tokens for share in shares) == whole.tokens
+    assert sum(share.errors for share in shares) == estimate(model, dataset, torch.float32, 10**9).errors
     assert sum(share.nats for share in shares) == pytest.approx(whole.nats, rel=1e-5)
 
 

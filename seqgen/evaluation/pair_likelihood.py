@@ -17,6 +17,7 @@ from seqgen.model.language_model import LanguageModel
 
 _MAX_PAIRS = 256  # that are read together
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
+_MAX_GIVEN_TOKENS = 1 << 15  # with padding; bounds the memory of the encoder
 
 
 @torch.inference_mode()
@@ -74,12 +75,16 @@ def evenly_spaced(dataset: Dataset, max_tokens: int) -> NDArray[np.int64]:
 
 def _groups(dataset: Dataset, documents: NDArray[np.int64], vocabulary_size: int) -> Iterator[NDArray[np.int64]]:
     """Yield pairs of similar length that are read together."""
-    lengths = dataset.offsets[documents + 1] - dataset.offsets[documents]
-    documents = documents[np.argsort(lengths, kind="stable")]
-    lengths = np.sort(lengths)
+    assert dataset.given is not None  # noqa: S101  # these are pairs
+    texts, givens = (part.offsets[documents + 1] - part.offsets[documents] for part in (dataset, dataset.given))
+    order = np.lexsort((givens, texts))
+    documents, texts, givens = documents[order], texts[order], givens[order]
     first = 0
     while first < len(documents):
-        size = np.arange(1, _MAX_PAIRS + 1)[: len(documents) - first]
-        fitting = int((size * lengths[first : first + _MAX_PAIRS] * vocabulary_size <= _MAX_LOGITS).sum())
-        yield documents[first : first + max(1, fitting)]
-        first += max(1, fitting)
+        some = slice(first, first + _MAX_PAIRS)
+        size = np.arange(1, len(documents[some]) + 1)
+        has_few_logits = size * texts[some] * vocabulary_size <= _MAX_LOGITS
+        is_fitting = has_few_logits & (size * np.maximum.accumulate(givens[some]) <= _MAX_GIVEN_TOKENS)
+        num_pairs = max(1, int(is_fitting.sum()))
+        yield documents[first : first + num_pairs]
+        first += num_pairs
