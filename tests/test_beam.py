@@ -90,6 +90,26 @@ def test_an_exhaustive_beam_finds_the_best_of_all_sequences(make_model, name):
         assert [each.score for each in best] == pytest.approx([scores[ids] for ids in expected], abs=1e-4)
 
 
+def plain_beam(model, given, max_length, beam_size):
+    """Return the texts that a beam search finds that is written with lists, best first."""
+    found, beam = [], [[]]
+    for _ in range(max_length):
+        ways = [[*ids, token] for ids in beam for token in range(1, model.vocabulary_size)]
+        ways = sorted(ways, key=lambda ids: -log_probability(model, given, ids))[: beam_size - len(found)]
+        found += [ids for ids in ways if ids[-1] == END]
+        beam = [ids for ids in ways if ids[-1] != END]
+    return sorted(found, key=lambda ids: -log_probability(model, given, ids) / len(ids))
+
+
+def test_the_texts_are_those_of_a_plain_beam_search(make_model):
+    model = peaked(make_model, 6)
+    with torch.no_grad():
+        model.output_bias[END] += 3.0
+    expected = [plain_beam(model, given, 5, 4) for given in GIVENS]
+    assert [[each.ids for each in best] for best in find(model, GIVENS, 5, 4, num_best=4)] == expected
+    assert len(set(map(len, expected))) > 1
+
+
 class Scripted:
     """Steps of two streams that end with probability 0.7 at once, and hardly ever later; `a` and `b` are alike."""
 

@@ -88,7 +88,7 @@ def heal(
         rules: returns the constraint of a stream in which these tokens of the rest are written; it restricts only text
             after the prime.
     """
-    search = _Search(model, _Index(hexadecimal), reading, rest, rules)
+    search = _Search(model, TokenIndex(hexadecimal), reading, rest, rules)
     ways = search.ways
     allowed = torch.tensor([[way.allowed for way in ways]], dtype=torch.float64)
     picked = draw(probabilities(allowed, config).expand(len(numbers), -1), numbers)
@@ -144,7 +144,7 @@ class _Search:
         state: the state after each path, one stream per path.
     """
 
-    def __init__(self, model: LanguageModel, index: "_Index", reading: Reading, rest: str, rules: Rules) -> None:
+    def __init__(self, model: LanguageModel, index: "TokenIndex", reading: Reading, rest: str, rules: Rules) -> None:
         self.paths: list[_Path] = []
         self.ways: list[_Way] = []
         self._index = index
@@ -199,7 +199,7 @@ class _Search:
         return sorted(likely, key=lambda path: -path.likelihood)[:_MAX_PATHS]
 
 
-class _Index:
+class TokenIndex:
     """Finds tokens by the hexadecimal digits that they write."""
 
     def __init__(self, hexadecimal: Sequence[str]) -> None:

@@ -104,6 +104,10 @@ class WholeCharacters:
         """Continue with the streams at these indices, in this order."""
         self._states, self._num_left = self._states[streams], self._num_left[streams]
 
+    def reset(self, which: NDArray[np.bool_]) -> None:
+        """Let some streams continue between characters."""
+        self._states[which] = 0
+
     def _mask_of(self, states: NDArray[np.int64], num_left: NDArray[np.int64]) -> Mask:
         is_possible = self._num_needed[self._next[states]] < num_left[:, None]
         return np.where(is_possible[:, self._kinds], np.float32(0), np.float32(-np.inf))

@@ -1,0 +1,121 @@
+"""The transcriber: writes the most likely text for each of many givens, on top of beam search."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.errors import UsageError
+from seqgen.levels.base import TextLevel
+from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.beam import BeamConstraint, Hypothesis, search
+from seqgen.sampling.beginning import Beginning
+from seqgen.sampling.whole_characters import WholeCharacters
+
+BEAM_SIZE = 5
+_LENGTH, _LENGTH_PER_TOKEN = 100, 8  # the maximum length of a text: tokens, and tokens per token of the given
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A text that was written from a given.
+
+    Attributes:
+        text: the text.
+        log_probability: of its tokens.
+        tokens: their number, the end token included.
+        is_cut: whether it reached the maximum length.
+    """
+
+    text: str
+    log_probability: float
+    tokens: int
+    is_cut: bool = False
+
+    @property
+    def score(self) -> float:
+        """The log-probability per token, by which texts are ranked."""
+        return self.log_probability / self.tokens if self.tokens else 0.0
+
+
+EMPTY = Transcript("", 0.0, 0)  # of an empty given
+
+
+@dataclass(frozen=True)
+class Transcriber:
+    """A conditional model with its vocabularies.
+
+    Attributes:
+        model: the model.
+        level: the vocabulary of the texts.
+        given_level: the vocabulary of the givens.
+        unseen_ids: ids that were never a target in training and are never written.
+    """
+
+    model: LanguageModel
+    level: TextLevel
+    given_level: TextLevel
+    unseen_ids: Sequence[int]
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, model: LanguageModel) -> "Transcriber":
+        """Return the transcriber of a checkpoint and its model.
+
+        Raises:
+            UsageError: the model is not conditional, or one of its sides is not text.
+        """
+        if checkpoint.given_level is None:
+            raise UsageError("--given is for models that were trained with --given; this one writes without")
+        if not isinstance(checkpoint.level, TextLevel) or not isinstance(checkpoint.given_level, TextLevel):
+            raise UsageError("--given is for models that write text from text; this one reads or writes music")
+        return cls(model, checkpoint.level, checkpoint.given_level, checkpoint.unseen)
+
+    def given_ids(self, given: str) -> list[int]:
+        """Return the token ids of a given, from the start to the end token."""
+        return [self.given_level.START, *self.given_level.encode(given).tolist(), self.given_level.END]
+
+    def best(
+        self,
+        givens: Sequence[str],
+        num_best: int = 1,
+        beam_size: int = BEAM_SIZE,
+        prime: str = "",
+        length: int | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> list[list[Transcript]]:
+        """Return the best texts of each given, best first, see `beam.py`. The text of an empty given is empty.
+
+        Args:
+            givens: texts; each different one is searched once.
+            num_best: the number of texts per given.
+            beam_size: the number of hypotheses per given; at least `num_best` are used.
+            prime: the text with which all texts begin.
+            length: the maximum number of tokens after the prime; None for 100 and 8 per token of the given.
+            progress: receives the number of different givens that were searched, whenever some are finished.
+        """
+        different = [given for given in dict.fromkeys(givens) if given.strip()]
+        encoded = [self.given_ids(given) for given in different]
+        prime = self.level.normalise(prime)
+        num_forced = len(self.level.encode(prime))
+        limits = [num_forced + (length or _LENGTH + _LENGTH_PER_TOKEN * len(ids)) for ids in encoded]
+        found = search(
+            self.model,
+            encoded,
+            limits,
+            lambda num_left: self._rules(prime, num_left),
+            max(beam_size, num_best),
+            num_best,
+            after_batch=progress,
+        )
+        texts = {given: [self._written(each) for each in best] for given, best in zip(different, found, strict=True)}
+        return [texts.get(given, [EMPTY]) for given in givens]
+
+    def _rules(self, prime: str, num_left: list[int]) -> BeamConstraint:
+        forbidden = [self.level.START, *self.unseen_ids]
+        if prime:
+            return Beginning(self.level, prime, forbidden, num_left)
+        return WholeCharacters(self.level.hexadecimal, self.level.END, forbidden, num_left)
+
+    def _written(self, hypothesis: Hypothesis) -> Transcript:
+        ids = hypothesis.ids if hypothesis.is_cut else hypothesis.ids[:-1]
+        text = self.level.decode(ids)
+        return Transcript(text, hypothesis.log_probability, len(hypothesis.ids), hypothesis.is_cut)
