@@ -62,7 +62,7 @@ def test_every_choice_is_in_the_help():
 
 def test_the_most_important_options_come_first():
     sections = re.findall(r"^(\w+):$", help_of(["train"], 80), re.MULTILINE)
-    assert sections[:3] == ["Corpus", "Budget", "General"]
+    assert sections[:4] == ["Corpus", "Budget", "General", "Given"]
     assert sections.index("Model") < sections.index("Music") < sections.index("Files") < sections.index("Folders")
     assert help_of(["train"], 80).count("[auto]") == 1 + sum(
         option.show_default == "auto" for option in options_of(["train"])

@@ -105,6 +105,8 @@ def _show(evaluation: "Evaluation") -> None:
     if (interval := evaluation.confidence_interval) is not None:
         bounds = f"{display.number(interval.low)} to {display.number(interval.high)}"
         out.print(f"{interval.level:.0%} confidence (over {interval.over}): {bounds} nats per token")
+    if evaluation.writing is not None:
+        _show_writing(evaluation.writing)
     if (overlap := evaluation.overlap) is not None:
         shares = (
             f"{overlap.training:.1%} of the text in the training set, {overlap.validation:.1%} in the validation set"
@@ -119,6 +121,18 @@ def _show(evaluation: "Evaluation") -> None:
         _show_music(evaluation.music)
     if evaluation.copying is not None:
         _show_copying(evaluation.copying)
+
+
+def _show_writing(report: "WritingReport") -> None:
+    """Print how good the texts are that the model writes, beside those of baselines."""
+    written = {"model": report.model, **report.baselines}
+    names = list(report.model.figures)
+    rows = [[WRITERS[name], *(each.summaries.get(figure, "") for figure in names)] for name, each in written.items()]
+    display.results().print(f"\n{counted(report.model.num_givens, 'given')}; most likely texts (beam search)")
+    display.show_table(["", *map(_words, names)], rows)
+    for name, figure in report.model.figures.items():
+        if figure.signature is not None:
+            display.results().print(f"{_words(name)}: {figure.signature}")
 
 
 def _show_copying(report: "TextReport") -> None:

@@ -14,12 +14,12 @@ MAX_WIDTH = 100
 NARROW = 60  # columns, below which an explanation is placed under its option instead of beside it
 _GROUPS = (
     "Corpus",
-    "Given",
     "Sampling",
     "Evaluation",
     "Inspection",
     "Budget",
     "General",
+    "Given",
     "Model",
     "Optimization",
     "Machine",

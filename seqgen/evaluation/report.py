@@ -8,7 +8,7 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import EvaluationConfig
 from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.baselines import Baselines
 from seqgen.evaluation.cache import CachedPredictions, CacheSettings
 from seqgen.evaluation.compressors import MAX_BYTES
@@ -21,6 +21,7 @@ from seqgen.evaluation.music import MusicReport, report_on_music
 from seqgen.evaluation.overlap import Overlap
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.text import TextReport, report_on_texts
+from seqgen.evaluation.writing import WritingReport, report_on_writing
 from seqgen.levels.base import TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
@@ -56,6 +57,7 @@ class Evaluation:
         overlap: shares of the text that occur in the corpus of the run; None for the run's own validation set.
         music: comparison of samples with the corpus, if requested from a model of music.
         copying: what samples copied from the training set, if requested from a model of text.
+        writing: how good the texts are that a conditional model writes.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Evaluation:
     overlap: Overlap | None = None
     music: MusicReport | None = None
     copying: TextReport | None = None
+    writing: WritingReport | None = None
 
     @classmethod
     def of(
@@ -117,7 +120,7 @@ class Evaluation:
             content["cache"] = {"window": self.cache.window, **asdict(self.cache.settings), **others["cache"]}
         if self.baselines is not None:
             content["ngram"] = {"order": self.baselines.order, **others["ngram"]}
-        reports = {"overlap": self.overlap, "music": self.music, "copying": self.copying}
+        reports = {"overlap": self.overlap, "music": self.music, "copying": self.copying, "writing": self.writing}
         return content | {name: report.to_json() for name, report in reports.items() if report is not None}
 
 
@@ -140,6 +143,8 @@ def evaluate(
     Raises:
         CorpusError: the text cannot be read or is too short, or the corpus of the run is missing or has changed.
     """
+    if checkpoint.given_level is not None:
+        _refuse_for_pairs(config)
     needing = [flag(name) for name in ("dynamic", "cache", "num_samples") if getattr(config, name)]
     if held_out.run.missing and needing:  # before the work, not after it
         raise CorpusError(f"{held_out.run.missing}: omit {' and '.join(needing)}, or give the right --data-dir")
@@ -156,9 +161,19 @@ def evaluate(
             evaluation = replace(evaluation, dynamic=dynamic)
         if config.cache:
             evaluation = replace(evaluation, cache=_cached(model, config.cache, held_out, dataset, progress))
+    if checkpoint.given_level is not None:
+        writing = report_on_writing(checkpoint, model, held_out, progress)
+        evaluation, notes = replace(evaluation, writing=writing), [*notes, *writing.notes]
     if config.num_samples:
         evaluation = _with_samples(evaluation, checkpoint, model, held_out, config, progress)
     return evaluation, [*held_out.notes, *notes]
+
+
+def _refuse_for_pairs(config: EvaluationConfig) -> None:
+    """Reject what is measured on streams of text only."""
+    for name in ("dynamic", "cache", "num_samples"):
+        if getattr(config, name):
+            raise UsageError(f"{flag(name)} is for models that are given nothing; this one writes texts from a given")
 
 
 def _compared(
@@ -168,7 +183,7 @@ def _compared(
     notes: list[str] = []
     if held_out.run.missing is None:
         try:
-            if not held_out.is_validation:
+            if not held_out.is_validation and checkpoint.given_level is None:
                 evaluation = replace(evaluation, overlap=Overlap.of(dataset, held_out.run, progress))
             evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, dataset, progress))
         except CorpusError as error:  # no disk space: the loss of the model is reported all the same

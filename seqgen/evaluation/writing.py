@@ -1,0 +1,83 @@
+"""What a conditional model writes for the givens of a text, compared with references and baselines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqgen.checkpoint import Checkpoint
+from seqgen.corpus.documents import Document
+from seqgen.corpus.split import TRAIN
+from seqgen.evaluation.held_out import HeldOut
+from seqgen.evaluation.progress import SILENT, Progress
+from seqgen.evaluation.same_output import SameOutput
+from seqgen.evaluation.transcription import Transcript, Transcription, measure, measure_baselines
+from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.transcribe import transcribe
+
+
+@dataclass(frozen=True)
+class WritingReport:
+    """How good the most likely texts of a model are.
+
+    Attributes:
+        model: the figures of the model.
+        baselines: the figures of baselines by name, see `measure_baselines`; empty if the training set is missing.
+        same_output: the wrong output that most givens got.
+        share_in_training: the share of the givens that occur in the training set; None if that is missing.
+    """
+
+    model: Transcription
+    baselines: dict[str, Transcription] = field(default_factory=dict)
+    same_output: SameOutput | None = None
+    share_in_training: float | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """Warnings for the user."""
+        notes = self.same_output.notes if self.same_output is not None else []
+        if self.share_in_training:
+            notes.append(f"{self.share_in_training:.1%} of the givens occur in the training set: new ones may be harder")
+        return notes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        content = self.model.to_json()
+        if self.share_in_training is not None:
+            content["share_in_training"] = self.share_in_training
+        if self.same_output is not None:
+            content["same_output"] = self.same_output.to_json()
+        return content | {name: figures.to_json() for name, figures in self.baselines.items()}
+
+
+def report_on_writing(
+    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, progress: Progress = SILENT
+) -> WritingReport:
+    """Write a text for each given by beam search, and compare it with all texts that have this given.
+
+    Args:
+        checkpoint: the checkpoint of a conditional model.
+        model: its model.
+        held_out: the pairs.
+        progress: receives the progress.
+    """
+    references: dict[str, list[str]] = {}
+    for given, text in pairs_of(held_out.documents()):
+        references.setdefault(given, []).append(text)
+    written = transcribe(model, checkpoint, list(references), progress=progress)
+    transcripts = [
+        Transcript(given, tuple(texts), output)
+        for (given, texts), output in zip(references.items(), written, strict=True)
+    ]
+    figures, same_output = measure(transcripts), SameOutput.of(transcripts)
+    if held_out.run.missing is not None:
+        return WritingReport(figures, same_output=same_output)
+    num_known = len({given for given, _ in pairs_of(held_out.run.documents(TRAIN)) if given in references})
+    baselines = measure_baselines(transcripts, pairs_of(held_out.run.documents(TRAIN)), progress)
+    return WritingReport(figures, baselines, same_output, num_known / len(references))
+
+
+def pairs_of(documents: Iterator[Document[str]]) -> Iterator[tuple[str, str]]:
+    """Yield what each document is given, and its text."""
+    for document in documents:
+        assert document.given is not None  # noqa: S101  # these are pairs
+        yield "".join(document.given.chunks()), "".join(document.chunks())
