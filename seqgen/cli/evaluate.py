@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.music import MusicReport
     from seqgen.evaluation.report import Evaluation
     from seqgen.evaluation.text import TextReport, Verbatim
+    from seqgen.evaluation.writing import WritingReport
     from seqgen.model.language_model import LanguageModel
 
 COPY_SHOWN = 60  # characters
@@ -31,6 +32,15 @@ PREDICTORS = {
     "ngram": "n-grams",
     "xz": "xz",
     "bz2": "bz2",
+}
+
+WRITERS = {"model": "the model", "nearest": "nearest training pair", "copied": "the given itself"}
+WRITTEN = {
+    "exact": "exact matches",
+    "character_error_rate": "character error rate",
+    "word_error_rate": "word error rate",
+    "bleu": "BLEU",
+    "chrf": "chrF",
 }
 
 
@@ -82,11 +92,11 @@ def _list(checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut",
     from seqgen.evaluation.listing import by_document, by_token
 
     progress = ShownProgress()
-    lines: Iterable[dict[str, Any]] = (
-        by_token(model, checkpoint, held_out, progress) if config.per_token else by_document(model, held_out, progress)
+    lines: Iterable[dict[str, Any]] = (by_token if config.per_token else by_document)(
+        model, checkpoint, held_out, progress
     )
     for line in lines:
-        display.write_result(json.dumps(line) + "\n")
+        display.write_result(json.dumps(line, ensure_ascii=False) + "\n")
     for text in held_out.notes:
         display.note(text)
 
@@ -126,13 +136,14 @@ def _show(evaluation: "Evaluation") -> None:
 def _show_writing(report: "WritingReport") -> None:
     """Print how good the texts are that the model writes, beside those of baselines."""
     written = {"model": report.model, **report.baselines}
-    names = list(report.model.figures)
-    rows = [[WRITERS[name], *(each.summaries.get(figure, "") for figure in names)] for name, each in written.items()]
-    display.results().print(f"\n{counted(report.model.num_givens, 'given')}; most likely texts (beam search)")
-    display.show_table(["", *map(_words, names)], rows)
+    rows = [
+        [WRITTEN[name], *(each.summaries.get(name, "") for each in written.values())] for name in report.model.figures
+    ]
+    display.results().print(f"\n{counted(report.model.num_givens, 'given')}, and what is written for them:")
+    display.show_table(["", *(WRITERS[name] for name in written)], rows)
     for name, figure in report.model.figures.items():
         if figure.signature is not None:
-            display.results().print(f"{_words(name)}: {figure.signature}")
+            display.results().print(f"{WRITTEN[name]}: {figure.signature}")
 
 
 def _show_copying(report: "TextReport") -> None:

@@ -12,11 +12,19 @@ from seqgen.corpus.documents import Document
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
 from seqgen.evaluation.progress import SILENT, Progress
+from seqgen.evaluation.writing import pairs_of, write
 from seqgen.model.language_model import LanguageModel
 
 
-def by_document(model: LanguageModel, held_out: HeldOut, progress: Progress = SILENT) -> Iterator[dict[str, Any]]:
-    """Yield the origin, number, tokens and nats of each document, and its size in the units of its level."""
+def by_document(
+    model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut, progress: Progress = SILENT
+) -> Iterator[dict[str, Any]]:
+    """Yield the origin, number, tokens and nats of each document, and its size in the units of its level.
+
+    From a conditional model also what the document is given, its text, and the text that the model writes instead.
+    """
+    pairs = list(pairs_of(held_out.documents())) if checkpoint.given_level is not None else []
+    written = write(checkpoint, model, [given for given, _ in pairs], progress) if pairs else []
     with held_out.encoded() as dataset:
         for number, (document, _, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
             total = float(nats.sum(dtype=np.float64))
@@ -27,6 +35,7 @@ def by_document(model: LanguageModel, held_out: HeldOut, progress: Progress = SI
                 "nats": total,
                 "nats_per_token": total / len(nats),
                 **held_out.extent(document),
+                **(_compared(*pairs[number - 1], written[number - 1]) if pairs else {}),
             }
 
 
@@ -39,6 +48,11 @@ def by_token(
             texts, origin = checkpoint.level.spelled(ids), _origin(document)
             for place, (token, text, cost) in enumerate(zip(ids, texts, nats.tolist(), strict=True)):
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
+
+
+def _compared(given: str, text: str, written: str) -> dict[str, Any]:
+    """Return what a document is given, its text, and what the model writes for the given."""
+    return {"given": given, "text": text, "written": written, "is_exact": written == text}
 
 
 def _origin(document: Document[Any]) -> dict[str, Any]:

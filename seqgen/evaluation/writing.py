@@ -1,6 +1,6 @@
 """What a conditional model writes for the givens of a text, compared with references and baselines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.same_output import SameOutput
 from seqgen.evaluation.transcription import Transcript, Transcription, measure, measure_baselines
 from seqgen.model.language_model import LanguageModel
-from seqgen.sampling.transcribe import transcribe
+from seqgen.sampling.transcriber import Transcriber
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class WritingReport:
         """Warnings for the user."""
         notes = self.same_output.notes if self.same_output is not None else []
         if self.share_in_training:
-            notes.append(f"{self.share_in_training:.1%} of the givens occur in the training set: new ones may be harder")
+            share = f"{self.share_in_training:.1%} of the givens occur in the training set"
+            notes.append(f"{share}: others may be harder")
         return notes
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def report_on_writing(
     references: dict[str, list[str]] = {}
     for given, text in pairs_of(held_out.documents()):
         references.setdefault(given, []).append(text)
-    written = transcribe(model, checkpoint, list(references), progress=progress)
+    written = write(checkpoint, model, list(references), progress)
     transcripts = [
         Transcript(given, tuple(texts), output)
         for (given, texts), output in zip(references.items(), written, strict=True)
@@ -74,6 +75,15 @@ def report_on_writing(
     num_known = len({given for given, _ in pairs_of(held_out.run.documents(TRAIN)) if given in references})
     baselines = measure_baselines(transcripts, pairs_of(held_out.run.documents(TRAIN)), progress)
     return WritingReport(figures, baselines, same_output, num_known / len(references))
+
+
+def write(
+    checkpoint: Checkpoint, model: LanguageModel, givens: Sequence[str], progress: Progress = SILENT
+) -> list[str]:
+    """Return the most likely text for each given."""
+    with progress.task("writing", len(set(givens))) as task:
+        found = Transcriber.of(checkpoint, model).best(givens, progress=task.advance)
+    return [texts[0].text if texts else "" for texts in found]
 
 
 def pairs_of(documents: Iterator[Document[str]]) -> Iterator[tuple[str, str]]:
