@@ -45,7 +45,7 @@ def test_a_layer_needs_memory_for_gates_and_output_of_each_token(cell, num_gates
 
 
 @pytest.mark.parametrize(("given_length", "length"), [(40, 3), (20, 20), (2, 40)])
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "encoder_layers": 3}, {"alignment": "none"}])
+@pytest.mark.parametrize("options", [{}, {"encoder_layers": 3}, {"num_layers": 16}])
 def test_the_estimate_of_a_conditional_model_is_a_lower_bound(options, given_length, length):
     sizes = {"num_layers": 2, "hidden_size": 64, "embedding_size": 32, "encoder_layers": 1}
     config = ModelConfig(**sizes | options)
@@ -61,7 +61,7 @@ def test_the_estimate_of_a_conditional_model_is_a_lower_bound(options, given_len
         torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
     estimate = memory.training_bytes(config, 16 * (given_length + length), MACHINE, 50)
     activations = estimate - memory.training_bytes(config, 0, MACHINE, 50)
-    assert sum(saved_bytes) / 20 < activations <= sum(saved_bytes)
+    assert sum(saved_bytes) / 30 < activations <= sum(saved_bytes)
 
 
 def test_pairs_that_cannot_fit_are_rejected_with_options_of_pairs():

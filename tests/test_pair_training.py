@@ -10,7 +10,6 @@ from seqgen.config import TrainOptions
 from seqgen.errors import UsageError
 from seqgen.training import recipe
 from seqgen.training.batch import Batch
-from seqgen.training.pair_batches import PairBatches
 from seqgen.training.pair_recipe import OUTLIER
 from seqgen.training.recipe import check_given_options
 from seqgen.training.session import Session
@@ -130,23 +129,17 @@ def test_a_tuned_run_begins_with_the_weights_of_its_parent_and_resumes_exactly(s
     assert_bit_for_bit(whole, resumed)
 
 
-def test_pairs_that_are_too_long_are_left_out_and_reported(start_pairs, capsys):
-    text = reversals(100) + f"{'a' * 90}\t{'b' * 90}\nabc\t{'d' * 60}\n"
+def test_pairs_that_are_much_longer_than_others_are_left_out_and_reported(start_pairs, capsys):
+    text = reversals(600) + f"{'a' * 90}\tb\nc\t{'d' * 80}\n"
     trainer = start_pairs(text=text, steps=1)
-    batches = trainer.batches
-    assert isinstance(batches, PairBatches)
-    given = batches.dataset.given
-    sizes = [max(a, b) for a, b in zip(batches.dataset.offsets[1:] - batches.dataset.offsets[:-1],
-                                       given.offsets[1:] - given.offsets[:-1], strict=True)]  # fmt: skip
-    ninety_ninth = sorted(sizes)[round(0.99 * (len(sizes) - 1))]
-    assert batches.max_length <= OUTLIER * ninety_ninth
-    too_long = sum(size - 1 > batches.max_length for size in sizes)
-    assert batches.num_left_out == too_long
-    message = f"{too_long} pairs with more than {batches.max_length} tokens on a side are left out of training"
-    assert (message in capsys.readouterr().out) == (too_long > 1)
-    other = start_pairs("other", text=text, optimization={"max_length": 5}, steps=1)
-    assert other.batches.max_length == other.config.optimization.max_length == 5
-    assert "with more than 5 tokens on a side are left out of training (--max-length)" in capsys.readouterr().out
+    longest = 5 + len("<>")  # with the start and end tokens
+    assert trainer.batches.max_length == trainer.config.optimization.max_length == OUTLIER * longest
+    assert trainer.batches.num_left_out == 2
+    message = f"2 pairs with more than {OUTLIER * longest} tokens on a side are left out of training (--max-length)"
+    assert message in capsys.readouterr().out
+    limited = start_pairs("limited", text=text, optimization={"max_length": 5}, steps=1)
+    assert limited.batches.max_length == limited.config.optimization.max_length == 5
+    assert "with more than 5 tokens on a side" in capsys.readouterr().out
     with pytest.raises(UsageError, match="every pair is longer than --max-length 2"):
         start_pairs("none", text=text, optimization={"max_length": 2}, steps=1)
 
