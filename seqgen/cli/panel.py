@@ -16,11 +16,13 @@ from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.corpus.dataset import Dataset
+    from seqgen.training.example import Example
     from seqgen.training.loop import Trainer
     from seqgen.training.report import Report
 
 PLAIN_SECONDS = 10.0  # between lines if there is no terminal
 SAMPLE_LINES = 6
+MAX_SHOWN = 80  # characters of each text of an example
 PANEL_WIDTH = 100  # at most; it leaves room for the ^C of an interruption
 
 
@@ -54,6 +56,19 @@ def _gradient(report: "Report") -> str:
     return f"norm {report.gradient_norm:.2f}, clipped in {report.clipped_share:.0%} of steps"
 
 
+def _compared(example: "Example") -> str:
+    """Return a pair and what the model writes for it, one line each."""
+    return (
+        f"given      {_in_one_line(example.given)}\nreference  {_in_one_line(example.reference)}\n"
+        f"output     {_in_one_line(example.output)}"
+    )
+
+
+def _in_one_line(text: str) -> str:
+    text = " ".join(text.split("\n"))
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
 def is_live(*, is_quiet: bool) -> bool:
     """Return whether training is displayed as a panel with samples instead of lines."""
     return console.is_terminal and not console.is_dumb_terminal and not is_quiet
@@ -76,6 +91,7 @@ class TrainingDisplay:
         self._sample = self._gradient = ""
         self._speed = self._train_nats = 0.0
         self._shown_at = -math.inf
+        self._has_warned = False
         self._report: Report | None = None
         self._live = Live(console=console, auto_refresh=False)
 
@@ -104,14 +120,21 @@ class TrainingDisplay:
 
     def show(self, report: "Report") -> None:
         """Show a report."""
+        if (example := report.example) is not None and example.warning and not self._has_warned:
+            self._has_warned = True
+            self.note(example.warning)
         if self.is_live:
             self._report = report
+            if example is not None:
+                self._sample = visible(_compared(example))
             self._refresh(report)
             return
         is_late = time.perf_counter() - self._shown_at >= PLAIN_SECONDS
         if (is_late or self._is_verbose or report.valid_nats is not None) and not self._is_quiet:
             self._shown_at = time.perf_counter()
             note(self._line(report))
+            if example is not None:
+                note(_compared(example))
 
     def _line(self, report: "Report") -> str:
         corpus = self.trainer.corpus
@@ -161,6 +184,8 @@ class TrainingDisplay:
             losses.add_row("best", f"{loss(figures.best_valid_nats, corpus.valid)} at step {figures.best_step:,}")
         losses.add_row("gradient", self._gradient)
         lines = self._sample.splitlines()[:num_sample_lines]
-        sample = [Text("sample:", style="dim"), Text("\n".join(lines))] if lines else []
+        sample = (
+            [Text("example:" if report.example else "sample:", style="dim"), Text("\n".join(lines))] if lines else []
+        )
         title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
         return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)

@@ -182,7 +182,7 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
                 if trainer.is_overfitting and not has_warned and not quiet:
                     has_warned = True
                     display.note(_warning(trainer))
-                if shown.is_live and report.valid_nats is not None:
+                if shown.is_live and report.valid_nats is not None and report.example is None:
                     shown.show_sample(_preview(trainer))
         if not trainer.figures.is_finished and not quiet:
             display.note(f"interrupted and saved at step {trainer.figures.step:,}")

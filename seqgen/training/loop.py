@@ -17,6 +17,7 @@ from seqgen.training.batch import Batch
 from seqgen.training.budget import Budget
 from seqgen.training.distributed import World
 from seqgen.training.divergence import SLOWER, RollBack, has_diverged
+from seqgen.training.example import Example
 from seqgen.training.figures import NEVER, Figures
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
@@ -25,7 +26,7 @@ from seqgen.training.report import Notice, Report
 from seqgen.training.run_folder import RunFolder
 from seqgen.training.schedule import learning_rate_factor, num_parts
 from seqgen.training.timetable import Timetable
-from seqgen.training.validation import Validation
+from seqgen.training.validation import Validated, Validation
 
 
 @dataclass(eq=False, repr=False)
@@ -189,9 +190,9 @@ class Trainer:
         self._save_last()
         return roll_back.notice
 
-    def _report(self, valid_nats: float | None = None, valid_errors: float | None = None) -> Report:
+    def _report(self, validated: Validated | None = None) -> Report:
         """Log what happened since the last report."""
-        report = Report.of(self.timetable, self.batches.steps_per_epoch, self.learning_rate, valid_nats, valid_errors)
+        report = Report.of(self.timetable, self.batches.steps_per_epoch, self.learning_rate, validated)
         if self.world.is_first:
             self.run.log(report.to_json())
         self.timetable.reported()
@@ -208,11 +209,10 @@ class Trainer:
         """Measure the validation loss, and save the model if it is the best so far."""
         self._agreement.renew()
         begun = self.timetable.now
-        found = self._validation.likelihood(self._validation_tokens)
-        valid_nats, valid_errors = found.nats_per_token, found.errors / found.tokens
+        validated = self._validated()
         train_nats = self.timetable.since_validation.nats_per_token
-        is_best = self.figures.validated(valid_nats, train_nats, valid_errors)
-        report = self._report(valid_nats, valid_errors if self.corpus.given_level is not None else None)
+        is_best = self.figures.validated(validated.nats, train_nats, validated.errors or 0.0)
+        report = self._report(validated)
         if not is_best:
             self.is_overfitting = self.figures.shows_overfitting(train_nats)
         elif self.world.is_first:
@@ -221,6 +221,16 @@ class Trainer:
         self.timetable.validated(begun)
         self._save_last()
         return report
+
+    def _validated(self) -> Validated:
+        """Return the loss on the validation set and, from a conditional model, errors and an example."""
+        found = self._validation.likelihood(self._validation_tokens)
+        if self.corpus.given_level is None:
+            return Validated(found.nats_per_token)
+        example = (
+            Example.of(self.averaged, self.corpus, self.unseen, self.figures.step) if self.world.is_first else None
+        )
+        return Validated(found.nats_per_token, found.errors / found.tokens, example)
 
     def _save_last(self) -> None:
         begun = self.timetable.now

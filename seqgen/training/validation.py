@@ -12,10 +12,26 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.training.batches import Batches
 from seqgen.training.budget import VALIDATION_SHARE, Budget
 from seqgen.training.distributed import World
+from seqgen.training.example import Example
 
 MAX_VALIDATION_TOKENS = 1_000_000  # enough to compare models; `evaluate` scores all tokens
 TRIAL_TOKENS = 1 << 14  # scored first, to estimate how many tokens a short run can afford
 FORWARD_SPEED = 3  # a training step takes about three times as long as a forward pass
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The result of a validation.
+
+    Attributes:
+        nats: the loss per token.
+        errors: the share of tokens that were not the most likely ones; None unless texts are given something.
+        example: what the model writes for a pair; None unless texts are given something.
+    """
+
+    nats: float
+    errors: float | None = None
+    example: Example | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""Examples of what a conditional model writes while it trains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.evaluation.same_output import SameOutput
+from seqgen.evaluation.transcription import Transcript
+from seqgen.levels.base import Level, TextLevel
+from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.preview import transcribe
+
+_NUM_WRITTEN = 16  # pairs of the validation set, of which one is shown
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair of the validation set, and what the model writes for it.
+
+    Attributes:
+        given: what the text is given.
+        reference: the text.
+        output: what the model writes.
+        warning: that many givens get the same output; empty if they do not.
+    """
+
+    given: str
+    reference: str
+    output: str
+    warning: str = ""
+
+    @classmethod
+    def of(cls, model: LanguageModel, corpus: PreparedCorpus, unseen_ids: Sequence[int], step: int) -> Self:
+        """Write some pairs of the validation set, and return one of them, each step another one."""
+        valid, given_level = corpus.valid, corpus.given_level
+        assert valid.given is not None and given_level is not None  # noqa: S101, PT018  # these are pairs
+        count = min(_NUM_WRITTEN, valid.num_documents)
+        first = step % max(1, valid.num_documents // count)
+        places = first + np.arange(count) * (valid.num_documents // count)
+        givens = [_text(valid.given, given_level, place) for place in places.tolist()]
+        outputs = transcribe(model, corpus.level, given_level, unseen_ids, givens)
+        transcripts = [
+            Transcript(given, (_text(valid, corpus.level, place),), output)
+            for given, output, place in zip(givens, outputs, places.tolist(), strict=True)
+        ]
+        same_output = SameOutput.of(transcripts)
+        shown = transcripts[step % count]
+        warnings = same_output.notes if same_output is not None else []
+        return cls(shown.given, shown.references[0], shown.written, "; ".join(warnings))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the texts as plain JSON values."""
+        return {"given": self.given, "reference": self.reference, "output": self.output}
+
+
+def _text(dataset: Dataset, level: Level[Any], document: int) -> str:
+    """Return the text of a document."""
+    assert isinstance(level, TextLevel)  # noqa: S101  # pairs are text
+    return level.decode(dataset.ids[dataset.offsets[document] : dataset.offsets[document + 1]])
