@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from music21 import meter
 
 from seqgen.errors import MusicError
-from seqgen.music import midi, notices, read
+from seqgen.music import midi_reader, notices, read
 from seqgen.music.read import MUSIC, Tune
 from seqgen.music.score import Note, Score
 from tests import processes
@@ -94,7 +94,7 @@ def test_an_exception_of_a_library_becomes_a_message(monkeypatch):
     def fail(data, grid):
         raise ZeroDivisionError("division\nby zero " * 100)
 
-    monkeypatch.setattr(midi, "score_of", fail)
+    monkeypatch.setattr(midi_reader, "score_of", fail)
     (error,) = read.read("a.mid", b"")
     assert str(error).startswith("a.mid cannot be read: division by zero division")
     assert len(str(error)) < 300
@@ -105,7 +105,7 @@ def test_interrupts_and_memory_errors_are_raised(monkeypatch, passing):
     def fail(data, grid):
         raise passing
 
-    monkeypatch.setattr(midi, "score_of", fail)
+    monkeypatch.setattr(midi_reader, "score_of", fail)
     with pytest.raises(passing):
         list(read.read("a.mid", b""))
 

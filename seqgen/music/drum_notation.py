@@ -4,7 +4,7 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement
 
 from seqgen.music.instruments import drum_of
-from seqgen.music.midi_file import DRUM_CHANNEL
+from seqgen.music.midi_writer import DRUM_CHANNEL
 from seqgen.music.score import Score
 from seqgen.music.theory import pitch_of
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from seqgen.errors import MusicError
-from seqgen.music import abc, midi, notation, partwise
+from seqgen.music import abc_reader, kern_reader, midi_reader, musicxml_reader
 from seqgen.music.score import DEFAULT_GRID, Score
 
 Parse = Callable[[], tuple[Score, Counter[str]]]
@@ -60,20 +60,20 @@ def _guarded(name: str, parse: Parse) -> Tune | MusicError:
 
 
 def _midi(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    yield name, partial(midi.score_of, data, grid)
+    yield name, partial(midi_reader.score_of, data, grid)
 
 
 def _musicxml(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    yield name, partial(partwise.score_of, data, grid)
+    yield name, partial(musicxml_reader.score_of, data, grid)
 
 
 def _kern(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    yield name, partial(notation.kern_score_of, data, grid)
+    yield name, partial(kern_reader.score_of, data, grid)
 
 
 def _abc(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    for piece, text in abc.tunes(name, data):
-        yield piece, partial(abc.score_of, text, grid)
+    for piece, text in abc_reader.tunes(name, data):
+        yield piece, partial(abc_reader.score_of, text, grid)
 
 
 _PIECES: Mapping[str, Callable[[str, bytes, int], Iterator[tuple[str, Parse]]]] = {

@@ -1,7 +1,7 @@
 """Scores -> the content of files, by suffix."""
 
 from seqgen.errors import MusicError, UsageError
-from seqgen.music import abc_notation, midi_file, musicxml, pianoroll
+from seqgen.music import abc_writer, midi_writer, musicxml_writer, pianoroll
 from seqgen.music.score import MAX_SHARPS, Score
 
 SUFFIXES = (".mid", ".midi", ".musicxml", ".xml", ".abc", ".png")
@@ -29,5 +29,5 @@ def rendered(score: Score, suffix: str, num_prime_steps: int = 0) -> bytes:
     if suffix == ".png":
         return pianoroll.draw(score, num_prime_steps)
     if suffix == ".abc":
-        return abc_notation.rendered(score).encode()
-    return musicxml.rendered(score) if suffix in (".musicxml", ".xml") else midi_file.rendered(score)
+        return abc_writer.rendered(score).encode()
+    return musicxml_writer.rendered(score) if suffix in (".musicxml", ".xml") else midi_writer.rendered(score)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seqgen.music import notices
 from seqgen.music.bars import FoundBar, fits, of_length, regular
 from seqgen.music.limits import MAX_BARS, endless
-from seqgen.music.midi_data import NoteArrays, Ticks, parsed
+from seqgen.music.midi_parser import NoteArrays, Ticks, parsed
 from seqgen.music.score import MAX_SHARPS, Bar, Note, Score
 from seqgen.music.tempos import tempo_map
 

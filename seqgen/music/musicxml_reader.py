@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element, SubElement
 from seqgen.music import notices
 from seqgen.music.keys import transposed_key
 from seqgen.music.limits import is_countable
+from seqgen.music.music21_streams import measures_of, quiet, title_of
 from seqgen.music.musicxml_document import score_root
-from seqgen.music.notation import measures_of, quiet, title_of
 from seqgen.music.score import NUM_PITCHES, Score
 from seqgen.music.written_parts import WrittenPart, score_from_parts
 

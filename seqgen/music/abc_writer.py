@@ -9,7 +9,7 @@ from seqgen.music.beams import beams, beat_quarters
 from seqgen.music.clefs import COMMON, clef_of
 from seqgen.music.engraving import Symbol, Tuplet, bars_of
 from seqgen.music.instruments import names_of
-from seqgen.music.midi_file import DRUM_CHANNEL
+from seqgen.music.midi_writer import DRUM_CHANNEL
 from seqgen.music.score import Bar, Note, Score
 from seqgen.music.theory import key_name, spelled
 from seqgen.music.voices import Chord, hands_of, voices_of

@@ -5,14 +5,14 @@ from contextlib import suppress
 import pytest
 
 from seqgen.errors import MusicError
-from seqgen.music import abc, notices
+from seqgen.music import abc_reader, notices
 from seqgen.music.score import Bar, Tempo
 
 GRID = 12
 
 
 def tune(body, head="M:4/4\nL:1/4\n", key="C"):
-    score, counts = abc.score_of(f"X:1\nT:A tune\n{head}K:{key}\n{body}\n", GRID)
+    score, counts = abc_reader.score_of(f"X:1\nT:A tune\n{head}K:{key}\n{body}\n", GRID)
     return score, dict(counts)
 
 
@@ -120,20 +120,20 @@ FGA|
 
 
 def test_a_book_is_divided_into_tunes_and_its_head_applies_to_each():
-    tunes = dict(abc.tunes("book.abc", BOOK.replace("\n", "\r\n").encode()))
+    tunes = dict(abc_reader.tunes("book.abc", BOOK.replace("\n", "\r\n").encode()))
     assert list(tunes) == ["book.abc, tune 1 (The First)", "book.abc, tune 7"]
-    scores = [abc.score_of(text, GRID)[0] for text in tunes.values()]
+    scores = [abc_reader.score_of(text, GRID)[0] for text in tunes.values()]
     assert [score.bars for score in scores] == [(Bar(3, 4, 0),), (Bar(3, 4, 1),)]
     assert [[note.pitch for note in score.notes] for score in scores] == [[60, 62, 64], [66, 67, 69]]
 
 
 def test_a_single_tune_has_the_name_of_the_file():
-    assert [name for name, _ in abc.tunes("a.abc", b"X:1\nT:Title\nK:C\nC|")] == ["a.abc"]
-    assert [name for name, _ in abc.tunes("a.abc", b"K:C\nC|")] == ["a.abc"]
+    assert [name for name, _ in abc_reader.tunes("a.abc", b"X:1\nT:Title\nK:C\nC|")] == ["a.abc"]
+    assert [name for name, _ in abc_reader.tunes("a.abc", b"K:C\nC|")] == ["a.abc"]
 
 
 def test_latin_1_is_read():
-    ((name, _), _) = abc.tunes("a.abc", "X:1\nT:Träumerei\nK:C\nC|\nX:2\nK:C\nD|".encode("latin-1"))
+    ((name, _), _) = abc_reader.tunes("a.abc", "X:1\nT:Träumerei\nK:C\nC|\nX:2\nK:C\nD|".encode("latin-1"))
     assert name == "a.abc, tune 1 (Träumerei)"
 
 
@@ -150,11 +150,11 @@ def test_latin_1_is_read():
 )
 def test_unusable_files_are_rejected_with_a_message(text, kind, sentence):
     with pytest.raises(MusicError, match=sentence) as caught:
-        abc.score_of(text, GRID)
+        abc_reader.score_of(text, GRID)
     assert caught.value.kind == kind
 
 
 @pytest.mark.parametrize("sign", ["{", "[", "[K:", ":", "(", '"', "!", "+", "V:1\n", "((a", "|:", "&", "-", "(3"])
 def test_many_repetitions_of_any_character_are_read_quickly(sign):
     with suppress(MusicError):
-        abc.score_of(f"X:1\nK:C\n{sign * 20_000}", GRID)
+        abc_reader.score_of(f"X:1\nK:C\n{sign * 20_000}", GRID)

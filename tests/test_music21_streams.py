@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqgen.errors import MusicError
-from seqgen.music import notation, notices, partwise
+from seqgen.music import kern_reader, music21_streams, musicxml_reader, notices
 from seqgen.music.score import Bar, Note, Tempo
 
 GRID = 12
@@ -39,7 +39,7 @@ def corpus(name):
 
 
 def kern(text):
-    score, counts = notation.kern_score_of(text.encode(), GRID)
+    score, counts = kern_reader.score_of(text.encode(), GRID)
     return score, dict(counts)
 
 
@@ -68,7 +68,7 @@ def test_repeats_of_kern_are_played():
 
 
 def test_kern_in_latin_1_is_read():
-    score, _ = notation.kern_score_of("!!!OTL: L\u00fcfte\n**kern\n4c\n*-\n".encode("latin-1"), GRID)
+    score, _ = kern_reader.score_of("!!!OTL: L\u00fcfte\n**kern\n4c\n*-\n".encode("latin-1"), GRID)
     assert score.tracks[0].notes == (Note(0, 12, 60),)
 
 
@@ -83,7 +83,7 @@ def test_kern_that_takes_music21_too_long_is_rejected():
 
 
 def test_decoded_text_has_line_feeds_and_no_byte_order_mark():
-    assert notation.decoded_text("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
+    assert music21_streams.decoded_text("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
 
 
 def flat(part):
@@ -103,7 +103,7 @@ def test_a_chorale_equals_what_music21_plays(name):
     with zipfile.ZipFile(corpus(name)) as archive:
         importer.xmlText = archive.read(next(file for file in archive.namelist() if "META" not in file))
     importer.parseXMLText()
-    score, counts = partwise.score_of(corpus(name).read_bytes(), GRID)
+    score, counts = musicxml_reader.score_of(corpus(name).read_bytes(), GRID)
     found = [[(note.onset - score.start, note.end - score.start, note.pitch) for note in t.notes] for t in score.tracks]
     assert [sorted(notes) for notes in found] == [flat(part) for part in importer.stream.expandRepeats().parts]
     assert [track.name for track in score.tracks] == [part.partName for part in importer.stream.parts]

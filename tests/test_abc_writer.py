@@ -7,7 +7,7 @@ import music21
 import pytest
 from hypothesis import assume, given, settings
 
-from seqgen.music.abc_notation import rendered
+from seqgen.music.abc_writer import rendered
 from seqgen.music.score import Bar, Note, Score, Tempo, track_of
 from tests.scores import melody, scores
 from tests.test_write import notes_of, sounding

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from seqgen.errors import MusicError
-from seqgen.music import musicxml_document, notices, partwise
+from seqgen.music import musicxml_document, musicxml_reader, notices
 from seqgen.music.score import Bar, Note, Tempo
 
 GRID = 12
@@ -42,7 +42,7 @@ def barline(location, content):
 
 
 def read(*measures, **options):
-    score, counts = partwise.score_of(document(*measures, **options), GRID)
+    score, counts = musicxml_reader.score_of(document(*measures, **options), GRID)
     return score, dict(counts)
 
 
@@ -170,7 +170,7 @@ ENTITIES = {
 def test_entities_are_rejected(declaration, encoding):
     text = document(attributes() + note(), name="&a;", doctype=f"<!DOCTYPE score-partwise [{declaration}]>").decode()
     with pytest.raises(MusicError, match="declares XML entities") as caught:
-        partwise.score_of(text.replace('"1.0"', f'"1.0" encoding="{encoding}"').encode(encoding), GRID)
+        musicxml_reader.score_of(text.replace('"1.0"', f'"1.0" encoding="{encoding}"').encode(encoding), GRID)
     assert caught.value.kind == "XML with entities"
 
 
@@ -189,7 +189,7 @@ def test_entities_are_rejected(declaration, encoding):
 )  # fmt: skip
 def test_unusable_files_are_rejected_with_a_message(data, kind, sentence):
     with pytest.raises(MusicError, match=sentence) as caught:
-        partwise.score_of(data, GRID)
+        musicxml_reader.score_of(data, GRID)
     assert caught.value.kind == kind
 
 
@@ -208,14 +208,14 @@ def test_the_container_of_an_archive_names_its_score():
     other, score = document(attributes() + note("C4")), document(attributes() + note("G4"))
     files = {"a.xml": other, "../b.xml": score}
     named = packed(**{"META-INF/container.xml": CONTAINER.format("../b.xml")}, **files)
-    assert pitches(partwise.score_of(named, GRID)[0]) == [67]
-    assert pitches(partwise.score_of(packed(**files), GRID)[0]) == [60]  # without a name, the first
+    assert pitches(musicxml_reader.score_of(named, GRID)[0]) == [67]
+    assert pitches(musicxml_reader.score_of(packed(**files), GRID)[0]) == [60]  # without a name, the first
 
 
 def test_a_decompression_bomb_is_rejected_before_it_is_unpacked(monkeypatch):
     with pytest.raises(MusicError, match="unpacks to 50 MB, more than music has") as caught:
-        partwise.score_of(packed(**{"a.xml": b" " * 50_000_000}), GRID)
+        musicxml_reader.score_of(packed(**{"a.xml": b" " * 50_000_000}), GRID)
     assert caught.value.kind == "archive that unpacks to too much"
     monkeypatch.setattr(musicxml_document, "MAX_BYTES", 100)
     with pytest.raises(MusicError, match="unpacks to"):
-        partwise.score_of(packed(**{"a.xml": document(attributes() + note())}), GRID)
+        musicxml_reader.score_of(packed(**{"a.xml": document(attributes() + note())}), GRID)

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from seqgen.errors import MusicError
-from seqgen.music.abc_text import BAR_LINE, BarLine, voices
+from seqgen.music.abc_voices import BAR_LINE, BarLine, voices
 from seqgen.music.bars import fits
-from seqgen.music.notation import decoded_text, quiet
+from seqgen.music.music21_streams import decoded_text, quiet
 from seqgen.music.score import MAX_SHARPS, Bar, Score
 from seqgen.music.written_parts import Measure, WrittenNote, WrittenPart, score_from_parts
 

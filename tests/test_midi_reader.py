@@ -3,7 +3,7 @@
 import pytest
 
 from seqgen.errors import MusicError
-from seqgen.music import midi as reader
+from seqgen.music import midi_reader as reader
 from seqgen.music import notices
 from seqgen.music.score import Bar, Note, Tempo
 from tests.midi_bytes import TICKS, chunk, melody, meta, metre, midi, note, track

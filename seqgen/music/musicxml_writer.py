@@ -7,7 +7,7 @@ from typing import Any
 from seqgen.music import drum_notation
 from seqgen.music.beams import beat_quarters
 from seqgen.music.instruments import names_of
-from seqgen.music.midi_file import channels_of
+from seqgen.music.midi_writer import channels_of
 from seqgen.music.score import Score, Track
 from seqgen.music.staves import music21, staff_of
 from seqgen.music.voices import hands_of
