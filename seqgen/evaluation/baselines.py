@@ -11,7 +11,7 @@ from seqgen.corpus.documents import Document
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
-from seqgen.evaluation.loss import Loss
+from seqgen.evaluation.loss_units import Loss
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import TextLevel

@@ -10,14 +10,14 @@ from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.baselines import Baselines
-from seqgen.evaluation.cache import CachedPredictions, CacheSettings
 from seqgen.evaluation.compressors import MAX_BYTES
 from seqgen.evaluation.confidence import ConfidenceInterval, confidence_interval
-from seqgen.evaluation.dynamic import dynamic_score
+from seqgen.evaluation.dynamic_evaluation import dynamic_score
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Likelihood, surprisals
-from seqgen.evaluation.loss import Loss
+from seqgen.evaluation.loss_units import Loss
 from seqgen.evaluation.music import MusicReport, report_on_music
+from seqgen.evaluation.neural_cache import CachedPredictions, CacheSettings
 from seqgen.evaluation.overlap import Overlap
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.text import TextReport, report_on_texts

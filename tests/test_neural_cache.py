@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqgen.evaluation import cache
-from seqgen.evaluation.cache import SHARPNESS, CachedPredictions, CacheSettings
+from seqgen.evaluation import neural_cache
 from seqgen.evaluation.likelihood import score
+from seqgen.evaluation.neural_cache import SHARPNESS, CachedPredictions, CacheSettings
 from tests.conftest import RHYME
 
 
@@ -24,7 +24,7 @@ def states(model, dataset):
 
 @pytest.mark.parametrize("stretch", [16, 1000])
 def test_probabilities_agree_with_the_equations(make_dataset, make_model, monkeypatch, stretch):
-    monkeypatch.setattr(cache, "_STRETCH", stretch)
+    monkeypatch.setattr(neural_cache, "_STRETCH", stretch)
     dataset, model, window = make_dataset(RHYME[:60], RHYME[20:50]), make_model(100), 40
     found = CachedPredictions.of(model, dataset, window)
     known = states(model, dataset)

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from seqgen.config import CorpusConfig
-from seqgen.evaluation import dynamic
-from seqgen.evaluation.dynamic import CLIP, FLOOR, STRETCH, dynamic_score
+from seqgen.evaluation import dynamic_evaluation
+from seqgen.evaluation.dynamic_evaluation import CLIP, FLOOR, STRETCH, dynamic_score
 from seqgen.evaluation.likelihood import score
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.state import detach
@@ -82,10 +82,12 @@ def test_repeated_text_is_learned(make_dataset, make_model):
 
 
 def test_gradients_are_taken_from_all_over_the_training_set(make_dataset, make_model, monkeypatch):
-    monkeypatch.setattr(dynamic, "_TRAINING_TOKENS", 2000)
+    monkeypatch.setattr(dynamic_evaluation, "_TRAINING_TOKENS", 2000)
     dataset, model, begins = make_dataset(RHYME * 200), make_model(100), []
-    monkeypatch.setattr(dynamic, "document_stretches", lambda ids, *_: begins.append((ids, len(ids))) or iter(()))
-    list(dynamic._spread(dataset, model.device))
+    monkeypatch.setattr(
+        dynamic_evaluation, "document_stretches", lambda ids, *_: begins.append((ids, len(ids))) or iter(())
+    )
+    list(dynamic_evaluation._spread(dataset, model.device))
     assert 1500 < sum(length for _, length in begins) < 2600
     offset = dataset.ids.__array_interface__["data"][0]
     places = [(ids.__array_interface__["data"][0] - offset) / dataset.ids.nbytes for ids, _ in begins]
