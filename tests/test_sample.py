@@ -10,7 +10,7 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.cli.prime import text_prime, unescaped
 from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
-from seqgen.sampling.endings import Endings
+from seqgen.sampling.end_token import EndToken
 from seqgen.sampling.sampler import Sample, sample
 from tests.conftest import RHYME, quick_runner
 
@@ -124,15 +124,15 @@ def test_escapes_in_stop_texts_are_replaced():
 
 
 def test_the_end_token_is_excluded_only_in_streams_that_must_not_end():
-    endings = Endings(vocabulary_size=3, end=1, num_streams=2)
+    end_token = EndToken(vocabulary_size=3, end=1, num_streams=2)
     excluded = -np.inf
     for allowed, expected in (
         ([False, False], [[0, excluded, 0], [0, excluded, 0]]),
         ([True, False], [[0, 0, 0], [0, excluded, 0]]),
         ([True, True], None),
     ):
-        endings.are_allowed[:] = allowed
-        mask = endings.mask()
+        end_token.may_end[:] = allowed
+        mask = end_token.mask()
         assert (mask if mask is None else mask.tolist()) == expected
 
 

@@ -1,6 +1,6 @@
 """The interface of the rules that restrict the next token of sampled streams, and their combination.
 
-Each rule has its own file: `whole_characters.py`, `no_repeat.py`, `endings.py`, and `levels/note/constraint.py` for
+Each rule has its own file: `whole_characters.py`, `no_repeat.py`, `end_token.py`, and `levels/note/constraint.py` for
 music.
 """
 

@@ -12,11 +12,12 @@ from seqgen.config import TEXT_LENGTH, SamplingConfig
 from seqgen.levels.base import Decoder, TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import All, Constraint, Never
-from seqgen.sampling.endings import Endings
+from seqgen.sampling.end_token import EndToken
 from seqgen.sampling.generator import NONE, Reading, decode, prefill, uniform_numbers
 from seqgen.sampling.healing import heal, split
 from seqgen.sampling.no_repeat import NoRepeat
 from seqgen.sampling.opening import opening_of
+from seqgen.sampling.stop_texts import StopTexts
 from seqgen.sampling.whole_characters import WholeCharacters
 
 
@@ -53,17 +54,15 @@ def begin(config: SamplingConfig) -> list[Sample]:
 
 
 class _Writer:
-    """Decodes one stream, and holds back text that may be the beginning of a stop text."""
+    """Decodes one stream, and decides when it is finished."""
 
     def __init__(self, sample: Sample, decoder: Decoder, config: SamplingConfig, end: int, *, has_prime: bool) -> None:
         self.sample = sample
         self._decoder = decoder
-        self._stops = config.stop
-        self._keeps_stop = config.keep_stop
+        self._stop_texts = StopTexts(config.stop, is_kept=config.keep_stop)
         self._min_length = config.min_length
         self._length = config.length or TEXT_LENGTH
         self._end = end
-        self._held = ""
         self._has_text = has_prime
 
     @property
@@ -81,34 +80,23 @@ class _Writer:
         """Add a token, and return the text to release."""
         if token == NONE:
             self.sample.is_finished = self.sample.is_cut_short = True
-            return self._held
+            return self._stop_texts.held
         self.sample.tokens += 1
         self.sample.nats += nats
         if token == self._end:
             self.sample.is_finished = True
-            return self._held
+            return self._stop_texts.held
         return self._released(self._decoder.feed([token]))
 
     def _released(self, text: str) -> str:
         self._has_text = self._has_text or bool(text)
-        is_early = self.sample.tokens <= self._min_length  # stop texts that begin here are ignored
-        released = text if is_early else self._before_stop(text)
+        if self.sample.tokens > self._min_length:  # stop texts that begin earlier are ignored
+            text = self._stop_texts.feed(text)
+            self.sample.is_finished = self._stop_texts.is_found
         if self.sample.tokens >= self._length and not self.sample.is_finished:
             self.sample.is_finished = True
-            released += self._held
-        return released
-
-    def _before_stop(self, text: str) -> str:
-        """Return the text before the stop text that is complete first; if several are, before the longest."""
-        self._held += text
-        found = [(place + len(stop), place) for stop in self._stops if (place := self._held.find(stop)) >= 0]
-        if found:
-            self.sample.is_finished = True
-            end, begin = min(found)
-            return self._held[: end if self._keeps_stop else begin]
-        num_held = max((_overlap(self._held, stop) for stop in self._stops), default=0)
-        released, self._held = self._held[: len(self._held) - num_held], self._held[len(self._held) - num_held :]
-        return released
+            text += self._stop_texts.held
+        return text
 
 
 def sample(
@@ -145,13 +133,15 @@ def sample(
         text = decoder.feed(history)[len(begun) :]
         writers.append(_Writer(each, decoder, config, level.END, has_prime=bool(prime)))
         beginnings.append(writers[-1].begin(text, cost))
-    endings = Endings(level.vocabulary_size, level.END, len(samples))
+    end_token = EndToken(level.vocabulary_size, level.END, len(samples))
     num_left = [(config.length or TEXT_LENGTH) - each.tokens for each in samples]
     whole = WholeCharacters(level.hexadecimal, level.END, unseen_ids, num_left)
-    draws = decode(model, reading, numbers, config, All(whole, endings, *_no_repeat(level, config, histories)), "auto")
+    draws = decode(
+        model, reading, numbers, config, All(whole, end_token, *_no_repeat(level, config, histories)), "auto"
+    )
     yield from (Increment(index, text) for index, text in enumerate(beginnings) if text)
     while not all(each.is_finished for each in samples):
-        endings.are_allowed[:] = [writer.may_end for writer in writers]
+        end_token.may_end[:] = [writer.may_end for writer in writers]
         ids, costs = (values.tolist() for values in next(draws))
         for index, (writer, token, cost) in enumerate(zip(writers, ids, costs, strict=True)):
             if not writer.sample.is_finished and (text := writer.take(token, cost)):
@@ -192,9 +182,3 @@ def _begun(
 
 def _no_repeat(level: TextLevel, config: SamplingConfig, histories: Sequence[Sequence[int]]) -> list[Constraint]:
     return [NoRepeat(config.no_repeat, level.vocabulary_size, histories)] if config.no_repeat else []
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Return the number of characters at the end of a text that are a proper beginning of a stop text."""
-    longest = min(len(stop) - 1, len(text))
-    return next(length for length in range(longest, -1, -1) if stop.startswith(text[len(text) - length :]))

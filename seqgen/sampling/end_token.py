@@ -1,4 +1,4 @@
-"""The constraint that decides when a sample may end by itself."""
+"""The constraint that excludes the end token until a sample may end."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from seqgen.sampling.constraint import Mask
 
 
-class Endings:
-    """Excludes the end token until the caller allows it.
+class EndToken:
+    """Excludes the end token from streams that must not end yet.
 
     Args:
         vocabulary_size: the number of token ids.
@@ -15,19 +15,19 @@ class Endings:
         num_streams: the number of streams.
 
     Attributes:
-        are_allowed: whether each stream may end, shape (streams,); set by the caller.
+        may_end: whether each stream may end, shape (streams,); set by the caller.
     """
 
     def __init__(self, vocabulary_size: int, end: int, num_streams: int) -> None:
-        self.are_allowed = np.zeros(num_streams, dtype=np.bool_)
+        self.may_end = np.zeros(num_streams, dtype=np.bool_)
         self._mask = np.zeros((num_streams, vocabulary_size), dtype=np.float32)
         self._end = end
 
     def mask(self) -> Mask | None:
         """Return -inf for the end token of streams that must not end; None if all may."""
-        if self.are_allowed.all():
+        if self.may_end.all():
             return None
-        self._mask[:, self._end] = np.where(self.are_allowed, 0, -np.inf)
+        self._mask[:, self._end] = np.where(self.may_end, 0, -np.inf)
         return self._mask
 
     def advance(self, ids: NDArray[np.int64]) -> None:
