@@ -16,7 +16,7 @@ from seqgen.evaluation.run_corpus import RunCorpus
 from seqgen.training.distributed import ALONE
 from seqgen.training.preparation import prepare
 from tests.conftest import resolved
-from tests.test_pairs_corpus import ROWS, decoded, write_table
+from tests.pairs import ROWS, decoded, write_table
 
 
 def run_on(folders, path, **options):
