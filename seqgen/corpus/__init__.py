@@ -5,6 +5,7 @@
     pairs.py             files in pairs, each a `SourceFile` of documents that are given a text
     corpus.py            `Corpus`: all documents of some sources, read once and counted (statistics.py)
     split_corpus.py      `SplitCorpus`: the documents that train and those that validate (split.py), with a fingerprint
+                         and the levels that suit pairs (closed_set.py)
     prepared_corpus.py   `PreparedCorpus`: both parts encoded (build.py) on disk (dataset.py), under the fingerprint
     training/batches.py  `Batches` of the training part
 
