@@ -61,6 +61,27 @@ def test_an_interrupted_and_resumed_run_is_bit_for_bit_identical(start_pairs, fo
         assert_bit_for_bit(whole, resumed, file)
 
 
+def test_validations_report_a_pair_and_what_is_written_for_it(start_pairs):
+    model = {"hidden_size": 48, "dropout": 0.0, "embedding_dropout": 0.0, "num_layers": None}
+    trainer = start_pairs(text=reversals(600), model=model, optimization={"batch_size": 32}, steps=250)
+    validated = [report for report in train(trainer) if report.valid_nats is not None]
+    assert all(report.example.reference == report.example.given[::-1] for report in validated)
+    assert validated[-1].example.output == validated[-1].example.reference
+    assert len({report.example.given for report in validated}) > 1
+    assert validated[-1].valid_errors < 0.05
+    logged = trainer.run.read_log()[-1]
+    assert logged["example"]["output"] == validated[-1].example.output
+
+
+def test_a_model_that_ignores_its_given_is_reported(start_pairs):
+    text = "".join(
+        f"{line.split()[0]}\t{'abc' if i % 2 else 'abcd'}\n" for i, line in enumerate(reversals(200).splitlines())
+    )
+    trainer = start_pairs(text=text, steps=60)
+    warnings = [report.example.warning for report in train(trainer) if report.valid_nats is not None]
+    assert any("got the same output" in warning for warning in warnings)
+
+
 def test_a_run_killed_between_two_saves_is_bit_for_bit_identical(start_pairs, folders, monkeypatch):
     whole, killed = (start_pairs(name, steps=20) for name in ("whole", "killed"))
     train(whole)

@@ -9,7 +9,7 @@ from seqgen.corpus.split import TRAIN, VALID
 from seqgen.evaluation import writing
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.writing import report_on_writing
-from tests.test_pairs_corpus import ROWS, write_table
+from tests.pairs import ROWS, write_table
 from tests.test_pairs_runs import run_on
 
 

@@ -184,8 +184,7 @@ class TrainingDisplay:
             losses.add_row("best", f"{loss(figures.best_valid_nats, corpus.valid)} at step {figures.best_step:,}")
         losses.add_row("gradient", self._gradient)
         lines = self._sample.splitlines()[:num_sample_lines]
-        sample = (
-            [Text("example:" if report.example else "sample:", style="dim"), Text("\n".join(lines))] if lines else []
-        )
+        heading = Text("example:" if corpus.given_level is not None else "sample:", style="dim")
+        sample = [heading, Text("\n".join(lines))] if lines else []
         title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
         return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)

@@ -17,7 +17,6 @@ from seqgen.training.batch import Batch
 from seqgen.training.budget import Budget
 from seqgen.training.distributed import World
 from seqgen.training.divergence import SLOWER, RollBack, has_diverged
-from seqgen.training.example import Example
 from seqgen.training.figures import NEVER, Figures
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
@@ -209,7 +208,7 @@ class Trainer:
         """Measure the validation loss, and save the model if it is the best so far."""
         self._agreement.renew()
         begun = self.timetable.now
-        validated = self._validated()
+        validated = self._validation.result(self._validation_tokens, self.corpus, self.unseen, self.figures.step)
         train_nats = self.timetable.since_validation.nats_per_token
         is_best = self.figures.validated(validated.nats, train_nats, validated.errors or 0.0)
         report = self._report(validated)
@@ -221,16 +220,6 @@ class Trainer:
         self.timetable.validated(begun)
         self._save_last()
         return report
-
-    def _validated(self) -> Validated:
-        """Return the loss on the validation set and, from a conditional model, errors and an example."""
-        found = self._validation.likelihood(self._validation_tokens)
-        if self.corpus.given_level is None:
-            return Validated(found.nats_per_token)
-        example = (
-            Example.of(self.averaged, self.corpus, self.unseen, self.figures.step) if self.world.is_first else None
-        )
-        return Validated(found.nats_per_token, found.errors / found.tokens, example)
 
     def _save_last(self) -> None:
         begun = self.timetable.now

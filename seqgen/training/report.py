@@ -49,13 +49,13 @@ class Report:
             tokens=figures.tokens,
             seconds=timetable.seconds,
             train_nats=recent.nats_per_token,
-            valid_nats=validated and validated.nats,
+            valid_nats=validated.nats if validated else None,
             learning_rate=learning_rate,
             gradient_norm=recent.gradient_norm / recent.steps if recent.steps else None,
             clipped_share=recent.clipped / recent.steps if recent.steps else None,
             tokens_per_second=recent.tokens / recent.seconds if recent.steps else None,
-            valid_errors=validated and validated.errors,
-            example=validated and validated.example,
+            valid_errors=validated.errors if validated else None,
+            example=validated.example if validated else None,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -203,12 +203,16 @@ class RunFolder:
 
 
 def _is_report(record: Any) -> bool:
-    """Return whether a record of a log is a report: a step, and other values that are numbers or None."""
+    """Return whether a record of a log is a report: a step, and other values that are numbers, texts or None."""
     if not isinstance(record, dict) or type(record.get("step")) is not int:
+        return False
+    example = record.get("example") or {}
+    if not isinstance(example, dict) or not all(isinstance(text, str) for text in example.values()):
         return False
     return all(
         value is None or type(value) is float or (type(value) is int and 0 <= value <= LARGEST)
-        for value in record.values()
+        for name, value in record.items()
+        if name != "example"
     )
 
 

@@ -2,11 +2,13 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.evaluation.likelihood import Likelihood, estimate
 from seqgen.model.language_model import LanguageModel
 from seqgen.training.batches import Batches
@@ -56,6 +58,21 @@ class Validation:
         own = estimate(self.model, self.dataset, self.dtype, max_tokens, share)
         nats, tokens, errors = self.world.total(own.nats, own.tokens, own.errors)
         return Likelihood(nats, int(tokens), int(errors))
+
+    def result(self, max_tokens: int, corpus: PreparedCorpus, unseen_ids: Sequence[int], step: int) -> Validated:
+        """Return the result of a validation; for a conditional model with its errors and an example.
+
+        Args:
+            max_tokens: about how many targets are scored.
+            corpus: of the run.
+            unseen_ids: ids that are never written.
+            step: of the run, which determines the example.
+        """
+        found = self.likelihood(max_tokens)
+        if corpus.given_level is None:
+            return Validated(found.nats_per_token)
+        example = Example.of(self.model, corpus, unseen_ids, step) if self.world.is_first else None
+        return Validated(found.nats_per_token, found.errors / found.tokens, example)
 
     def affordable_tokens(self, budget: Budget) -> int:
         """Return how many tokens a validation reads: with `--time`, as many as `VALIDATION_SHARE` allows."""
