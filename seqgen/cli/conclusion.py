@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def conclude(trainer: "Trainer") -> None:
     """Print the loss of the best model, the files, and a command to continue with."""
     from seqgen.levels.base import TextLevel
+    from seqgen.training.example import first_given
     from seqgen.training.run_folder import CURVE
 
     figures, patience = trainer.figures, trainer.config.budget.patience
@@ -32,6 +33,8 @@ def conclude(trainer: "Trainer") -> None:
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
     options = "--length 300" if isinstance(trainer.corpus.level, TextLevel) else "--output tune.mid"
+    if trainer.corpus.given_level is not None:
+        options = f"--given {shlex.quote(first_given(trainer.corpus))}"
     curve = folder / CURVE
     drawn = f"; loss curve: {curve}" if curve.is_file() else ""
     display.note(f"saved as {trainer.run.best}{drawn}")

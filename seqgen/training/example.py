@@ -57,6 +57,12 @@ class Example:
         return {"given": self.given, "reference": self.reference, "output": self.output}
 
 
+def first_given(corpus: PreparedCorpus) -> str:
+    """Return the first given of the validation set of pairs."""
+    assert corpus.valid.given is not None and corpus.given_level is not None  # noqa: S101, PT018  # these are pairs
+    return _text(corpus.valid.given, corpus.given_level, 0)
+
+
 def _text(dataset: Dataset, level: Level[Any], document: int) -> str:
     """Return the text of a document."""
     assert isinstance(level, TextLevel)  # noqa: S101  # pairs are text
