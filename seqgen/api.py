@@ -1,7 +1,7 @@
 """The Python API: load a trained model, sample from it and score texts with it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ import numpy as np
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.dataset import encoded
-from seqgen.corpus.documents import Excerpt, Passage, cut
+from seqgen.corpus.documents import Document, Excerpt, Pair, Passage, cut
 from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
@@ -26,6 +26,7 @@ from seqgen.options import field_name
 from seqgen.runs import find
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import begin, sample
+from seqgen.sampling.transcriber import Transcriber, check_given
 
 _FLAG = re.compile("--([a-z][a-z-]*)")
 
@@ -43,18 +44,28 @@ class Model:
         with _python_terms():
             self._model = checkpoint.model(resolve_device(DeviceConfig(device=device).device))
 
-    def sample(self, prime: str = "", **options: Any) -> list[str]:
-        """Return sampled texts, each of which starts with the prime.
+    def sample(self, prime: str = "", given: str | Sequence[str] | None = None, **options: Any) -> list[str]:
+        """Return texts, each of which starts with the prime.
+
+        A model that was trained with `--given` writes the most likely texts, or samples if an option such as
+        `temperature` is passed:
+
+            model.sample(given=["one", "two"])            # the best text of each
+            model.sample(given="one", num_samples=3)      # the three best texts, best first
 
         Args:
             prime: the start of each text; unlike on the command line, @ has no special meaning.
+            given: what such a model writes from: several texts, which are searched together, or a single text.
             options: fields of `seqgen.config.SamplingConfig`, named like the options of `seqgen sample`; `stop` is a
                 text or a sequence of texts.
 
         Raises:
-            UsageError: an option is invalid, or this is a model of music.
+            UsageError: an option is invalid, this is a model of music, or `given` is missing or unexpected.
         """
         with _python_terms():
+            check_given(self.checkpoint, is_given=given is not None)
+            if given is not None:
+                return self._from_given(given, _sampling_config({"prime": prime, "given": "", **options}))
             level, config = self._text_level(), _sampling_config({"prime": prime, **options})
             config.refuse_for_text()
             unseen_ids, knows_beginnings = self.checkpoint.unseen, self.checkpoint.knows_beginnings
@@ -86,7 +97,17 @@ class Model:
             score = primed(prime, level.grid, level.metre, config.key) if isinstance(prime, str) else prime
             return compose(self._model, level, score, config, begin(config), self.checkpoint.unseen)
 
-    def score(self, text: str, *, is_ended: bool = False) -> dict[str, Any]:
+    def _from_given(self, given: str | Sequence[str], config: SamplingConfig) -> list[str]:
+        config.refuse_for_given()
+        writer = Transcriber.of(self.checkpoint, self._model)
+        if isinstance(given, str):
+            (best,) = writer.write([given], config)
+            return [each.text for each in best]
+        if config.num_samples > 1:
+            raise UsageError("--num-samples needs a single text as --given, not several")
+        return [best[0].text if best else "" for best in writer.write(given, config)]
+
+    def score(self, text: str, *, is_ended: bool = False, given: str | None = None) -> dict[str, Any]:
         """Return the loss of the model on a text, with the keys of `seqgen evaluate --json`.
 
         A model of lines or paragraphs scores each line or paragraph as a document, like `seqgen evaluate`. The end of
@@ -96,18 +117,26 @@ class Model:
             text: the text.
             is_ended: whether the end of the text is the end of a document, and is scored as such, like the end of a
                 file by `seqgen evaluate`.
+            given: what the text is written from, for a model trained with `--given`. Its end is always scored.
 
         Raises:
             CorpusError: the text is empty.
-            UsageError: this is a model of music.
+            UsageError: this is a model of music, or `given` is missing or unexpected.
         """
-        passage = Passage("text", self._text_level().normalise(text))
-        documents = list(cut(passage, self.checkpoint.config.corpus.document, ReadingLog()))
+        with _python_terms():
+            check_given(self.checkpoint, is_given=given is not None)
+        normalised = self._text_level().normalise(text)
+        documents: list[Document[str]]
+        if given is not None:
+            documents, is_ended = [Pair("text", normalised, given)], True
+        else:
+            unit = self.checkpoint.config.corpus.document
+            documents = list(cut(Passage("text", normalised), unit, ReadingLog()))
         if not text or not documents:
             raise CorpusError("an empty text cannot be scored")
         if not is_ended and not documents[-1].ending:
             documents[-1] = Excerpt(documents[-1], stop=documents[-1].size)
-        with encoded(self.checkpoint.level, documents) as dataset:
+        with encoded(self.checkpoint.level, documents, self.checkpoint.given_level) as dataset:
             return Evaluation.of(self._model, dataset, "text").to_json()
 
     def _text_level(self) -> TextLevel:

@@ -25,7 +25,7 @@ def write(monkeypatch):
                 ids = torch.tensor([ids[step] if step < len(ids) else ids[-1] for ids in streams])
                 yield Draw(ids, torch.ones(len(streams)))
 
-        monkeypatch.setattr(sampler, "prefill", lambda model, ids: Reading(torch.zeros(1, level.vocabulary_size), []))
+        monkeypatch.setattr(sampler, "prefill", lambda *_: Reading(torch.zeros(1, level.vocabulary_size), []))
         monkeypatch.setattr(sampler, "decode", decode)
         samples = [Sample(seed) for seed in range(len(texts))]
         written = [[] for _ in texts]

@@ -1,4 +1,4 @@
-"""Interprets the values of `--prime` and `--stop`: text, files, standard input, and escapes."""
+"""Interprets the values of `--prime`, `--given` and `--stop`: text, files, standard input, and escapes."""
 
 import re
 import sys
@@ -23,13 +23,27 @@ def text_prime(argument: str, *, is_passage: bool) -> str:
     """
     if argument == STANDARD_INPUT:
         text = read_standard_input()
-    elif argument.startswith("@@"):
+        return _passage(text) if is_passage else text
+    return text_argument(argument, "prime", is_passage=is_passage)
+
+
+def text_argument(argument: str, option: str, *, is_passage: bool) -> str:
+    """Return the text given with an option.
+
+    Args:
+        argument: a text; @ and the name of a file; or @@ for a text that begins with @.
+        option: the name of the option.
+        is_passage: whether a final newline of a file is dropped.
+
+    Raises:
+        CorpusError: the file cannot be read.
+    """
+    if argument.startswith("@@"):
         return argument[1:]
-    elif argument.startswith("@") and argument != "@":
-        text = _text_of(Path(argument[1:]))
-    else:
+    if not argument.startswith("@") or argument == "@":
         return argument
-    return re.sub(r"\r?\n\Z|\r\Z", "", text) if is_passage else text
+    text = _text_of(Path(argument[1:]), option)
+    return _passage(text) if is_passage else text
 
 
 def read_standard_input() -> str:
@@ -65,7 +79,11 @@ def unescaped(text: str) -> str:
     return re.sub(r"(?s)\\(.|\Z)", replaced, text)
 
 
-def _text_of(path: Path) -> str:
+def _passage(text: str) -> str:
+    return re.sub(r"\r?\n\Z|\r\Z", "", text)
+
+
+def _text_of(path: Path, option: str) -> str:
     """Return the text of a file in UTF-8, or in the encoding of its byte-order mark."""
     from seqgen.corpus.encodings import ByteDecoder, effective
     from seqgen.music.read import MUSIC
@@ -75,11 +93,12 @@ def _text_of(path: Path) -> str:
         return ByteDecoder(effective("utf-8", data), "strict").feed(data, is_last=True)
     except OSError as error:
         raise CorpusError(
-            f"the prime {path} cannot be read: {error.strerror}; use @@{path} for a text that starts with @"
+            f"the {option} {path} cannot be read: {error.strerror}; use @@{path} for a text that starts with @"
         ) from error
     except UnicodeDecodeError as error:
         if path.suffix.lower() in MUSIC:
-            raise UsageError(f"--prime @{path}: this model writes text, and {path} is music") from error
+            raise UsageError(f"--{option} @{path}: this model is for text, and {path} is music") from error
         raise CorpusError(
-            f"the prime {path} is not valid {error.encoding.upper()} (byte offset {error.start}): convert it to UTF-8"
+            f"the {option} {path} is not valid {error.encoding.upper()} (byte offset {error.start}): convert it to "
+            "UTF-8"
         ) from error

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqgen.cli import display
+from seqgen.cli.given import sample_given
 from seqgen.cli.model import CheckpointOption, JsonOption, load
-from seqgen.cli.music import sample_music, write_file, write_tunes
+from seqgen.cli.music import sample_music
 from seqgen.cli.options import QuietOption, options_from
+from seqgen.cli.outputs import refuse_no_file, report_lacking, write_text
 from seqgen.cli.prime import text_prime, unescaped
 from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
 from seqgen.errors import UsageError
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from seqgen.sampling.sampler import Sample
 
 SEPARATOR = "---\n"
-MAX_SHOWN = 10  # characters of the prime that are not in the vocabulary
-MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # formats to which ABC notation in samples is converted
 
 
 @options_from(sampling=SamplingConfig, machine=DeviceConfig, folders=RunsConfig)
@@ -44,12 +44,16 @@ def sample(
     """Write new text or music with a trained model."""
     outputs = output or []
     for path in outputs:
-        _refuse_no_file(path)
+        refuse_no_file(path)
     source, loaded, model = load(checkpoint, folders, machine)
     from seqgen.levels.base import TextLevel
     from seqgen.levels.note import NoteLevel
+    from seqgen.sampling.transcriber import check_given
 
-    if isinstance(loaded.level, TextLevel):
+    check_given(loaded, is_given=sampling.given is not None)
+    if loaded.given_level is not None:
+        sample_given(source, loaded, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
+    elif isinstance(loaded.level, TextLevel):
         _sample_text(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, NoteLevel):
         _refuse_unknown_suffixes(outputs)
@@ -73,7 +77,7 @@ def _sample_text(
 
     sampling = replace(sampling, stop=tuple(map(unescaped, sampling.stop)))
     prime = level.normalise(text_prime(sampling.prime, is_passage=loaded.config.corpus.document != "file"))
-    _report_lacking(list(level.spelled_out(level.encode(prime))))
+    report_lacking(list(level.spelled_out(level.encode(prime))), "the prime")
     samples = begin(sampling)
     display.note(f"{source}, seed {samples[0].seed}")
     texts = ["" if omit_prime else prime] * sampling.num_samples
@@ -89,36 +93,9 @@ def _sample_text(
     if is_streamed:
         display.write_result(texts[0][num_written:] + _missing_newline(texts[0]))
     else:
-        _write(_as_json(samples, texts, prime) if as_json else _separated(texts), texts, outputs, source)
+        write_text(_as_json(samples, texts, prime) if as_json else _separated(texts), texts, outputs, source)
     if cut_short := sum(each.is_cut_short for each in samples):
         display.note(f"{counted(cut_short, 'sample')} ended early because the options excluded every token")
-
-
-def _write(result: str, texts: list[str], outputs: list[Path], source: Path) -> None:
-    """Write the result to the given files, or to standard output if no file is given.
-
-    Args:
-        result: content of text files and of standard output.
-        texts: the samples, from which music files are made.
-        outputs: the files.
-        source: path of the checkpoint.
-    """
-    for path in outputs:
-        if path.suffix.lower() in MUSIC_SUFFIXES:
-            write_tunes(texts, path, source)
-        else:
-            write_file(path, result.encode(), source)
-            display.note(f"written to {path}")
-    if not outputs:
-        display.write_result(result)
-
-
-def _report_lacking(characters: list[str]) -> None:
-    """Report characters of the prime that are not in the vocabulary."""
-    if characters:
-        shown = ", ".join(map(repr, characters[:MAX_SHOWN]))
-        more = f" and {len(characters) - MAX_SHOWN} more" if len(characters) > MAX_SHOWN else ""
-        display.note(f"the prime contains characters that are not in the vocabulary: {shown}{more}")
 
 
 def _as_json(samples: "list[Sample]", texts: list[str], prime: str) -> str:
@@ -146,11 +123,3 @@ def _refuse_unknown_suffixes(paths: list[Path]) -> None:
     for path in paths:
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"--output {path}: the suffix of a music file must be one of {', '.join(SUFFIXES)}")
-
-
-def _refuse_no_file(path: Path) -> None:
-    """Reject an invalid output before sampling."""
-    if path.is_dir():
-        raise UsageError(f"--output must be a file, but {path} is a folder")
-    if not path.parent.is_dir():
-        raise UsageError(f"--output {path}: folder {path.parent} does not exist; create it first")

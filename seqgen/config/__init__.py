@@ -10,12 +10,15 @@ from seqgen.config.evaluation import EvaluationConfig, InspectionConfig
 from seqgen.config.machine import DeviceConfig, FoldersConfig, MachineConfig, RunsConfig
 from seqgen.config.model import ARCHITECTURE, INITIAL_WEIGHTS, ModelConfig, ModelOptions
 from seqgen.config.optimization import OptimizationConfig, OptimizationOptions
-from seqgen.config.sampling import TEXT_LENGTH, SamplingConfig
+from seqgen.config.sampling import BEAM_SIZE, GIVEN_LENGTH, GIVEN_LENGTH_PER_TOKEN, TEXT_LENGTH, SamplingConfig
 from seqgen.config.train import TrainConfig, TrainOptions
 
 __all__ = [
     "ARCHITECTURE",
+    "BEAM_SIZE",
     "BUDGETS",
+    "GIVEN_LENGTH",
+    "GIVEN_LENGTH_PER_TOKEN",
     "INITIAL_WEIGHTS",
     "READING",
     "TEXT_LENGTH",

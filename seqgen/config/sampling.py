@@ -7,6 +7,8 @@ from seqgen.errors import UsageError
 from seqgen.options import Interval, Options, flag, option
 
 TEXT_LENGTH = 500  # default number of tokens of a text
+GIVEN_LENGTH, GIVEN_LENGTH_PER_TOKEN = 100, 8  # the same with --given: tokens, and tokens per token of the given
+BEAM_SIZE = 5  # hypotheses per given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class SamplingConfig(Options):
         "Number of tokens to write after the prime.",
         metavar="N",
         bound=COUNT,
-        shown_default=f"{TEXT_LENGTH} for text; as many as --bars needs for music",
+        shown_default=f"{TEXT_LENGTH} for text; as many as --bars needs for music; with --given, {GIVEN_LENGTH} and "
+        f"{GIVEN_LENGTH_PER_TOKEN} per token of it",
     )
     min_length: int = option(
         "Minimum number of tokens before a text may end, by itself or at --stop.",
@@ -31,12 +34,18 @@ class SamplingConfig(Options):
         metavar="N",
         bound=NOT_NEGATIVE,
     )
-    num_samples: int = option("Number of samples.", 1, metavar="N", bound=COUNT)
-    temperature: float = option(
-        "Below 1 is more conservative, above 1 more diverse; 0 is greedy.",
-        1.0,
+    num_samples: int = option(
+        "Number of samples; with --given, of the most likely texts, with their log-probabilities per token.",
+        1,
+        metavar="N",
+        bound=COUNT,
+    )
+    temperature: float | None = option(
+        "Below 1 is more conservative, above 1 more diverse; 0 is greedy. With --given, sample instead of searching "
+        "for the most likely text.",
         metavar="X",
         bound=NOT_NEGATIVE,
+        shown_default="1; with --given, the most likely text is written",
     )
     top_k: int | None = option("Sample only from the N most likely tokens.", metavar="N", bound=COUNT)
     top_p: float = option(
@@ -73,12 +82,27 @@ class SamplingConfig(Options):
     key: str | None = option(
         "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
     )
+    given: str | None = option(
+        "What the text is written from, for a model trained with --given: a text; @FILE reads it from a file; - reads "
+        "one per line from standard input and writes one line for each; @@ stands for a text that starts with @.",
+        metavar="TEXT|@FILE|-",
+        group="Given",
+    )
+    beam_size: int | None = option(
+        "Number of hypotheses in the search for the most likely text; 1 is greedy. At least --num-samples are used.",
+        metavar="N",
+        bound=COUNT,
+        shown_default=str(BEAM_SIZE),
+        group="Given",
+    )
     seed: int | None = option(
         "Random seed of the samples.", metavar="N", bound=SEED, shown_default="random, and printed"
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.beam_size is not None and self.given is None:
+            raise UsageError("--beam-size needs --given")
         if "" in self.stop:
             raise UsageError("--stop must not be empty")
         if self.keep_stop and not self.stop:
@@ -87,6 +111,26 @@ class SamplingConfig(Options):
             raise UsageError(
                 f"--min-length must be at most --length, which is {self.length or TEXT_LENGTH}, got {self.min_length}"
             )
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the most likely text is searched for if something is given."""
+        return self.temperature is None and self.top_k is None and self.top_p == 1
+
+    def refuse_for_given(self) -> None:
+        """Reject options that do not apply to texts written from something given.
+
+        Raises:
+            UsageError: such an option is given.
+        """
+        self.refuse_for_text()
+        if self.is_search:
+            self._refuse(
+                ("stop", "min_length", "no_repeat"),
+                "is for sampling, but the most likely text is searched for: add --temperature 1, or omit it",
+            )
+        elif self.beam_size is not None:
+            raise UsageError("--beam-size is for the most likely text: omit it, or --temperature, --top-k and --top-p")
 
     def refuse_for_text(self) -> None:
         """Reject options that only models of music have.

@@ -81,7 +81,7 @@ def search(
         after_batch: receives the number of givens that were searched whenever some are finished.
 
     Returns:
-        Texts that ended; if there are none, texts that are cut, if the constraint allows any.
+        Texts that ended. If all of them are empty, also texts that are cut at the maximum length.
 
     Raises:
         CheckpointError: the likelihoods are not finite.
@@ -134,7 +134,7 @@ class _Beams:
         constraint: restricts the next tokens.
 
     Attributes:
-        found: the hypotheses of each given that ended, or were cut if none ended.
+        found: the hypotheses of each given that ended, and those that were cut if no text with any tokens ended.
     """
 
     max_lengths: Sequence[int]
@@ -152,6 +152,7 @@ class _Beams:
         self._scores[:, 0] = 0  # all hypotheses are the same at first
         self._tokens = torch.empty(num_givens, self.beam_size, 0, dtype=torch.long)
         self._num_open = torch.full((num_givens, 1), self.beam_size)
+        self._has_text = torch.zeros(num_givens, dtype=torch.bool)  # whether a text with any tokens ended
         self._best = torch.full((num_givens, self.num_best), -torch.inf, dtype=torch.float64)  # scores of ended ones
 
     def run(self, step: Stepper) -> None:
@@ -204,15 +205,17 @@ class _Beams:
         self._num_open -= is_end.sum(1, keepdim=True)
         self._scores = step.scores.masked_fill(is_end, -torch.inf)
         is_at_limit = self._limits <= length
-        self._record(self._scores.isfinite() & (is_at_limit & self._best[:, 0].isinf())[:, None], self._scores, True)
+        if length > 1:
+            self._has_text |= is_end.any(1)
+        self._record(self._scores.isfinite() & (is_at_limit & ~self._has_text)[:, None], self._scores, is_cut=True)
         return is_at_limit | (self._scores.amax(1) / self._limits <= self._best[:, -1])
 
-    def _record(self, which: Tensor, scores: Tensor, is_cut: bool) -> None:
+    def _record(self, which: Tensor, scores: Tensor, *, is_cut: bool) -> None:
         for given, slot in which.nonzero().tolist():
             hypothesis = Hypothesis(self._tokens[given, slot].tolist(), float(scores[given, slot]), is_cut)
             self.found[int(self._givens[given])].append(hypothesis)
 
     def _keep(self, givens: Tensor) -> None:
         """Continue with some of the givens."""
-        for name in ("_givens", "_limits", "_scores", "_tokens", "_num_open", "_best"):
+        for name in ("_givens", "_limits", "_scores", "_tokens", "_num_open", "_has_text", "_best"):
             setattr(self, name, getattr(self, name)[givens])

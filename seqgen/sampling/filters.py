@@ -16,13 +16,14 @@ def probabilities(logits: Tensor, config: SamplingConfig) -> Tensor:
     Returns:
         float64 probabilities, shape (streams, vocabulary); NaN in rows in which every token is excluded.
     """
-    if config.temperature == 0:
+    temperature = 1.0 if config.temperature is None else config.temperature
+    if temperature == 0:
         highest, place = logits.double().max(-1, keepdim=True)
         one = torch.exp(highest - highest)  # NaN if the highest is -inf
         return torch.zeros_like(logits, dtype=torch.float64).scatter_(-1, place, one)
     scaled = logits.double()
-    if config.temperature != 1:
-        scaled = (scaled - scaled.amax(-1, keepdim=True)) / config.temperature
+    if temperature != 1:
+        scaled = (scaled - scaled.amax(-1, keepdim=True)) / temperature
     if config.top_k is not None and config.top_k < scaled.shape[-1]:
         threshold = scaled.topk(config.top_k).values[:, -1:]
         scaled = scaled.masked_fill(scaled < threshold, -torch.inf)

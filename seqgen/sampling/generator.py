@@ -10,6 +10,8 @@ from torch import Tensor
 from seqgen.cells.base import State
 from seqgen.config import SamplingConfig
 from seqgen.errors import CheckpointError
+from seqgen.model.attention import Memory
+from seqgen.model.encoder import Given
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import select
@@ -28,14 +30,16 @@ class Reading(NamedTuple):
     Attributes:
         logits: the logits of the next token, shape (streams, vocabulary).
         state: the state of the streams.
+        memory: what all streams of a conditional model attend to, of a single given.
     """
 
     logits: Tensor
     state: list[State]
+    memory: Memory | None = None
 
     def select(self, streams: Tensor) -> "Reading":
         """Return the reading of these streams, in this order; `streams` holds indices."""
-        return Reading(self.logits[streams], select(self.state, streams))
+        return Reading(self.logits[streams], select(self.state, streams), self.memory)
 
     def repeat(self, count: int) -> "Reading":
         """Return this number of copies of the only stream."""
@@ -55,13 +59,15 @@ class Draw(NamedTuple):
 
 
 @torch.inference_mode()
-def prefill(model: LanguageModel, ids: Sequence[int]) -> Reading:
-    """Read at least one token in a single stream."""
-    state = model.initial_state(1)
+def prefill(model: LanguageModel, ids: Sequence[int], given_ids: Sequence[int] | None = None) -> Reading:
+    """Read at least one token in a single stream, after what a conditional model is given."""
+    state, memory = model.initial_state(1), None
+    if given_ids is not None:
+        state, memory = model.encode(Given.of([given_ids], model.device))
     for start in range(0, len(ids), _PRIME_CHUNK):
         chunk = torch.tensor(ids[start : start + _PRIME_CHUNK], device=model.device)
-        logits, state = model(chunk[:, None], state)
-    return Reading(logits[-1], state)
+        logits, state = model(chunk[:, None], state, memory=memory)
+    return Reading(logits[-1], state, memory)
 
 
 @torch.inference_mode()
@@ -86,7 +92,8 @@ def decode(
     Raises:
         CheckpointError: the likelihoods are not finite.
     """
-    step = stepper(model, reading.state, PRECISIONS[resolve_precision(precision, model.device.type)])
+    dtype = PRECISIONS[resolve_precision(precision, model.device.type)]
+    step = stepper(model, reading.state, dtype, reading.memory)
     return _draws(step, reading.logits, numbers, config, constraint)
 
 

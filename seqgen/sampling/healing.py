@@ -94,12 +94,12 @@ def heal(
     picked = draw(probabilities(allowed, config).expand(len(numbers), -1), numbers)
     chosen = [ways[place] for place in picked.tolist()]
     paths, tokens = torch.tensor([(way.path, way.token) for way in chosen], device=model.device).T
-    logits, state = model(tokens[None], select(search.state, paths))
+    logits, state = model(tokens[None], select(search.state, paths), memory=reading.memory)
     likelihood = torch.tensor([way.likelihood for way in ways], dtype=torch.float64)
     return Healed(
         [[*search.paths[way.path].ids, way.token] for way in chosen],
         likelihood.logsumexp(0) - likelihood[picked],
-        Reading(logits[-1], state),
+        Reading(logits[-1], state, reading.memory),
     )
 
 
@@ -159,8 +159,8 @@ class _Search:
             before = torch.tensor([path.before - num_before for path in front], device=model.device, dtype=torch.long)
             tokens = torch.tensor([[path.ids[-1] for path in front]], device=model.device, dtype=torch.long)
             if front:
-                logits, state = model(tokens, select(reading.state, before))
-                reading = Reading(logits[-1], state)
+                logits, state = model(tokens, select(reading.state, before), memory=reading.memory)
+                reading = Reading(logits[-1], state, reading.memory)
         self.state = concatenate(states)
 
     def _extended(self, front: Sequence[_Path], likelihood: Tensor) -> list[_Path]:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqgen.config import SamplingConfig
+from seqgen.config import BEAM_SIZE, SamplingConfig
 from seqgen.levels.base import Level, TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.textroll import text as as_text
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import Sample, sample
-from seqgen.sampling.transcriber import BEAM_SIZE, Transcriber
+from seqgen.sampling.transcriber import Transcriber
 
 _TEXT = SamplingConfig(length=200)
 _MUSIC = SamplingConfig(bars=4, length=500)

@@ -1,18 +1,17 @@
 """The transcriber: writes the most likely text for each of many givens, on top of beam search."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seqgen.checkpoint import Checkpoint
+from seqgen.config import BEAM_SIZE, GIVEN_LENGTH, GIVEN_LENGTH_PER_TOKEN, SamplingConfig
 from seqgen.errors import UsageError
 from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.beam import BeamConstraint, Hypothesis, search
 from seqgen.sampling.beginning import Beginning
+from seqgen.sampling.sampler import begin, sample
 from seqgen.sampling.whole_characters import WholeCharacters
-
-BEAM_SIZE = 5
-_LENGTH, _LENGTH_PER_TOKEN = 100, 8  # the maximum length of a text: tokens, and tokens per token of the given
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,23 @@ class Transcript:
         return self.log_probability / self.tokens if self.tokens else 0.0
 
 
+def check_given(checkpoint: Checkpoint, *, is_given: bool) -> None:
+    """Check that a model is given something if and only if it was in training.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if checkpoint.given_level is None and is_given:
+        raise UsageError("--given is for models that were trained with --given; this model was not: omit --given")
+    if checkpoint.given_level is not None and not is_given:
+        raise UsageError("this model writes one text from another: name the other text with --given")
+
+
+def default_length(given_ids: Sequence[int]) -> int:
+    """Return the default maximum number of tokens of a text that is written from a given."""
+    return GIVEN_LENGTH + GIVEN_LENGTH_PER_TOKEN * len(given_ids)
+
+
 EMPTY = Transcript("", 0.0, 0)  # of an empty given
 
 
@@ -58,13 +74,11 @@ class Transcriber:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, model: LanguageModel) -> "Transcriber":
-        """Return the transcriber of a checkpoint and its model.
+        """Return the transcriber of a conditional checkpoint and its model.
 
         Raises:
-            UsageError: the model is not conditional, or one of its sides is not text.
+            UsageError: one of the sides is not text.
         """
-        if checkpoint.given_level is None:
-            raise UsageError("--given is for models that were trained with --given; this one writes without")
         if not isinstance(checkpoint.level, TextLevel) or not isinstance(checkpoint.given_level, TextLevel):
             raise UsageError("--given is for models that write text from text; this one reads or writes music")
         return cls(model, checkpoint.level, checkpoint.given_level, checkpoint.unseen)
@@ -96,7 +110,7 @@ class Transcriber:
         encoded = [self.given_ids(given) for given in different]
         prime = self.level.normalise(prime)
         num_forced = len(self.level.encode(prime))
-        limits = [num_forced + (length or _LENGTH + _LENGTH_PER_TOKEN * len(ids)) for ids in encoded]
+        limits = [num_forced + (length or default_length(ids)) for ids in encoded]
         found = search(
             self.model,
             encoded,
@@ -108,6 +122,33 @@ class Transcriber:
         )
         texts = {given: [self._written(each) for each in best] for given, best in zip(different, found, strict=True)}
         return [texts.get(given, [EMPTY]) for given in givens]
+
+    def write(self, givens: Sequence[str], config: SamplingConfig) -> list[list[Transcript]]:
+        """Return texts of each given as the options require: the most likely ones, or samples.
+
+        Args:
+            givens: texts.
+            config: the sampling options. Samples of successive givens have successive seeds.
+        """
+        if config.is_search:
+            beam_size = config.beam_size or BEAM_SIZE
+            return self.best(givens, config.num_samples, beam_size, config.prime, config.length)
+        first = begin(config)[0].seed
+        return [
+            self._sampled(given, replace(config, seed=first + index * config.num_samples))
+            for index, given in enumerate(givens)
+        ]
+
+    def _sampled(self, given: str, config: SamplingConfig) -> list[Transcript]:
+        if not given.strip():
+            return [EMPTY] * config.num_samples
+        given_ids, samples = self.given_ids(given), begin(config)
+        texts = [self.level.normalise(config.prime)] * len(samples)
+        config = replace(config, length=config.length or default_length(given_ids))
+        written = sample(self.model, self.level, config.prime, config, samples, self.unseen_ids, given_ids=given_ids)
+        for index, text in written:
+            texts[index] += text
+        return [Transcript(text, -each.nats, each.tokens) for text, each in zip(texts, samples, strict=True)]
 
     def _rules(self, prime: str, num_left: list[int]) -> BeamConstraint:
         forbidden = [self.level.START, *self.unseen_ids]

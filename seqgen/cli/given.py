@@ -1,0 +1,167 @@
+"""The output of `seqgen sample --given`: texts that are written from other texts."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from io import BufferedReader
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from seqgen.cli import display
+from seqgen.cli.outputs import report_lacking, write_text
+from seqgen.cli.prime import STANDARD_INPUT, text_argument, text_prime, unescaped
+from seqgen.config import SamplingConfig
+from seqgen.errors import CorpusError, UsageError
+from seqgen.wording import counted
+
+if TYPE_CHECKING:
+    from seqgen.checkpoint import Checkpoint
+    from seqgen.model.language_model import LanguageModel
+    from seqgen.sampling.transcriber import Transcriber, Transcript
+
+_READ_AT_ONCE = 1 << 16  # bytes
+
+
+def sample_given(
+    source: Path,
+    loaded: "Checkpoint",
+    model: "LanguageModel",
+    config: SamplingConfig,
+    outputs: list[Path],
+    *,
+    omit_prime: bool,
+    as_json: bool,
+) -> None:
+    """Write texts from what they are given, to files, or to standard output as soon as they are known.
+
+    Args:
+        source: path of the checkpoint.
+        loaded: the checkpoint.
+        model: its model.
+        config: the sampling options.
+        outputs: the files.
+        omit_prime: whether to omit the prime.
+        as_json: whether to write a line of JSON per text.
+
+    Raises:
+        CorpusError: what is given cannot be read.
+        UsageError: the options cannot be combined.
+    """
+    config.refuse_for_given()
+    is_piped = config.given == STANDARD_INPUT
+    if is_piped and config.prime == STANDARD_INPUT:
+        raise UsageError("--given - and --prime - cannot both read standard input")
+    if is_piped and config.num_samples > 1 and not as_json:
+        raise UsageError("--given - writes one line per line: --num-samples needs --json")
+    from seqgen.sampling.transcriber import Transcriber
+
+    writer = Transcriber.of(loaded, model)
+    prime = writer.level.normalise(text_prime(config.prime, is_passage=True))
+    report_lacking(list(writer.level.spelled_out(writer.level.encode(prime))), "the prime")
+    config = replace(config, prime=prime, stop=tuple(map(unescaped, config.stop)))
+    display.note(str(source) if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
+    notices = _Notices(writer, loaded.config.optimization.max_length)
+    written: list[tuple[str, str]] = []
+    for givens in _given_lines() if is_piped else [[text_argument(config.given or "", "given", is_passage=True)]]:
+        notices.check(givens)
+        for given, best in zip(givens, writer.write(givens, config), strict=True):
+            notices.num_cut += any(each.is_cut for each in best)
+            texts = [each.text[len(prime) if omit_prime else 0 :] for each in best]
+            result = _as_json(given, texts, best) if as_json else _as_text(texts, best, is_line=is_piped)
+            written += [(result, text) for text in texts[:1]]
+            if not outputs:
+                display.write_result(result)
+        if config.seed is not None:
+            config = replace(config, seed=config.seed + len(givens) * config.num_samples)
+    if outputs:
+        write_text("".join(result for result, _ in written), [text for _, text in written], outputs, source)
+    notices.conclude()
+
+
+@dataclass
+class _Notices:
+    """Reports what may make texts worse, once each.
+
+    Attributes:
+        writer: the model with its vocabularies.
+        max_length: the maximum number of tokens of a given in training.
+        num_cut: the number of givens whose texts reached the maximum length.
+    """
+
+    writer: "Transcriber"
+    max_length: int
+    num_cut: int = 0
+    _reported: set[str] = field(default_factory=set)
+    _num_long: int = 0
+
+    def check(self, givens: Sequence[str]) -> None:
+        """Report the characters of givens that their vocabulary lacks, and the first that is too long."""
+        encoded = [self.writer.given_ids(given) for given in givens]
+        lacking = self.writer.given_level.spelled_out(list(chain.from_iterable(encoded)))
+        report_lacking([each for each in lacking if each not in self._reported], "what is given")
+        self._reported |= set(lacking)
+        longer = [len(ids) for ids in encoded if len(ids) > self.max_length]
+        if longer and not self._num_long:
+            display.note(
+                f"a given has {longer[0]:,} tokens, and none in training had more than {self.max_length:,}: the text "
+                "may be worse"
+            )
+        self._num_long += len(longer)
+
+    def conclude(self) -> None:
+        """Report how many givens were too long, and how many texts were."""
+        if self._num_long > 1:
+            display.note(f"{self._num_long:,} givens have more than {self.max_length:,} tokens")
+        if self.num_cut:
+            display.note(f"{counted(self.num_cut, 'text')} reached the maximum length; --length sets it")
+
+
+def _seeded(config: SamplingConfig) -> SamplingConfig:
+    from seqgen.sampling.sampler import begin
+
+    return replace(config, seed=begin(config)[0].seed)
+
+
+def _given_lines() -> Iterator[list[str]]:
+    """Yield the lines of standard input, as many at a time as can be read without waiting for more.
+
+    Only line feeds end a line; a carriage return before one is dropped.
+
+    Raises:
+        CorpusError: a line is not valid UTF-8.
+    """
+    stdin, unfinished, number = cast(BufferedReader, sys.stdin.buffer), b"", 0
+    while data := stdin.read1(_READ_AT_ONCE):
+        *lines, unfinished = (unfinished + data).split(b"\n")
+        if lines:
+            yield [_decoded(line, number + index) for index, line in enumerate(lines, 1)]
+            number += len(lines)
+    if unfinished:
+        yield [_decoded(unfinished, number + 1)]
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        return line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"line {number} of standard input is not valid UTF-8 (byte offset {error.start})") from error
+
+
+def _as_text(texts: Sequence[str], best: Sequence["Transcript"], *, is_line: bool) -> str:
+    """Return a line per text, with its score if there are several; line feeds within a line become spaces."""
+    if is_line:
+        return f"{texts[0] if texts else ''}".replace("\n", " ") + "\n"
+    if len(texts) == 1:
+        return "".join(text + "\n" for text in texts)
+    return "".join(f"{each.score:.4f}\t{text}\n" for each, text in zip(best, texts, strict=True))
+
+
+def _as_json(given: str, texts: Sequence[str], best: Sequence["Transcript"]) -> str:
+    """Return a line of JSON per text."""
+    objects = (
+        {"given": given, "text": text, "score": each.score, "tokens": each.tokens}
+        for each, text in zip(best, texts, strict=True)
+    )
+    return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)
