@@ -19,7 +19,7 @@ from seqgen.wording import counted
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
     from seqgen.model.language_model import LanguageModel
-    from seqgen.sampling.transcriber import Transcriber, Transcript
+    from seqgen.sampling.transcriber import Transcriber, WrittenText
 
 _READ_AT_ONCE = 1 << 16  # bytes
 
@@ -149,7 +149,7 @@ def _decoded(line: bytes, number: int) -> str:
         raise CorpusError(f"line {number} of standard input is not valid UTF-8 (byte offset {error.start})") from error
 
 
-def _as_text(texts: Sequence[str], best: Sequence["Transcript"], *, is_line: bool) -> str:
+def _as_text(texts: Sequence[str], best: Sequence["WrittenText"], *, is_line: bool) -> str:
     """Return a line per text, with its score if there are several; line feeds within a line become spaces."""
     if is_line:
         return f"{texts[0] if texts else ''}".replace("\n", " ") + "\n"
@@ -158,7 +158,7 @@ def _as_text(texts: Sequence[str], best: Sequence["Transcript"], *, is_line: boo
     return "".join(f"{each.score:.4f}\t{text}\n" for each, text in zip(best, texts, strict=True))
 
 
-def _as_json(given: str, texts: Sequence[str], best: Sequence["Transcript"]) -> str:
+def _as_json(given: str, texts: Sequence[str], best: Sequence["WrittenText"]) -> str:
     """Return a line of JSON per text."""
     objects = (
         {"given": given, "text": text, "score": each.score, "tokens": each.tokens}

@@ -10,6 +10,7 @@ from seqgen.cli import display
 from seqgen.cli.completion import run_names, sources
 from seqgen.cli.description import Description
 from seqgen.cli.model import JsonOption, load
+from seqgen.cli.prime import text_argument
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, CorpusError, UsageError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from seqgen.model.language_model import LanguageModel
 
 STEPS_BACK = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # the rows of the table
-PICTURE = Path("gradient-flow.png")
+PICTURE, ATTENTION = Path("gradient-flow.png"), Path("attention.png")
 
 
 @options_from(
@@ -52,22 +53,41 @@ def inspect(
             autocompletion=sources,
         ),
     ] = None,
+    given: Annotated[
+        str | None,
+        typer.Option(
+            help="Show which parts of this text, or @FILE, the model attends to while it writes; for models that were "
+            "trained with --given.",
+            metavar="TEXT|@FILE",
+        ),
+    ] = None,
     output: Annotated[
-        Path, typer.Option(help="File for the picture of the gradient flow.", metavar="FILE.png")
-    ] = PICTURE,
+        Path | None,
+        typer.Option(
+            help="File for the picture.",
+            metavar="FILE.png",
+            show_default=f"{PICTURE}, or {ATTENTION} with --given",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
     """List runs, or show networks and how far back in time their gradients reach.
 
     With --checkpoint or --cell, print and draw the norm of the gradient of the loss at one time step with respect to
-    the states of earlier steps, side by side for all networks. Without them, list the runs.
+    the states of earlier steps, side by side for all networks. With --given, print and draw the attention of a
+    conditional model instead. Without them, list the runs.
     """
     if corpus is not None and not checkpoint:
         raise UsageError(
             "--corpus needs --checkpoint: it is the text on which gradients of a trained model are computed"
         )
     load_torch()
+    if given is not None:
+        if inspection.cell or corpus is not None or len(checkpoint or []) > 1:
+            raise UsageError("--given is for one --checkpoint, without --cell and --corpus")
+        _inspect_attention((checkpoint or [None])[0], given, output or ATTENTION, folders, machine, as_json=as_json)
+        return
     if not checkpoint and not inspection.cell:
         _list_runs(Path(folders.checkpoints_dir), as_json=as_json)
         return
@@ -83,7 +103,7 @@ def inspect(
             described.append((Description.of(name, source, loaded), flow))
         described += [(None, GradientFlow.untrained(cell, inspection, device)) for cell in inspection.cell]
         if drawn := [flow for _, flow in described if flow.norms]:
-            draw(drawn, output)
+            draw(drawn, output or PICTURE)
     for description, flow in described:
         if as_json:
             _write_json(description, flow)
@@ -91,7 +111,27 @@ def inspect(
             _show(description, flow)
     if drawn and not as_json:
         _show_norms(drawn)
-    display.note(f"saved as {output}" if drawn else "no picture was drawn")
+    display.note(f"saved as {output or PICTURE}" if drawn else "no picture was drawn")
+
+
+def _inspect_attention(
+    name: str | None, given: str, output: Path, folders: FoldersConfig, machine: DeviceConfig, *, as_json: bool
+) -> None:
+    """Print and draw which tokens of a given each token of the text is written from."""
+    source, loaded, model = load(name, folders, machine)
+    from seqgen.evaluation.attention_map import AttentionMap, draw
+
+    attention = AttentionMap.of(loaded, model, text_argument(given, "given", is_passage=True))
+    draw(attention, output)
+    if as_json:
+        display.write_result(json.dumps(attention.to_json(), ensure_ascii=False) + "\n")
+    else:
+        rows = [
+            [token, attention.given[weights.index(max(weights))], f"{max(weights):.0%}"]
+            for token, weights in zip(attention.text, attention.weights, strict=True)
+        ]
+        display.show_table(["text", "mostly attends to", "weight"], rows)
+    display.note(f"{source}; saved as {output}")
 
 
 def _flow_of_run(

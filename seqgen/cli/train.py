@@ -195,9 +195,10 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
 
 def _warning(trainer: "Trainer") -> str:
     """Return the warning that the model is starting to overfit."""
-    model = trainer.config.model
+    model, is_conditional = trainer.config.model, trainer.corpus.given_level is not None
+    best = "the fewest validation tokens were wrong" if is_conditional else "the validation loss was lowest"
     return (
-        f"the model is starting to overfit: the training loss is falling, but the validation loss was lowest at step "
+        f"the model is starting to overfit: the training loss is falling, but {best} at step "
         f"{trainer.figures.best_step:,}. That model is kept; more text, a --dropout above {model.dropout:g} or a "
         f"--hidden-size below {model.hidden_size:,} may give a better one"
     )

@@ -120,6 +120,27 @@ class LanguageModel(nn.Module):
         outputs, last = self.encoder(given.ids, given.lengths, dtype, noise)
         return self.bridge(last, self.initial_state(len(given.lengths))), Memory.of(outputs, given.lengths)
 
+    def attention_weights(self, ids: Tensor, given: Given) -> Tensor:
+        """Return how much each step of one text attends to each position of what it is given.
+
+        Args:
+            ids: token ids from the start token, shape (time, 1).
+            given: what the text is given.
+
+        Returns:
+            Shape (1, time, positions); each row has the sum 1.
+        """
+        state, memory = self.encode(given)
+        found: list[Tensor] = []
+
+        def attend(hidden: Tensor) -> Tensor:
+            found.append(self.attention.weights(hidden, memory, torch.float32))
+            attended: Tensor = self.attention(hidden, memory, torch.float32)
+            return attended
+
+        self.stack(F.embedding(ids, self.embedding), state, torch.float32, None, None, attend)
+        return found[0]
+
     def forward(
         self,
         ids: Tensor,

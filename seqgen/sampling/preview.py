@@ -1,16 +1,14 @@
-"""What is displayed of a model during training: short samples, or what it writes from something given."""
+"""Short samples of text or music that are displayed during training."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqgen.config import BEAM_SIZE, SamplingConfig
+from seqgen.config import SamplingConfig
 from seqgen.levels.base import Level, TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.textroll import text as as_text
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import Sample, sample
-from seqgen.sampling.transcriber import Transcriber
 
 _TEXT = SamplingConfig(length=200)
 _MUSIC = SamplingConfig(bars=4, length=500)
@@ -46,28 +44,3 @@ def preview(
     for index, text in sample(model, level, "", _TEXT, samples, unseen_ids, knows_beginnings=knows_beginnings):
         texts[index] += text
     return "\n".join(texts)
-
-
-def transcribe(
-    model: LanguageModel,
-    level: Level[Any],
-    given_level: Level[Any],
-    unseen_ids: Sequence[int],
-    givens: Sequence[str],
-    beam_size: int = BEAM_SIZE,
-    progress: Callable[[int], None] = lambda _: None,
-) -> list[str]:
-    """Return what a conditional model writes for each given.
-
-    Args:
-        model: the model.
-        level: the vocabulary of the texts.
-        given_level: the vocabulary of the givens.
-        unseen_ids: ids that are never written.
-        givens: any number of texts; those of similar length are searched together.
-        beam_size: the number of hypotheses per given; 1 is greedy.
-        progress: receives the number of different givens that were searched, whenever some are finished.
-    """
-    assert isinstance(level, TextLevel) and isinstance(given_level, TextLevel)  # noqa: S101, PT018  # pairs are text
-    found = Transcriber(model, level, given_level, unseen_ids).best(givens, 1, beam_size, progress=progress)
-    return [best[0].text if best else "" for best in found]

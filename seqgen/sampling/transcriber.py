@@ -15,7 +15,7 @@ from seqgen.sampling.whole_characters import WholeCharacters
 
 
 @dataclass(frozen=True)
-class Transcript:
+class WrittenText:
     """A text that was written from a given.
 
     Attributes:
@@ -53,7 +53,7 @@ def default_length(given_ids: Sequence[int]) -> int:
     return GIVEN_LENGTH + GIVEN_LENGTH_PER_TOKEN * len(given_ids)
 
 
-EMPTY = Transcript("", 0.0, 0)  # of an empty given
+EMPTY = WrittenText("", 0.0, 0)  # of an empty given
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Transcriber:
         prime: str = "",
         length: int | None = None,
         progress: Callable[[int], None] = lambda _: None,
-    ) -> list[list[Transcript]]:
+    ) -> list[list[WrittenText]]:
         """Return the best texts of each given, best first, see `beam.py`. The text of an empty given is empty.
 
         Args:
@@ -123,7 +123,7 @@ class Transcriber:
         texts = {given: [self._written(each) for each in best] for given, best in zip(different, found, strict=True)}
         return [texts.get(given, [EMPTY]) for given in givens]
 
-    def write(self, givens: Sequence[str], config: SamplingConfig) -> list[list[Transcript]]:
+    def write(self, givens: Sequence[str], config: SamplingConfig) -> list[list[WrittenText]]:
         """Return texts of each given as the options require: the most likely ones, or samples.
 
         Args:
@@ -139,7 +139,7 @@ class Transcriber:
             for index, given in enumerate(givens)
         ]
 
-    def _sampled(self, given: str, config: SamplingConfig) -> list[Transcript]:
+    def _sampled(self, given: str, config: SamplingConfig) -> list[WrittenText]:
         if not given.strip():
             return [EMPTY] * config.num_samples
         given_ids, samples = self.given_ids(given), begin(config)
@@ -148,7 +148,7 @@ class Transcriber:
         written = sample(self.model, self.level, config.prime, config, samples, self.unseen_ids, given_ids=given_ids)
         for index, text in written:
             texts[index] += text
-        return [Transcript(text, -each.nats, each.tokens) for text, each in zip(texts, samples, strict=True)]
+        return [WrittenText(text, -each.nats, each.tokens) for text, each in zip(texts, samples, strict=True)]
 
     def _rules(self, prime: str, num_left: list[int]) -> BeamConstraint:
         forbidden = [self.level.START, *self.unseen_ids]
@@ -156,7 +156,7 @@ class Transcriber:
             return Beginning(self.level, prime, forbidden, num_left)
         return WholeCharacters(self.level.hexadecimal, self.level.END, forbidden, num_left)
 
-    def _written(self, hypothesis: Hypothesis) -> Transcript:
+    def _written(self, hypothesis: Hypothesis) -> WrittenText:
         ids = hypothesis.ids if hypothesis.is_cut else hypothesis.ids[:-1]
         text = self.level.decode(ids)
-        return Transcript(text, hypothesis.log_probability, len(hypothesis.ids), hypothesis.is_cut)
+        return WrittenText(text, hypothesis.log_probability, len(hypothesis.ids), hypothesis.is_cut)

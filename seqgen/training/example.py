@@ -12,7 +12,7 @@ from seqgen.evaluation.same_output import SameOutput
 from seqgen.evaluation.transcription import Transcript
 from seqgen.levels.base import Level, TextLevel
 from seqgen.model.language_model import LanguageModel
-from seqgen.sampling.preview import transcribe
+from seqgen.sampling.transcriber import Transcriber
 
 _NUM_WRITTEN = 16  # pairs of the validation set, of which one is shown
 
@@ -42,7 +42,9 @@ class Example:
         first = step % max(1, valid.num_documents // count)
         places = first + np.arange(count) * (valid.num_documents // count)
         givens = [_text(valid.given, given_level, place) for place in places.tolist()]
-        outputs = transcribe(model, corpus.level, given_level, unseen_ids, givens)
+        assert isinstance(corpus.level, TextLevel) and isinstance(given_level, TextLevel)  # noqa: S101, PT018  # as above
+        written = Transcriber(model, corpus.level, given_level, unseen_ids).best(givens)
+        outputs = [best[0].text if best else "" for best in written]
         transcripts = [
             Transcript(given, (_text(valid, corpus.level, place),), output)
             for given, output, place in zip(givens, outputs, places.tolist(), strict=True)
