@@ -10,8 +10,8 @@ from seqgen.cli import display
 from seqgen.cli.completion import run_names, sources
 from seqgen.cli.description import Description
 from seqgen.cli.model import JsonOption, load
-from seqgen.cli.prime import text_argument
 from seqgen.cli.options import Overrides, QuietOption, options_from
+from seqgen.cli.prime import text_argument
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.process import load_torch
@@ -86,7 +86,9 @@ def inspect(
     if given is not None:
         if inspection.cell or corpus is not None or len(checkpoint or []) > 1:
             raise UsageError("--given is for one --checkpoint, without --cell and --corpus")
-        _inspect_attention((checkpoint or [None])[0], given, output or ATTENTION, folders, machine, as_json=as_json)
+        _inspect_attention(
+            next(iter(checkpoint or ()), None), given, output or ATTENTION, folders, machine, as_json=as_json
+        )
         return
     if not checkpoint and not inspection.cell:
         _list_runs(Path(folders.checkpoints_dir), as_json=as_json)

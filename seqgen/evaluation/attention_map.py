@@ -86,9 +86,9 @@ def draw(attention: AttentionMap, path: Path) -> None:
         axes = figure.subplots()
         axes.imshow(attention.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for axis, labels in ((axes.xaxis, attention.given), (axes.yaxis, attention.text)):
-            axis.set_ticks(range(len(labels)), [literal(shown_in(label)) for label in labels])
-        is_long = max(map(len, attention.given)) > 2  # labels of several characters would overlap
-        axes.tick_params(axis="x", labelrotation=90 if is_long else 0, top=True, labeltop=True, bottom=False, labelbottom=False)
+            axis.set_ticks(range(len(labels)), [literal(shown_in(label.strip(" ") or label)) for label in labels])
+        axes.xaxis.tick_top()
+        axes.tick_params(axis="x", labelrotation=90)  # labels of several characters would overlap
         axes.set(xlabel="given", ylabel="text")
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=120)
