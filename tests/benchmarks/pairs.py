@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -27,12 +26,14 @@ from seqgen.config import (
     OptimizationOptions,
     TrainOptions,
 )
+from seqgen.sampling.transcriber import Transcriber
 from seqgen.training.loop import Trainer
 from seqgen.training.report import Report
 from seqgen.training.session import Session
-from tests.benchmarks.measure import row
+from tests.benchmarks.measure import row, seconds
 
-HIDDEN_SIZE, BATCH_SIZE, NUM_PAIRS, NUM_WRITTEN, STEPS, REPETITIONS = 256, 64, 4000, 1000, 60, 3
+HIDDEN_SIZE, BATCH_SIZE, NUM_PAIRS, NUM_WRITTEN = 256, 64, 4000, 1000
+STEPS, OWN_STEPS = 60, 600  # ours learns to write
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -97,13 +98,13 @@ def reference() -> tuple[float, float]:
     model.eval()
     begun = time.perf_counter()
     with torch.inference_mode():
-        for given, _ in data[: NUM_WRITTEN // 10]:
+        for given, _ in data[:NUM_WRITTEN]:
             memory, state = model.encode(_ids([given]))
             ids = torch.ones(1, 1, dtype=torch.long)
             for _ in range(len(given) + 1):  # an untrained model does not end by itself
                 logits, state = model.decode(ids, memory, state)
                 ids = logits[:, :, 1:].argmax(-1) + 1
-    return trained, NUM_WRITTEN / 10 / (time.perf_counter() - begun)
+    return trained, NUM_WRITTEN / (time.perf_counter() - begun)
 
 
 def trainer(folder: Path) -> Trainer:
@@ -114,21 +115,23 @@ def trainer(folder: Path) -> Trainer:
         corpus=CorpusConfig(corpus=(str(path),), given="1", field="2"),
         model=ModelOptions(hidden_size=HIDDEN_SIZE, dropout=0.3),
         optimization=OptimizationOptions(batch_size=BATCH_SIZE),
-        budget=BudgetConfig(steps=10**6),
+        budget=BudgetConfig(steps=OWN_STEPS, patience=100),
         machine=MachineConfig(device="cpu"),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder), data_dir=str(folder))
     return Session(folders, lambda *_, **__: None).start(requested, None)
 
 
-def ours() -> float:
-    """Return pairs per second of training."""
+def ours() -> tuple[float, float]:
+    """Return pairs per second of training, and texts per second of writing with a beam of 5."""
     with tempfile.TemporaryDirectory() as folder:
         run = trainer(Path(folder))
         per_pair = run.corpus.train.num_targets / run.corpus.train.num_documents
-        reports = (each for each in run.train(lambda: False) if isinstance(each, Report) and each.tokens_per_second)
-        found = [report.tokens_per_second / per_pair for report in islice(reports, REPETITIONS + 1)]
-        return median(found[1:])
+        reports = [each for each in run.train(lambda: False) if isinstance(each, Report)]
+        speeds = [report.tokens_per_second / per_pair for report in reports if report.tokens_per_second is not None]
+        writer = Transcriber(run.averaged, run.corpus.level, run.corpus.given_level, run.unseen)
+        givens = [given for given, _ in pairs()[:NUM_WRITTEN]]
+        return median(speeds[1:]), NUM_WRITTEN / seconds(lambda: writer.best(givens))
 
 
 def main() -> None:
@@ -136,13 +139,13 @@ def main() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KMP_", "OMP_"))}
     command = [sys.executable, "-m", "tests.benchmarks.pairs"]
     done = subprocess.run(command, capture_output=True, check=True, env=environment)
-    trained, _ = map(float, done.stdout.split())
-    row(
-        "training on pairs of words, 2x256",
-        f"{mine:,.0f} pairs/s",
-        f"nn.LSTM, float32 {trained:,.0f} pairs/s",
-        mine / trained,
+    theirs = tuple(map(float, done.stdout.split()))
+    rows = (
+        ("train on pairs of words, 2x256", "pairs/s"),
+        (f"write {NUM_WRITTEN:,} words, beam 5 (theirs greedy)", "texts/s"),
     )
+    for (name, unit), own, other in zip(rows, mine, theirs, strict=True):
+        row(name, f"{own:,.0f} {unit}", f"nn.LSTM, float32 {other:,.0f} {unit}", own / other)
 
 
 if __name__ == "__main__":
