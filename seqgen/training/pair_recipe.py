@@ -14,18 +14,24 @@ from seqgen.training.pair_batches import PairBatches
 from seqgen.training.sizes import FINE_TUNING
 from seqgen.wording import counted
 
-BATCH_SIZE = 64
+# Figures are the share of wrong words on the validation parts of pronunciations of four languages (3,600 pairs each),
+# with one seed and 25 epochs, which is about 80 s on two cores, unless stated otherwise.
+BATCH_SIZE = 64  # with 32 27.1 and 28.0 % instead of 28.2 and 28.8 %, but in 1.8 times the time
 NUM_LAYERS = 2  # one below the attention and one above it
-LABEL_SMOOTHING = 0.1
-LEARNING_RATE = 3e-3
+# With residual connections and layer norms 25.4 %, without 28.2 %; with tied weights, which need a large embedding,
+# 24.8 %, otherwise 28.8 %.
+LABEL_SMOOTHING = 0.1  # 28.2 %; with 0 29.1 %, with 0.2 28.4 %
+LEARNING_RATE = 3e-3  # 28.2 %; with 6e-3 28.3 %, with 1.5e-3 31.7 %
 WEIGHT_DECAY = 0.01
-# Dropout for one epoch, and more per doubling of the epochs.
+# Dropout for one epoch, and more per doubling of the epochs: with 0.3, 0.4 and 0.5 26.6, 28.8 and 32.0 %.
 DROPOUT = 0.1
 DROPOUT_PER_DOUBLING = 0.05
 MAX_DROPOUT = 0.5
-EMBEDDING_DROPOUT = 0.1  # of tied embeddings; Korean pronunciations: 32.9 % wrong words, with 0.3 34.9 %
+EMBEDDING_DROPOUT = 0.1  # Korean and Bulgarian: 32.9 and 29.1 %; with 0.3 34.9 and 30.7 %
 OUTLIER = 3  # times the length that 99 % of the pairs do not exceed
-SIZES = ((256, 3000), (384, 8000), (512, math.inf))  # units, and the steps up to which they beat more units
+# Units, and the steps up to which they are better than more units. 384 units in the same time: 30.5 % instead of 28.2 %.
+# 10,000 inflected forms of German, 10 epochs: 10.8 % wrong with 256 units, 9.3 % with 384.
+SIZES = ((256, 3000), (384, 8000), (512, math.inf))
 
 
 class PairRecipe:
