@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqgen.cli import display
+from seqgen.cli.attention import inspect_attention
 from seqgen.cli.completion import run_names, sources
 from seqgen.cli.description import Description
 from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
-from seqgen.cli.prime import text_argument
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.process import load_torch
@@ -86,26 +86,16 @@ def inspect(
     if given is not None:
         if inspection.cell or corpus is not None or len(checkpoint or []) > 1:
             raise UsageError("--given is for one --checkpoint, without --cell and --corpus")
-        _inspect_attention(
-            next(iter(checkpoint or ()), None), given, output or ATTENTION, folders, machine, as_json=as_json
-        )
+        name = next(iter(checkpoint or ()), None)
+        inspect_attention(name, given, output or ATTENTION, folders, machine, as_json=as_json)
         return
     if not checkpoint and not inspection.cell:
         _list_runs(Path(folders.checkpoints_dir), as_json=as_json)
         return
-    from seqgen.evaluation.gradient_flow import GradientFlow, draw
-    from seqgen.model.hardware import resolve_device
-
-    device = resolve_device(machine.device)
-    described: list[tuple[Description | None, GradientFlow]] = []
-    with display.waiting("computing gradients", is_quiet=False):
-        for name in checkpoint or []:
-            source, loaded, model = load(name, folders, machine)
-            flow = _flow_of_run(name, loaded, model, corpus, folders, reading, inspection.length)
-            described.append((Description.of(name, source, loaded), flow))
-        described += [(None, GradientFlow.untrained(cell, inspection, device)) for cell in inspection.cell]
-        if drawn := [flow for _, flow in described if flow.norms]:
-            draw(drawn, output or PICTURE)
+    described = _described(checkpoint or [], inspection, corpus, folders, machine, reading)
+    drawn = [flow for _, flow in described if flow.norms]
+    if drawn:
+        _draw(drawn, output or PICTURE)
     for description, flow in described:
         if as_json:
             _write_json(description, flow)
@@ -116,24 +106,33 @@ def inspect(
     display.note(f"saved as {output or PICTURE}" if drawn else "no picture was drawn")
 
 
-def _inspect_attention(
-    name: str | None, given: str, output: Path, folders: FoldersConfig, machine: DeviceConfig, *, as_json: bool
-) -> None:
-    """Print and draw which tokens of a given each token of the text is written from."""
-    source, loaded, model = load(name, folders, machine)
-    from seqgen.evaluation.attention_map import AttentionMap, draw
+def _described(
+    checkpoints: list[str],
+    inspection: InspectionConfig,
+    corpus: str | None,
+    folders: FoldersConfig,
+    machine: DeviceConfig,
+    reading: dict[str, Any],
+) -> "list[tuple[Description | None, GradientFlow]]":
+    """Return the gradient flow of each network, with a description of those that are trained."""
+    from seqgen.evaluation.gradient_flow import GradientFlow
+    from seqgen.model.hardware import resolve_device
 
-    attention = AttentionMap.of(loaded, model, text_argument(given, "given", is_passage=True))
-    draw(attention, output)
-    if as_json:
-        display.write_result(json.dumps(attention.to_json(), ensure_ascii=False) + "\n")
-    else:
-        rows = [
-            [token, attention.given[weights.index(max(weights))], f"{max(weights):.0%}"]
-            for token, weights in zip(attention.text, attention.weights, strict=True)
-        ]
-        display.show_table(["text", "mostly attends to", "weight"], rows)
-    display.note(f"{source}; saved as {output}")
+    device = resolve_device(machine.device)
+    described: list[tuple[Description | None, GradientFlow]] = []
+    with display.waiting("computing gradients", is_quiet=False):
+        for name in checkpoints:
+            source, loaded, model = load(name, folders, machine)
+            flow = _flow_of_run(name, loaded, model, corpus, folders, reading, inspection.length)
+            described.append((Description.of(name, source, loaded), flow))
+        described += [(None, GradientFlow.untrained(cell, inspection, device)) for cell in inspection.cell]
+    return described
+
+
+def _draw(flows: "list[GradientFlow]", path: Path) -> None:
+    from seqgen.evaluation.gradient_flow import draw
+
+    draw(flows, path)
 
 
 def _flow_of_run(

@@ -12,12 +12,11 @@ from typing import Any
 
 from seqgen.cells import cell_class
 from seqgen.checkpoint import Checkpoint, read_bytes
-from seqgen.config import BUDGETS, BudgetConfig, FoldersConfig, TrainOptions
+from seqgen.config import BudgetConfig, FoldersConfig, TrainOptions
 from seqgen.config_file import Resolved, to_toml
-from seqgen.corpus.pairs import with_given_of
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
-from seqgen.options import flag, parse_time
+from seqgen.options import parse_time
 from seqgen.runs import LAST, check_free, find
 from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
@@ -29,6 +28,7 @@ from seqgen.training.loop import Trainer
 from seqgen.training.preparation import Say, prepare, prepare_again
 from seqgen.training.recipe import check_given_options, resolve
 from seqgen.training.repetition import repeated
+from seqgen.training.resumption import check_state, with_budget, with_sources
 from seqgen.training.run_folder import RunFolder
 from seqgen.wording import counted
 
@@ -131,12 +131,12 @@ class Session:
         self, run: RunFolder, budget: BudgetConfig | None, device: str | None, moved: Mapping[str, Any]
     ) -> Trainer | None:
         world = self.world
-        checkpoint = _with_sources(self._read(lambda: run.folder / LAST), moved)
+        checkpoint = with_sources(self._read(lambda: run.folder / LAST), moved)
         before = Figures.from_json(checkpoint.figures)
-        _check_state(checkpoint, run.folder / LAST)
+        check_state(checkpoint, run.folder / LAST)
         # After a restart of killed processes the run may have the larger budget already.
         if budget is not None and not (world.is_restarted and before.launch == launch_name()):
-            checkpoint = _with_budget(checkpoint, budget)
+            checkpoint = with_budget(checkpoint, budget)
         elif before.is_finished:
             return None
         machine = replace(checkpoint.config.machine, device=resolve_device(device or checkpoint.config.machine.device))
@@ -211,45 +211,3 @@ def _refuse_too_short(budget: str, elapsed: float) -> None:
             f"--time {budget} is too short for one step: choosing a model took {elapsed:.1f} s; give "
             f"--time {math.ceil(4 * elapsed)}s or more"
         )
-
-
-def _check_state(checkpoint: Checkpoint, path: Path) -> None:
-    """Raise a CheckpointError if there is no training state, before memory is allocated for it."""
-    checkpoint.model()
-    num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
-    if num_streams != {(checkpoint.config.optimization.batch_size,)}:
-        raise CheckpointError(f"{path} holds a model, but no training state to resume from")
-
-
-def _with_sources(checkpoint: Checkpoint, moved: Mapping[str, Any]) -> Checkpoint:
-    """Return the checkpoint with the new paths of its corpus."""
-    requested, config = checkpoint.requested, checkpoint.config
-    if "corpus" in moved:
-        moved = {**moved, "given": with_given_of(moved["corpus"][0], config.corpus).given}
-    return replace(
-        checkpoint,
-        requested=replace(requested, corpus=replace(requested.corpus, **moved)),
-        config=replace(config, corpus=replace(config.corpus, **moved)),
-    )
-
-
-def _with_budget(checkpoint: Checkpoint, larger: BudgetConfig) -> Checkpoint:
-    """Return the checkpoint with a larger budget.
-
-    Raises:
-        UsageError: the budget is of another kind, or not larger.
-    """
-    before = checkpoint.config.budget
-    kind = next(kind for kind in BUDGETS if getattr(before, kind) is not None)
-    old, new = getattr(before, kind), getattr(larger, kind)
-    if new is None:
-        raise UsageError(f"the budget of this run is {flag(kind)} {old}: give a larger {flag(kind)}")
-    if (parse_time(new) <= parse_time(old)) if kind == "time" else (new <= old):
-        raise UsageError(f"{flag(kind)} must be above the run's {old}, got {new}")
-    raised = replace(before, **{kind: new})
-    return replace(
-        checkpoint,
-        requested=replace(checkpoint.requested, budget=replace(checkpoint.requested.budget, **{kind: new})),
-        config=replace(checkpoint.config, budget=raised),
-        figures=checkpoint.figures | {"validations_since_best": 0},
-    )
