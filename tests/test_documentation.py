@@ -7,7 +7,7 @@ import pytest
 
 from seqgen.music.write import rendered
 from tests.conftest import quick_runner
-from tests.documentation import PAGES, ROOT, commands, shortened, updated, write_files
+from tests.documentation import PAGES, ROOT, Command, commands, programs, shortened, updated, write_files
 from tests.scores import random_melody
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,15 +38,16 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_runs(folder, page):
-    for arguments in commands(page):
-        done = quick_runner(folder)(*lessened(arguments))
+    for arguments, stdin in commands(page):
+        done = quick_runner(folder)(*lessened(arguments), stdin=stdin)
         assert done.returncode == 0, (arguments, done.stderr)
 
 
-def test_the_python_of_the_readme_runs(folder, monkeypatch, capsys):
+@pytest.mark.parametrize("page", [page for page in PAGES if programs(page)], ids=lambda page: page.name)
+def test_every_program_runs_after_the_commands(folder, page, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(code, {})  # our own README
+    for program in programs(page):
+        exec(program, {})  # our own page
     assert capsys.readouterr().out
 
 
@@ -68,6 +69,13 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def test_a_command_may_have_standard_input():
+    assert Command.parse("seqgen sample --prime 'a b'  # why") == (["sample", "--prime", "a b"], None)
+    assert Command.parse(r"printf 'a b\n\n' | seqgen sample --given -") == (["sample", "--given", "-"], "a b\n\n")
+    with pytest.raises(ValueError, match="must be seqgen"):
+        Command.parse("cat a | seqgen sample")
+
+
 def test_new_output_replaces_the_old():
     page = "Text.\n\n```console\n$ one --a\nold\nold\n$ two  # why\n```\n\n```sh\n$ three\n```\n"
     assert updated(page, lambda command: f"new {command}\n") == (
@@ -81,6 +89,10 @@ def test_long_progress_is_shortened():
     output = "\n".join(["read 1 text", *steps[:4], "a note", *steps[4:], "saved  "])
     assert shortened(output).splitlines() == [line.rstrip() for line in expected]
     assert shortened("\n".join(steps[:5])).splitlines() == steps[:5]
+    example = ["given      a", "reference  b", "output     c"]
+    output = "\n".join(line for step in steps for line in [step, *example])
+    shown = [*steps[:2], "...", *steps[-2:]]
+    assert shortened(output).splitlines() == [line for s in shown for line in [s, *(example if s != "..." else [])]]
 
 
 def test_the_tests_that_tests_readme_names_exist():
