@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from itertools import product
 
 import pytest
@@ -11,7 +12,7 @@ import seqgen
 from seqgen.config import SamplingConfig
 from seqgen.errors import CorpusError, UsageError
 from seqgen.model.encoder import Given
-from seqgen.sampling.transcriber import Transcriber
+from seqgen.sampling.transcriber import Transcriber, WrittenText
 from tests.conftest import RHYME, quick_runner
 
 WORDS = ["".join(letters) for letters in product("abcd", repeat=3)]
@@ -110,6 +111,53 @@ def test_samples_of_lines_do_not_depend_on_how_they_arrive(upper, monkeypatch):
     whole = written(upper(*options, stdin="bad\ndab\ncab\n"))
     monkeypatch.setattr("seqgen.cli.given._READ_AT_ONCE", 3)
     assert written(upper(*options, stdin="bad\ndab\ncab\n")) == whole
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31 - 2])
+def test_seeds_of_lines_begin_again_after_the_last_one(upper, size):
+    options = ["sample", "--given", "-", "--temperature", "2", "--seed"]
+    lines = written(upper(*options, str(size), stdin="bad\ndab\ncab\n")).splitlines()
+    assert (
+        lines[2**31 - size :]
+        == written(upper(*options, "0", stdin="bad\ndab\ncab\n"[4 * (2**31 - size) :])).splitlines()
+    )
+
+
+def test_the_minimum_length_is_at_most_the_maximum_length_of_each_given(upper):
+    done = upper("sample", "--given", "-", "--temperature", "1", "--min-length", "400", "--json", stdin="b\na\n")
+    assert [json.loads(line)["tokens"] for line in written(done).splitlines()] == [124, 124]
+    assert "2 texts reached the maximum length; --length sets it" in done.stderr
+
+
+def test_samples_that_are_cut_are_reported(upper):
+    done = upper("sample", "--given", "bad", "--temperature", "0.1", "--length", "2", "--num-samples", "3")
+    assert written(done).count("\tBA\n") == 3
+    assert "3 texts reached the maximum length; --length sets it" in done.stderr
+    assert "reached" not in upper("sample", "--given", "bad", "--temperature", "0", "--length", "4").stderr
+    done = upper("sample", "--given", "bad", "--temperature", "1", "--no-repeat", "1", "--min-length", "100")
+    assert "1 text ended early because the options excluded every token" in done.stderr
+
+
+def test_the_lines_of_a_pipe_are_not_kept_in_memory(upper, monkeypatch):
+    size, num_lines = 100_000, 100
+    monkeypatch.setattr(Transcriber, "write", lambda *_: [[WrittenText("x" * size, 0.0, 1)]])
+    monkeypatch.setattr("seqgen.cli.given._READ_AT_ONCE", 2)
+    monkeypatch.setattr("seqgen.cli.display.write_result", lambda _: None)
+    tracemalloc.start()
+    try:
+        upper("sample", "--given", "-", "--quiet", stdin="b\n" * num_lines)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size * num_lines / 2
+
+
+def test_the_number_of_texts_asked_for_decides_whether_scores_are_written(upper, monkeypatch):
+    found = [WrittenText("a\nb", -1.0, 2)]
+    monkeypatch.setattr(Transcriber, "write", lambda *_: [found])
+    assert written(upper("sample", "--given", "b")) == "a\nb\n"
+    assert written(upper("sample", "--given", "b", "--num-samples", "2")) == "-0.5000\ta b\n"
+    assert written(upper("sample", "--given", "-", stdin="b\n")) == "a b\n"
 
 
 @pytest.mark.parametrize("more", [[], ["--temperature", "1"]])

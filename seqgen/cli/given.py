@@ -55,7 +55,7 @@ def sample_given(
         raise UsageError("--given - and --prime - cannot both read standard input")
     if is_piped and config.num_samples > 1 and not as_json:
         raise UsageError("--given - writes one line per line: --num-samples needs --json")
-    from seqgen.sampling.transcriber import Transcriber
+    from seqgen.sampling.transcriber import Transcriber, following
 
     writer = Transcriber.of(loaded, model)
     prime = writer.level.normalise(text_prime(config.prime, is_passage=True))
@@ -67,14 +67,17 @@ def sample_given(
     for givens in _given_lines() if is_piped else [[text_argument(config.given or "", "given", is_passage=True)]]:
         notices.check(givens)
         for given, best in zip(givens, writer.write(givens, config), strict=True):
-            notices.num_cut += any(each.is_cut for each in best)
+            notices.count(best)
             texts = [each.text[len(prime) if omit_prime else 0 :] for each in best]
-            result = _as_json(given, texts, best) if as_json else _as_text(texts, best, is_line=is_piped)
-            written += [(result, text) for text in texts[:1]]
-            if not outputs:
+            if as_json:
+                result = _as_json(given, texts, best)
+            else:
+                result = _as_text(texts, best, is_line=is_piped, has_scores=config.num_samples > 1)
+            if outputs:
+                written += [(result, text) for text in texts[:1]]
+            else:
                 display.write_result(result)
-        if config.seed is not None:
-            config = replace(config, seed=config.seed + len(givens) * config.num_samples)
+        config = following(config, len(givens))
     if outputs:
         write_text("".join(result for result, _ in written), [text for _, text in written], outputs, source)
     notices.conclude()
@@ -87,14 +90,14 @@ class _Notices:
     Attributes:
         writer: the model with its vocabularies.
         max_length: the maximum number of tokens of a given in training.
-        num_cut: the number of givens whose texts reached the maximum length.
     """
 
     writer: "Transcriber"
     max_length: int
-    num_cut: int = 0
     _reported: set[str] = field(default_factory=set)
     _num_long: int = 0
+    _num_cut: int = 0
+    _num_cut_short: int = 0
 
     def check(self, givens: Sequence[str]) -> None:
         """Report the characters of givens that their vocabulary lacks, and the first that is too long."""
@@ -110,12 +113,19 @@ class _Notices:
             )
         self._num_long += len(longer)
 
+    def count(self, texts: Sequence["WrittenText"]) -> None:
+        """Count the texts that ended before the model ended them."""
+        self._num_cut += sum(each.is_cut for each in texts)
+        self._num_cut_short += sum(each.is_cut_short for each in texts)
+
     def conclude(self) -> None:
-        """Report how many givens were too long, and how many texts were."""
+        """Report how many givens were too long, and how many texts ended before the model ended them."""
         if self._num_long > 1:
             display.note(f"{self._num_long:,} givens have more than {self.max_length:,} tokens")
-        if self.num_cut:
-            display.note(f"{counted(self.num_cut, 'text')} reached the maximum length; --length sets it")
+        if self._num_cut:
+            display.note(f"{counted(self._num_cut, 'text')} reached the maximum length; --length sets it")
+        if self._num_cut_short:
+            display.note(f"{counted(self._num_cut_short, 'text')} ended early because the options excluded every token")
 
 
 def _seeded(config: SamplingConfig) -> SamplingConfig:
@@ -149,13 +159,21 @@ def _decoded(line: bytes, number: int) -> str:
         raise CorpusError(f"line {number} of standard input is not valid UTF-8 (byte offset {error.start})") from error
 
 
-def _as_text(texts: Sequence[str], best: Sequence["WrittenText"], *, is_line: bool) -> str:
-    """Return a line per text, with its score if there are several; line feeds within a line become spaces."""
-    if is_line:
-        return f"{texts[0] if texts else ''}".replace("\n", " ") + "\n"
-    if len(texts) == 1:
-        return "".join(text + "\n" for text in texts)
-    return "".join(f"{each.score:.4f}\t{text}\n" for each, text in zip(best, texts, strict=True))
+def _as_text(texts: Sequence[str], best: Sequence["WrittenText"], *, is_line: bool, has_scores: bool) -> str:
+    """Return a text, or lines of scores and texts; in a line, line feeds become spaces.
+
+    Args:
+        texts: the texts.
+        best: the same with their scores.
+        is_line: whether the only text is a line of output.
+        has_scores: whether each text is a line with its score.
+    """
+    lines = [text.replace("\n", " ") if is_line or has_scores else text for text in texts]
+    if has_scores:
+        lines = [f"{each.score:.4f}\t{line}" for each, line in zip(best, lines, strict=True)]
+    elif is_line and not lines:
+        lines = [""]
+    return "".join(line + "\n" for line in lines)
 
 
 def _as_json(given: str, texts: Sequence[str], best: Sequence["WrittenText"]) -> str:

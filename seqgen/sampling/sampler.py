@@ -38,6 +38,7 @@ class Sample:
         nats: their total negative log-likelihood under the model, without temperature and filters.
         is_finished: whether it is complete.
         is_cut_short: whether it ended because the options excluded every token.
+        is_cut: whether it reached the maximum length.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class Sample:
     nats: float = 0.0
     is_finished: bool = False
     is_cut_short: bool = False
+    is_cut: bool = False
 
 
 def begin(config: SamplingConfig) -> list[Sample]:
@@ -96,7 +98,7 @@ class _Writer:
             text = self._stop_texts.feed(text)
             self.sample.is_finished = self._stop_texts.is_found
         if self.sample.tokens >= self._length and not self.sample.is_finished:
-            self.sample.is_finished = True
+            self.sample.is_finished = self.sample.is_cut = True
             text += self._stop_texts.held
         return text
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import BEAM_SIZE, GIVEN_LENGTH, GIVEN_LENGTH_PER_TOKEN, SamplingConfig
+from seqgen.config.bounds import NUM_SEEDS
 from seqgen.errors import UsageError
 from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
@@ -23,12 +24,14 @@ class WrittenText:
         log_probability: of its tokens.
         tokens: their number, the end token included.
         is_cut: whether it reached the maximum length.
+        is_cut_short: whether it ended because the options excluded every token.
     """
 
     text: str
     log_probability: float
     tokens: int
     is_cut: bool = False
+    is_cut_short: bool = False
 
     @property
     def score(self) -> float:
@@ -51,6 +54,13 @@ def check_given(checkpoint: Checkpoint, *, is_given: bool) -> None:
 def default_length(given_ids: Sequence[int]) -> int:
     """Return the default maximum number of tokens of a text that is written from a given."""
     return GIVEN_LENGTH + GIVEN_LENGTH_PER_TOKEN * len(given_ids)
+
+
+def following(config: SamplingConfig, num_givens: int) -> SamplingConfig:
+    """Return the options for the givens after these, whose seeds follow theirs, modulo the number of seeds."""
+    if config.seed is None:
+        return config
+    return replace(config, seed=(config.seed + num_givens * config.num_samples) % NUM_SEEDS)
 
 
 EMPTY = WrittenText("", 0.0, 0)  # of an empty given
@@ -128,27 +138,29 @@ class Transcriber:
 
         Args:
             givens: texts.
-            config: the sampling options. Samples of successive givens have successive seeds.
+            config: the sampling options. Samples of successive givens have successive seeds, see `following`. A
+                minimum length above the maximum length of a given is lowered to it.
         """
         if config.is_search:
             beam_size = config.beam_size or BEAM_SIZE
             return self.best(givens, config.num_samples, beam_size, config.prime, config.length)
-        first = begin(config)[0].seed
-        return [
-            self._sampled(given, replace(config, seed=first + index * config.num_samples))
-            for index, given in enumerate(givens)
-        ]
+        config = replace(config, seed=begin(config)[0].seed)
+        return [self._sampled(given, following(config, index)) for index, given in enumerate(givens)]
 
     def _sampled(self, given: str, config: SamplingConfig) -> list[WrittenText]:
         if not given.strip():
             return [EMPTY] * config.num_samples
         given_ids, samples = self.given_ids(given), begin(config)
         texts = [self.level.normalise(config.prime)] * len(samples)
-        config = replace(config, length=config.length or default_length(given_ids))
+        length = config.length or default_length(given_ids)
+        config = replace(config, length=length, min_length=min(config.min_length, length))
         written = sample(self.model, self.level, config.prime, config, samples, self.unseen_ids, given_ids=given_ids)
         for index, text in written:
             texts[index] += text
-        return [WrittenText(text, -each.nats, each.tokens) for text, each in zip(texts, samples, strict=True)]
+        return [
+            WrittenText(text, -each.nats, each.tokens, each.is_cut, each.is_cut_short)
+            for text, each in zip(texts, samples, strict=True)
+        ]
 
     def _rules(self, prime: str, num_left: list[int]) -> BeamConstraint:
         forbidden = [self.level.START, *self.unseen_ids]
