@@ -17,7 +17,7 @@ from seqgen.corpus.documents import Document, Excerpt, Pair, Passage, cut
 from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
-from seqgen.levels.base import TextLevel
+from seqgen.levels.base import TextLevel, normalise_text
 from seqgen.levels.note import NoteLevel
 from seqgen.model.hardware import resolve_device
 from seqgen.music.prime import primed
@@ -128,7 +128,9 @@ class Model:
         normalised = self._text_level().normalise(text)
         documents: list[Document[str]]
         if given is not None:
-            documents, is_ended = [Pair("text", normalised, given)], True
+            if not given.strip():
+                raise UsageError("given must not be empty")
+            documents, is_ended = [Pair("text", normalised, normalise_text(given))], True
         else:
             unit = self.checkpoint.config.corpus.document
             documents = list(cut(Passage("text", normalised), unit, ReadingLog()))

@@ -21,7 +21,7 @@ from seqgen import __version__, files
 from seqgen.config import TrainConfig, TrainOptions
 from seqgen.errors import CheckpointError
 from seqgen.levels import level_from_json
-from seqgen.levels.base import Level
+from seqgen.levels.base import Level, TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.runs import BEST, LAST, PREVIOUS
 
@@ -147,8 +147,11 @@ class Checkpoint:
         if config.corpus.level not in ("auto", level.name):
             raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
         given_level = level_from_json(content["given_level"]) if "given_level" in content else None
-        if (given_level is None) != (config.corpus.given is None):
-            raise ValueError("its --given and its vocabulary of the given do not belong together")
+        is_conditional = given_level is not None
+        if (config.corpus.given is not None, config.model.encoder_layers > 0) != (is_conditional, is_conditional):
+            raise ValueError("its --given, its encoder and its vocabulary of the given do not belong together")
+        if is_conditional and not (isinstance(level, TextLevel) and isinstance(given_level, TextLevel)):
+            raise ValueError("its vocabularies are not both of text")
         if given_level is not None and config.corpus.given_level not in ("auto", given_level.name):
             raise ValueError(f"its vocabulary of the given is not of --given-level {config.corpus.given_level}")
         if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # it becomes the name of a folder

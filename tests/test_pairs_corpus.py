@@ -231,3 +231,12 @@ def test_a_crew_of_two_writes_the_same_bytes(tmp_path):
     assert names == sorted(path.name for path in other.iterdir())
     assert {"train.given.ids", "valid.given.offsets"} <= set(names)
     assert all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+def test_sentences_are_taken_as_subwords_and_words_as_characters(tmp_path):
+    sentences = [(f"the {i} cats sat on mat {i % 7}", f"die {i} Katzen saßen auf Matte {i % 9}") for i in range(2400)]
+    corpus = split_corpus(write_table(tmp_path / "sentences.tsv", sentences), given="1", field="2")
+    assert (corpus.config.level, corpus.config.given_level) == ("subword", "subword")
+    assert any("the text to write consists of sentences: --level subword" in note for note in corpus.summary)
+    few = split_corpus(write_table(tmp_path / "few.tsv", sentences[:200]), given="1", field="2")
+    assert (few.config.level, few.config.given_level) == ("character", "character")

@@ -220,7 +220,7 @@ def test_a_constant_output_is_found():
     found = SameOutput.of(constant)
     assert (found.text, found.count, found.share) == ("7", 9, 1.0)
     assert found.notes == [
-        "100% of the givens with other references got the same output '7': the model may ignore its given"
+        "the model may ignore its given: 100% of the givens with other texts got the same output '7'"
     ]
     assert found.to_json() == {"text": "7", "count": 9, "share": 1.0}
 
@@ -237,4 +237,4 @@ def test_right_outputs_and_rare_mistakes_are_no_constant_output():
 
 def test_a_long_constant_output_is_shortened_in_the_note():
     (note,) = SameOutput.of([Transcript("", ("a",), "x" * 500)] * 5).notes
-    assert f"output '{'x' * 60}'...: " in note
+    assert note.endswith(f"output '{'x' * 60}'...")

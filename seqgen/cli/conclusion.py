@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def conclude(trainer: "Trainer") -> None:
     """Print the loss of the best model, the files, and a command to continue with."""
     from seqgen.levels.base import TextLevel
-    from seqgen.training.example import first_given
+    from seqgen.training.example import short_given
     from seqgen.training.run_folder import CURVE
 
     figures, patience = trainer.figures, trainer.config.budget.patience
@@ -25,8 +25,11 @@ def conclude(trainer: "Trainer") -> None:
         display.note(f"stopped early: no improvement in {counted(patience, 'validation')} (--patience)")
     with display.waiting("scoring the best model", is_quiet=False):
         loss = _best_loss(trainer)
+    what = "best validation loss"
+    if trainer.corpus.given_level is not None:
+        what = f"best model: {figures.best_valid_errors:.1%} of validation tokens wrong, loss"
     display.note(
-        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; best validation loss (step "
+        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; {what} (step "
         f"{figures.best_step:,}): {loss}"
     )
     folder = trainer.run.folder
@@ -34,7 +37,7 @@ def conclude(trainer: "Trainer") -> None:
     name = folder.name if is_found else shlex.quote(str(folder))
     options = "--length 300" if isinstance(trainer.corpus.level, TextLevel) else "--output tune.mid"
     if trainer.corpus.given_level is not None:
-        options = f"--given {shlex.quote(first_given(trainer.corpus))}"
+        options = f"--given {shlex.quote(short_given(trainer.corpus))}"
     curve = folder / CURVE
     drawn = f"; loss curve: {curve}" if curve.is_file() else ""
     display.note(f"saved as {trainer.run.best}{drawn}")

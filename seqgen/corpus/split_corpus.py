@@ -13,6 +13,7 @@ from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import is_column, with_given_of
+from seqgen.corpus.sentences import are_sentences
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Level
@@ -88,11 +89,17 @@ class SplitCorpus:
         return replace(self, config=config)
 
     def _suitable_level(self, option: str, *, of_given: bool = False) -> str:
-        if not (number := num_closed_tokens(TrainingDocuments(self, of_given=of_given))):
+        documents, side = (
+            TrainingDocuments(self, of_given=of_given),
+            "what is given" if of_given else "the text to write",
+        )
+        if number := num_closed_tokens(documents):
+            level, reason = WordLevel.name, f"consists of {number} different tokens between spaces"
+        elif are_sentences(documents):
+            level, reason = "subword", "consists of sentences"
+        else:
             return self.corpus.kind.level
-        side = "what is given" if of_given else "the text to write"
-        level = WordLevel.name
-        self.corpus.log.note(f"{side} consists of {number} different tokens between spaces: {flag(option)} {level}")
+        self.corpus.log.note(f"{side} {reason}: {flag(option)} {level}")
         return level
 
     @property

@@ -52,9 +52,7 @@ class HeldOut:
         self.name = SELECTED if corpus is None else corpus
         self.run = RunCorpus(checkpoint, folders)
         if "given" in reading and self._given_level is None:
-            raise UsageError(
-                "this model was trained without --given, so its texts cannot be given anything: omit --given"
-            )
+            raise UsageError("this model was trained without --given: omit --given")
         if corpus is not None:
             config = checkpoint.config.corpus if "given" in reading else with_given_of(corpus, checkpoint.config.corpus)
             config = replace(config, corpus=(corpus,), valid=None, **reading)

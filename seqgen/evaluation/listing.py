@@ -1,6 +1,6 @@
 """The loss of each document or token of a text."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ def by_document(
     """
     pairs = list(pairs_of(held_out.documents())) if checkpoint.given_level is not None else []
     written = write(checkpoint, model, [given for given, _ in pairs], progress) if pairs else []
+    references = set(pairs)
     with held_out.encoded() as dataset:
         for number, (document, _, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
             total = float(nats.sum(dtype=np.float64))
@@ -35,7 +36,7 @@ def by_document(
                 "nats": total,
                 "nats_per_token": total / len(nats),
                 **held_out.extent(document),
-                **(_compared(*pairs[number - 1], written[number - 1]) if pairs else {}),
+                **(_compared(*pairs[number - 1], written[number - 1], references) if pairs else {}),
             }
 
 
@@ -50,9 +51,9 @@ def by_token(
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
 
 
-def _compared(given: str, text: str, written: str) -> dict[str, Any]:
-    """Return what a document is given, its text, and what the model writes for the given."""
-    return {"given": given, "text": text, "written": written, "is_exact": written == text}
+def _compared(given: str, text: str, written: str, references: Collection[tuple[str, str]]) -> dict[str, Any]:
+    """Return what a document is given, its text, what the model writes, and whether that is a text of this given."""
+    return {"given": given, "text": text, "written": written, "is_exact": (given, written) in references}
 
 
 def _origin(document: Document[Any]) -> dict[str, Any]:

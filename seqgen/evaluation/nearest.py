@@ -8,6 +8,7 @@ import numpy as np
 from seqgen.evaluation.progress import SILENT, Progress
 
 _MAX_DISTANCES = 1 << 23  # computed at once: 32 MiB
+_MAX_BLOCK = 1 << 16  # training pairs in memory
 
 
 def nearest_targets(
@@ -34,7 +35,7 @@ def nearest_targets(
     targets = [""] * len(distinct)
     is_empty = True
     with progress.task("searching for the nearest training pairs") as task:
-        for block in _blocks(training, max(1, _MAX_DISTANCES // max(1, len(distinct)))):
+        for block in _blocks(training, min(_MAX_BLOCK, max(1, _MAX_DISTANCES // max(1, len(distinct))))):
             is_empty = False
             distances = cdist(distinct, [given for given, _ in block], scorer=Levenshtein.distance, dtype=np.int32)
             nearest, smallest = distances.argmin(axis=1), distances.min(axis=1)

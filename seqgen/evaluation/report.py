@@ -75,7 +75,7 @@ class Evaluation:
     def of(
         cls, model: LanguageModel, dataset: Dataset, name: str, deadline: float = math.inf, progress: Progress = SILENT
     ) -> "Evaluation":
-        """Likelihood a dataset, every document as one stream.
+        """Score a dataset, every document as one stream.
 
         Raises:
             TimeoutError: the deadline has passed (see `surprisals`).

@@ -40,8 +40,8 @@ class SameOutput:
         if self.count < _MIN_COUNT or self.share < _MIN_SHARE:
             return []
         shown = f"{self.text[:_SHOWN]!r}{'...' if len(self.text) > _SHOWN else ''}"
-        share = f"{self.share:.0%} of the givens with other references"
-        return [f"{share} got the same output {shown}: the model may ignore its given"]
+        share = f"{self.share:.0%} of the givens with other texts"
+        return [f"the model may ignore its given: {share} got the same output {shown}"]
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""

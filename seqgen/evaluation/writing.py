@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from seqgen.checkpoint import Checkpoint
@@ -14,6 +15,8 @@ from seqgen.evaluation.transcription import Transcript, Transcription, measure, 
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.transcriber import Transcriber
 
+MAX_GIVENS = 10_000  # that are written: the baseline of the nearest pair takes time for each and every training pair
+
 
 @dataclass(frozen=True)
 class WritingReport:
@@ -21,12 +24,14 @@ class WritingReport:
 
     Attributes:
         model: the figures of the model.
+        num_givens: the number of different givens, of which at most about `MAX_GIVENS` are written.
         baselines: the figures of baselines by name, see `measure_baselines`; empty if the training set is missing.
         same_output: the wrong output that most givens got.
         share_in_training: the share of the givens that occur in the training set; None if that is missing.
     """
 
     model: Transcription
+    num_givens: int
     baselines: dict[str, Transcription] = field(default_factory=dict)
     same_output: SameOutput | None = None
     share_in_training: float | None = None
@@ -35,6 +40,8 @@ class WritingReport:
     def notes(self) -> list[str]:
         """Warnings for the user."""
         notes = self.same_output.notes if self.same_output is not None else []
+        if self.model.num_givens < self.num_givens:
+            notes.append(f"wrote {self.model.num_givens:,} of {self.num_givens:,} givens, evenly spaced")
         if self.share_in_training:
             share = f"{self.share_in_training:.1%} of the givens occur in the training set"
             notes.append(f"{share}: others may be harder")
@@ -64,6 +71,8 @@ def report_on_writing(
     references: dict[str, list[str]] = {}
     for given, text in pairs_of(held_out.documents()):
         references.setdefault(given, []).append(text)
+    num_givens = len(references)
+    references = dict(islice(references.items(), 0, None, -(-num_givens // MAX_GIVENS)))  # evenly spaced
     written = write(checkpoint, model, list(references), progress)
     transcripts = [
         Transcript(given, tuple(texts), output)
@@ -71,10 +80,10 @@ def report_on_writing(
     ]
     figures, same_output = measure(transcripts), SameOutput.of(transcripts)
     if held_out.run.missing is not None:
-        return WritingReport(figures, same_output=same_output)
+        return WritingReport(figures, num_givens, same_output=same_output)
     num_known = len({given for given, _ in pairs_of(held_out.run.documents(TRAIN)) if given in references})
     baselines = measure_baselines(transcripts, pairs_of(held_out.run.documents(TRAIN)), progress)
-    return WritingReport(figures, baselines, same_output, num_known / len(references))
+    return WritingReport(figures, num_givens, baselines, same_output, num_known / len(references))
 
 
 def write(

@@ -15,6 +15,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.transcriber import Transcriber
 
 _NUM_WRITTEN = 16  # pairs of the validation set, of which one is shown
+_MAX_LENGTH = 200  # tokens
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class Example:
         places = first + np.arange(count) * (valid.num_documents // count)
         givens = [_text(valid.given, given_level, place) for place in places.tolist()]
         assert isinstance(corpus.level, TextLevel) and isinstance(given_level, TextLevel)  # noqa: S101, PT018  # as above
-        written = Transcriber(model, corpus.level, given_level, unseen_ids).best(givens)
+        # Greedy and short, because a model that has learned little does not end its texts.
+        length = min(_MAX_LENGTH, 2 * int(np.diff(valid.offsets)[places].max()))
+        writer = Transcriber(model, corpus.level, given_level, unseen_ids)
+        written = writer.best(givens, beam_size=1, length=length)
         outputs = [best[0].text if best else "" for best in written]
         transcripts = [
             Transcript(given, (_text(valid, corpus.level, place),), output)
@@ -56,13 +60,16 @@ class Example:
 
     def to_json(self) -> dict[str, Any]:
         """Return the texts as plain JSON values."""
-        return {"given": self.given, "reference": self.reference, "output": self.output}
+        texts = {"given": self.given, "reference": self.reference, "output": self.output}
+        return texts | ({"warning": self.warning} if self.warning else {})
 
 
-def first_given(corpus: PreparedCorpus) -> str:
-    """Return the first given of the validation set of pairs."""
+def short_given(corpus: PreparedCorpus) -> str:
+    """Return a short given of the validation set of pairs, as `--given` takes it."""
     assert corpus.valid.given is not None and corpus.given_level is not None  # noqa: S101, PT018  # these are pairs
-    return _text(corpus.valid.given, corpus.given_level, 0)
+    lengths = np.diff(corpus.valid.given.offsets[:_NUM_WRITTEN])
+    text = _text(corpus.valid.given, corpus.given_level, int(lengths.argmin()))
+    return f"@{text}" if text.startswith("@") else text
 
 
 def _text(dataset: Dataset, level: Level[Any], document: int) -> str:

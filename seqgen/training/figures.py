@@ -21,9 +21,8 @@ class Figures:
     valid_nats: float | None = None
     validated_step: int = 0
     validation_tokens: int | None = None
-    valid_errors: float = 0.0  # share of tokens that were not the most likely ones, if texts are given something
     best_valid_nats: float | None = None
-    best_valid_errors: float = 0.0
+    best_valid_errors: float = 0.0  # share of tokens that were not the most likely ones, if texts are given something
     best_step: int | None = None
     train_nats_of_best: float | None = None
     validations_since_best: int = 0
@@ -70,7 +69,7 @@ class Figures:
         Returns:
             Whether the model is the best so far, or again at the best step of a resumed run.
         """
-        self.valid_nats, self.valid_errors, self.validated_step = valid_nats, valid_errors, self.step
+        self.valid_nats, self.validated_step = valid_nats, self.step
         if self._is_best(valid_nats, valid_errors) or self.step == self.best_step:
             self.best_valid_nats, self.best_valid_errors, self.best_step = valid_nats, valid_errors, self.step
             self.train_nats_of_best = train_nats

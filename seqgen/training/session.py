@@ -82,7 +82,8 @@ class Session:
             requested = inherited(requested, parent, given)
         corpus = prepare(requested.corpus, parent, self.folders, self.say, world)
         _report_vocabulary(requested.corpus.vocabulary_size, corpus.level.vocabulary_size, self.say)
-        compile_kernels(requested.model, corpus.level, requested.machine, is_sampled=self.is_sampled)
+        is_sampled = self.is_sampled or corpus.given_level is not None
+        compile_kernels(requested.model, corpus.level, requested.machine, is_sampled=is_sampled)
         started = time.perf_counter()
         repeated_options = repeated(requested, earlier, corpus.fingerprint, self.say) if earlier else requested
         config, reasons = resolve(repeated_options, corpus, world)
@@ -145,7 +146,8 @@ class Session:
         world.check_streams(checkpoint.config.optimization.batch_size)
         config = replace(checkpoint.config, machine=machine)
         corpus = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
-        compile_kernels(config.model, corpus.level, config.machine, is_sampled=self.is_sampled)
+        is_sampled = self.is_sampled or corpus.given_level is not None
+        compile_kernels(config.model, corpus.level, config.machine, is_sampled=is_sampled)
         model = empty_model(config.model, corpus).to(config.machine.device)
         if world.is_first:
             run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(corpus.fingerprint, config)))
