@@ -48,6 +48,12 @@ def test_the_command_writes_a_picture_and_json(upper):  # noqa: F811
     assert imread(upper.folder / "other.png").std() > 0
 
 
+def test_a_conditional_model_is_described_without_a_gradient_flow(upper):  # noqa: F811
+    done = upper("inspect", "--checkpoint", "upper")
+    assert "encoder" in written(done)
+    assert "no gradient flow of upper: it writes from something given; --given shows its attention" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

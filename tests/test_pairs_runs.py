@@ -98,9 +98,11 @@ def test_a_checkpoint_keeps_the_level_of_the_given_and_is_checked(folders, tmp_p
     plain.write(tmp_path / "b.safetensors")
     assert Checkpoint.read(tmp_path / "b.safetensors").given_level is None
     assert b"given_level" not in (tmp_path / "b.safetensors").read_bytes()
-    for damaged in (replace(conditional, given_level=None), replace(plain, given_level=plain.level),
-                    replace(conditional, given_level=plain.level)):  # fmt: skip
-        damaged.write(tmp_path / "c.safetensors")
+    without_encoder = replace(conditional.config, model=replace(conditional.config.model, encoder_layers=0))
+    changed = {"given_level": None}, {"given_level": plain.level}, {"config": without_encoder}
+    damaged = [*(replace(conditional, **changes) for changes in changed), replace(plain, given_level=plain.level)]
+    for checkpoint in damaged:
+        checkpoint.write(tmp_path / "c.safetensors")
         with pytest.raises(CheckpointError, match="is not a valid checkpoint .*(do not belong|not of --given-level)"):
             Checkpoint.read(tmp_path / "c.safetensors")
 

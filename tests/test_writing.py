@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from seqgen.corpus.documents import Pair
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.evaluation import writing
+from seqgen.evaluation import listing, writing
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.writing import report_on_writing
 from tests.pairs import ROWS, write_table
@@ -61,3 +62,25 @@ def test_without_the_training_set_only_the_model_is_measured(run, folders, tmp_p
 
 def test_pairs_of_documents_are_their_givens_and_texts():
     assert list(writing.pairs_of(iter([Pair("name", "Haus", "house")]))) == [("house", "Haus")]
+
+
+def test_of_many_givens_some_that_are_evenly_spaced_are_written(run, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "MAX_GIVENS", 3)
+    pairs = [(f"given {i}", "text") for i in range(10)]
+    held_out = HeldOut(run[0], str(write_table(tmp_path / "test.tsv", pairs)), folders)
+    found = report(monkeypatch, run[0], held_out, dict(pairs))
+    assert (found.model.num_givens, found.num_givens) == (3, 10)
+    assert "wrote 3 of 10 givens, evenly spaced" in found.notes
+
+
+def test_each_document_is_compared_with_all_texts_of_its_given(run, folders, tmp_path, monkeypatch):
+    path = write_table(tmp_path / "test.tsv", [("one", "eins"), ("one", "ein"), ("two", "zwei")])
+    held_out = HeldOut(run[0], str(path), folders)
+    monkeypatch.setattr(
+        listing, "write", lambda _, __, givens, ___: ["ein" if given == "one" else "" for given in givens]
+    )
+    monkeypatch.setattr(listing, "surprisals", lambda _, dataset, progress: np.zeros(len(dataset.ids)))
+    lines = list(listing.by_document(None, run[0], held_out))
+    assert [(line["given"], line["text"], line["written"], line["is_exact"]) for line in lines] == [
+        ("one", "eins", "ein", True), ("one", "ein", "ein", True), ("two", "zwei", "", False),
+    ]  # fmt: skip

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from seqgen.corpus.closed_set import SAMPLE_SIZE
 
-# 164,000 sentences translated from English to German, 150 s on two cores: 1.63 bits per character with subwords, 2.80
-# with characters.
+# 164,000 sentences translated from English to German, 150 s on two busy cores: 1.63 bits per character and BLEU 10.3
+# with subwords, 2.83 and 0.6 with characters.
 _MIN_WORDS = 4  # per text, on average
 _MIN_TEXTS = 2000  # from which subwords are worth learning
 
