@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
+import re
 import sys
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -152,6 +155,31 @@ def test_a_suffix_pairs_the_files_of_a_folder(tmp_path):
         read(tmp_path, given=".png")
 
 
+def test_a_file_of_a_pair_has_a_maximum_length(tmp_path, monkeypatch):
+    monkeypatch.setattr("seqgen.corpus.pairs.MAX_CHARACTERS", 10)
+    (tmp_path / "a.txt").write_text("0123456789")
+    (tmp_path / "a.src").write_text("0123456789")
+    assert pairs(read(tmp_path, given=".src")) == [("0123456789", "0123456789")]
+    for name in ("a.txt", "a.src"):
+        (tmp_path / name).write_text("0123456789a")
+        with pytest.raises(CorpusError, match=f"{name} has more than 10 characters: pairs are held in memory, so div"):
+            read(tmp_path, given=".src")
+        (tmp_path / name).write_text("0123456789")
+
+
+@pytest.mark.parametrize("members", [(), ("a.src", "b.src")])
+@pytest.mark.parametrize("corpus", [".", "a.txt"])
+def test_an_archive_beside_a_text_holds_a_single_file(tmp_path, monkeypatch, members, corpus):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("text")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in members:
+            archive.writestr(name, "source")
+    message = f"a.zip holds {len(members)} files, but a.txt is given a single one with the suffix .zip (--given)"
+    with pytest.raises(CorpusError, match=re.escape(message)):
+        read(corpus, given=".zip")
+
+
 # What cannot be read
 
 
@@ -200,9 +228,11 @@ def test_a_validation_file_is_given_the_file_beside_it(tmp_path, monkeypatch):
     with pytest.raises(CorpusError) as raised:
         split_corpus("train.de", given="train.en", valid="other.de")
     assert str(raised.value) == (
-        "train.de is given train.en, but there is no such file beside other.de: name the files alike, such as test.de "
-        "and test.en; to evaluate, --given names any other file or column"
+        "train.de is given train.en, but other.de has no file other.en: name the files alike; to evaluate, --given "
+        "names any other file or column"
     )
+    with pytest.raises(CorpusError, match=r"train\.en, but other\.txt is not named like it: name the files alike"):
+        split_corpus("train.de", given="train.en", valid="other.txt")
 
 
 @pytest.mark.parametrize(
@@ -215,16 +245,36 @@ def test_a_validation_file_is_given_the_file_beside_it(tmp_path, monkeypatch):
         ("data.1/train.de", "data.1/train.en", "new/test.de", "new/test.en"),
         ("de.txt", "en.txt", "test-de.txt", "test-en.txt"),
         ("train", "train.en", "test", "test.en"),
+        ("de/train.txt", "en/train.txt", "de/test.txt", "en/test.txt"),
+        ("./de/train.txt", "new/../en/train.txt", "de/./test.txt", "en/test.txt"),
+        ("de/train.de", "en/train.en", "de/test.de", "en/test.en"),
+        ("x/de/1/train", "x/en/1/train", "y/de/2/test", "y/en/2/test"),
+        ("train.txt", "en/train.txt", "test.txt", "en/test.txt"),
+        ("de/train.txt", "train.txt", "new/de/test.txt", "new/test.txt"),
         ("train.tsv", "1", "test.tsv", "1"),
         ("train", ".en", "test", ".en"),
     ],
 )
 def test_the_file_beside_another_source_has_the_same_end(tmp_path, monkeypatch, corpus, given, source, expected):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "new").mkdir()
-    for name in ("test", *(() if expected == given else (expected,))):
+    for name in ("test.de", *(() if expected == given else (expected,))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("a")
-    assert with_given_of(source, CorpusConfig(corpus=(corpus,), given=given)).given == expected
+    assert with_given_of(source, CorpusConfig(corpus=(corpus,), given=given)).given == os.path.normpath(expected)
+
+
+def test_the_file_of_a_source_is_found_from_relative_and_absolute_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "test"):
+        for folder in ("de", "en"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / f"{name}.txt").write_text("a")
+    config = CorpusConfig(corpus=("de/train.txt",), given=str(tmp_path / "en" / "train.txt"))
+    assert with_given_of("de/test.txt", config).given == str(tmp_path / "en" / "test.txt")
+    config = CorpusConfig(corpus=("de/train.txt",), given="en/train.txt")
+    (tmp_path / "en" / "test.txt").unlink()
+    with pytest.raises(CorpusError, match=r"but de/test\.txt has no file en.test\.txt: name the files alike"):
+        with_given_of("de/test.txt", config)
 
 
 # Options

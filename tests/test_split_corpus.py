@@ -125,6 +125,15 @@ def test_a_text_that_changes_while_it_is_read_is_an_error(tmp_path, names):
     assert not list((tmp_path / "data" / "prepared").iterdir())
 
 
+def test_what_texts_are_given_must_not_change_while_it_is_read(tmp_path):
+    for name in ("train.de", "train.en"):
+        (tmp_path / name).write_text("".join(f"line {i}\n" for i in range(40)))
+    corpus = split_corpus(tmp_path / "train.de", given=str(tmp_path / "train.en"))
+    (tmp_path / "train.en").write_text("".join(f"longer line {i}\n" for i in range(40)))
+    with pytest.raises(CorpusError, match="has changed while it was being read"):
+        PreparedCorpus.prepare(corpus, tmp_path / "data")
+
+
 def test_the_fingerprint_depends_on_the_options_for_tables(tmp_path):
     (tmp_path / "a.csv").write_text("first,last\n" + "Ada,Lovelace\nAlan,Turing\n" * 20)
     all_options = [{"field": "first"}, {"field": "last"}, {"header": "no"}, {"delimiter": "none"}, {}]

@@ -59,7 +59,8 @@ def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> N
             for part, writer in writers.items():
                 writer.append(building / str(rank), share[part])
             shutil.rmtree(building / str(rank))
-    if sum(writer.size for writer in writers.values()) != corpus.size:
+    sizes = sum(writer.size for writer in writers.values()), sum(writer.given_size for writer in writers.values())
+    if sizes != (corpus.size, corpus.given_size):
         raise CorpusError("the corpus has changed while it was being read: try again when nothing writes to it")
     content: dict[str, Any] = {"level": levels.text.to_json()}
     for writer in writers.values():

@@ -195,6 +195,11 @@ class DatasetWriter:
             self.extent[unit] += amount
 
     @property
+    def given_size(self) -> int:
+        """The size of what the documents are given, in characters."""
+        return 0 if self.given is None else self.given.size
+
+    @property
     def share(self) -> dict[str, Any]:
         """What `append` needs to know, as JSON values."""
         given = {} if self.given is None else {_GIVEN: self.given.share}

@@ -9,11 +9,12 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import takewhile, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.documents import Document, Pair, filled, lines_of
+from seqgen.corpus.counterpart import counterpart
+from seqgen.corpus.documents import MAX_CHARACTERS, Document, Pair, filled, lines_of
 from seqgen.corpus.folders import mode_of
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import RawFile, SourceFile
@@ -23,6 +24,7 @@ from seqgen.errors import CorpusError
 from seqgen.levels.base import normalise_text
 from seqgen.wording import counted
 
+_REMEDY = "pairs are held in memory, so divide it"
 _SUFFIX = re.compile(r"\.[^./\\]+")  # `./train.en` is a file
 
 
@@ -32,9 +34,10 @@ def is_column(given: str) -> bool:
 
 
 def with_given_of(source: str, config: CorpusConfig) -> CorpusConfig:
-    """Return the options for a source other than `--corpus`: a given file is replaced by the file beside that source.
+    """Return the options for a source other than `--corpus`: a given file is replaced by the one of that source.
 
-    For `--corpus train.de --given train.en`, the file beside `valid.de` is `valid.en`.
+    For `--corpus train.de --given train.en`, `valid.de` is given `valid.en`; for `--corpus de/train.txt --given
+    en/train.txt`, `de/valid.txt` is given `en/valid.txt`.
 
     Raises:
         CorpusError: there is no such file.
@@ -43,14 +46,14 @@ def with_given_of(source: str, config: CorpusConfig) -> CorpusConfig:
     if given is None or _is_suffix(given) or len(config.corpus) != 1:
         return config
     corpus = config.corpus[0]
-    end, given_end = _different_ends(corpus, given)
-    beside = source.removesuffix(end) + given_end
-    if Path(given).suffix and source.endswith(end) and _is_file(beside):
-        return replace(config, given=beside)
+    expected = counterpart(source, corpus, given)
+    if (Path(given).suffix or Path(given).name != given) and expected is not None and _is_file(expected):
+        return replace(config, given=expected)
     if _is_file(given):
+        problem = "is not named like it" if expected is None else f"has no file {expected}"
         raise CorpusError(
-            f"{corpus} is given {given}, but there is no such file beside {source}: name the files alike, such as "
-            f"test{end} and test{given_end}; to evaluate, --given names any other file or column"
+            f"{corpus} is given {given}, but {source} {problem}: name the files alike; to evaluate, --given names any "
+            "other file or column"
         )
     return config
 
@@ -82,14 +85,6 @@ def paired(source: str, given: str, config: CorpusConfig, log: ReadingLog) -> li
         raise CorpusError(f"--given {given} holds {len(others)} files: name a single file of text")
     log.note(f"text from its lines, given the lines of {given}", files[0].name)
     return [ParallelFile(*(_checked(raw, config, translates_newlines=False) for raw in (files[0], others[0])))]
-
-
-def _different_ends(one: str, other: str) -> tuple[str, str]:
-    """Return the ends of two names after what they share, from a dot on if possible."""
-    shared = sum(1 for _ in takewhile(lambda letters: letters[0] == letters[1], zip(one, other, strict=False)))
-    if (dot := one.rfind(".", 0, shared)) > max(one.rfind(separator, 0, shared) for separator in "/\\"):
-        shared = dot
-    return one[shared:], other[shared:]
 
 
 class TwoFiles(SourceFile):
@@ -152,8 +147,12 @@ class FilePair(TwoFiles):
     """Two files, each of which is a text; the newlines at their ends are dropped."""
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:  # noqa: ARG002  # pairs are never cut
-        """Yield the pair, unless one of the files is empty."""
-        text, given = ("".join(side.chunks()).rstrip("\n") for side in self._sides)
+        """Yield the pair, unless one of the files is empty.
+
+        Raises:
+            CorpusError: a file is too long to be held in memory.
+        """
+        text, given = (_whole(side).rstrip("\n") for side in self._sides)
         yield from filled(Pair(self.name, text, given), self.name, log)
 
 
@@ -188,8 +187,13 @@ def _beside(
 ) -> RawFile | None:
     name = str(Path(raw.unpacked_name).with_suffix(suffix))
     if name not in found and _is_file(name):
-        (found_alone,) = find_files(name, config, log)
-        return found_alone
+        files = find_files(name, config, log)
+        if len(files) != 1:
+            raise CorpusError(
+                f"{name} holds {len(files)} files, but {raw.name} is given a single one with the suffix {suffix} "
+                "(--given): unpack it"
+            )
+        return files[0]
     return found.get(name)
 
 
@@ -200,7 +204,17 @@ def _checked(raw: RawFile, config: CorpusConfig, *, translates_newlines: bool = 
 
 
 def _lines(file: TextFile) -> Iterator[str]:
-    return lines_of(file, "pairs are held in memory, so divide it")
+    return lines_of(file, _REMEDY)
+
+
+def _whole(file: TextFile) -> str:
+    chunks, size = [], 0
+    for chunk in file.chunks():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_CHARACTERS:
+            raise CorpusError(f"{file.name} has more than {MAX_CHARACTERS:,} characters: {_REMEDY}")
+    return "".join(chunks)
 
 
 def _is_suffix(given: str) -> bool:

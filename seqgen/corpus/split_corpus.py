@@ -136,6 +136,11 @@ class SplitCorpus:
         return self.corpus.statistics.size + (self.valid.statistics.size if self.valid else 0)
 
     @property
+    def given_size(self) -> int:
+        """The total size of what the documents are given, in characters."""
+        return self.corpus.statistics.given_size + (self.valid.statistics.given_size if self.valid else 0)
+
+    @property
     def num_documents(self) -> int:
         """The number of documents."""
         return self.corpus.statistics.num_documents + (self.valid.statistics.num_documents if self.valid else 0)

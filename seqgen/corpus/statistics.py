@@ -20,6 +20,7 @@ class Statistics:
     Attributes:
         num_documents: how many documents there are.
         size: their total size, in characters or bars.
+        given_size: the total size of what they are given, in characters.
         valid_size: the size of those whose `hash_fraction` is below `valid_fraction`.
         sizes: total sizes by `hash_fraction`; incomplete once it has `MAX_RANKED` entries.
     """
@@ -27,6 +28,7 @@ class Statistics:
     valid_fraction: float
     num_documents: int = 0
     size: int = 0
+    given_size: int = 0
     valid_size: int = 0
     sizes: dict[float, int] = field(default_factory=dict)
     _longest: list[tuple[int, float]] = field(default_factory=list)  # a heap
@@ -36,6 +38,7 @@ class Statistics:
         size, hash_fraction = document.size, document.hash_fraction
         self.num_documents += 1
         self.size += size
+        self.given_size += document.given.size if document.given else 0
         self.valid_size += size * (hash_fraction < self.valid_fraction)
         if len(self.sizes) < MAX_RANKED:
             self.sizes[hash_fraction] = self.sizes.get(hash_fraction, 0) + size
