@@ -129,8 +129,9 @@ def test_a_run_that_begins_from_another_keeps_both_vocabularies(folders, tmp_pat
     path = write_table(tmp_path / "train.tsv", ROWS)
     parent, _ = run_on(folders, path, field="2", given="1", given_level="word")
     other = write_table(tmp_path / "other.tsv", [(f"Ω{a}", f"Ω{b}") for a, b in ROWS])
+    notes = []
     config = CorpusConfig(corpus=(str(other),), field="2", given="1")
-    prepared = prepare(config, parent, folders, lambda *_, **__: None, ALONE)
+    prepared = prepare(config, parent, folders, lambda text, **_: notes.append(text), ALONE)
     assert prepared.given_level.to_json() == parent.given_level.to_json()
     assert prepared.level.to_json() == parent.level.to_json()
     expected = {(f"Ω{a}", f"Ω{b}") for a, b in ROWS}
@@ -139,3 +140,10 @@ def test_a_run_that_begins_from_another_keeps_both_vocabularies(folders, tmp_pat
         zip(decoded(part.given, parent.given_level), decoded(part, parent.level), strict=True) for part in parts
     ]
     assert set(chain(*pairs_of)) == expected
+    for side, lacking in (("the text", "a vocabulary that"), ("what is given", "a vocabulary of what is given that")):
+        size = sum(len(pair[side == "the text"]) + 1 for pair in ROWS)
+        note = (
+            f"--from keeps {lacking} lacks 1 character of this corpus (60 occurrences, {60 / size:.2%} of {side}), "
+            "each of which takes several tokens: 'Ω'"
+        )
+        assert note in notes

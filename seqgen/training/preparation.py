@@ -1,18 +1,20 @@
 """Prepares the corpus of a run; the processes of each machine do it together."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, FoldersConfig
 from seqgen.corpus.corpus import parse_ahead
 from seqgen.corpus.crew import ALONE
+from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError, UsageError
-from seqgen.levels.base import TextLevel
+from seqgen.levels.base import Level, TextLevel
 from seqgen.process import release_memory
 from seqgen.training.distributed import World
 from seqgen.wording import counted
@@ -148,15 +150,23 @@ def _check_given(config: CorpusConfig, parent: Checkpoint) -> None:
 
 
 def _report_missing_characters(corpus: PreparedCorpus, say: Say) -> None:
-    """Report which characters of the corpus are not in the vocabulary of the run of `--from`."""
-    if not isinstance(corpus.level, TextLevel):
+    """Report which characters of the corpus are not in the vocabularies of the run of `--from`."""
+    parts = corpus.train, corpus.valid
+    _report_missing(corpus.level, parts, "a vocabulary", "the text", say)
+    if corpus.given_level is not None:
+        given = [part.given for part in parts if part.given is not None]
+        _report_missing(corpus.given_level, given, "a vocabulary of what is given", "what is given", say)
+
+
+def _report_missing(level: Level[Any], parts: Sequence[Dataset], vocabulary: str, side: str, say: Say) -> None:
+    if not isinstance(level, TextLevel):
         return
-    missing = corpus.level.spelled_out(corpus.train.ids) + corpus.level.spelled_out(corpus.valid.ids)
+    missing = sum((level.spelled_out(part.ids) for part in parts), Counter[str]())
     if missing:
-        times, size = missing.total(), sum(part.extent["characters"] for part in (corpus.train, corpus.valid))
+        times, size = missing.total(), sum(part.extent["characters"] for part in parts)
         examples = ", ".join(repr(character) for character, _ in missing.most_common(_NUM_EXAMPLES))
         say(
-            f"--from keeps a vocabulary that lacks {counted(len(missing), 'character')} of this corpus "
-            f"({counted(times, 'occurrence')}, {times / size:.2%} of the text), each of which takes several tokens: "
+            f"--from keeps {vocabulary} that lacks {counted(len(missing), 'character')} of this corpus "
+            f"({counted(times, 'occurrence')}, {times / size:.2%} of {side}), each of which takes several tokens: "
             f"{examples}{' and others' if len(missing) > _NUM_EXAMPLES else ''}"
         )
