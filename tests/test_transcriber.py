@@ -1,13 +1,18 @@
 """The transcriber and the constraint that texts begin with a prime."""
 
+import math
+import re
+
 import pytest
 import torch
 
 from seqgen.config import CorpusConfig
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.subword import SubwordLevel
+from seqgen.sampling.beam import search
 from seqgen.sampling.beginning import Beginning
 from seqgen.sampling.transcriber import EMPTY, Transcriber
+from seqgen.sampling.whole_characters import WholeCharacters
 
 WORDS = "the cat sat on the mat and the dog ate the café "
 GIVENS = ["cab", "b", "", "abcabca", "b", "  "]
@@ -44,6 +49,25 @@ def test_scores_are_log_probabilities_per_token_and_the_best_come_first(transcri
     (best,) = transcriber().best(["cab"], num_best=7, beam_size=2, length=9)
     assert len({each.text for each in best}) == len(best) == 7
     assert [each.score for each in best] == sorted((each.log_probability / each.tokens for each in best), reverse=True)
+
+
+@pytest.mark.parametrize("num_best", [2, 20, 60])
+def test_a_text_that_is_found_in_several_tokenisations_is_returned_once(transcriber, num_best):
+    level, beam_size = transcriber(SubwordLevel).level, 60
+    others = [token for token, digits in enumerate(level.hexadecimal) if not re.fullmatch("(74|68|65)*", digits)]
+    writer = transcriber(SubwordLevel, others)
+
+    def rules(num_left):
+        return WholeCharacters(level.hexadecimal, level.END, [level.START, *others], num_left)
+
+    (found,) = search(writer.model, [writer.given_ids("cab")], [6], rules, beam_size, beam_size)
+    scores = {}
+    for each in found:
+        text = level.decode(each.ids if each.is_cut else each.ids[:-1])
+        scores[text] = max(each.score, scores.get(text, -math.inf))
+    assert len(scores) < len(found)
+    (best,) = writer.best(["cab"], num_best, beam_size, length=6)
+    assert [(each.text, each.score) for each in best] == sorted(scores.items(), key=lambda item: -item[1])[:num_best]
 
 
 def test_the_default_length_grows_with_the_given(transcriber):

@@ -108,9 +108,11 @@ class Transcriber:
     ) -> list[list[WrittenText]]:
         """Return the best texts of each given, best first, see `beam.py`. The text of an empty given is empty.
 
+        A text that was found in several tokenisations has the best of their scores.
+
         Args:
             givens: texts; each different one is searched once.
-            num_best: the number of texts per given.
+            num_best: the number of different texts per given; fewer are returned if fewer were found.
             beam_size: the number of hypotheses per given; at least `num_best` are used.
             prime: the text with which all texts begin.
             length: the maximum number of tokens after the prime; None for 100 and 8 per token of the given.
@@ -121,16 +123,17 @@ class Transcriber:
         prime = self.level.normalise(prime)
         num_forced = len(self.level.encode(prime))
         limits = [num_forced + (length or default_length(ids)) for ids in encoded]
+        beam_size = max(beam_size, num_best)
         found = search(
             self.model,
             encoded,
             limits,
             lambda num_left: self._rules(prime, num_left),
-            max(beam_size, num_best),
-            num_best,
+            beam_size,
+            1 if num_best == 1 else beam_size,  # several may be the same text
             after_batch=progress,
         )
-        texts = {given: [self._written(each) for each in best] for given, best in zip(different, found, strict=True)}
+        texts = {given: self._different(best)[:num_best] for given, best in zip(different, found, strict=True)}
         return [texts.get(given, [EMPTY]) for given in givens]
 
     def write(self, givens: Sequence[str], config: SamplingConfig) -> list[list[WrittenText]]:
@@ -167,6 +170,14 @@ class Transcriber:
         if prime:
             return Beginning(self.level, prime, forbidden, num_left)
         return WholeCharacters(self.level.hexadecimal, self.level.END, forbidden, num_left)
+
+    def _different(self, hypotheses: Sequence[Hypothesis]) -> list[WrittenText]:
+        """Return the first hypothesis of each text."""
+        texts: dict[str, WrittenText] = {}
+        for hypothesis in hypotheses:
+            written = self._written(hypothesis)
+            texts.setdefault(written.text, written)
+        return list(texts.values())
 
     def _written(self, hypothesis: Hypothesis) -> WrittenText:
         ids = hypothesis.ids if hypothesis.is_cut else hypothesis.ids[:-1]
