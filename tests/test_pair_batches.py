@@ -1,5 +1,6 @@
 """Batches of pairs: whole texts of similar length with what they are given."""
 
+import tracemalloc
 from itertools import islice
 
 import numpy as np
@@ -143,6 +144,27 @@ def test_shards_are_read_in_another_order_in_every_epoch():
     orders = [[min(pairs_of(batch, dataset)) // 4 for batch in epoch(batches, number)] for number in (0, 1)]
     assert all(order[::2] == order[1::2] and sorted(order[::2]) == list(range(10)) for order in orders)
     assert orders[0] != orders[1]
+
+
+def test_the_lengths_of_one_shard_at_a_time_are_held_in_memory():
+    num_pairs = 200_000
+    batches = PairBatches(dataset_of([(3, 4), (5, 2)] * (num_pairs // 2)), 100, LONG, 1, shard_size=1000)
+    tracemalloc.start()
+    try:
+        assert batches.steps_per_epoch >= num_pairs / 100
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < num_pairs * 2 * 8 / 4  # a quarter of two lengths per pair
+
+
+def test_shards_are_sorted_once_to_count_the_steps_and_those_that_are_done_never_again(monkeypatch):
+    sort, num_sorts = np.lexsort, []
+    monkeypatch.setattr(np, "lexsort", lambda keys: num_sorts.append(1) or sort(keys))
+    batches = PairBatches(dataset_of([(3, 4)] * 40), 2, LONG, 1, shard_size=4)
+    assert (batches.steps_per_epoch, len(num_sorts)) == (20, 10)
+    next(batches.from_step(19))
+    assert len(num_sorts) == 11
 
 
 def test_every_step_teaches_how_texts_begin():

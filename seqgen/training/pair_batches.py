@@ -68,9 +68,12 @@ class PairBatches(Batches):
         epoch, done = divmod(step, self.steps_per_epoch)
         while True:
             for shard in np.random.default_rng((self.seed, epoch)).permutation(self._num_shards).tolist():
+                if done >= len(self._ends[shard]):
+                    done -= len(self._ends[shard])
+                    continue
                 for pairs in self._shard(epoch, shard)[done:]:
                     yield _batch(self.dataset, pairs)
-                done = max(0, done - len(self._ends[shard]))
+                done = 0
             epoch += 1
 
     @property
@@ -80,15 +83,18 @@ class PairBatches(Batches):
     @cached_property
     def _totals(self) -> tuple[int, int, int]:
         """The numbers of pairs that are short enough, of their targets and of their given tokens."""
-        lengths = [self._sorted(shard)[1] for shard in range(self._num_shards)]
-        num_targets, num_given = np.sum([each.sum(0) for each in lengths], 0).tolist()
-        return sum(map(len, lengths)), num_targets, num_given
+        num_pairs, num_tokens = 0, np.zeros(2, dtype=np.int64)
+        for shard in range(self._num_shards):
+            lengths = self._lengths(shard)
+            lengths = lengths[lengths.max(1) <= self.max_length]
+            num_pairs += len(lengths)
+            num_tokens += lengths.sum(0)
+        num_targets, num_given = num_tokens.tolist()
+        return num_pairs, num_targets, num_given
 
     def _shard(self, epoch: int, shard: int) -> list[NDArray[np.int64]]:
-        """Return the pairs of each batch of a shard."""
+        """Return the pairs of each batch of a shard that has any."""
         random, ends = np.random.default_rng((self.seed, epoch, shard)), self._ends[shard]
-        if not len(ends):
-            return []
         pairs, _ = self._sorted(shard, random)
         batches = np.split(shard * self.shard_size + pairs, ends[:-1])
         return [batches[i] for i in random.permutation(len(ends))]
@@ -96,9 +102,14 @@ class PairBatches(Batches):
     @cached_property
     def _ends(self) -> list[NDArray[np.int64]]:
         """Where each batch of each shard ends among its sorted pairs."""
-        lengths = [self._sorted(shard)[1] for shard in range(self._num_shards)]
         capacity = self.batch_size * self.sequence_length
-        return [_batch_ends(each, capacity) for each in lengths]
+        return [_batch_ends(self._sorted(shard)[1], capacity) for shard in range(self._num_shards)]
+
+    def _lengths(self, shard: int) -> NDArray[np.int64]:
+        """Return the numbers of targets and of given tokens of each pair of a shard, shape (pairs, 2)."""
+        assert self.dataset.given is not None  # noqa: S101  # these are pairs
+        some = slice(shard * self.shard_size, (shard + 1) * self.shard_size + 1)
+        return np.stack([np.diff(self.dataset.offsets[some]) - 1, np.diff(self.dataset.given.offsets[some])], 1)
 
     def _sorted(
         self, shard: int, random: np.random.Generator | None = None
@@ -112,9 +123,7 @@ class PairBatches(Batches):
         Returns:
             Indices within the shard, shape (pairs,), and the numbers of targets and of given tokens, shape (pairs, 2).
         """
-        assert self.dataset.given is not None  # noqa: S101  # these are pairs
-        some = slice(shard * self.shard_size, (shard + 1) * self.shard_size + 1)
-        lengths = np.stack([np.diff(self.dataset.offsets[some]) - 1, np.diff(self.dataset.given.offsets[some])], 1)
+        lengths = self._lengths(shard)
         pairs = np.flatnonzero(lengths.max(1) <= self.max_length)
         if random is not None:
             pairs = random.permutation(pairs)
