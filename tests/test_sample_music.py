@@ -142,7 +142,7 @@ def test_notes_may_come_from_standard_input():
 def test_a_model_of_text_rejects_a_file_of_music_as_prime():
     done = run("sample", "--checkpoint", "rhyme", "--prime", "@tunes/3.mid")
     assert done.exit_code == 2
-    assert "this model writes text, and tunes/3.mid is music" in done.stderr
+    assert "this model is for text, and tunes/3.mid is music" in done.stderr
 
 
 def test_json_contains_the_notes_in_quarter_notes():
