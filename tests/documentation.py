@@ -35,7 +35,7 @@ class Command(NamedTuple):
 
     Attributes:
         arguments: its arguments.
-        stdin: its standard input; None if there is none.
+        stdin: its standard input; None for a command that reads nothing.
     """
 
     arguments: list[str]

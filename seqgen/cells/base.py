@@ -87,6 +87,13 @@ class LibraryFunction(NamedTuple):
     has_cpu: bool
 
 
+@torch.no_grad()
+def draw_uniform(weight: Tensor, generator: torch.Generator) -> None:
+    """Draw a weight of shape (outputs, inputs) uniformly within +-1/sqrt(inputs)."""
+    bound = weight.shape[1] ** -0.5
+    weight.uniform_(-bound, bound, generator=generator)
+
+
 class Cell(nn.Module, ABC):
     """The equations of one recurrent layer.
 
@@ -155,8 +162,7 @@ class Cell(nn.Module, ABC):
             for matrix in matrices:
                 matrix.uniform_(-SMALL, SMALL, generator=generator)
             return
-        bound = self.input_weight.shape[1] ** -0.5
-        self.input_weight.uniform_(-bound, bound, generator=generator)
+        draw_uniform(self.input_weight, generator)
         for gate in self.recurrent_weight.chunk(self.num_gates):
             nn.init.orthogonal_(gate, generator=generator)
         if self.projection is not None:

@@ -4,7 +4,7 @@ A word level encodes such a text with one id per token, and the spaces are impli
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from seqgen.config import CorpusConfig
 from seqgen.levels.word import WordLevel
@@ -20,19 +20,24 @@ _MIN_USES = 7  # of each token, on average
 _MIN_PER_TEXT = 2.5
 
 
+def first_texts(documents: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the first documents as whole texts, up to about `SAMPLE_SIZE` characters."""
+    size = 0
+    for text in map("".join, documents):
+        yield text
+        size += len(text)
+        if size >= SAMPLE_SIZE:
+            return
+
+
 def num_closed_tokens(documents: Iterable[Iterable[str]]) -> int:
     """Return the number of different tokens if texts are sequences from a small closed set, otherwise 0.
 
     Args:
         documents: the training part, each as chunks; only the first are read.
     """
-    counts, sample, size = Counter[str](), list[str](), 0
-    for text in map("".join, documents):
-        sample.append(text)
-        size += len(text)
-        counts.update(text.split(" "))
-        if size >= SAMPLE_SIZE:
-            break
+    sample = list(first_texts(documents))
+    counts = Counter(token for text in sample for token in text.split(" "))
     num_tokens = counts.total()
     covered = sum(count for _, count in counts.most_common(_CLOSED_SIZE))
     is_closed = (

@@ -17,7 +17,7 @@ class Columns(NamedTuple):
 
     Attributes:
         text: the column of the text.
-        given: the column of what the text is given; None if there is none.
+        given: the column of what the text is given; None without `--given`.
     """
 
     text: str

@@ -38,7 +38,7 @@ class Dataset:
         offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,), memory-mapped.
         counts: how often each token is a target, shape (vocabulary,); in a large dataset, in a sample of it.
         extent: how much text or music there is, in the units that the level counts.
-        given: what each document is given, in the same order; None if there is none.
+        given: what each document is given, in the same order; None for a corpus without `--given`.
     """
 
     ids: NDArray[Any]
@@ -93,7 +93,7 @@ class Dataset:
             name: the prefix of their names.
             level: encoded the documents.
             extents: the `extents` of the writer.
-            given_level: encoded what they are given; None if there is none.
+            given_level: encoded what they are given; None for a corpus without `--given`.
 
         Raises:
             LookupError: an extent is missing.
@@ -121,7 +121,7 @@ class DatasetWriter:
         folder: where the files are written.
         name: the prefix of their names.
         level: encodes the documents.
-        given_level: encodes what they are given; None if there is none.
+        given_level: encodes what they are given; None for a corpus without `--given`.
     """
 
     def __init__(self, folder: Path, name: str, level: Level[Any], given_level: Level[Any] | None = None) -> None:
@@ -239,7 +239,7 @@ def encoded(
     Args:
         level: encodes the documents.
         documents: the documents.
-        given_level: encodes what they are given; None if there is none.
+        given_level: encodes what they are given; None for a corpus without `--given`.
 
     Raises:
         CorpusError: there is no disk space for them.

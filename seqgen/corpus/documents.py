@@ -21,7 +21,7 @@ class Document(ABC, Generic[Content]):
         ending: the text that its end token stands for.
         is_complete: whether the end token follows its content; an excerpt may stop earlier.
         row: the number of the record that it comes from, if it comes from one.
-        given: the text from which this one is to be written; None if there is none.
+        given: the text from which this one is to be written; None for a corpus without `--given`.
     """
 
     name: str

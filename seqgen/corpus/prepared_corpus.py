@@ -38,7 +38,7 @@ class PreparedCorpus:
         train: the documents that train.
         valid: the documents that validate.
         fingerprint: of the `SplitCorpus`.
-        given_level: encodes what the documents are given; None if there is none.
+        given_level: encodes what the documents are given; None for a corpus without `--given`.
     """
 
     level: Level[Any]

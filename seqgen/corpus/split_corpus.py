@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.closed_set import num_closed_tokens
+from seqgen.corpus.closed_set import first_texts, num_closed_tokens
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
@@ -89,10 +89,8 @@ class SplitCorpus:
         return replace(self, config=config)
 
     def _suitable_level(self, option: str, *, of_given: bool = False) -> str:
-        documents, side = (
-            TrainingDocuments(self, of_given=of_given),
-            "what is given" if of_given else "the text to write",
-        )
+        documents = [[text] for text in first_texts(TrainingDocuments(self, of_given=of_given))]  # read only once
+        side = "what is given" if of_given else "the text to write"
         if number := num_closed_tokens(documents):
             level, reason = WordLevel.name, f"consists of {number} different tokens between spaces"
         elif are_sentences(documents):

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryFile
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.pair_likelihood import evenly_spaced, pair_surprisals
 from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.evaluation.segments import Segment, segments
+from seqgen.evaluation.surprisal_array import surprisal_array
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import concatenate, select, tensors_of
 
@@ -188,8 +188,7 @@ class _SegmentReader:
         deadline: float = math.inf,
         task: Task | None = None,
     ) -> None:
-        with TemporaryFile() as file:  # unread parts need no memory; the mapping keeps the deleted file
-            self.nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(ids),))
+        self.nats = surprisal_array(len(ids))
         self._model = model
         self._ids = ids
         self._num_streams = num_streams

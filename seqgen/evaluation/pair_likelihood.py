@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator
-from tempfile import TemporaryFile
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.progress import Task
+from seqgen.evaluation.surprisal_array import surprisal_array
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 
@@ -47,9 +47,7 @@ def pair_surprisals(
         TimeoutError: the deadline has passed.
     """
     assert dataset.given is not None  # noqa: S101  # these are pairs
-    with TemporaryFile() as file:  # unread parts need no memory; the mapping keeps the deleted file
-        nats = np.memmap(file, dtype=np.float32, mode="w+", shape=(len(dataset.ids),))
-    errors = 0
+    nats, errors = surprisal_array(len(dataset.ids)), 0
     for group in _groups(dataset, documents, model.vocabulary_size):
         if time.perf_counter() > deadline:
             raise TimeoutError

@@ -15,7 +15,7 @@ from seqgen.evaluation.transcription import Transcript, Transcription, measure, 
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.transcriber import Transcriber
 
-MAX_GIVENS = 10_000  # that are written: the baseline of the nearest pair takes time for each and every training pair
+MAX_GIVENS = 10_000  # that are written: the nearest-pair baseline compares each of them with every training pair
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,17 @@ def report_on_writing(
     figures, same_output = measure(transcripts), SameOutput.of(transcripts)
     if held_out.run.missing is not None:
         return WritingReport(figures, num_givens, same_output=same_output)
-    num_known = len({given for given, _ in pairs_of(held_out.run.documents(TRAIN)) if given in references})
-    baselines = measure_baselines(transcripts, pairs_of(held_out.run.documents(TRAIN)), progress)
-    return WritingReport(figures, num_givens, baselines, same_output, num_known / len(references))
+    known: set[str] = set()
+
+    def training() -> Iterator[tuple[str, str]]:
+        """Yield the training pairs, and note which givens occur among them: the training set is read only once."""
+        for given, text in pairs_of(held_out.run.documents(TRAIN)):
+            if given in references:
+                known.add(given)
+            yield given, text
+
+    baselines = measure_baselines(transcripts, training(), progress)
+    return WritingReport(figures, num_givens, baselines, same_output, len(known) / len(references))
 
 
 def write(

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqgen.cells.base import draw_uniform
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -27,7 +29,7 @@ class Memory:
         return cls(outputs.transpose(0, 1).contiguous(), mask[:, None])
 
     def select(self, which: Tensor) -> "Memory":
-        """Return the memory of some of the batch, in the order of these indices."""
+        """Return the rows at these indices, in this order."""
         return Memory(self.vectors[which], self.mask[which])
 
 
@@ -50,19 +52,17 @@ class Attention(nn.Module):
         self.query_weight = nn.Parameter(torch.empty(memory_size, hidden_size))
         self.output_weight = nn.Parameter(torch.empty(hidden_size, hidden_size + memory_size))
 
-    @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the initial weights uniformly within +-1/sqrt(inputs)."""
         for weight in (self.query_weight, self.output_weight):
-            bound = weight.shape[1] ** -0.5
-            weight.uniform_(-bound, bound, generator=generator)
+            draw_uniform(weight, generator)
 
     def forward(self, hidden: Tensor, memory: Memory, dtype: torch.dtype) -> Tensor:
         """Return the vectors that the layers above read.
 
         Args:
-            hidden: shape (time, streams, hidden_size). The streams are those of the memory or a multiple of them: then
-                as many streams that follow one another attend to the same given.
+            hidden: shape (time, streams, hidden_size). There is the same number of streams per row of the memory,
+                and those of a row follow one another.
             memory: what is attended to.
             dtype: the precision of the products.
 

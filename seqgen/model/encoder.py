@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgen.cells import cell_class
-from seqgen.cells.base import Cell, State
+from seqgen.cells.base import Cell, State, draw_uniform
 from seqgen.config import ModelConfig
 from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
@@ -144,8 +144,7 @@ class Bridge(nn.Module):
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the initial weights uniformly within +-1/sqrt(inputs)."""
-        bound = self.weight.shape[1] ** -0.5
-        self.weight.uniform_(-bound, bound, generator=generator)
+        draw_uniform(self.weight, generator)
         self.bias.zero_()
 
     def forward(self, last: Tensor, zeros: list[State]) -> list[State]:
@@ -167,7 +166,7 @@ def _reversal(time: int, lengths: Tensor) -> Tensor:
 
 
 class _Reversed(torch.autograd.Function):
-    """Sequences in reverse order. The gradient is reversed alike: faster than that of an index, and deterministic."""
+    """Reverses sequences. Gradients are reversed in the same way, which is faster than indexing, and deterministic."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, reversal: Tensor) -> Tensor:

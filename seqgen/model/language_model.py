@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqgen.cells.base import State
+from seqgen.cells.base import State, draw_uniform
 from seqgen.config import ModelConfig
 from seqgen.model.attention import Attention, Memory
 from seqgen.model.encoder import Bridge, Encoder, Given
@@ -61,8 +61,7 @@ class LanguageModel(nn.Module):
             self.embedding.normal_(std=self.config.embedding_size**-0.5, generator=generator)
         else:
             self.embedding.normal_(generator=generator)
-            bound = self.config.output_size**-0.5
-            self.output_weight.uniform_(-bound, bound, generator=generator)
+            draw_uniform(self.output_weight, generator)
         if self.config.encoder_layers:
             self.encoder.initialise(generator)
             self.bridge.initialise(generator)

@@ -1,11 +1,13 @@
 """Beam search: the most likely texts of several givens, all of them in one batch of streams.
 
 The score of a text is its log-probability divided by its number of tokens, the end token included. At each step, the
-`beam_size` most likely continuations of the open hypotheses of a given are kept. Those that end with the end token
-leave the beam, which continues with as many fewer (Sutskever, Vinyals & Le 2014); a beam of 1 is therefore greedy. The
-search of a given stops when no hypothesis is open, when the maximum length is reached, or as soon as no open hypothesis
-can have a higher score than the best ones that have ended: the score of an open hypothesis with log-probability l is at
-most l / maximum length, because each further token has at most probability 1. So stopping early never changes a result.
+`beam_size` most likely continuations of the open hypotheses of a given are kept. Each one that ends with the end token
+reduces the size of the beam by one (Sutskever, Vinyals & Le 2014); a beam of 1 is therefore greedy.
+
+The search of a given stops when no hypothesis is open, when the maximum length is reached, or as soon as no open
+hypothesis can have a higher score than the best ones that have ended: the score of an open hypothesis with
+log-probability l is at most l / maximum length, because each further token has at most probability 1. Stopping early
+therefore never changes a result.
 """
 
 from collections.abc import Callable, Iterator, Sequence

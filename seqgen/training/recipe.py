@@ -5,13 +5,7 @@ The measurements behind each constant are given next to it; `make bench-recipe` 
 
 from dataclasses import replace
 
-from seqgen.config import (
-    BudgetConfig,
-    MachineConfig,
-    ModelConfig,
-    TrainConfig,
-    TrainOptions,
-)
+from seqgen.config import BudgetConfig, MachineConfig, ModelConfig, TrainConfig, TrainOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.errors import UsageError
 from seqgen.model.hardware import resolve_device, resolve_precision
@@ -95,7 +89,7 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
 
 
 def _budget(budget: BudgetConfig) -> BudgetConfig:
-    """Return the budget, or the default if there is none."""
+    """Return the budget; by default a training time of `DEFAULT_TIME`."""
     if budget.time is None and budget.epochs is None and budget.steps is None:
         return replace(budget, time=DEFAULT_TIME)
     return budget

@@ -14,6 +14,7 @@ from seqgen.cells import cell_class
 from seqgen.checkpoint import Checkpoint, read_bytes
 from seqgen.config import BudgetConfig, FoldersConfig, TrainOptions
 from seqgen.config_file import Resolved, to_toml
+from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.model.hardware import resolve_device
 from seqgen.options import parse_time
@@ -82,8 +83,7 @@ class Session:
             requested = inherited(requested, parent, given)
         corpus = prepare(requested.corpus, parent, self.folders, self.say, world)
         _report_vocabulary(requested.corpus.vocabulary_size, corpus.level.vocabulary_size, self.say)
-        is_sampled = self.is_sampled or corpus.given_level is not None
-        compile_kernels(requested.model, corpus.level, requested.machine, is_sampled=is_sampled)
+        self._compile_kernels(requested, corpus)
         started = time.perf_counter()
         repeated_options = repeated(requested, earlier, corpus.fingerprint, self.say) if earlier else requested
         config, reasons = resolve(repeated_options, corpus, world)
@@ -146,8 +146,7 @@ class Session:
         world.check_streams(checkpoint.config.optimization.batch_size)
         config = replace(checkpoint.config, machine=machine)
         corpus = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
-        is_sampled = self.is_sampled or corpus.given_level is not None
-        compile_kernels(config.model, corpus.level, config.machine, is_sampled=is_sampled)
+        self._compile_kernels(config, corpus)
         model = empty_model(config.model, corpus).to(config.machine.device)
         if world.is_first:
             run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(corpus.fingerprint, config)))
@@ -172,6 +171,10 @@ class Session:
             return b""
 
         return self.world.broadcast(find_name).decode() or None
+
+    def _compile_kernels(self, options: TrainOptions, corpus: PreparedCorpus) -> None:
+        is_sampled = self.is_sampled or corpus.given_level is not None  # a validation of pairs writes an example
+        compile_kernels(options.model, corpus.level, options.machine, is_sampled=is_sampled)
 
     @property
     def _runs(self) -> Path:
