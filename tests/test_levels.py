@@ -1,6 +1,7 @@
 """Properties of every level; a new level is found automatically."""
 
 import json
+import unicodedata
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -26,7 +27,7 @@ KINDS = {name: {"level": name} for name in TEXT_LEVELS} | {
     "small subword": {"level": "subword", "vocabulary_size": 350},
     "tokenised word": {"level": "word", "document": "line"},
 }
-TRICKY = CORPUS + "\r\x00é\U0010ffff\ud800\u2581\u2028<0x41></s>"
+TRICKY = CORPUS + "\r\x00é\u0301\u0323한\u11a8\u1161\U0010ffff\ud800\u2581\u2028<0x41></s>"
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 any_text = st.text(st.sampled_from(TRICKY), max_size=60) | st.text()
@@ -42,6 +43,7 @@ def fitted(kind: str) -> Level:
 @every_kind
 @given(text=any_text)
 @example(text="\n\n  \n x  y\n")
+@example(text="\u1112\u1161\u11ab\u0301\u0327o\u0304\u0328")
 @example(text=" <s> \u2581\u2581 \u2581a\0b </s> <unk><0x0A> ")
 @example(text="w" * 3000 + " " + "w " * 900 + "\n" * 40)
 def test_decoding_gives_back_the_normalised_text(kind, text):
@@ -97,7 +99,7 @@ def test_ids_are_in_the_vocabulary_and_never_start_or_end(kind):
 @every_kind
 def test_only_character_tokens_are_single_characters(kind):
     level = fitted(kind)
-    is_single = kind == "character"
+    is_single = kind in ("character", "decomposed")
     assert (len(level.encode("the lazy dog")) == 12) == is_single
 
 
@@ -150,3 +152,10 @@ def test_long_texts_are_sampled_but_every_id_is_found():
     assert (counter.counts[:34] == 1).all()
     assert not counter.counts[34:255].any()
     assert counter.counts[255] == (IdCounter.BLOCK - 1) * (16 + 3)  # blocks 0 to 15, 16, 24 and 32
+
+
+def test_the_decomposed_level_takes_letters_apart_and_gives_back_composed_text():
+    level = level_class("decomposed").fit([["한é"]], CorpusConfig())
+    assert sorted(level.alphabet) == sorted(unicodedata.normalize("NFD", "한é"))
+    assert level.spelled(level.encode("한é").tolist()) == list(unicodedata.normalize("NFD", "한é"))
+    assert level.decode(level.encode("e\u0301")) == "é"

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -240,3 +241,14 @@ def test_sentences_are_taken_as_subwords_and_words_as_characters(tmp_path):
     assert any("the text to write consists of sentences: --level subword" in note for note in corpus.summary)
     few = split_corpus(write_table(tmp_path / "few.tsv", sentences[:200]), given="1", field="2")
     assert (few.config.level, few.config.given_level) == ("character", "character")
+
+
+def test_accents_and_hangul_syllables_of_what_is_given_are_taken_apart(tmp_path):
+    korean = [("한국", "h a n"), ("학교", "h a k"), ("아이", "a i"), ("나라", "n a")]
+    corpus = split_corpus(write_table(tmp_path / "korean.tsv", korean), given="1", field="2")
+    assert (corpus.config.level, corpus.config.given_level) == ("character", "decomposed")
+    prepared = PreparedCorpus.prepare(corpus, tmp_path)
+    parts = (prepared.train, prepared.valid)
+    assert {text for part in parts for text in decoded(part.given, prepared.given_level)} <= {g for g, _ in korean}
+    letters = {letter for given, _ in korean for letter in unicodedata.normalize("NFD", given)}
+    assert set(prepared.given_level.alphabet) <= letters

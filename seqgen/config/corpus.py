@@ -26,7 +26,7 @@ class CorpusConfig(Options):
     valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
     level: str = option(
         "Type of token; auto chooses note for music, word for pairs whose text consists of phones, tags or other "
-        "tokens of a small set between spaces, and character for any other text.",
+        "tokens of a small set between spaces, subword for pairs of sentences, and character for any other text.",
         "auto",
         choices=("auto", *registry.names("levels")),
     )
@@ -60,8 +60,8 @@ class CorpusConfig(Options):
         group="Given",
     )
     given_level: str = option(
-        "Type of token of what is given; auto chooses word for tokens of a small set between spaces, otherwise "
-        "character.",
+        "Type of token of what is given; auto chooses word for tokens of a small set between spaces, subword for "
+        "sentences, decomposed for other texts with accents or Hangul syllables, and character for any other text.",
         "auto",
         choices=("auto", *_TEXT_LEVELS),
         group="Given",

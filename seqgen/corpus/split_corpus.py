@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from seqgen.corpus.sentences import are_sentences
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Level
+from seqgen.levels.decomposed import DecomposedLevel
 from seqgen.levels.word import WordLevel
 from seqgen.options import flag
 
@@ -79,7 +81,7 @@ class SplitCorpus:
         return divided
 
     def _with_levels(self, requested: CorpusConfig) -> Self:
-        """Return the pairs with the levels that `auto` chooses: words for tokens of a closed set, else characters."""
+        """Return the pairs with the levels that `auto` chooses."""
         config = self.config
         if requested.level == "auto" and requested.ngram == 1 and self.level is None:
             config = replace(config, level=self._suitable_level("level"))
@@ -95,6 +97,8 @@ class SplitCorpus:
             level, reason = WordLevel.name, f"consists of {number} different tokens between spaces"
         elif are_sentences(documents):
             level, reason = "subword", "consists of sentences"
+        elif of_given and any(unicodedata.normalize("NFD", text) != text for [text] in documents):
+            level, reason = DecomposedLevel.name, "has accents or Hangul syllables"
         else:
             return self.corpus.kind.level
         self.corpus.log.note(f"{side} {reason}: {flag(option)} {level}")

@@ -32,6 +32,9 @@ _LINE = re.compile(r"[^\n]{0,1000}\n{1,16}|[^\n]{1,1000}(?![^\n ])|[^\n]{1,1000}
 _REACH = 1024
 
 _SMALLEST, _LARGEST = 400, 16_000  # bounds of the default size
+# Times as many pieces for sentences that are given something, which are short. 164,000 sentences: BLEU 39.5 with 4,500
+# pieces, 39.3 with 9,000; in another comparison 36.2 with 2,450, 37.0 with 6,000.
+_OF_PAIRS = 2
 _ALWAYS = 256 + 3 + 1  # bytes; start, end and the unknown piece; the space
 _BLOCK = 2_000  # characters
 _SAMPLE = 5_000_000  # characters of the training sample, spread over the whole text
@@ -60,7 +63,8 @@ class SubwordLevel(TextLevel):
             CorpusError: the text yields no subwords.
         """
         blocks, characters = _sample(documents)
-        size = config.vocabulary_size or min(max(_SMALLEST, math.isqrt(characters)), _LARGEST)
+        default_size = math.isqrt(characters) * (1 if config.given is None else _OF_PAIRS)
+        size = config.vocabulary_size or min(max(_SMALLEST, default_size), _LARGEST)
         try:
             return cls(_train(blocks, size))
         except RuntimeError as error:

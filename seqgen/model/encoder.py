@@ -16,6 +16,10 @@ from seqgen.model.scan import scan
 from seqgen.model.stack import drop, drop_weights
 from seqgen.model.state import tensors_of
 
+# The embedding has at most as many features as there are tokens, rounded up to a size at which products are fast: more
+# of them take time in the lowest layer, but represent nothing else.
+_WIDTH = 64
+
 
 @dataclass(frozen=True)
 class Given:
@@ -62,8 +66,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.memory_size = 2 * config.output_size
-        self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
-        sizes = [config.embedding_size] + [self.memory_size] * (config.encoder_layers - 1)
+        embedding_size = min(config.embedding_size, _WIDTH * -(-vocabulary_size // _WIDTH))
+        self.embedding = nn.Parameter(torch.empty(vocabulary_size, embedding_size))
+        sizes = [embedding_size] + [self.memory_size] * (config.encoder_layers - 1)
         kinds = cell_class(config.cell), config.hidden_size, config.projection_size
         self.layers = nn.ModuleList(_Directions(size, *kinds) for size in sizes)
         norms = config.encoder_layers if config.layer_norm else 0
