@@ -16,7 +16,7 @@ from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 
 _MAX_PAIRS = 256  # that are read together
-_MAX_LOGITS = 1 << 24  # bounds the memory for logits
+_MAX_LOGITS = 1 << 24  # and numbers of the attention, which bounds the memory for them
 _MAX_GIVEN_TOKENS = 1 << 15  # with padding; bounds the memory of the encoder
 
 
@@ -52,15 +52,19 @@ def pair_surprisals(
         if time.perf_counter() > deadline:
             raise TimeoutError
         ids, lengths = dataset.padded(group)
-        state, memory = model.encode(Given(*map(torch.from_numpy, dataset.given.padded(group))).to(model.device), dtype)
+        given = Given(*map(torch.from_numpy, dataset.given.padded(group))).to(model.device)
+        state, memory = model.encode(given, dtype)
         inputs = torch.from_numpy(ids).to(model.device)
-        logits, _ = model(inputs[:-1], state, dtype, None, memory)
-        costs = F.cross_entropy(logits.flatten(0, 1), inputs[1:].flatten(), reduction="none").view(len(ids) - 1, -1)
-        place = np.arange(1, len(ids))[:, None]
-        is_target = place < lengths
-        nats[(dataset.offsets[group] + place)[is_target]] = costs.cpu().numpy()[is_target]
-        errors += int((logits.argmax(-1) != inputs[1:]).cpu().numpy()[is_target].sum())
-        task.advance(int(is_target.sum()))
+        num_steps = max(1, _MAX_LOGITS // (len(group) * max(model.vocabulary_size, len(given.ids))))
+        for first in range(0, len(ids) - 1, num_steps):
+            targets = inputs[first + 1 : first + 1 + num_steps]
+            logits, state = model(inputs[first : first + len(targets)], state, dtype, None, memory)
+            costs = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
+            place = np.arange(first + 1, first + 1 + len(targets))[:, None]
+            is_target = place < lengths
+            nats[(dataset.offsets[group] + place)[is_target]] = costs.cpu().numpy()[is_target]
+            errors += int((logits.argmax(-1) != targets).cpu().numpy()[is_target].sum())
+            task.advance(int(is_target.sum()))
     return nats, errors
 
 

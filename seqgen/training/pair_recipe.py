@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig, ModelOptions, OptimizationConfig, OptimizationOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.errors import UsageError
-from seqgen.training.batches import Batches
+from seqgen.training.batches import SHARD_SIZE, Batches
 from seqgen.training.pair_batches import PairBatches
 from seqgen.training.sizes import FINE_TUNING
 from seqgen.wording import counted
@@ -66,10 +67,14 @@ class PairRecipe:
         ]
 
     def _max_length(self) -> int:
-        dataset = self._corpus.train
+        dataset, counts = self._corpus.train, np.zeros(1, dtype=np.int64)
         assert dataset.given is not None  # noqa: S101  # these are pairs
-        longer = np.maximum(np.diff(dataset.offsets), np.diff(dataset.given.offsets))
-        return int(min(longer.max(), OUTLIER * np.quantile(longer, 0.99)))
+        for first in range(0, dataset.num_documents, SHARD_SIZE):
+            some = slice(first, first + SHARD_SIZE + 1)
+            longer = np.maximum(np.diff(dataset.offsets[some]), np.diff(dataset.given.offsets[some]))
+            counts = _added(counts, np.bincount(longer))
+        most = np.searchsorted(np.cumsum(counts), 0.99 * dataset.num_documents)
+        return min(len(counts) - 1, OUTLIER * int(most))
 
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
         """Return the sizes of the network, and the number of steps that the budget allows for it."""
@@ -119,3 +124,9 @@ def _with_size(options: ModelOptions, hidden_size: int) -> ModelConfig:
         encoder_layers=1,
     )
     return replace(model, alignment="attention" if options.alignment == "auto" else options.alignment)
+
+
+def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of two arrays of counts, the shorter of which is continued by zeros."""
+    longer, shorter = sorted((counts, more), key=len, reverse=True)
+    return longer + np.pad(shorter, (0, len(longer) - len(shorter)))
