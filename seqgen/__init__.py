@@ -12,7 +12,7 @@ What goes wrong for a reason that a caller can mend is a `SeqgenError`, see `seq
 
 from typing import TYPE_CHECKING, Any
 
-from seqgen.errors import CheckpointError, CorpusError, MusicError, SeqgenError, TrainingError, UsageError
+from seqgen.errors import CheckpointError, CorpusError, MusicError, SeqgenError, SignalError, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from seqgen.api import Model, load
@@ -24,6 +24,7 @@ __all__ = [
     "Model",
     "MusicError",
     "SeqgenError",
+    "SignalError",
     "TrainingError",
     "UsageError",
     "load",

@@ -15,6 +15,8 @@ from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Document, Excerpt, Pair, Passage, cut
 from seqgen.corpus.reading import ReadingLog
+from seqgen.corpus.signals import SignalDocument, signal_in
+from seqgen.encoders.base import Signal
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel, normalise_text
@@ -26,7 +28,7 @@ from seqgen.options import field_name
 from seqgen.runs import find
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import begin, sample
-from seqgen.sampling.transcriber import Transcriber, check_given
+from seqgen.sampling.transcriber import Transcriber, check_given, is_empty
 
 _FLAG = re.compile("--([a-z][a-z-]*)")
 
@@ -44,7 +46,9 @@ class Model:
         with _python_terms():
             self._model = checkpoint.model(resolve_device(DeviceConfig(device=device).device))
 
-    def sample(self, prime: str = "", given: str | Sequence[str] | None = None, **options: Any) -> list[str]:
+    def sample(
+        self, prime: str = "", given: str | Path | Sequence[str | Path] | None = None, **options: Any
+    ) -> list[str]:
         """Return texts, each of which starts with the prime.
 
         A model that was trained with `--given` writes the most likely texts, or samples if an option such as
@@ -55,7 +59,8 @@ class Model:
 
         Args:
             prime: the start of each text; unlike on the command line, @ has no special meaning.
-            given: what such a model writes from: several texts, which are searched together, or a single text.
+            given: what such a model writes from: several texts, which are searched together, or a single text. Images,
+                recordings and strokes are the paths of their files.
             options: fields of `seqgen.config.SamplingConfig`, named like the options of `seqgen sample`; `stop` is a
                 text or a sequence of texts.
 
@@ -97,17 +102,22 @@ class Model:
             score = primed(prime, level.grid, level.metre, config.key) if isinstance(prime, str) else prime
             return compose(self._model, level, score, config, begin(config), self.checkpoint.unseen)
 
-    def _from_given(self, given: str | Sequence[str], config: SamplingConfig) -> list[str]:
+    def _from_given(self, given: str | Path | Sequence[str | Path], config: SamplingConfig) -> list[str]:
         config.refuse_for_given()
         writer = Transcriber.of(self.checkpoint, self._model)
-        if isinstance(given, str):
-            (best,) = writer.write([given], config)
+        if isinstance(given, str | Path):
+            (best,) = writer.write([self._opened(given)], config)
             return [each.text for each in best]
         if config.num_samples > 1:
             raise UsageError("--num-samples needs a single text as --given, not several")
-        return [best[0].text if best else "" for best in writer.write(given, config)]
+        return [best[0].text if best else "" for best in writer.write(list(map(self._opened, given)), config)]
 
-    def score(self, text: str, *, is_ended: bool = False, given: str | None = None) -> dict[str, Any]:
+    def _opened(self, given: str | Path) -> str | Signal:
+        """Return a text as it is, or the signal in a file."""
+        coding = self.checkpoint.given_coding
+        return signal_in(given, "text" if coding is None else coding.name) if isinstance(given, Path) else given
+
+    def score(self, text: str, *, is_ended: bool = False, given: str | Path | None = None) -> dict[str, Any]:
         """Return the loss of the model on a text, with the keys of `seqgen evaluate --json`.
 
         A model of lines or paragraphs scores each line or paragraph as a document, like `seqgen evaluate`. The end of
@@ -128,9 +138,7 @@ class Model:
         normalised = self._text_level().normalise(text)
         documents: list[Document[str]]
         if given is not None:
-            if not given.strip():
-                raise UsageError("given must not be empty")
-            documents, is_ended = [Pair("text", normalised, normalise_text(given))], True
+            documents, is_ended = [self._pair(normalised, given)], True
         else:
             unit = self.checkpoint.config.corpus.document
             documents = list(cut(Passage("text", normalised), unit, ReadingLog()))
@@ -138,8 +146,18 @@ class Model:
             raise CorpusError("an empty text cannot be scored")
         if not is_ended and not documents[-1].ending:
             documents[-1] = Excerpt(documents[-1], stop=documents[-1].size)
-        with encoded(self.checkpoint.level, documents, self.checkpoint.given_level) as dataset:
+        with encoded(self.checkpoint.level, documents, self.checkpoint.given_coding) as dataset:
             return Evaluation.of(self._model, dataset, "text").to_json()
+
+    def _pair(self, text: str, given: str | Path) -> Pair:
+        """Return a text with what it is given."""
+        opened = self._opened(given)
+        if is_empty(opened):
+            raise UsageError("given must not be empty")
+        Transcriber.of(self.checkpoint, self._model).rows(opened)  # checks it
+        if isinstance(opened, str):
+            return Pair("text", text, normalise_text(opened))
+        return Pair("text", text, SignalDocument(opened.name, "", lambda: opened.data))
 
     def _text_level(self) -> TextLevel:
         if not isinstance(self.checkpoint.level, TextLevel):

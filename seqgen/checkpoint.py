@@ -19,9 +19,11 @@ from torch import Tensor
 
 from seqgen import __version__, files
 from seqgen.config import TrainConfig, TrainOptions
+from seqgen.encoders import coding_from_json, front_end
+from seqgen.encoders.base import SignalCoding
 from seqgen.errors import CheckpointError
 from seqgen.levels import level_from_json
-from seqgen.levels.base import Level, TextLevel
+from seqgen.levels.base import Coding, Level, TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.runs import BEST, LAST, PREVIOUS
 
@@ -48,7 +50,7 @@ class Checkpoint:
         weights: the model's tensors by parameter name.
         training: the tensors that are only needed to resume.
         version: the version of seqgen that wrote it.
-        given_level: the vocabulary of what texts are given; None if they are given nothing.
+        given_coding: encodes what texts are given; None if they are given nothing.
     """
 
     requested: TrainOptions
@@ -61,7 +63,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     training: Mapping[str, Tensor] = field(default_factory=dict)
     version: str = __version__
-    given_level: Level[Any] | None = None
+    given_coding: Coding[Any] | None = None
 
     def model(self, device: str = "cpu") -> LanguageModel:
         """Return the language model with these weights, in evaluation mode.
@@ -74,8 +76,8 @@ class Checkpoint:
             if self.config.model.num_layers > len(weights):
                 raise ValueError(f"--num-layers {self.config.model.num_layers}, but only {len(weights)} tensors")
             with torch.device("meta"):  # allocates no memory before the sizes are compared with those of the weights
-                given_size = self.given_level.vocabulary_size if self.given_level is not None else 0
-                model = LanguageModel(self.config.model, self.level.vocabulary_size, given_size)
+                reads = front_end(self.given_coding, self.config.model) if self.given_coding is not None else None
+                model = LanguageModel(self.config.model, self.level.vocabulary_size, reads)
             model.load_state_dict(weights, assign=True)
         except (RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error
@@ -102,8 +104,8 @@ class Checkpoint:
             "fingerprint": self.fingerprint,
             "figures": self.figures,
         }
-        if self.given_level is not None:
-            content["given_level"] = self.given_level.to_json()
+        if self.given_coding is not None:
+            content["given_coding"] = self.given_coding.to_json()
         data = bytearray(save(tensors, {_KEY: json.dumps(content)}))
         place = _checksum_place(data)
         data[place : place + len(_NO_CHECKSUM)] = _checksum(data).encode()
@@ -146,14 +148,14 @@ class Checkpoint:
         level, config = level_from_json(content["level"]), TrainConfig.from_flat(content["config"])
         if config.corpus.level not in ("auto", level.name):
             raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
-        given_level = level_from_json(content["given_level"]) if "given_level" in content else None
-        is_conditional = given_level is not None
+        given_coding = coding_from_json(content["given_coding"]) if "given_coding" in content else None
+        is_conditional = given_coding is not None
         if (config.corpus.given is not None, config.model.encoder_layers > 0) != (is_conditional, is_conditional):
             raise ValueError("its --given, its encoder and its vocabulary of the given do not belong together")
-        if is_conditional and not (isinstance(level, TextLevel) and isinstance(given_level, TextLevel)):
-            raise ValueError("its vocabularies are not both of text")
-        if given_level is not None and config.corpus.given_level not in ("auto", given_level.name):
-            raise ValueError(f"its vocabulary of the given is not of --given-level {config.corpus.given_level}")
+        if is_conditional and not (isinstance(level, TextLevel) and isinstance(given_coding, TextLevel | SignalCoding)):
+            raise ValueError("it does not write a text, or is given music")
+        if given_coding is not None and config.corpus.given_level not in ("auto", given_coding.name):
+            raise ValueError(f"what it is given is not of --given-level {config.corpus.given_level}")
         if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # it becomes the name of a folder
             raise ValueError("its fingerprint is not hexadecimal")
         return cls(
@@ -167,7 +169,7 @@ class Checkpoint:
             _with_prefix(tensors, "model."),
             _with_prefix(tensors, "training."),
             str(content["version"]),
-            given_level,
+            given_coding,
         )
 
 

@@ -4,6 +4,7 @@ SeqgenError                 base class: a one-line message with rule, value and 
 ├── UsageError              an option is invalid or conflicts with another (exit status 2)
 ├── CorpusError             a corpus cannot be read or is too small
 ├── MusicError              a piece of music cannot be read, encoded or written
+├── SignalError             an image, a recording or strokes cannot be read
 ├── CheckpointError         a checkpoint is missing, damaged or incompatible
 └── TrainingError           training cannot continue
     ├── ShortageError       there is not enough memory
@@ -29,6 +30,19 @@ class MusicError(SeqgenError):
     Args:
         kind: reason in the singular, such as "file without notes", by which skipped pieces are counted.
         message: the error message.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class SignalError(SeqgenError):
+    """An image, a recording or strokes cannot be read.
+
+    Args:
+        kind: reason in the singular, such as "strokes without a point", by which skipped signals are counted.
+        message: the rest of a sentence that begins with the name of the signal.
     """
 
     def __init__(self, kind: str, message: str) -> None:

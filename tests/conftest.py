@@ -34,6 +34,7 @@ from seqgen.config import (
 )
 from seqgen.corpus.dataset import Dataset, DatasetWriter
 from seqgen.corpus.documents import Passage
+from seqgen.encoders.text import Embedding
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.training.loop import Trainer
@@ -130,7 +131,9 @@ def make_model() -> Callable[..., LanguageModel]:
             "dropout": 0.0,
             "embedding_dropout": 0.0,
         } | options
-        model = LanguageModel(ModelConfig(**sizes), vocabulary_size, given_vocabulary_size)  # type: ignore[arg-type]
+        config = ModelConfig(**sizes)  # type: ignore[arg-type]
+        reads = Embedding(given_vocabulary_size, config.embedding_size) if given_vocabulary_size else None
+        model = LanguageModel(config, vocabulary_size, reads)
         model.initialise(torch.Generator().manual_seed(0), torch.zeros(vocabulary_size))
         return model.eval()
 

@@ -16,6 +16,7 @@ LAYERS = [
     ["checkpoint"],
     ["runs"],
     ["corpus", "model"],
+    ["encoders"],
     ["levels", "cells"],
     ["music"],
     ["config_file"],
@@ -23,7 +24,19 @@ LAYERS = [
     ["options"],
     ["registry", "errors", "process", "compiled", "wording"],
 ]
-HEAVY = ["torch", "numba", "music21", "sentencepiece", "symusic", "matplotlib", "rapidfuzz", "sacrebleu"]
+HEAVY = [
+    "torch",
+    "numba",
+    "music21",
+    "sentencepiece",
+    "symusic",
+    "matplotlib",
+    "rapidfuzz",
+    "sacrebleu",
+    "PIL",
+    "soundfile",
+    "soxr",
+]
 
 
 def imports(path):
@@ -70,6 +83,8 @@ def test_external_packages_are_imported_only_where_allowed():
             assert package != "rich" or place.parts[0] == "cli", place
             assert package != "typer" or place.parts[0] == "cli", place
             assert package not in {"music21", "symusic"} or place.parts[0] == "music", place
+            assert package != "PIL" or place == Path("encoders/image.py"), place
+            assert package not in {"soundfile", "soxr"} or place == Path("encoders/audio.py"), place
 
 
 def test_help_imports_nothing_heavy():

@@ -19,8 +19,8 @@ def test_the_weights_are_those_with_which_the_text_is_written(model, monkeypatch
     assert found.given == ["START", "b", "a", "d", "END"]
     assert found.text == ["B", "A", "D", "END"]
     assert [sum(row) for row in found.weights] == pytest.approx([1.0] * 4)
-    level, given_level = checkpoint.level, checkpoint.given_level
-    state, memory = network.encode(Given.of([[0, *given_level.encode("bad").tolist(), 1]]))
+    level, given_coding = checkpoint.level, checkpoint.given_coding
+    state, memory = network.encode(Given.of([[0, *given_coding.encode("bad").tolist(), 1]]))
     attend, seen = network.attention.forward, []
     monkeypatch.setattr(
         network.attention, "forward", lambda hidden, memory, dtype: seen.append(hidden) or attend(hidden, memory, dtype)

@@ -45,7 +45,7 @@ def batch(generator):
 
 def alone(batch, i):
     """Return a pair of the batch without padding."""
-    given = Given(batch.given.ids[: GIVEN_LENGTHS[i], [i]], GIVEN_LENGTHS[[i]])
+    given = Given(batch.given.rows[: GIVEN_LENGTHS[i], [i]], GIVEN_LENGTHS[[i]])
     ids = (part[: LENGTHS[i], [i]] for part in (batch.inputs, batch.targets))
     return Batch(*ids, batch.is_fresh[[i]], is_whole=True, given=given)
 
@@ -72,8 +72,8 @@ def test_padding_has_no_effect(conditional_model, batch, name, projection):
 def test_the_ids_of_padding_have_no_effect(conditional_model, batch, alignment):
     model = conditional_model(alignment=alignment, **EVERYTHING)
     is_padding = torch.arange(9)[:, None] >= GIVEN_LENGTHS
-    other = replace(batch, given=Given(torch.where(is_padding, 0, batch.given.ids), GIVEN_LENGTHS))
-    assert not torch.equal(other.given.ids, batch.given.ids)
+    other = replace(batch, given=Given(torch.where(is_padding, 0, batch.given.rows), GIVEN_LENGTHS))
+    assert not torch.equal(other.given.rows, batch.given.rows)
     results = [(total := loss(model, each), *gradients(model, total)) for each in (batch, other)]
     for mine, theirs in zip(*results, strict=True):
         assert torch.equal(mine, theirs)
@@ -82,7 +82,7 @@ def test_the_ids_of_padding_have_no_effect(conditional_model, batch, alignment):
 @every_alignment
 def test_the_given_matters(conditional_model, batch, alignment):
     model = conditional_model(alignment=alignment)
-    other = replace(batch, given=Given(batch.given.ids.flip(0), torch.full_like(GIVEN_LENGTHS, 9)))
+    other = replace(batch, given=Given(batch.given.rows.flip(0), torch.full_like(GIVEN_LENGTHS, 9)))
     assert (loss(model, batch) - loss(model, other)).abs() > 1e-3
     assert model.has_attention == (alignment == "attention") == hasattr(model, "attention")
     encoder = [grad for grad, (name, _) in zip(gradients(model, loss(model, batch)), model.named_parameters(),

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqgen.config import MachineConfig, ModelConfig
+from seqgen.encoders.text import Embedding
 from seqgen.errors import TrainingError
 from seqgen.model import memory
 from seqgen.model.encoder import Given
@@ -49,7 +50,7 @@ def test_a_layer_needs_memory_for_gates_and_output_of_each_token(cell, num_gates
 def test_the_estimate_of_a_conditional_model_is_a_lower_bound(options, given_length, length):
     sizes = {"num_layers": 2, "hidden_size": 64, "embedding_size": 32, "encoder_layers": 1}
     config = ModelConfig(**sizes | options)
-    model = LanguageModel(config, 50, 50)
+    model = LanguageModel(config, 50, Embedding(50, 32))
     model.initialise(torch.Generator().manual_seed(1), torch.ones(50))
     saved_bytes = []
     with torch.autograd.graph.saved_tensors_hooks(

@@ -36,7 +36,7 @@ def pairs_of(batch, dataset):
         assert batch.inputs[: end - begin - 1, stream].tolist() == list(range(begin, end - 1))
         assert batch.targets[: end - begin - 1, stream].tolist() == list(range(begin + 1, end))
         assert (batch.targets[end - begin - 1 :, stream] == PADDING).all()
-        assert batch.given.ids[:length, stream].tolist() == list(
+        assert batch.given.rows[:length, stream].tolist() == list(
             range(*dataset.given.offsets[document : document + 2].tolist())
         )
         found.append(document)
@@ -174,7 +174,7 @@ def test_every_step_teaches_how_texts_begin():
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_ids_of_any_type_become_int64(kind):
     (batch,) = epoch(PairBatches(dataset_of([(3, 4)] * 2, kind), 2, LONG, 1))
-    assert batch.inputs.dtype == batch.targets.dtype == batch.given.ids.dtype == torch.int64
+    assert batch.inputs.dtype == batch.targets.dtype == batch.given.rows.dtype == torch.int64
 
 
 def test_the_parts_of_a_batch_keep_what_their_texts_are_given():

@@ -291,7 +291,8 @@ def test_the_file_of_a_source_is_found_from_relative_and_absolute_paths(tmp_path
         ({"given_level": "word"}, "--given-level word needs --given"),
         (
             {"given": "1", "given_level": "note"},
-            "--given-level must be one of auto, character, decomposed, subword, word; got 'note'",
+            "--given-level must be one of auto, character, decomposed, subword, word, audio, image, strokes; got "
+            "'note'",
         ),
     ],
 )

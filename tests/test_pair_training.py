@@ -240,4 +240,4 @@ def test_the_time_of_a_step_is_measured_on_pairs(start_pairs, monkeypatch):
 def test_batches_on_a_device_keep_what_texts_are_given(start_pairs):
     batch = next(start_pairs(steps=1).batches.from_step(0)).to("meta")
     assert isinstance(batch, Batch)
-    assert batch.given.ids.device == batch.given.lengths.device == batch.targets.device == torch.device("meta")
+    assert batch.given.rows.device == batch.given.lengths.device == batch.targets.device == torch.device("meta")

@@ -72,25 +72,28 @@ def test_both_sides_are_stored_and_can_be_decoded(tmp_path):
     for part, dataset in ((TRAIN, prepared.train), (VALID, prepared.valid)):
         expected = [(d.given.text, d.text) for owner, d in corpus.documents() if owner == part]
         assert expected
-        givens, texts = decoded(dataset.given, prepared.given_level), decoded(dataset, prepared.level)
+        givens, texts = decoded(dataset.given, prepared.given_coding), decoded(dataset, prepared.level)
         assert list(zip(givens, texts, strict=True)) == expected
         assert dataset.given.ids[dataset.given.offsets[:-1]].tolist() == [0] * len(expected)
         assert dataset.given.ids[dataset.given.offsets[1:] - 1].tolist() == [1] * len(expected)
         assert dataset.given.extent["characters"] == sum(len(a) for a, _ in expected)
-    assert set(prepared.given_level.alphabet) == {
-        c for d in decoded(prepared.train.given, prepared.given_level) for c in d
+    assert set(prepared.given_coding.alphabet) == {
+        c for d in decoded(prepared.train.given, prepared.given_coding) for c in d
     }
 
 
 @pytest.mark.parametrize(
     ("kinds", "message"),
-    [(["offsets"], "tokens instead of"), (["ids", "offsets", "counts"], "documents, of which .* are given a text")],
+    [
+        (["offsets"], "numbers, which are not"),
+        (["ids", "offsets", "counts"], "documents, of which .* are given something"),
+    ],
 )
 def test_a_prepared_corpus_of_pairs_is_refused_when_damaged(tmp_path, kinds, message):
     corpus = split_corpus(write_table(tmp_path / "train.tsv", ROWS), given="1", field="2")
     PreparedCorpus.prepare(corpus, tmp_path / "data")
     folder = tmp_path / "data" / "prepared" / corpus.fingerprint
-    assert PreparedCorpus.open(folder).given_level is not None
+    assert PreparedCorpus.open(folder).given_coding is not None
     for kind in kinds:
         (folder / f"train.given.{kind}").write_bytes((folder / f"valid.given.{kind}").read_bytes())
     with pytest.raises(ValueError, match=message):
@@ -117,9 +120,9 @@ def test_the_vocabulary_of_the_given_is_that_of_the_training_part(tmp_path):
     corpus = split_corpus(path, given="1", field="2", valid_fraction=0.3)
     prepared = PreparedCorpus.prepare(corpus, tmp_path / "data")
     givens = {document.given.text for part, document in corpus.documents() if part == TRAIN}
-    assert set(prepared.given_level.alphabet) == givens
+    assert set(prepared.given_coding.alphabet) == givens
     assert len(givens) < len(ROWS)
-    assert all(map(str.isprintable, decoded(prepared.valid.given, prepared.given_level)))
+    assert all(map(str.isprintable, decoded(prepared.valid.given, prepared.given_coding)))
 
 
 # Levels
@@ -141,7 +144,7 @@ def test_tokens_of_a_closed_set_become_one_id_each_on_both_sides(tmp_path):
         "what is given consists of 5 different tokens between spaces: --given-level word",
     ]
     prepared = PreparedCorpus.prepare(corpus, tmp_path / "data")
-    for dataset, level in ((prepared.train, prepared.level), (prepared.train.given, prepared.given_level)):
+    for dataset, level in ((prepared.train, prepared.level), (prepared.train.given, prepared.given_coding)):
         num_tokens = [len(text.split(" ")) for text in decoded(dataset, level)]
         assert (np.diff(dataset.offsets) - 2).tolist() == num_tokens
     texts = [document.text for part, document in corpus.documents() if part == TRAIN]
@@ -249,6 +252,6 @@ def test_accents_and_hangul_syllables_of_what_is_given_are_taken_apart(tmp_path)
     assert (corpus.config.level, corpus.config.given_level) == ("character", "decomposed")
     prepared = PreparedCorpus.prepare(corpus, tmp_path)
     parts = (prepared.train, prepared.valid)
-    assert {text for part in parts for text in decoded(part.given, prepared.given_level)} <= {g for g, _ in korean}
+    assert {text for part in parts for text in decoded(part.given, prepared.given_coding)} <= {g for g, _ in korean}
     letters = {letter for given, _ in korean for letter in unicodedata.normalize("NFD", given)}
-    assert set(prepared.given_level.alphabet) <= letters
+    assert set(prepared.given_coding.alphabet) <= letters

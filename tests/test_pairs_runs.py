@@ -27,7 +27,7 @@ def run_on(folders, path, **options):
     encoder_layers = 0 if config.given is None else 1
     model = ModelConfig(num_layers=1, hidden_size=4, embedding_size=3, encoder_layers=encoder_layers)
     checkpoint = Checkpoint(TrainOptions(corpus=config), resolved(model, config), prepared.level, [], True,
-                            corpus.fingerprint, {}, {}, given_level=prepared.given_level)  # fmt: skip
+                            corpus.fingerprint, {}, {}, given_coding=prepared.given_coding)  # fmt: skip
     return checkpoint, corpus
 
 
@@ -35,7 +35,7 @@ def held_out_pairs(held_out):
     """Return the pairs as documents, and as they are encoded."""
     documents = [("".join(d.given.chunks()), "".join(d.chunks())) for d in held_out.documents()]
     with held_out.encoded() as dataset:
-        ids = list(zip(decoded(dataset.given, held_out._given_level), decoded(dataset, held_out._level), strict=True))
+        ids = list(zip(decoded(dataset.given, held_out._given_coding), decoded(dataset, held_out._level), strict=True))
     return documents, ids
 
 
@@ -54,7 +54,7 @@ def test_a_prepared_copy_with_another_vocabulary_is_not_used(folders, tmp_path):
     checkpoint, _ = run_on(folders, path, given="1", field="2")
     path.unlink()
     assert RunCorpus(checkpoint, folders).missing is None
-    assert RunCorpus(replace(checkpoint, given_level=checkpoint.level), folders).missing
+    assert RunCorpus(replace(checkpoint, given_coding=checkpoint.level), folders).missing
 
 
 def test_a_corpus_to_evaluate_on_is_read_as_in_the_run_or_as_given(folders, tmp_path):
@@ -93,14 +93,14 @@ def test_a_checkpoint_keeps_the_level_of_the_given_and_is_checked(folders, tmp_p
     path = write_table(tmp_path / "train.tsv", ROWS)
     conditional, _ = run_on(folders, path, given="1", field="2", given_level="word")
     conditional.write(tmp_path / "a.safetensors")
-    assert Checkpoint.read(tmp_path / "a.safetensors").given_level.to_json() == conditional.given_level.to_json()
+    assert Checkpoint.read(tmp_path / "a.safetensors").given_coding.to_json() == conditional.given_coding.to_json()
     plain, _ = run_on(folders, path, field="2")
     plain.write(tmp_path / "b.safetensors")
-    assert Checkpoint.read(tmp_path / "b.safetensors").given_level is None
-    assert b"given_level" not in (tmp_path / "b.safetensors").read_bytes()
+    assert Checkpoint.read(tmp_path / "b.safetensors").given_coding is None
+    assert b"given_coding" not in (tmp_path / "b.safetensors").read_bytes()
     without_encoder = replace(conditional.config, model=replace(conditional.config.model, encoder_layers=0))
-    changed = {"given_level": None}, {"given_level": plain.level}, {"config": without_encoder}
-    damaged = [*(replace(conditional, **changes) for changes in changed), replace(plain, given_level=plain.level)]
+    changed = {"given_coding": None}, {"given_coding": plain.level}, {"config": without_encoder}
+    damaged = [*(replace(conditional, **changes) for changes in changed), replace(plain, given_coding=plain.level)]
     for checkpoint in damaged:
         checkpoint.write(tmp_path / "c.safetensors")
         with pytest.raises(CheckpointError, match="is not a valid checkpoint .*(do not belong|not of --given-level)"):
@@ -132,12 +132,12 @@ def test_a_run_that_begins_from_another_keeps_both_vocabularies(folders, tmp_pat
     notes = []
     config = CorpusConfig(corpus=(str(other),), field="2", given="1")
     prepared = prepare(config, parent, folders, lambda text, **_: notes.append(text), ALONE)
-    assert prepared.given_level.to_json() == parent.given_level.to_json()
+    assert prepared.given_coding.to_json() == parent.given_coding.to_json()
     assert prepared.level.to_json() == parent.level.to_json()
     expected = {(f"Ω{a}", f"Ω{b}") for a, b in ROWS}
     parts = (prepared.train, prepared.valid)
     pairs_of = [
-        zip(decoded(part.given, parent.given_level), decoded(part, parent.level), strict=True) for part in parts
+        zip(decoded(part.given, parent.given_coding), decoded(part, parent.level), strict=True) for part in parts
     ]
     assert set(chain(*pairs_of)) == expected
     for side, lacking in (("the text", "a vocabulary that"), ("what is given", "a vocabulary of what is given that")):

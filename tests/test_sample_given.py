@@ -173,7 +173,7 @@ def test_samples_of_the_model_have_its_likelihood(upper, model):
             ids = [writer.level.START, *writer.level.encode(each.text).tolist(), writer.level.END]
             nats = model.score(each.text, given="bad")["nats_per_token"] * (len(ids) - 1)
             assert -each.log_probability == pytest.approx(nats, abs=0.2)
-    assert Given.of([writer.given_ids("bad")]).lengths.tolist() == [5]
+    assert Given.of([writer.rows("bad")]).lengths.tolist() == [5]
 
 
 def test_a_text_that_is_cut_and_a_given_that_is_too_long_are_reported(upper):

@@ -24,11 +24,11 @@ def transcriber(make_model):
 
     def make(kind=CharacterLevel, unseen_ids=()):
         level = kind.fit([[WORDS * 5]], CorpusConfig(vocabulary_size=300))
-        given_level = CharacterLevel.fit([["abc"]], CorpusConfig())
-        model = make_model(level.vocabulary_size, given_level.vocabulary_size, encoder_layers=1)
+        given_coding = CharacterLevel.fit([["abc"]], CorpusConfig())
+        model = make_model(level.vocabulary_size, given_coding.vocabulary_size, encoder_layers=1)
         with torch.no_grad():
             model.output_weight.mul_(10)
-        return Transcriber(model, level, given_level, list(unseen_ids))
+        return Transcriber(model, level, given_coding, list(unseen_ids))
 
     return make
 
@@ -60,7 +60,7 @@ def test_a_text_that_is_found_in_several_tokenisations_is_returned_once(transcri
     def rules(num_left):
         return WholeCharacters(level.hexadecimal, level.END, [level.START, *others], num_left)
 
-    (found,) = search(writer.model, [writer.given_ids("cab")], [6], rules, beam_size, beam_size)
+    (found,) = search(writer.model, [writer.rows("cab")], [6], rules, beam_size, beam_size)
     scores = {}
     for each in found:
         text = level.decode(each.ids if each.is_cut else each.ids[:-1])

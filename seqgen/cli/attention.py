@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from seqgen.cli import display
+from seqgen.cli.given import given_argument
 from seqgen.cli.model import load
-from seqgen.cli.prime import text_argument
 from seqgen.config import DeviceConfig, FoldersConfig
 
 
@@ -16,7 +16,7 @@ def inspect_attention(
     source, loaded, model = load(name, folders, machine)
     from seqgen.evaluation.attention_map import AttentionMap, draw
 
-    attention = AttentionMap.of(loaded, model, text_argument(given, "given", is_passage=True))
+    attention = AttentionMap.of(loaded, model, given_argument(given, loaded.given_coding))
     draw(attention, output)
     if as_json:
         display.write_result(json.dumps(attention.to_json(), ensure_ascii=False) + "\n")

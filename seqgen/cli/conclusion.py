@@ -26,7 +26,7 @@ def conclude(trainer: "Trainer") -> None:
     with display.waiting("scoring the best model", is_quiet=False):
         loss = _best_loss(trainer)
     what = "best validation loss"
-    if trainer.corpus.given_level is not None:
+    if trainer.corpus.given_coding is not None:
         what = f"best model: {figures.best_valid_errors:.1%} of validation tokens wrong, loss"
     display.note(
         f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; {what} (step "
@@ -36,7 +36,7 @@ def conclude(trainer: "Trainer") -> None:
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
     options = "--length 300" if isinstance(trainer.corpus.level, TextLevel) else "--output tune.mid"
-    if trainer.corpus.given_level is not None:
+    if trainer.corpus.given_coding is not None:
         options = f"--given {shlex.quote(short_given(trainer.corpus))}"
     curve = folder / CURVE
     drawn = f"; loss curve: {curve}" if curve.is_file() else ""

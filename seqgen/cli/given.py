@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from seqgen.cli import display
 from seqgen.cli.outputs import report_lacking, write_text
@@ -18,6 +18,8 @@ from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
+    from seqgen.encoders.base import Signal
+    from seqgen.levels.base import Coding
     from seqgen.model.language_model import LanguageModel
     from seqgen.sampling.transcriber import Transcriber, WrittenText
 
@@ -64,7 +66,7 @@ def sample_given(
     display.note(str(source) if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
     notices = _Notices(writer, loaded.config.optimization.max_length)
     written: list[tuple[str, str]] = []
-    for givens in _given_lines() if is_piped else [[text_argument(config.given or "", "given", is_passage=True)]]:
+    for givens in _givens(config.given or "", loaded.given_coding):
         notices.check(givens)
         for given, best in zip(givens, writer.write(givens, config), strict=True):
             notices.count(best)
@@ -99,12 +101,16 @@ class _Notices:
     _num_cut: int = 0
     _num_cut_short: int = 0
 
-    def check(self, givens: Sequence[str]) -> None:
+    def check(self, givens: "Sequence[str | Signal]") -> None:
         """Report the characters of givens that their vocabulary lacks, and the first that is too long."""
-        encoded = [self.writer.given_ids(given) for given in givens]
-        lacking = self.writer.given_level.spelled_out(list(chain.from_iterable(encoded)))
-        report_lacking([each for each in lacking if each not in self._reported], "what is given")
-        self._reported |= set(lacking)
+        from seqgen.levels.base import TextLevel
+        from seqgen.sampling.transcriber import is_empty
+
+        encoded = [self.writer.rows(given) for given in givens if not is_empty(given)]
+        if isinstance(self.writer.given_coding, TextLevel):
+            lacking = self.writer.given_coding.spelled_out(list(chain.from_iterable(encoded)))
+            report_lacking([each for each in lacking if each not in self._reported], "what is given")
+            self._reported |= set(lacking)
         longer = [len(ids) for ids in encoded if len(ids) > self.max_length]
         if longer and not self._num_long:
             display.note(
@@ -132,6 +138,40 @@ def _seeded(config: SamplingConfig) -> SamplingConfig:
     from seqgen.sampling.sampler import begin
 
     return replace(config, seed=begin(config)[0].seed)
+
+
+def given_argument(argument: str, coding: "Coding[Any] | None") -> "str | Signal":
+    """Return what is given with an option: a text, or the signal in a file.
+
+    Args:
+        argument: a text; @ and the name of a file; or @@ for a text that begins with @. For signals, the file may be
+            named without @, and strokes may be JSON.
+        coding: encodes what the model is given.
+
+    Raises:
+        CorpusError: the file cannot be read.
+    """
+    from seqgen.encoders.base import Signal, SignalCoding
+
+    if not isinstance(coding, SignalCoding):
+        return text_argument(argument, "given", is_passage=True)
+    if argument.startswith("["):
+        return Signal("--given", argument.encode())
+    from seqgen.corpus.signals import signal_in
+
+    return signal_in(Path(argument.removeprefix("@")), coding.name)
+
+
+def _givens(argument: str, coding: "Coding[Any] | None") -> "Iterator[list[str | Signal]]":
+    """Yield what the texts are given; lines of standard input, which name files for signals, as they come."""
+    if argument != STANDARD_INPUT:
+        yield [given_argument(argument, coding)]
+        return
+    from seqgen.encoders.base import SignalCoding
+
+    for lines in _given_lines():
+        is_signal = isinstance(coding, SignalCoding)
+        yield [given_argument(line, coding) if is_signal and line.strip() else line for line in lines]
 
 
 def _given_lines() -> Iterator[list[str]]:
@@ -176,10 +216,11 @@ def _as_text(texts: Sequence[str], best: Sequence["WrittenText"], *, is_line: bo
     return "".join(line + "\n" for line in lines)
 
 
-def _as_json(given: str, texts: Sequence[str], best: Sequence["WrittenText"]) -> str:
+def _as_json(given: "str | Signal", texts: Sequence[str], best: Sequence["WrittenText"]) -> str:
     """Return a line of JSON per text."""
+    shown = given if isinstance(given, str) else given.name
     objects = (
-        {"given": given, "text": text, "score": each.score, "tokens": each.tokens}
+        {"given": shown, "text": text, "score": each.score, "tokens": each.tokens}
         for each, text in zip(best, texts, strict=True)
     )
     return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)

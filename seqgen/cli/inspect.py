@@ -148,7 +148,7 @@ def _flow_of_run(
     from seqgen.evaluation.gradient_flow import GradientFlow
     from seqgen.evaluation.held_out import HeldOut
 
-    if checkpoint.given_level is not None:
+    if checkpoint.given_coding is not None:
         display.note(f"no gradient flow of {name}: it writes from something given; --given shows its attention")
         return GradientFlow(name, model.parameters_by_layer)
     try:

@@ -181,13 +181,13 @@ class TrainingDisplay:
         self._gradient = _gradient(report) or self._gradient
         if figures.valid_nats is not None and figures.best_valid_nats is not None:
             losses.add_row("valid", loss(figures.valid_nats, corpus.valid))
-            wrong = f", {figures.best_valid_errors:.1%} of tokens wrong" if corpus.given_level is not None else ""
+            wrong = f", {figures.best_valid_errors:.1%} of tokens wrong" if corpus.given_coding is not None else ""
             losses.add_row(
                 "best", f"{loss(figures.best_valid_nats, corpus.valid)}{wrong} at step {figures.best_step:,}"
             )
         losses.add_row("gradient", self._gradient)
         lines = self._sample.splitlines()[:num_sample_lines]
-        heading = Text("example:" if corpus.given_level is not None else "sample:", style="dim")
+        heading = Text("example:" if corpus.given_coding is not None else "sample:", style="dim")
         sample = [heading, Text("\n".join(lines))] if lines else []
         title, width = Text(self.trainer.run.name), min(console.width - len("^C"), PANEL_WIDTH)
         return Panel(Group(head, losses, *sample), title=title, title_align="left", width=width)

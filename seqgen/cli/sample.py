@@ -51,7 +51,7 @@ def sample(
     from seqgen.sampling.transcriber import check_given
 
     check_given(loaded, is_given=sampling.given is not None)
-    if loaded.given_level is not None:
+    if loaded.given_coding is not None:
         sample_given(source, loaded, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, TextLevel):
         _sample_text(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)

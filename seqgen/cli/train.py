@@ -195,7 +195,7 @@ def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: 
 
 def _warning(trainer: "Trainer") -> str:
     """Return the warning that the model is starting to overfit."""
-    model, is_conditional = trainer.config.model, trainer.corpus.given_level is not None
+    model, is_conditional = trainer.config.model, trainer.corpus.given_coding is not None
     best = "the fewest validation tokens were wrong" if is_conditional else "the validation loss was lowest"
     return (
         f"the model is starting to overfit: the training loss is falling, but {best} at step "

@@ -10,6 +10,7 @@ from seqgen.options import Interval, Options, option, parse_delimiter, parse_siz
 READING = ("given", "field", "header", "delimiter", "encoding", "encoding_errors", "unpack_limit")
 _MUSIC = "note"  # the level that is not for text
 _TEXT_LEVELS = tuple(name for name in registry.names("levels") if name != _MUSIC)
+_SIGNALS = tuple(name for name in registry.names("encoders") if name != "text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class CorpusConfig(Options):
         "Type of token of what is given; auto chooses word for tokens of a small set between spaces, subword for "
         "sentences, decomposed for other texts with accents or Hangul syllables, and character for any other text.",
         "auto",
-        choices=("auto", *_TEXT_LEVELS),
+        choices=("auto", *_TEXT_LEVELS, *_SIGNALS),
         group="Given",
     )
     field: str | None = option(

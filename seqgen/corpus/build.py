@@ -11,19 +11,20 @@ from seqgen.corpus.crew import Crew
 from seqgen.corpus.dataset import DatasetWriter
 from seqgen.corpus.split import PARTS
 from seqgen.corpus.split_corpus import SplitCorpus, TrainingDocuments
+from seqgen.encoders import coding_class, coding_from_json
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Level
+from seqgen.levels.base import Coding, Level
 
 STORE = "store.json"
-GIVEN_LEVEL = "given_level"  # in that file, absent without a given
+GIVEN_CODING = "given_coding"  # in that file, absent without a given
 
 
 class Levels(NamedTuple):
     """How documents, and what they are given, are encoded."""
 
     text: Level[Any]
-    given: Level[Any] | None
+    given: Coding[Any] | None
 
     def writers(self, folder: Path, stack: ExitStack) -> dict[str, DatasetWriter]:
         """Return a writer for each part."""
@@ -35,15 +36,15 @@ def fit(corpus: SplitCorpus, crew: Crew) -> Levels:
     if crew.is_first:
         config = corpus.config
         level = corpus.level or level_class(config.level).fit(TrainingDocuments(corpus), config)
-        given_level = corpus.given_level
-        if corpus.corpus.has_given and given_level is None:
-            config = replace(config, level=config.given_level, ngram=1)
-            given_level = level_class(config.level).fit(TrainingDocuments(corpus, of_given=True), config)
-        levels = [level, *([] if given_level is None else [given_level])]
-        crew.broadcast(lambda: json.dumps([each.to_json() for each in levels]).encode())
+        given_coding = corpus.given_coding
+        if corpus.corpus.has_given and given_coding is None:
+            givens = TrainingDocuments(corpus, of_given=True)
+            given_coding = coding_class(config.given_level).fit(givens, replace(config, ngram=1))
+        crew.broadcast(lambda: json.dumps([each and each.to_json() for each in (level, given_coding)]).encode())
     else:
-        levels = [level_from_json(each) for each in json.loads(crew.broadcast(bytes))]
-    return Levels(levels[0], levels[1] if len(levels) > 1 else None)
+        level_content, given_content = json.loads(crew.broadcast(bytes))
+        level, given_coding = level_from_json(level_content), given_content and coding_from_json(given_content)
+    return Levels(level, given_coding)
 
 
 def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> None:
@@ -65,7 +66,7 @@ def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> N
     content: dict[str, Any] = {"level": levels.text.to_json()}
     for writer in writers.values():
         content |= writer.extents
-    content |= {} if levels.given is None else {GIVEN_LEVEL: levels.given.to_json()}
+    content |= {} if levels.given is None else {GIVEN_CODING: levels.given.to_json()}
     (building / STORE).write_text(json.dumps(content), encoding="utf-8")
 
 

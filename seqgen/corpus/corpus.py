@@ -102,6 +102,19 @@ class Corpus:
         return self.config.given is not None
 
     @property
+    def given_kind(self) -> str:
+        """What the texts are given: text, or a kind of signal.
+
+        Raises:
+            CorpusError: it differs between files.
+        """
+        kinds = {file.given_kind: file for file in self.files}
+        if len(kinds) > 1:
+            examples = ", ".join(f"{kind} in {file.name}" for kind, file in kinds.items())
+            raise CorpusError(f"all texts must be given the same kind of thing, got {examples}")
+        return next(iter(kinds))
+
+    @property
     def unit(self) -> str:
         """What a document is called, in the singular."""
         if self.has_given:

@@ -1,6 +1,6 @@
 """Datasets: documents as token ids in memory-mapped files.
 
-    NAME.ids      the ids of all documents, concatenated
+    NAME.ids      the ids of all documents, concatenated; what they are given may be vectors instead
     NAME.offsets  where each document begins, and where the last ends (64-bit integers)
     NAME.counts   about how often each token is a target (64-bit integers)
     NAME.given.*  the same for what each document is given
@@ -8,6 +8,7 @@
 Every document begins with the start token. It ends with the end token unless it is an excerpt that stops earlier.
 """
 
+import math
 import tempfile
 from array import array
 from collections import defaultdict
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from seqgen.corpus.documents import Document
 from seqgen.errors import CorpusError
-from seqgen.levels.base import IdCounter, Ids, Level
+from seqgen.levels.base import Coding, IdCounter, Ids, Level
 
 _GIVEN = "given"  # in the names of its files
 _BUFFERED = 1 << 20  # tokens or documents that are written together: documents may be a few tokens long
@@ -34,9 +35,10 @@ class Dataset:
     """Encoded documents.
 
     Attributes:
-        ids: token ids of all documents, shape (tokens,), memory-mapped.
+        ids: token ids of all documents, shape (tokens,), or their vectors, shape (positions, features); memory-mapped.
         offsets: document i is `ids[offsets[i]:offsets[i + 1]]`, shape (documents + 1,), memory-mapped.
-        counts: how often each token is a target, shape (vocabulary,); in a large dataset, in a sample of it.
+        counts: how often each token is a target, shape (vocabulary,); in a large dataset, in a sample of it. Empty for
+            vectors.
         extent: how much text or music there is, in the units that the level counts.
         given: what each document is given, in the same order; None for a corpus without `--given`.
     """
@@ -64,13 +66,20 @@ class Dataset:
             documents: their indices.
 
         Returns:
-            The ids, shape (tokens, documents), 0 after the end of shorter ones, and the lengths, shape (documents,).
+            The ids, shape (tokens, documents), or the vectors, shape (positions, documents, features), 0 after the end
+            of shorter ones, and the lengths, shape (documents,).
         """
         begin = self.offsets[documents]
         lengths: NDArray[np.int64] = self.offsets[documents + 1] - begin
         place = np.arange(lengths.max())[:, None]
         is_within = place < lengths
-        return np.where(is_within, self.ids[np.where(is_within, begin + place, 0)], 0).astype(np.int64), lengths
+        rows = self.ids[np.where(is_within, begin + place, 0)]
+        rows[~is_within] = 0
+        return rows.astype(np.int64) if self.ids.ndim == 1 else rows, lengths
+
+    def document(self, index: int) -> NDArray[Any]:
+        """Return the rows of a document."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
     @property
     def unseen(self) -> list[int]:
@@ -82,36 +91,37 @@ class Dataset:
         cls,
         folder: Path,
         name: str,
-        level: Level[Any],
+        coding: Coding[Any],
         extents: Mapping[str, Mapping[str, float]],
-        given_level: Level[Any] | None = None,
+        given_coding: Coding[Any] | None = None,
     ) -> Self:
         """Map the files that a `DatasetWriter` wrote.
 
         Args:
             folder: where the files are.
             name: the prefix of their names.
-            level: encoded the documents.
+            coding: encoded the documents.
             extents: the `extents` of the writer.
-            given_level: encoded what they are given; None for a corpus without `--given`.
+            given_coding: encoded what they are given; None for a corpus without `--given`.
 
         Raises:
             LookupError: an extent is missing.
             ValueError: a file does not have the length that was written.
         """
-        given = None if given_level is None else cls.open(folder, f"{name}.{_GIVEN}", given_level, extents)
+        given = None if given_coding is None else cls.open(folder, f"{name}.{_GIVEN}", given_coding, extents)
         ids, offsets = (
             np.memmap(folder / f"{name}.{array}", dtype=dtype, mode="r")
-            for array, dtype in (("ids", level.dtype), ("offsets", np.dtype(np.int64)))
+            for array, dtype in (("ids", coding.dtype), ("offsets", np.dtype(np.int64)))
         )
         counts = np.fromfile(folder / f"{name}.counts", dtype=np.int64)
-        if len(ids) != offsets[-1] or len(counts) != level.vocabulary_size:
-            raise ValueError(f"{name}.ids holds {len(ids)} tokens instead of {offsets[-1]}")
+        if len(ids) != offsets[-1] * math.prod(coding.shape) or len(counts) != _num_counted(coding):
+            raise ValueError(f"{name}.ids holds {len(ids)} numbers, which are not {offsets[-1]} positions")
+        rows = ids.reshape(-1, *coding.shape)
         if given is not None and len(given.offsets) != len(offsets):
             raise ValueError(
-                f"{name} holds {len(offsets) - 1} documents, of which {given.num_documents} are given a text"
+                f"{name} holds {len(offsets) - 1} documents, of which {given.num_documents} are given something"
             )
-        return cls(ids, offsets, counts, extents[name], given)
+        return cls(rows, offsets, counts, extents[name], given)
 
 
 class DatasetWriter:
@@ -120,19 +130,19 @@ class DatasetWriter:
     Args:
         folder: where the files are written.
         name: the prefix of their names.
-        level: encodes the documents.
-        given_level: encodes what they are given; None for a corpus without `--given`.
+        coding: encodes the documents.
+        given_coding: encodes what they are given; None for a corpus without `--given`.
     """
 
-    def __init__(self, folder: Path, name: str, level: Level[Any], given_level: Level[Any] | None = None) -> None:
-        self.given = None if given_level is None else DatasetWriter(folder, f"{name}.{_GIVEN}", given_level)
+    def __init__(self, folder: Path, name: str, coding: Coding[Any], given_coding: Coding[Any] | None = None) -> None:
+        self.given = None if given_coding is None else DatasetWriter(folder, f"{name}.{_GIVEN}", given_coding)
         self.extent: defaultdict[str, float] = defaultdict(float)
         self.size = 0  # in characters or bars, without the endings
         self._path = folder / name
-        self._level = level
-        self._counter = IdCounter(level.vocabulary_size)
-        self._num_tokens = 0
-        self._start, self._end = (np.array([token], dtype=level.dtype) for token in (level.START, level.END))
+        self._coding = coding
+        self._counter = IdCounter(_num_counted(coding))
+        self._num_rows = 0
+        self._start, self._end = coding.edges
         self._pending: list[Ids] = []
         self._num_pending = 0
         self._offsets = array("q", [0])
@@ -154,7 +164,7 @@ class DatasetWriter:
             if error == (None, None, None):
                 self._flush()
                 self._written.result()
-                self._counter.counts[self._level.START] = 0  # begins every document and is never a target
+                self._counter.counts[: Level.START + 1] = 0  # begins every document and is never a target
                 self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
     def add(self, document: Document[Any]) -> None:
@@ -162,7 +172,7 @@ class DatasetWriter:
         if self.given is not None and document.given is not None:
             self.given.add(document.given)
         self._put(self._start)
-        encoder, before = self._level.encoder(), None
+        encoder, before = self._coding.encoder(), None
         for chunk in document.chunks():
             self._put(encoder.feed(chunk))
             self._measure(chunk, before)
@@ -173,7 +183,7 @@ class DatasetWriter:
             self._put(self._end)
             if document.ending:
                 self._measure(document.ending, before)
-        self._offsets.append(self._num_tokens)
+        self._offsets.append(self._num_rows)
 
     def append(self, folder: Path, share: Mapping[str, Any]) -> None:
         """Append what another process has encoded of the documents that follow.
@@ -184,10 +194,11 @@ class DatasetWriter:
         """
         if self.given is not None:
             self.given.append(folder, share[_GIVEN])
-        path, before = folder / self._path.name, self._num_tokens
+        path, before = folder / self._path.name, self._num_rows
+        row_bytes = self._coding.dtype.itemsize * math.prod(self._coding.shape)
         with path.with_name(f"{path.name}.ids").open("rb") as file:
-            while data := file.read(_BUFFERED * self._level.dtype.itemsize):
-                self._put(np.frombuffer(data, self._level.dtype))
+            while data := file.read(_BUFFERED * row_bytes):
+                self._put(np.frombuffer(data, self._coding.dtype).reshape(-1, *self._coding.shape))
         offsets = np.fromfile(path.with_name(f"{path.name}.offsets"), dtype=np.int64)
         self._offsets.extend((offsets[1:] + before).tolist())
         self.size += share["size"]
@@ -211,44 +222,50 @@ class DatasetWriter:
         return {self._path.name: self.extent, **({} if self.given is None else self.given.extents)}
 
     def _measure(self, content: Any, before: Any) -> None:
-        for unit, amount in self._level.extent(content, before).items():
+        for unit, amount in self._coding.extent(content, before).items():
             self.extent[unit] += amount
 
     def _put(self, ids: Ids) -> None:
         self._pending.append(ids)
-        self._num_pending += len(ids)
-        self._num_tokens += len(ids)
+        self._num_pending += ids.size
+        self._num_rows += len(ids)
         if self._num_pending >= _BUFFERED or len(self._pending) >= _BUFFERED:
             self._flush()
 
     def _flush(self) -> None:
-        ids = np.concatenate(self._pending) if self._pending else np.empty(0, self._level.dtype)
+        ids = np.concatenate([self._start[:0], *self._pending])
         self._written.result()
         self._written = self._disk.submit(self._ids_file.write, ids.data)
-        self._counter.add(ids)
+        if isinstance(self._coding, Level):
+            self._counter.add(ids)
         self._offsets_file.write(self._offsets.tobytes())
         self._pending, self._num_pending, self._offsets = [], 0, array("q")
 
 
 @contextmanager
 def encoded(
-    level: Level[Any], documents: Iterable[Document[Any]], given_level: Level[Any] | None = None
+    level: Level[Any], documents: Iterable[Document[Any]], given_coding: Coding[Any] | None = None
 ) -> Iterator[Dataset]:
     """Encode documents into a dataset whose files are deleted at the end of the `with` statement.
 
     Args:
         level: encodes the documents.
         documents: the documents.
-        given_level: encodes what they are given; None for a corpus without `--given`.
+        given_coding: encodes what they are given; None for a corpus without `--given`.
 
     Raises:
         CorpusError: there is no disk space for them.
     """
     with tempfile.TemporaryDirectory(prefix="seqgen-", ignore_cleanup_errors=True) as folder:
         try:
-            with DatasetWriter(Path(folder), "dataset", level, given_level) as writer:
+            with DatasetWriter(Path(folder), "dataset", level, given_coding) as writer:
                 for document in documents:
                     writer.add(document)
         except OSError as error:
             raise CorpusError(f"the text cannot be encoded in {folder}: {error.strerror}; see TMPDIR") from error
-        yield Dataset.open(Path(folder), "dataset", level, writer.extents, given_level)
+        yield Dataset.open(Path(folder), "dataset", level, writer.extents, given_coding)
+
+
+def _num_counted(coding: Coding[Any]) -> int:
+    """Return the number of tokens that are counted; none of a coding whose rows are vectors."""
+    return coding.vocabulary_size if isinstance(coding, Level) else 0

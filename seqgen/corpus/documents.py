@@ -3,10 +3,10 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Generic
+from typing import Any, Generic
 
 from seqgen.corpus.reading import ReadingLog
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, SignalError
 from seqgen.levels.base import Content
 
 MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in memory
@@ -21,14 +21,14 @@ class Document(ABC, Generic[Content]):
         ending: the text that its end token stands for.
         is_complete: whether the end token follows its content; an excerpt may stop earlier.
         row: the number of the record that it comes from, if it comes from one.
-        given: the text from which this one is to be written; None for a corpus without `--given`.
+        given: the text or the signal from which this text is to be written; None for a corpus without `--given`.
     """
 
     name: str
     ending: str = ""
     is_complete: bool = True
     row: int | None = None
-    given: "Document[str] | None" = None
+    given: "Document[Any] | None" = None
 
     @abstractmethod
     def chunks(self) -> Iterator[Content]:
@@ -43,6 +43,13 @@ class Document(ABC, Generic[Content]):
     @abstractmethod
     def digest(self) -> bytes:
         """A hash of the content, 16 bytes long."""
+
+    def check(self) -> None:  # text has been decoded already
+        """Check that the content can be read.
+
+        Raises:
+            SignalError: it cannot.
+        """
 
     @property
     def family(self) -> bytes:
@@ -80,20 +87,20 @@ class Passage(Document[str]):
 
 
 class Pair(Passage):
-    """A text that is given another text; documents with the same given are on the same side of a split.
+    """A text that is given something; documents with the same given are on the same side of a split.
 
     Args:
         name: the name in errors and reports.
         text: the text to write.
-        given: the text that it is written from.
+        given: the text or the signal that it is written from.
         row: the number of the record or line.
     """
 
-    given: Passage
+    given: Document[Any]
 
-    def __init__(self, name: str, text: str, given: str, row: int | None = None) -> None:
+    def __init__(self, name: str, text: str, given: str | Document[Any], row: int | None = None) -> None:
         super().__init__(name, text, row=row)
-        self.given = Passage(name, given, row=row)
+        self.given = Passage(name, given, row=row) if isinstance(given, str) else given
 
     @property
     def digest(self) -> bytes:
@@ -147,11 +154,16 @@ class Excerpt(Document[Content]):
 
 
 def filled(pair: Pair, place: str, log: ReadingLog) -> Iterator[Pair]:
-    """Yield a pair, unless one of its texts has only white space; such a pair is counted, with its place."""
-    if pair.text.strip() and pair.given.text.strip():
-        yield pair
-    else:
+    """Yield a pair, unless a side has only white space or cannot be read; such a pair is counted, with its place."""
+    if not pair.text.strip() or (isinstance(pair.given, Passage) and not pair.given.text.strip()):
         log.skip("pair with an empty side", place)
+        return
+    try:
+        pair.given.check()
+    except SignalError as error:
+        log.skip(error.kind, place, reason=f"it {error}")
+    else:
+        yield pair
 
 
 def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Document[str]]:

@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from seqgen.corpus.counterpart import counterpart
 from seqgen.corpus.documents import MAX_CHARACTERS, Document, Pair, filled, lines_of
 from seqgen.corpus.folders import mode_of
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
+from seqgen.corpus.signals import TEXT_KIND, SignalDocument, kind_of_suffix, read_limited
 from seqgen.corpus.source_file import RawFile, SourceFile
 from seqgen.corpus.sources import find_files
 from seqgen.corpus.text_file import TEXT, TextFile
@@ -156,6 +158,47 @@ class FilePair(TwoFiles):
         yield from filled(Pair(self.name, text, given), self.name, log)
 
 
+class SignalFile(SourceFile):
+    """A file with a text, and one beside it with the signal that it is given.
+
+    Args:
+        text: the file of what is written.
+        given: the file of the signal.
+        kind: of the signal.
+    """
+
+    kind = TEXT
+
+    def __init__(self, text: TextFile, given: RawFile, kind: str) -> None:
+        super().__init__(text.raw)
+        self.given_kind = kind
+        self._text = text
+        self._given = given
+
+    @property
+    def size(self) -> int:
+        """The number of characters to write."""
+        return self._text.size
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of both files."""
+        return hashlib.sha256(self._text.digest + hashlib.sha256(self._read()).digest()).digest()[:16]
+
+    def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:  # noqa: ARG002  # pairs are never cut
+        """Yield the pair, unless the text is empty or the signal cannot be read."""
+        given = SignalDocument(self._given.name, self.given_kind, self._read)
+        yield from filled(Pair(self.name, _whole(self._text).rstrip("\n"), given), self._given.name, log)
+
+    def report(self, log: ReadingLog) -> None:
+        """Note how the text was decoded."""
+        self._text.report_encoding(log)
+
+    def _read(self) -> bytes:
+        with self._given.opened() as file:
+            return read_limited(file)
+
+
 def _beside_each_other(
     source: str, suffix: str, files: Iterable[RawFile], config: CorpusConfig, log: ReadingLog
 ) -> list[SourceFile]:
@@ -169,8 +212,11 @@ def _beside_each_other(
         if given is None:
             log.skip(f"file without one with the suffix {suffix} beside it", raw.name)
             continue
+        kind = kind_of_suffix(suffix)
         try:
-            pairs.append(FilePair(_checked(raw, config), _checked(given, config)))
+            text = _checked(raw, config)
+            is_text = kind == TEXT_KIND
+            pairs.append(FilePair(text, _checked(given, config)) if is_text else SignalFile(text, given, kind))
         except UnusableFileError as error:
             log.skip_or_raise(error, is_alone=raw.is_alone)
     if not pairs:

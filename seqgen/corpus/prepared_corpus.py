@@ -17,14 +17,15 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from seqgen.corpus.build import GIVEN_LEVEL, STORE, encode, encode_share, fit
+from seqgen.corpus.build import GIVEN_CODING, STORE, encode, encode_share, fit
 from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.encoders import coding_from_json
 from seqgen.errors import CorpusError, SeqgenError
 from seqgen.levels import level_from_json
-from seqgen.levels.base import Level
+from seqgen.levels.base import Coding, Level
 
 _BUILDING, _LOCK = ".building-", ".lock"  # a corpus is built in a folder of its own, with a lock file beside it
 
@@ -38,14 +39,14 @@ class PreparedCorpus:
         train: the documents that train.
         valid: the documents that validate.
         fingerprint: of the `SplitCorpus`.
-        given_level: encodes what the documents are given; None for a corpus without `--given`.
+        given_coding: encodes what the documents are given; None for a corpus without `--given`.
     """
 
     level: Level[Any]
     train: Dataset
     valid: Dataset
     fingerprint: str
-    given_level: Level[Any] | None = None
+    given_coding: Coding[Any] | None = None
 
     def varied(self, variants: NDArray[np.int64] | None) -> Self:
         """Return the corpus with the training counts that it has when tokens vary, see `Level.variants`."""
@@ -124,11 +125,11 @@ class PreparedCorpus:
         content = json.loads((folder / STORE).read_text(encoding="utf-8"))
         try:
             level = level_from_json(content["level"])
-            given_level = level_from_json(content[GIVEN_LEVEL]) if GIVEN_LEVEL in content else None
-            train, valid = (Dataset.open(folder, name, level, content, given_level) for name in (TRAIN, VALID))
+            given_coding = coding_from_json(content[GIVEN_CODING]) if GIVEN_CODING in content else None
+            train, valid = (Dataset.open(folder, name, level, content, given_coding) for name in (TRAIN, VALID))
         except (TypeError, LookupError, SeqgenError) as error:
             raise ValueError(f"{folder / 'store.json'} is damaged") from error
-        return cls(level, train, valid, folder.name, given_level)
+        return cls(level, train, valid, folder.name, given_coding)
 
 
 def prepared_folder(data_dir: Path, fingerprint: str) -> Path:

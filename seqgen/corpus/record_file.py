@@ -1,7 +1,10 @@
 """Files of records: the texts in the rows of a table (.csv, .tsv) and in JSON (.json, .jsonl, .ndjson)."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 from seqgen.config import CorpusConfig
@@ -10,6 +13,7 @@ from seqgen.corpus.documents import Document, Pair, Passage, cut, filled
 from seqgen.corpus.json_records import JsonRecords
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.rows import Row, field_names, field_with_most_text
+from seqgen.corpus.signals import TEXT_KIND, SignalDocument, kind_of_values, signal_of
 from seqgen.corpus.source_file import SourceFile
 from seqgen.corpus.table_sample import NUM_SAMPLED
 from seqgen.corpus.tables import Table
@@ -29,14 +33,16 @@ class RecordFile(SourceFile):
     Args:
         file: the same file as text.
         source: reads its rows, with all their fields.
-        columns: the fields of a row that hold the texts.
+        columns: the fields of a row that hold the text and what it is given.
+        given_kind: what texts are given: text, or a kind of signal.
     """
 
     kind = TEXT
     has_records = True
 
-    def __init__(self, file: TextFile, source: Table | JsonRecords, columns: Columns) -> None:
+    def __init__(self, file: TextFile, source: Table | JsonRecords, columns: Columns, given_kind: str) -> None:
         super().__init__(file.raw)
+        self.given_kind = given_kind
         self._file = file
         self._source = source
         self._columns = columns
@@ -46,10 +52,15 @@ class RecordFile(SourceFile):
         """The number of characters in the file."""
         return self._file.size
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
-        """A hash of the file."""
-        return self._file.digest
+        """A hash of the file, and of the signals that it names."""
+        if self.given_kind == TEXT_KIND:
+            return self._file.digest
+        total = hashlib.sha256(self._file.digest)
+        for document in self.documents("file", ReadingLog()):
+            total.update(document.digest)
+        return total.digest()[:16]
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:
         """Yield the texts of the records, or their lines or paragraphs; records without a text are skipped."""
@@ -62,14 +73,13 @@ class RecordFile(SourceFile):
                 continue
             text, given = texts
             if given is not None:
-                pair = Pair(self.name, normalise_text(text), normalise_text(given), row.number)
-                yield from filled(pair, self._place(row), log)
+                yield from filled(Pair(self.name, normalise_text(text), given, row.number), self._place(row), log)
             elif text:
                 yield from cut(Passage(self.name, normalise_text(text), row=row.number), unit, log)
             else:
                 log.skip("empty record", self._place(row))
 
-    def _texts(self, row: Row, log: ReadingLog) -> tuple[str, str | None] | None:
+    def _texts(self, row: Row, log: ReadingLog) -> tuple[str, str | SignalDocument | None] | None:
         """Return the text of a row and what it is given; None if one of them is missing."""
         text, given = self._columns
         name = text
@@ -78,9 +88,12 @@ class RecordFile(SourceFile):
             if given is None:
                 return found, None
             name = given
-            return found, row.text(name)
+            if self.given_kind == TEXT_KIND:
+                return found, normalise_text(row.text(name))
+            return found, signal_of(row.value(name), self.given_kind, self.name, _folder(self._file), row.number)
         except LookupError as error:
-            log.skip(f"record without text in {name!r}", self._place(row), reason=error.args[0])
+            what = "text" if name == text or self.given_kind == TEXT_KIND else self.given_kind
+            log.skip(f"record without {what} in {name!r}", self._place(row), reason=error.args[0])
             return None
 
     def report(self, log: ReadingLog) -> None:
@@ -146,7 +159,7 @@ def _table(file: TextFile, config: CorpusConfig, log: ReadingLog) -> RecordFile:
     structure = ", ".join(filter(None, (structure, table.dialect.description)))
     given = "" if columns.given is None else f", given {'' if table.has_header else 'column '}{shown(columns.given)}"
     log.note(f"{structure}; text from {text}{given}", file.name)
-    return RecordFile(file, table, columns)
+    return RecordFile(file, table, columns, _given_kind(file, rows, columns))
 
 
 def _json(file: TextFile, source: JsonRecords, config: CorpusConfig, log: ReadingLog) -> RecordFile:
@@ -160,7 +173,19 @@ def _json(file: TextFile, source: JsonRecords, config: CorpusConfig, log: Readin
     columns = candidates.choose(config)
     given = "" if columns.given is None else f", given {shown(columns.given)}"
     log.note(f"{source.description}, {candidates.listed}; text from {shown(columns.text)}{given}", file.name)
-    return RecordFile(file, source, columns)
+    return RecordFile(file, source, columns, _given_kind(file, rows, columns))
+
+
+def _given_kind(file: TextFile, rows: Sequence[Row], columns: Columns) -> str:
+    """Return what the texts of a file are given: text, or a kind of signal."""
+    name = columns.given
+    if name is None:
+        return TEXT_KIND
+    return kind_of_values([row.value(name) for row in rows if row.has(name)], _folder(file))
+
+
+def _folder(file: TextFile) -> Path:
+    return Path(file.name).parent
 
 
 def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> str | None:

@@ -98,10 +98,12 @@ class SourceFile(ABC):
     Attributes:
         kind: what it holds.
         has_records: whether its documents are records of a table or of JSON.
+        given_kind: what its texts are given: text, or a kind of signal.
     """
 
     kind: Kind
     has_records: bool = False
+    given_kind: str = "text"
 
     def __init__(self, raw: RawFile) -> None:
         self.raw = raw

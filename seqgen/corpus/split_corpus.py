@@ -15,9 +15,11 @@ from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import is_column, with_given_of
 from seqgen.corpus.sentences import are_sentences
+from seqgen.corpus.signals import TEXT_KIND
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
+from seqgen.encoders import SIGNALS
 from seqgen.errors import CorpusError
-from seqgen.levels.base import Level
+from seqgen.levels.base import Coding, Level
 from seqgen.levels.decomposed import DecomposedLevel
 from seqgen.levels.word import WordLevel
 from seqgen.options import flag
@@ -36,7 +38,7 @@ class SplitCorpus:
         valid: the documents of `--valid`; None without that option.
         split: how the corpus is divided; None if `valid` is given.
         level: the vocabulary; None if it is to be made from the training part.
-        given_level: that of what the documents are given; None likewise, and for documents without.
+        given_coding: that of what the documents are given; None likewise, and for documents without.
     """
 
     config: CorpusConfig
@@ -44,7 +46,7 @@ class SplitCorpus:
     valid: Corpus | None
     split: Split | None
     level: Level[Any] | None = None
-    given_level: Level[Any] | None = None
+    given_coding: Coding[Any] | None = None
 
     @classmethod
     def read(
@@ -52,7 +54,7 @@ class SplitCorpus:
         config: CorpusConfig,
         cache: Path | None = None,
         level: Level[Any] | None = None,
-        given_level: Level[Any] | None = None,
+        given_coding: Coding[Any] | None = None,
     ) -> Self:
         """Read the sources and choose a split.
 
@@ -60,7 +62,7 @@ class SplitCorpus:
             config: the sources and how they are read.
             cache: a folder for music that takes long to parse; None for no cache.
             level: the vocabulary; None makes one from the training part.
-            given_level: the same for what documents are given.
+            given_coding: the same for what documents are given.
 
         Raises:
             CorpusError: a source does not exist or cannot be read, or there is too little text for two parts.
@@ -72,7 +74,7 @@ class SplitCorpus:
         if config.valid is not None:
             valid = Corpus.read([config.valid], with_given_of(config.valid, config), cache)
         split = None if valid else choose_split(corpus.statistics, _whole(corpus))
-        divided = cls(config, corpus, valid, split, level, given_level)
+        divided = cls(config, corpus, valid, split, level, given_coding)
         divided._check_size()
         if corpus.has_given:
             divided = divided._with_levels(requested)
@@ -85,8 +87,15 @@ class SplitCorpus:
         config = self.config
         if requested.level == "auto" and requested.ngram == 1 and self.level is None:
             config = replace(config, level=self._suitable_level("level"))
-        if requested.given_level == "auto":
-            name = self.given_level.name if self.given_level else self._suitable_level("given_level", of_given=True)
+        given_kind = self.corpus.given_kind
+        if given_kind != TEXT_KIND and requested.given_level in ("auto", given_kind):
+            config = replace(config, given_level=given_kind)
+        elif given_kind != TEXT_KIND or requested.given_level in SIGNALS:
+            raise CorpusError(
+                f"--given-level {requested.given_level} does not suit what is given, which is {given_kind}: omit it"
+            )
+        elif requested.given_level == "auto":
+            name = self.given_coding.name if self.given_coding else self._suitable_level("given_level", of_given=True)
             config = replace(config, given_level=name)
         return replace(self, config=config)
 
@@ -118,7 +127,7 @@ class SplitCorpus:
             settings += ["given", config.given if is_column(config.given) else None, config.given_level]
         split = self.split.settings if self.split else None
         content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
-        content += [level.to_json() for level in (self.level, self.given_level) if level]
+        content += [level.to_json() for level in (self.level, self.given_coding) if level]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def share(self, crew: Crew) -> Self:

@@ -10,12 +10,13 @@ import torch
 
 from seqgen import files
 from seqgen.checkpoint import Checkpoint
+from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.errors import UsageError
-from seqgen.levels.base import TextLevel
+from seqgen.levels.base import Ids, TextLevel
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 from seqgen.pictures import any_font, font_families, literal, shown_in
-from seqgen.sampling.transcriber import Transcriber
+from seqgen.sampling.transcriber import Transcriber, is_empty
 
 _CELL = 0.3  # inches
 _MARGIN = 1.5  # inches, for labels and the title
@@ -38,7 +39,7 @@ class AttentionMap:
     weights: list[list[float]]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, model: LanguageModel, given: str, text: str | None = None) -> Self:
+    def of(cls, checkpoint: Checkpoint, model: LanguageModel, given: str | Signal, text: str | None = None) -> Self:
         """Return the attention with which a model writes a text.
 
         Args:
@@ -53,25 +54,28 @@ class AttentionMap:
         if not model.has_attention:
             raise UsageError("this model has no attention: inspect --given needs a run with --given and attention")
         writer = Transcriber.of(checkpoint, model)
-        if not given.strip():
+        if is_empty(given):
             raise UsageError("--given must not be empty")
         if text is None:
             ((best, *_),) = writer.best([given])
             text = best.text
-        given_ids, text_ids = writer.given_ids(given), [*writer.level.encode(text).tolist(), writer.level.END]
+        rows, text_ids = writer.rows(given), [*writer.level.encode(text).tolist(), writer.level.END]
         ids = torch.tensor([writer.level.START, *text_ids[:-1]], device=model.device)
         with torch.inference_mode():
-            weights = model.attention_weights(ids[:, None], Given.of([given_ids], model.device))
-        return cls(_labels(writer.given_level, given_ids), _labels(writer.level, text_ids), weights[0].tolist())
+            weights = model.attention_weights(ids[:, None], Given.of([rows], model.device))
+        return cls(_labels(writer.given_coding, rows), _labels(writer.level, text_ids), weights[0].tolist())
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
         return {"given": self.given, "text": self.text, "weights": self.weights}
 
 
-def _labels(level: TextLevel, ids: Sequence[int]) -> list[str]:
-    """Return the text of each token, and names for the start and the end token."""
-    return [_EDGES.get(token, text) for token, text in zip(ids, level.spelled(ids), strict=True)]
+def _labels(coding: TextLevel | SignalCoding, rows: Sequence[int] | Ids) -> list[str]:
+    """Return the text of each token, and names for the start and the end token; the numbers of vectors."""
+    if isinstance(coding, SignalCoding):
+        return [str(number) for number in range(1, len(rows) + 1)]
+    ids = list(map(int, rows))
+    return [_EDGES.get(token, text) for token, text in zip(ids, coding.spelled(ids), strict=True)]
 
 
 @any_font()

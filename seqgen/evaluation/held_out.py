@@ -47,11 +47,11 @@ class HeldOut:
         folders: FoldersConfig,
         reading: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self._level, self._given_level = checkpoint.level, checkpoint.given_level
+        self._level, self._given_coding = checkpoint.level, checkpoint.given_coding
         self._other: Corpus | None = None
         self.name = SELECTED if corpus is None else corpus
         self.run = RunCorpus(checkpoint, folders)
-        if "given" in reading and self._given_level is None:
+        if "given" in reading and self._given_coding is None:
             raise UsageError("this model was trained without --given: omit --given")
         if corpus is not None:
             config = checkpoint.config.corpus if "given" in reading else with_given_of(corpus, checkpoint.config.corpus)
@@ -81,7 +81,7 @@ class HeldOut:
         return self.run.encoded(VALID) if self._other is None else self._encoded()
 
     def _encoded(self) -> AbstractContextManager[Dataset]:
-        return encoded(self._level, self.documents(), self._given_level)
+        return encoded(self._level, self.documents(), self._given_coding)
 
     def extent(self, document: Document[Any]) -> dict[str, float]:
         """Return the size of a document in the units of the level."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.documents import Document
+from seqgen.encoders.base import Signal
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
 from seqgen.evaluation.progress import SILENT, Progress
@@ -23,7 +24,7 @@ def by_document(
 
     From a conditional model also what the document is given, its text, and the text that the model writes instead.
     """
-    pairs = list(pairs_of(held_out.documents())) if checkpoint.given_level is not None else []
+    pairs = list(pairs_of(held_out.documents())) if checkpoint.given_coding is not None else []
     written = write(checkpoint, model, [given for given, _ in pairs], progress) if pairs else []
     references = set(pairs)
     with held_out.encoded() as dataset:
@@ -51,9 +52,12 @@ def by_token(
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
 
 
-def _compared(given: str, text: str, written: str, references: Collection[tuple[str, str]]) -> dict[str, Any]:
+def _compared(
+    given: str | Signal, text: str, written: str, references: Collection[tuple[str | Signal, str]]
+) -> dict[str, Any]:
     """Return what a document is given, its text, what the model writes, and whether that is a text of this given."""
-    return {"given": given, "text": text, "written": written, "is_exact": (given, written) in references}
+    shown = given if isinstance(given, str) else given.name
+    return {"given": shown, "text": text, "written": written, "is_exact": (given, written) in references}
 
 
 def _origin(document: Document[Any]) -> dict[str, Any]:

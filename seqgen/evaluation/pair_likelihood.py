@@ -55,7 +55,7 @@ def pair_surprisals(
         given = Given(*map(torch.from_numpy, dataset.given.padded(group))).to(model.device)
         state, memory = model.encode(given, dtype)
         inputs = torch.from_numpy(ids).to(model.device)
-        num_steps = max(1, _MAX_LOGITS // (len(group) * max(model.vocabulary_size, len(given.ids))))
+        num_steps = max(1, _MAX_LOGITS // (len(group) * max(model.vocabulary_size, len(given.rows))))
         for first in range(0, len(ids) - 1, num_steps):
             targets = inputs[first + 1 : first + 1 + num_steps]
             logits, state = model(inputs[first : first + len(targets)], state, dtype, None, memory)

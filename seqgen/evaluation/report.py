@@ -143,7 +143,7 @@ def evaluate(
     Raises:
         CorpusError: the text cannot be read or is too short, or the corpus of the run is missing or has changed.
     """
-    if checkpoint.given_level is not None:
+    if checkpoint.given_coding is not None:
         _refuse_for_pairs(config)
     needing = [flag(name) for name in ("dynamic", "cache", "num_samples") if getattr(config, name)]
     if held_out.run.missing and needing:  # before the work, not after it
@@ -161,7 +161,7 @@ def evaluate(
             evaluation = replace(evaluation, dynamic=dynamic)
         if config.cache:
             evaluation = replace(evaluation, cache=_cached(model, config.cache, held_out, dataset, progress))
-    if checkpoint.given_level is not None:
+    if checkpoint.given_coding is not None:
         writing = report_on_writing(checkpoint, model, held_out, progress)
         evaluation, notes = replace(evaluation, writing=writing), [*notes, *writing.notes]
     if config.num_samples:
@@ -183,7 +183,7 @@ def _compared(
     notes: list[str] = []
     if held_out.run.missing is None:
         try:
-            if not held_out.is_validation and checkpoint.given_level is None:
+            if not held_out.is_validation and checkpoint.given_coding is None:
                 evaluation = replace(evaluation, overlap=Overlap.of(dataset, held_out.run, progress))
             evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, dataset, progress))
         except CorpusError as error:  # no disk space: the loss of the model is reported all the same

@@ -18,6 +18,7 @@ from seqgen.corpus.documents import Document
 from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.encoders.base import SignalCoding
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Ids, Level, TextLevel
 from seqgen.levels.note import NoteLevel
@@ -45,8 +46,11 @@ class RunCorpus:
     @cached_property
     def missing(self) -> str | None:
         """Why neither the files nor the prepared corpus can be used; None if either can."""
-        if self._prepared is not None or isinstance(self._files, SplitCorpus):
+        has_signals = isinstance(self._checkpoint.given_coding, SignalCoding)
+        if isinstance(self._files, SplitCorpus) or (self._prepared is not None and not has_signals):
             return None
+        if self._prepared is not None:
+            return f"{self._files}, and its prepared copy does not hold what the texts are given as it was"
         return f"{self._files}, and there is no prepared copy of it in {self._folder}"
 
     @property
@@ -64,7 +68,7 @@ class RunCorpus:
         """
         if self._prepared is not None:
             return nullcontext(getattr(self._prepared, part))
-        return encoded(self._checkpoint.level, self.documents(part), self._checkpoint.given_level)
+        return encoded(self._checkpoint.level, self.documents(part), self._checkpoint.given_coding)
 
     def documents(self, part: str) -> Iterator[Document[Any]]:
         """Return the documents of the training or validation part, from the files if possible.
@@ -80,12 +84,12 @@ class RunCorpus:
 
     def _decoded(self, dataset: Dataset) -> Iterator[Document[Any]]:
         """Yield the documents of a dataset, and what they are given."""
-        ending, given_level = _ENDINGS.get(self._config.document, ""), self._checkpoint.given_level
+        ending, given_coding = _ENDINGS.get(self._config.document, ""), self._checkpoint.given_coding
         givens = repeat(None) if dataset.given is None else _documents(dataset.given)
         for ids, given in zip(_documents(dataset), givens, strict=False):
             document = _EncodedDocument(self._name, self._checkpoint.level, ids, ending)
-            if given is not None and given_level is not None:
-                document.given = _EncodedDocument(self._name, given_level, given)
+            if given is not None and isinstance(given_coding, Level):
+                document.given = _EncodedDocument(self._name, given_coding, given)
             yield document
 
     @property
@@ -108,7 +112,7 @@ class RunCorpus:
             return f"the corpus of this run came from {self._name}, which can be read only once"
         try:
             began_from_run = self._checkpoint.requested.model.from_ is not None
-            levels = (self._checkpoint.level, self._checkpoint.given_level) if began_from_run else ()
+            levels = (self._checkpoint.level, self._checkpoint.given_coding) if began_from_run else ()
             corpus = SplitCorpus.read(self._config, self._folders.parsed, *levels)
         except CorpusError:
             return f"the corpus of this run, {self._name}, no longer exists or cannot be read"
@@ -127,7 +131,7 @@ def _documents(dataset: Dataset) -> Iterator[Ids]:
 
 def _vocabularies(encoded_with: Checkpoint | PreparedCorpus) -> list[Any]:
     """Return the levels as JSON values."""
-    return [level and level.to_json() for level in (encoded_with.level, encoded_with.given_level)]
+    return [level and level.to_json() for level in (encoded_with.level, encoded_with.given_coding)]
 
 
 class _EncodedDocument(Document[Any]):

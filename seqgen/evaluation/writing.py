@@ -8,6 +8,7 @@ from typing import Any
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.documents import Document
 from seqgen.corpus.split import TRAIN
+from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.same_output import SameOutput
@@ -68,24 +69,25 @@ def report_on_writing(
         held_out: the pairs.
         progress: receives the progress.
     """
-    references: dict[str, list[str]] = {}
+    references: dict[str | Signal, list[str]] = {}
     for given, text in pairs_of(held_out.documents()):
         references.setdefault(given, []).append(text)
     num_givens = len(references)
     references = dict(islice(references.items(), 0, None, -(-num_givens // MAX_GIVENS)))  # evenly spaced
     written = write(checkpoint, model, list(references), progress)
     transcripts = [
-        Transcript(given, tuple(texts), output)
+        Transcript(given if isinstance(given, str) else given.name, tuple(texts), output)
         for (given, texts), output in zip(references.items(), written, strict=True)
     ]
     figures, same_output = measure(transcripts), SameOutput.of(transcripts)
-    if held_out.run.missing is not None:
+    if held_out.run.missing is not None or isinstance(checkpoint.given_coding, SignalCoding):
         return WritingReport(figures, num_givens, same_output=same_output)
     known: set[str] = set()
 
     def training() -> Iterator[tuple[str, str]]:
         """Yield the training pairs, and note which givens occur among them: the training set is read only once."""
         for given, text in pairs_of(held_out.run.documents(TRAIN)):
+            assert isinstance(given, str)  # noqa: S101  # as above
             if given in references:
                 known.add(given)
             yield given, text
@@ -95,7 +97,7 @@ def report_on_writing(
 
 
 def write(
-    checkpoint: Checkpoint, model: LanguageModel, givens: Sequence[str], progress: Progress = SILENT
+    checkpoint: Checkpoint, model: LanguageModel, givens: Sequence[str | Signal], progress: Progress = SILENT
 ) -> list[str]:
     """Return the most likely text for each given."""
     with progress.task("writing", len(set(givens))) as task:
@@ -103,8 +105,10 @@ def write(
     return [texts[0].text if texts else "" for texts in found]
 
 
-def pairs_of(documents: Iterator[Document[str]]) -> Iterator[tuple[str, str]]:
+def pairs_of(documents: Iterator[Document[str]]) -> Iterator[tuple[str | Signal, str]]:
     """Yield what each document is given, and its text."""
     for document in documents:
         assert document.given is not None  # noqa: S101  # these are pairs
-        yield "".join(document.given.chunks()), "".join(document.chunks())
+        chunks = list(document.given.chunks())
+        given = "".join(chunks) if isinstance(chunks[0], str) else Signal(document.given.name, b"".join(chunks))
+        yield given, "".join(document.chunks())

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from seqgen.config import CorpusConfig
 from seqgen.music.score import Score
 
-Content = TypeVar("Content", str, Score)  # of a document; both have a length and can be sliced
-_Content_contra = TypeVar("_Content_contra", str, Score, contravariant=True)
+Content = TypeVar("Content", str, Score, bytes)  # of a document; all have a length and can be sliced
+_Content_contra = TypeVar("_Content_contra", str, Score, bytes, contravariant=True)
 Ids = NDArray[np.integer[Any]]
 
 PADDING = -1  # marks positions without a target
@@ -50,20 +50,15 @@ class Decoder(Protocol):
         """Return what was kept back, with U+FFFD for an incomplete character."""
 
 
-class Level(ABC, Generic[Content]):
-    """A vocabulary with its encoding of content as tokens.
-
-    Ids 0 and 1 are the start and the end of a document; they have no content.
-    """
+class Coding(ABC, Generic[Content]):
+    """Encodes content as rows, one per position: a token id, or a vector of numbers."""
 
     name: ClassVar[str]
-    START: ClassVar[int] = 0
-    END: ClassVar[int] = 1
 
     @classmethod
     @abstractmethod
     def fit(cls, documents: Iterable[Iterable[Content]], config: CorpusConfig) -> Self:
-        """Return a level with a vocabulary from the training part.
+        """Return a coding for the training part.
 
         Args:
             documents: each as chunks of normalised content; can be iterated over several times.
@@ -72,30 +67,65 @@ class Level(ABC, Generic[Content]):
 
     @property
     @abstractmethod
-    def vocabulary_size(self) -> int:
-        """The number of ids."""
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a row: () for a token id, (features,) for a vector."""
+        return ()
+
+    @property
+    @abstractmethod
+    def edges(self) -> tuple[Ids, Ids]:
+        """The rows before and after those of a document."""
 
     @abstractmethod
     def encoder(self) -> Encoder[Content]:
         """Return an encoder at the beginning of a document."""
 
+    def document(self, content: Content) -> Ids:
+        """Return the rows of a whole document, from its normalised content, between the edges."""
+        encoder, (begin, end) = self.encoder(), self.edges
+        return np.concatenate([begin, encoder.feed(content), encoder.finish(), end])
+
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values for `from_json`; `level` is the name of the level."""
+        """Return plain JSON values for `from_json`; `level` is the name of the coding."""
 
     @classmethod
     @abstractmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Return the level that `to_json` described."""
+        """Return the coding that `to_json` described."""
 
     @abstractmethod
     def extent(self, content: Content, before: Content | None = None) -> dict[str, float]:
-        """Return how much content adds to its document, in units that are comparable between levels.
+        """Return how much content adds to its document, in units that are comparable between codings.
 
         Args:
             content: the content to measure.
             before: the previous chunk of the document, whose last word may continue in the content.
         """
+
+
+class Level(Coding[Content]):
+    """A vocabulary with its encoding of content as tokens.
+
+    Ids 0 and 1 are the start and the end of a document; they have no content.
+    """
+
+    START: ClassVar[int] = 0
+    END: ClassVar[int] = 1
+
+    @property
+    @abstractmethod
+    def vocabulary_size(self) -> int:
+        """The number of ids."""
+
+    @property
+    def edges(self) -> tuple[Ids, Ids]:
+        """The start and the end token."""
+        return np.array([self.START], dtype=self.dtype), np.array([self.END], dtype=self.dtype)
 
     def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:  # noqa: ARG002  # some levels use it
         """Return the augmentations of training documents.
@@ -169,6 +199,10 @@ class TextLevel(Level[str]):
         """Return the text of the ids."""
         decoder = self.decoder()
         return decoder.feed(map(int, ids)) + decoder.finish()
+
+    def shown(self, rows: Ids) -> str:
+        """Return a document for display: its text."""
+        return self.decode(rows)
 
     def spelled(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token; a character in several tokens belongs to the last one."""

@@ -2,23 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from seqgen.cells import cell_class
 from seqgen.cells.base import Cell, State, draw_uniform
 from seqgen.config import ModelConfig
+from seqgen.encoders.base import FrontEnd
 from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
 from seqgen.model.stack import drop, drop_weights
 from seqgen.model.state import tensors_of
-
-# The embedding has at most as many features as there are tokens, rounded up to a size at which products are fast: more
-# of them take time in the lowest layer, but represent nothing else.
-_WIDTH = 64
 
 
 @dataclass(frozen=True)
@@ -26,27 +25,42 @@ class Given:
     """What the texts of a batch are given.
 
     Attributes:
-        ids: token ids, shape (positions, batch); any ids as padding.
-        lengths: the number of tokens of each, shape (batch,).
+        rows: token ids, shape (positions, batch), or vectors, shape (positions, batch, features); anything as padding.
+        lengths: the number of positions of each, shape (batch,).
     """
 
-    ids: Tensor
+    rows: Tensor
     lengths: Tensor
 
     @classmethod
-    def of(cls, texts: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> "Given":
-        """Return the token ids of some texts as a batch."""
-        lengths = torch.tensor([len(text) for text in texts])
-        ids = nn.utils.rnn.pad_sequence([torch.tensor(text, dtype=torch.long) for text in texts])
-        return cls(ids.to(device), lengths.to(device))
+    def of(cls, sequences: Sequence[ArrayLike], device: torch.device | str = "cpu") -> "Given":
+        """Return some sequences of token ids, or of vectors, as a batch."""
+        arrays = [np.array(sequence) for sequence in sequences]  # a copy: those of a dataset are read-only
+        tensors = [torch.from_numpy(array.astype(np.int64) if array.ndim == 1 else array) for array in arrays]
+        lengths = torch.tensor([len(tensor) for tensor in tensors])
+        return cls(nn.utils.rnn.pad_sequence(tensors).to(device), lengths.to(device))
 
     def to(self, device: torch.device | str) -> "Given":
         """Return it on a device."""
-        return Given(self.ids.to(device), self.lengths.to(device))
+        return Given(self.rows.to(device), self.lengths.to(device))
 
     def select(self, which: slice | Tensor) -> "Given":
         """Return what some texts are given."""
-        return Given(self.ids[:, which], self.lengths[which])
+        return Given(self.rows[:, which], self.lengths[which])
+
+
+class Encoded(NamedTuple):
+    """What an encoder returns.
+
+    Attributes:
+        outputs: of the highest layer, shape (positions, batch, memory_size).
+        last: the last output of each of its directions, shape (batch, memory_size).
+        lengths: the number of outputs of each sequence, shape (batch,).
+    """
+
+    outputs: Tensor
+    last: Tensor
+    lengths: Tensor
 
 
 class Encoder(nn.Module):
@@ -56,19 +70,18 @@ class Encoder(nn.Module):
 
     Args:
         config: the resolved model options.
-        vocabulary_size: the number of token ids of what is given.
+        front_end: turns what is given into vectors.
 
     Attributes:
         memory_size: the number of features of the output: the outputs of both directions, concatenated.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+    def __init__(self, config: ModelConfig, front_end: FrontEnd) -> None:
         super().__init__()
         self.config = config
         self.memory_size = 2 * config.output_size
-        embedding_size = min(config.embedding_size, _WIDTH * -(-vocabulary_size // _WIDTH))
-        self.embedding = nn.Parameter(torch.empty(vocabulary_size, embedding_size))
-        sizes = [embedding_size] + [self.memory_size] * (config.encoder_layers - 1)
+        self.front_end = front_end
+        sizes = [front_end.size] + [self.memory_size] * (config.encoder_layers - 1)
         kinds = cell_class(config.cell), config.hidden_size, config.projection_size
         self.layers = nn.ModuleList(_Directions(size, *kinds) for size in sizes)
         norms = config.encoder_layers if config.layer_norm else 0
@@ -82,28 +95,22 @@ class Encoder(nn.Module):
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the initial weights of all layers."""
-        self.embedding.normal_(generator=generator)
+        self.front_end.initialise(generator)
         for pair in self.cells:
             for cell in pair:
                 cell.initialise(generator, self.config.initial_weights)
 
-    def forward(
-        self, ids: Tensor, lengths: Tensor, dtype: torch.dtype, noise: Noise | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, given: Given, dtype: torch.dtype, noise: Noise | None = None) -> Encoded:
         """Read sequences in both directions.
 
         Args:
-            ids: token ids, shape (time, batch); those after the end of a sequence have no effect.
-            lengths: of the sequences, shape (batch,).
+            given: the sequences; what follows the end of each has no effect.
             dtype: the precision of the matrix products.
             noise: draws the dropout masks; None for no dropout.
-
-        Returns:
-            The outputs of the highest layer, shape (time, batch, memory_size), and the last output of each of its
-            directions, shape (batch, memory_size).
         """
-        inputs = drop(F.embedding(ids, self.embedding), self.config.embedding_dropout, noise)
-        reversal = _reversal(len(ids), lengths)
+        inputs, lengths = self.front_end(given.rows, given.lengths)
+        inputs = drop(inputs, self.config.embedding_dropout, noise)
+        reversal = _reversal(len(inputs), lengths)
         for index, (forward, backward) in enumerate(self.cells):
             ahead = self._scan(forward, inputs, dtype, noise)
             back = self._scan(backward, _Reversed.apply(inputs, reversal), dtype, noise)  # type: ignore[no-untyped-call]
@@ -115,7 +122,7 @@ class Encoder(nn.Module):
                 outputs = self.norms[index](outputs.to(forward.bias))
             outputs = drop(outputs, self.config.dropout, noise)
             inputs = outputs + inputs if self.config.residual and index > 0 else outputs
-        return inputs, last
+        return Encoded(inputs, last, lengths)
 
     def _scan(self, cell: Cell, inputs: Tensor, dtype: torch.dtype, noise: Noise | None) -> Tensor:
         weights = cell.weights

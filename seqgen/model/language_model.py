@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from seqgen.cells.base import State, draw_uniform
 from seqgen.config import ModelConfig
+from seqgen.encoders.base import FrontEnd
 from seqgen.model.attention import Attention, Memory
 from seqgen.model.encoder import Bridge, Encoder, Given
 from seqgen.model.noise import Noise
@@ -23,17 +24,17 @@ class LanguageModel(nn.Module):
     Args:
         config: the resolved model options.
         vocabulary_size: the number of token ids.
-        given_vocabulary_size: the number of token ids of what is given, if the options have encoder layers.
+        front_end: reads what texts are given, if the options have encoder layers.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, given_vocabulary_size: int = 0) -> None:
+    def __init__(self, config: ModelConfig, vocabulary_size: int, front_end: FrontEnd | None = None) -> None:
         super().__init__()
         self.config = config
         self.vocabulary_size = vocabulary_size
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
         self.stack = Stack(config)
-        if config.encoder_layers:
-            self.encoder = Encoder(config, given_vocabulary_size)
+        if front_end is not None:
+            self.encoder = Encoder(config, front_end)
             self.bridge = Bridge(self.encoder.memory_size, self.stack.initial_state(1))
         if self.has_attention:
             self.attention = Attention(config.output_size, self.encoder.memory_size)
@@ -116,8 +117,8 @@ class LanguageModel(nn.Module):
         self, given: Given, dtype: torch.dtype = torch.float32, noise: Noise | None = None
     ) -> tuple[list[State], Memory]:
         """Read what texts are given; return the state at their beginning, and what they attend to."""
-        outputs, last = self.encoder(given.ids, given.lengths, dtype, noise)
-        return self.bridge(last, self.initial_state(len(given.lengths))), Memory.of(outputs, given.lengths)
+        outputs, last, lengths = self.encoder(given, dtype, noise)
+        return self.bridge(last, self.initial_state(len(lengths))), Memory.of(outputs, lengths)
 
     def attention_weights(self, ids: Tensor, given: Given) -> Tensor:
         """Return how much each step of one text attends to each position of what it is given.

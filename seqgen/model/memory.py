@@ -11,6 +11,7 @@ import torch
 
 from seqgen.cells.base import Cell
 from seqgen.config import MachineConfig, ModelConfig
+from seqgen.encoders.text import Embedding
 from seqgen.errors import ShortageError, is_out_of_memory
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
@@ -30,7 +31,8 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
         vocabulary_size: the number of token ids.
     """
     with torch.device("meta"):  # shapes only
-        network = LanguageModel(replace(model, dropout=0.0), vocabulary_size)
+        reads = Embedding(1, model.embedding_size) if model.encoder_layers else None  # the least that is possible
+        network = LanguageModel(replace(model, dropout=0.0), vocabulary_size, reads)
     stored = PRECISIONS[machine.precision].itemsize
 
     def layer_bytes(cells: Iterable[Cell]) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.errors import CheckpointError
-from seqgen.levels.base import Level
+from seqgen.levels.base import Ids, Level
 from seqgen.model.encoder import Given
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.model.language_model import LanguageModel
@@ -62,7 +62,7 @@ class Hypothesis:
 @torch.inference_mode()
 def search(
     model: LanguageModel,
-    givens: Sequence[Sequence[int]],
+    givens: Sequence[Sequence[int] | Ids],
     max_lengths: Sequence[int],
     rules: Callable[[list[int]], BeamConstraint],
     beam_size: int,
@@ -74,7 +74,7 @@ def search(
 
     Args:
         model: the conditional model, which is not changed.
-        givens: the token ids of each given, from the start to the end token.
+        givens: the token ids of each given, from the start to the end token, or its vectors.
         max_lengths: the maximum number of tokens of the texts of each given, at least 1.
         rules: returns the constraint of streams with these maximum lengths.
         beam_size: the number of hypotheses per given.
@@ -102,7 +102,7 @@ def search(
     return found
 
 
-def _batches(givens: Sequence[Sequence[int]], beam_size: int, vocabulary_size: int) -> Iterator[list[int]]:
+def _batches(givens: Sequence[Sequence[int] | Ids], beam_size: int, vocabulary_size: int) -> Iterator[list[int]]:
     """Yield the indices of givens that are searched together."""
     order = sorted(range(len(givens)), key=lambda index: len(givens[index]))
     size = max(1, min(_MAX_STREAMS, _MAX_LOGITS // vocabulary_size) // beam_size)

@@ -10,6 +10,7 @@ from torch import Tensor
 from seqgen.cells.base import State
 from seqgen.config import SamplingConfig
 from seqgen.errors import CheckpointError
+from seqgen.levels.base import Ids
 from seqgen.model.attention import Memory
 from seqgen.model.encoder import Given
 from seqgen.model.hardware import PRECISIONS, resolve_precision
@@ -59,11 +60,11 @@ class Draw(NamedTuple):
 
 
 @torch.inference_mode()
-def prefill(model: LanguageModel, ids: Sequence[int], given_ids: Sequence[int] | None = None) -> Reading:
+def prefill(model: LanguageModel, ids: Sequence[int], given_rows: Ids | None = None) -> Reading:
     """Read at least one token in a single stream, after what a conditional model is given."""
     state, memory = model.initial_state(1), None
-    if given_ids is not None:
-        state, memory = model.encode(Given.of([given_ids], model.device))
+    if given_rows is not None:
+        state, memory = model.encode(Given.of([given_rows], model.device))
     for start in range(0, len(ids), _PRIME_CHUNK):
         chunk = torch.tensor(ids[start : start + _PRIME_CHUNK], device=model.device)
         logits, state = model(chunk[:, None], state, memory=memory)

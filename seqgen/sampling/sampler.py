@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqgen.config import TEXT_LENGTH, SamplingConfig
-from seqgen.levels.base import Decoder, TextLevel
+from seqgen.levels.base import Decoder, Ids, TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import All, Constraint, Never
 from seqgen.sampling.end_token import EndToken
@@ -112,7 +112,7 @@ def sample(
     unseen_ids: Sequence[int],
     *,
     knows_beginnings: bool = True,
-    given_ids: Sequence[int] | None = None,
+    given_rows: Ids | None = None,
 ) -> Iterator[Increment]:
     """Write the samples, and yield text as soon as it is decoded.
 
@@ -125,19 +125,19 @@ def sample(
         unseen_ids: ids that were never a target in training and are never drawn.
         knows_beginnings: whether training has shown enough beginnings of documents; if not, a sample begins like a line
             or a paragraph, see `opening.py`.
-        given_ids: the tokens of what a conditional model is given; such a model may write an empty text.
+        given_rows: what a conditional model is given, encoded; such a model may write an empty text.
     """
-    opening = "" if knows_beginnings or given_ids is not None else opening_of(model, level, unseen_ids)
+    opening = "" if knows_beginnings or given_rows is not None else opening_of(model, level, unseen_ids)
     begun = opening + level.normalise(prime)
     config = replace(config, stop=tuple(map(level.normalise, config.stop)))
     histories, nats, reading, numbers = _begun(
-        model, level, begun, len(opening.rstrip(" ")), config, samples, unseen_ids, given_ids
+        model, level, begun, len(opening.rstrip(" ")), config, samples, unseen_ids, given_rows
     )
     writers, beginnings = [], []
     for each, history, cost in zip(samples, histories, nats.tolist(), strict=True):
         decoder = level.decoder()
         text = decoder.feed(history)[len(begun) :]
-        writers.append(_Writer(each, decoder, config, level.END, may_be_empty=bool(prime) or given_ids is not None))
+        writers.append(_Writer(each, decoder, config, level.END, may_be_empty=bool(prime) or given_rows is not None))
         beginnings.append(writers[-1].begin(text, cost))
     end_token = EndToken(level.vocabulary_size, level.END, len(samples))
     num_left = [(config.length or TEXT_LENGTH) - each.tokens for each in samples]
@@ -162,7 +162,7 @@ def _begun(
     config: SamplingConfig,
     samples: Sequence[Sample],
     unseen_ids: Sequence[int],
-    given_ids: Sequence[int] | None,
+    given_rows: Ids | None,
 ) -> tuple[list[list[int]], Tensor, Reading, Iterator[Tensor]]:
     """Read a text; return the tokens of each stream, which write it and possibly more.
 
@@ -171,7 +171,7 @@ def _begun(
     """
     settled, rest = split(level, text, num_settled)
     ids = [level.START, *settled]
-    reading, numbers = prefill(model, ids, given_ids), uniform_numbers([each.seed for each in samples])
+    reading, numbers = prefill(model, ids, given_rows), uniform_numbers([each.seed for each in samples])
     if not rest:
         return [ids] * len(samples), torch.zeros(len(samples)), reading.repeat(len(samples)), numbers
     never = Never(level.vocabulary_size, unseen_ids)

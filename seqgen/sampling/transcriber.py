@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import BEAM_SIZE, GIVEN_LENGTH, GIVEN_LENGTH_PER_TOKEN, SamplingConfig
 from seqgen.config.bounds import NUM_SEEDS
-from seqgen.errors import UsageError
-from seqgen.levels.base import TextLevel
+from seqgen.encoders.base import Signal, SignalCoding
+from seqgen.errors import CorpusError, SignalError, UsageError
+from seqgen.levels.base import Coding, Ids, TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.beam import BeamConstraint, Hypothesis, search
 from seqgen.sampling.beginning import Beginning
@@ -45,15 +47,15 @@ def check_given(checkpoint: Checkpoint, *, is_given: bool) -> None:
     Raises:
         UsageError: it is not.
     """
-    if checkpoint.given_level is None and is_given:
+    if checkpoint.given_coding is None and is_given:
         raise UsageError("--given is for models that were trained with --given; this model was not: omit --given")
-    if checkpoint.given_level is not None and not is_given:
+    if checkpoint.given_coding is not None and not is_given:
         raise UsageError("this model writes one text from another: name the other text with --given")
 
 
-def default_length(given_ids: Sequence[int]) -> int:
-    """Return the default maximum number of tokens of a text that is written from a given."""
-    return GIVEN_LENGTH + GIVEN_LENGTH_PER_TOKEN * len(given_ids)
+def default_length(coding: Coding[Any], rows: Ids) -> int:
+    """Return the default maximum number of tokens of a text that is written from the rows of a given."""
+    return GIVEN_LENGTH + len(rows) * (1 if isinstance(coding, SignalCoding) else GIVEN_LENGTH_PER_TOKEN)
 
 
 def following(config: SamplingConfig, num_givens: int) -> SamplingConfig:
@@ -61,6 +63,11 @@ def following(config: SamplingConfig, num_givens: int) -> SamplingConfig:
     if config.seed is None:
         return config
     return replace(config, seed=(config.seed + num_givens * config.num_samples) % NUM_SEEDS)
+
+
+def is_empty(given: str | Signal) -> bool:
+    """Return whether a given is a text of white space."""
+    return isinstance(given, str) and not given.strip()
 
 
 EMPTY = WrittenText("", 0.0, 0)  # of an empty given
@@ -73,13 +80,13 @@ class Transcriber:
     Attributes:
         model: the model.
         level: the vocabulary of the texts.
-        given_level: the vocabulary of the givens.
+        given_coding: encodes the givens.
         unseen_ids: ids that were never a target in training and are never written.
     """
 
     model: LanguageModel
     level: TextLevel
-    given_level: TextLevel
+    given_coding: TextLevel | SignalCoding
     unseen_ids: Sequence[int]
 
     @classmethod
@@ -87,19 +94,36 @@ class Transcriber:
         """Return the transcriber of a conditional checkpoint and its model.
 
         Raises:
-            UsageError: one of the sides is not text.
+            UsageError: the model is not conditional.
         """
-        if not isinstance(checkpoint.level, TextLevel) or not isinstance(checkpoint.given_level, TextLevel):
-            raise UsageError("--given is for models that write text from text; this one reads or writes music")
-        return cls(model, checkpoint.level, checkpoint.given_level, checkpoint.unseen)
+        if not isinstance(checkpoint.level, TextLevel) or not isinstance(
+            checkpoint.given_coding, TextLevel | SignalCoding
+        ):
+            raise UsageError("--given is for models that write a text from something given")
+        return cls(model, checkpoint.level, checkpoint.given_coding, checkpoint.unseen)
 
-    def given_ids(self, given: str) -> list[int]:
-        """Return the token ids of a given, from the start to the end token."""
-        return [self.given_level.START, *self.given_level.encode(given).tolist(), self.given_level.END]
+    def rows(self, given: str | Signal) -> Ids:
+        """Return the token ids of a text, from the start to the end token, or the vectors of a signal.
+
+        Raises:
+            UsageError: the model reads something else.
+            CorpusError: a signal cannot be read.
+        """
+        coding = self.given_coding
+        if isinstance(coding, TextLevel):
+            if isinstance(given, Signal):
+                raise UsageError(f"this model is given text: {given.name} is none")
+            return coding.document(coding.normalise(given))
+        if isinstance(given, str):
+            raise UsageError(f"this model is given {coding.name}: name a file with --given @FILE, got a text")
+        try:
+            return coding.document(given.data)
+        except SignalError as error:
+            raise CorpusError(f"{given.name} {error}") from error
 
     def best(
         self,
-        givens: Sequence[str],
+        givens: Sequence[str | Signal],
         num_best: int = 1,
         beam_size: int = BEAM_SIZE,
         prime: str = "",
@@ -111,36 +135,51 @@ class Transcriber:
         A text that was found in several tokenisations has the best of their scores.
 
         Args:
-            givens: texts; each different one is searched once.
+            givens: texts or signals; each different one is searched once.
             num_best: the number of different texts per given; fewer are returned if fewer were found.
             beam_size: the number of hypotheses per given; at least `num_best` are used.
             prime: the text with which all texts begin.
-            length: the maximum number of tokens after the prime; None for 100 and 8 per token of the given.
+            length: the maximum number of tokens after the prime; None for the default length of the given.
             progress: receives the number of different givens that were searched, whenever some are finished.
+
+        Raises:
+            UsageError or CorpusError: see `rows`.
         """
-        different = [given for given in dict.fromkeys(givens) if given.strip()]
-        encoded = [self.given_ids(given) for given in different]
+        different = [given for given in dict.fromkeys(givens) if not is_empty(given)]
+        found = self.best_of_rows(list(map(self.rows, different)), num_best, beam_size, prime, length, progress)
+        texts = dict(zip(different, found, strict=True))
+        return [texts.get(given, [EMPTY]) for given in givens]
+
+    def best_of_rows(
+        self,
+        givens: Sequence[Ids],
+        num_best: int = 1,
+        beam_size: int = BEAM_SIZE,
+        prime: str = "",
+        length: int | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> list[list[WrittenText]]:
+        """Return the best texts of what is already encoded, see `best`."""
         prime = self.level.normalise(prime)
         num_forced = len(self.level.encode(prime))
-        limits = [num_forced + (length or default_length(ids)) for ids in encoded]
+        limits = [num_forced + (length or default_length(self.given_coding, rows)) for rows in givens]
         beam_size = max(beam_size, num_best)
         found = search(
             self.model,
-            encoded,
+            givens,
             limits,
             lambda num_left: self._rules(prime, num_left),
             beam_size,
             1 if num_best == 1 else beam_size,  # several may be the same text
             after_batch=progress,
         )
-        texts = {given: self._different(best)[:num_best] for given, best in zip(different, found, strict=True)}
-        return [texts.get(given, [EMPTY]) for given in givens]
+        return [self._different(best)[:num_best] for best in found]
 
-    def write(self, givens: Sequence[str], config: SamplingConfig) -> list[list[WrittenText]]:
+    def write(self, givens: Sequence[str | Signal], config: SamplingConfig) -> list[list[WrittenText]]:
         """Return texts of each given as the options require: the most likely ones, or samples.
 
         Args:
-            givens: texts.
+            givens: texts or signals.
             config: the sampling options. Samples of successive givens have successive seeds, see `following`. A
                 minimum length above the maximum length of a given is lowered to it.
         """
@@ -150,14 +189,14 @@ class Transcriber:
         config = replace(config, seed=begin(config)[0].seed)
         return [self._sampled(given, following(config, index)) for index, given in enumerate(givens)]
 
-    def _sampled(self, given: str, config: SamplingConfig) -> list[WrittenText]:
-        if not given.strip():
+    def _sampled(self, given: str | Signal, config: SamplingConfig) -> list[WrittenText]:
+        if is_empty(given):
             return [EMPTY] * config.num_samples
-        given_ids, samples = self.given_ids(given), begin(config)
+        rows, samples = self.rows(given), begin(config)
         texts = [self.level.normalise(config.prime)] * len(samples)
-        length = config.length or default_length(given_ids)
+        length = config.length or default_length(self.given_coding, rows)
         config = replace(config, length=length, min_length=min(config.min_length, length))
-        written = sample(self.model, self.level, config.prime, config, samples, self.unseen_ids, given_ids=given_ids)
+        written = sample(self.model, self.level, config.prime, config, samples, self.unseen_ids, given_rows=rows)
         for index, text in written:
             texts[index] += text
         return [

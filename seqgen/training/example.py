@@ -6,11 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.encoders.base import SignalCoding
 from seqgen.evaluation.same_output import SameOutput
 from seqgen.evaluation.transcription import Transcript
-from seqgen.levels.base import Level, TextLevel
+from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.transcriber import Transcriber
 
@@ -37,20 +37,19 @@ class Example:
     @classmethod
     def of(cls, model: LanguageModel, corpus: PreparedCorpus, unseen_ids: Sequence[int], step: int) -> Self:
         """Write some pairs of the validation set, and return one of them, each step another one."""
-        valid, given_level = corpus.valid, corpus.given_level
-        assert valid.given is not None and given_level is not None  # noqa: S101, PT018  # these are pairs
+        valid, given_coding = corpus.valid, corpus.given_coding
+        assert valid.given is not None and isinstance(given_coding, TextLevel | SignalCoding)  # noqa: S101, PT018  # pairs
+        assert isinstance(corpus.level, TextLevel)  # noqa: S101  # as above
         count = min(_NUM_WRITTEN, valid.num_documents)
         first = step % max(1, valid.num_documents // count)
         places = first + np.arange(count) * (valid.num_documents // count)
-        givens = [_text(valid.given, given_level, place) for place in places.tolist()]
-        assert isinstance(corpus.level, TextLevel) and isinstance(given_level, TextLevel)  # noqa: S101, PT018  # as above
+        givens = [valid.given.document(place) for place in places.tolist()]
         # Greedy and short, because a model that has learned little does not end its texts.
         length = min(_MAX_LENGTH, 2 * int(np.diff(valid.offsets)[places].max()))
-        writer = Transcriber(model, corpus.level, given_level, unseen_ids)
-        written = writer.best(givens, beam_size=1, length=length)
-        outputs = [best[0].text if best else "" for best in written]
+        writer = Transcriber(model, corpus.level, given_coding, unseen_ids)
+        outputs = [best[0].text if best else "" for best in writer.best_of_rows(givens, beam_size=1, length=length)]
         transcripts = [
-            Transcript(given, (_text(valid, corpus.level, place),), output)
+            Transcript(given_coding.shown(given), (corpus.level.decode(valid.document(place)),), output)
             for given, output, place in zip(givens, outputs, places.tolist(), strict=True)
         ]
         same_output = SameOutput.of(transcripts)
@@ -66,13 +65,9 @@ class Example:
 
 def short_given(corpus: PreparedCorpus) -> str:
     """Return a short given of the validation set of pairs, as `--given` takes it."""
-    assert corpus.valid.given is not None and corpus.given_level is not None  # noqa: S101, PT018  # these are pairs
+    if not isinstance(corpus.given_coding, TextLevel):
+        return "@FILE"
+    assert corpus.valid.given is not None  # noqa: S101  # these are pairs
     lengths = np.diff(corpus.valid.given.offsets[:_NUM_WRITTEN])
-    text = _text(corpus.valid.given, corpus.given_level, int(lengths.argmin()))
+    text = corpus.given_coding.decode(corpus.valid.given.document(int(lengths.argmin())))
     return f"@{text}" if text.startswith("@") else text
-
-
-def _text(dataset: Dataset, level: Level[Any], document: int) -> str:
-    """Return the text of a document."""
-    assert isinstance(level, TextLevel)  # noqa: S101  # pairs are text
-    return level.decode(dataset.ids[dataset.offsets[document] : dataset.offsets[document + 1]])

@@ -4,13 +4,14 @@ import torch
 
 from seqgen.config import ModelConfig
 from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.encoders import front_end
 from seqgen.model.language_model import LanguageModel
 
 
 def empty_model(config: ModelConfig, corpus: PreparedCorpus) -> LanguageModel:
-    """Return a model for the vocabularies of a corpus, whose weights are not set."""
-    given = corpus.given_level
-    return LanguageModel(config, corpus.level.vocabulary_size, given.vocabulary_size if given else 0)
+    """Return a model for the vocabulary of a corpus and what its texts are given, whose weights are not set."""
+    given = corpus.given_coding
+    return LanguageModel(config, corpus.level.vocabulary_size, front_end(given, config) if given else None)
 
 
 def initial_model(config: ModelConfig, corpus: PreparedCorpus, seed: int) -> LanguageModel:

@@ -246,5 +246,5 @@ class Trainer:
             figures=asdict(self.figures),
             weights=self.averaged.state_dict(),
             training=training,
-            given_level=self.corpus.given_level,
+            given_coding=self.corpus.given_coding,
         )

@@ -10,7 +10,7 @@ from seqgen.training.stream_batches import StreamBatches
 def make_batches(corpus: PreparedCorpus, config: TrainConfig) -> Batches:
     """Return the training set as batches."""
     options, seed = config.optimization, config.machine.seed
-    if corpus.given_level is not None:
+    if corpus.given_coding is not None:
         return PairBatches(corpus.train, options.batch_size, options.max_length, seed)
     variants = corpus.level.variants(config.corpus)
     return StreamBatches(corpus.train, options.batch_size, options.sequence_length, seed, variants=variants)

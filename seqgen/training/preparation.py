@@ -133,19 +133,19 @@ def _shared(
 
 def _read(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> SplitCorpus:
     """Read a corpus, with the vocabulary of the run of `--from` if there is one."""
-    levels = () if parent is None else (parent.level, parent.given_level)
+    levels = () if parent is None else (parent.level, parent.given_coding)
     return SplitCorpus.read(config, folders.parsed, *levels)
 
 
 def _check_given(config: CorpusConfig, parent: Checkpoint) -> None:
     """Check that texts are given something in both runs or in none, in the same vocabulary."""
-    if parent.given_level is None and config.given is not None:
+    if parent.given_coding is None and config.given is not None:
         raise UsageError("--from names a run without --given: omit --given, or train a new model without --from")
-    if parent.given_level is not None and config.given is None:
+    if parent.given_coding is not None and config.given is None:
         raise UsageError("--from names a run with --given: name what the texts are given with --given")
-    if parent.given_level is not None and config.given_level not in ("auto", parent.given_level.name):
+    if parent.given_coding is not None and config.given_level not in ("auto", parent.given_coding.name):
         raise UsageError(
-            f"--from uses --given-level {parent.given_level.name}: omit --given-level {config.given_level}"
+            f"--from uses --given-level {parent.given_coding.name}: omit --given-level {config.given_level}"
         )
 
 
@@ -153,9 +153,9 @@ def _report_missing_characters(corpus: PreparedCorpus, say: Say) -> None:
     """Report which characters of the corpus are not in the vocabularies of the run of `--from`."""
     parts = corpus.train, corpus.valid
     _report_missing(corpus.level, parts, "a vocabulary", "the text", say)
-    if corpus.given_level is not None:
+    if isinstance(corpus.given_coding, TextLevel):
         given = [part.given for part in parts if part.given is not None]
-        _report_missing(corpus.given_level, given, "a vocabulary of what is given", "what is given", say)
+        _report_missing(corpus.given_coding, given, "a vocabulary of what is given", "what is given", say)
 
 
 def _report_missing(level: Level[Any], parts: Sequence[Dataset], vocabulary: str, side: str, say: Say) -> None:

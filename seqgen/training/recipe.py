@@ -64,7 +64,7 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     """
     budget, machine = _budget(requested.budget), _machine(requested.machine)
     world.check_alike(machine)
-    recipe = StreamRecipe(corpus, requested.corpus) if corpus.given_level is None else PairRecipe(corpus)
+    recipe = StreamRecipe(corpus, requested.corpus) if corpus.given_coding is None else PairRecipe(corpus)
     batches, messages = recipe.batches(requested.optimization)
     world.check_streams(batches.batch_size)
     options = requested.model

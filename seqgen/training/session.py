@@ -173,7 +173,7 @@ class Session:
         return self.world.broadcast(find_name).decode() or None
 
     def _compile_kernels(self, options: TrainOptions, corpus: PreparedCorpus) -> None:
-        is_sampled = self.is_sampled or corpus.given_level is not None  # a validation of pairs writes an example
+        is_sampled = self.is_sampled or corpus.given_coding is not None  # a validation of pairs writes an example
         compile_kernels(options.model, corpus.level, options.machine, is_sampled=is_sampled)
 
     @property

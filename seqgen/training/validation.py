@@ -69,7 +69,7 @@ class Validation:
             step: of the run, which determines the example.
         """
         found = self.likelihood(max_tokens)
-        if corpus.given_level is None:
+        if corpus.given_coding is None:
             return Validated(found.nats_per_token)
         example = Example.of(self.model, corpus, unseen_ids, step) if self.world.is_first else None
         return Validated(found.nats_per_token, found.errors / found.tokens, example)

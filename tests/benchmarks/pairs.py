@@ -129,7 +129,7 @@ def ours() -> tuple[float, float]:
         per_pair = run.corpus.train.num_targets / run.corpus.train.num_documents
         reports = [each for each in run.train(lambda: False) if isinstance(each, Report)]
         speeds = [report.tokens_per_second / per_pair for report in reports if report.tokens_per_second is not None]
-        writer = Transcriber(run.averaged, run.corpus.level, run.corpus.given_level, run.unseen)
+        writer = Transcriber(run.averaged, run.corpus.level, run.corpus.given_coding, run.unseen)
         givens = [given for given, _ in pairs()[:NUM_WRITTEN]]
         return median(speeds[1:]), NUM_WRITTEN / seconds(lambda: writer.best(givens))
 

@@ -1,0 +1,152 @@
+"""Signals in a corpus: the images, recordings or strokes that texts are given."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
+
+from seqgen.corpus.documents import Document
+from seqgen.encoders import SIGNALS, signal_class
+from seqgen.encoders.base import Signal
+from seqgen.errors import CorpusError, SignalError
+
+TEXT_KIND = "text"
+MAX_BYTES = 1 << 28  # of a signal, which is held in memory
+_MIN_SHARE = 0.5  # of the values of a column that are lists, or paths of files, so that it is one of signals
+
+
+class SignalDocument(Document[bytes]):
+    """A signal, which is read when it is needed.
+
+    Args:
+        name: the name in errors and reports.
+        kind: what it is, one of `SIGNALS`.
+        read: returns its bytes.
+        row: the number of the record that it comes from, if it comes from one.
+    """
+
+    def __init__(self, name: str, kind: str, read: Callable[[], bytes], row: int | None = None) -> None:
+        self.name = name
+        self.row = row
+        self._kind = kind
+        self._read = read
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of a file, or JSON."""
+        return self._read()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole signal."""
+        yield self.data
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.data)
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of the bytes, computed at each access."""
+        return hashlib.sha256(self.data).digest()[:16]
+
+    def check(self) -> None:
+        """Check that the signal can be read.
+
+        Raises:
+            SignalError: it cannot.
+        """
+        signal_class(self._kind).check(self.data)
+
+
+def kind_of_suffix(suffix: str) -> str:
+    """Return the kind of the signals in files with a suffix, otherwise `TEXT_KIND`."""
+    return next((kind for kind in SIGNALS if suffix.lower() in signal_class(kind).suffixes), TEXT_KIND)
+
+
+def kind_of_values(values: Sequence[Any], folder: Path) -> str:
+    """Return the kind of signals that the values of a column or field are: lists of points, or paths of files.
+
+    Args:
+        values: the first values.
+        folder: that of the table, to which paths are relative.
+    """
+    if sum(isinstance(value, list) for value in values) > _MIN_SHARE * len(values):
+        return "strokes"
+    suffixes = [PurePath(value).suffix for value in values if isinstance(value, str) and _is_file(folder, value)]
+    kinds = {kind_of_suffix(suffix) for suffix in suffixes} - {TEXT_KIND}
+    return kinds.pop() if len(kinds) == 1 and len(suffixes) > _MIN_SHARE * len(values) else TEXT_KIND
+
+
+def signal_of(value: Any, kind: str, name: str, folder: Path, row: int) -> SignalDocument:
+    """Return the signal that a value is, or whose path it is.
+
+    Args:
+        value: a list of strokes, or the path of a file below the folder of the table.
+        kind: the kind of the signal.
+        name: that of the file with the value.
+        folder: that of the table.
+        row: the number of the record.
+
+    Raises:
+        LookupError: it is neither; the message says why.
+    """
+    if isinstance(value, list):
+        return SignalDocument(name, kind, lambda: json.dumps(value).encode(), row)
+    if not isinstance(value, str):
+        raise LookupError("it is neither a path nor a list of strokes")
+    if not _is_file(folder, value):
+        raise LookupError(f"there is no file {value!r} below the folder of the table")
+    return SignalDocument(value, kind, lambda: read_signal(folder / value), row)
+
+
+def read_signal(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        SignalError: it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            return read_limited(file)
+    except OSError as error:
+        raise SignalError(f"unreadable file ({error.strerror})", f"cannot be read: {error.strerror}") from error
+
+
+def signal_in(path: Path, expected: str) -> Signal:
+    """Return the signal in a file.
+
+    Args:
+        path: of the file.
+        expected: what the file should hold, for messages.
+
+    Raises:
+        CorpusError: it cannot be read, or is too large.
+    """
+    try:
+        return Signal(str(path), read_signal(path))
+    except SignalError as error:
+        raise CorpusError(f"{path} {error}: this model is given {expected}, which a file holds (@FILE)") from error
+
+
+def read_limited(file: BinaryIO) -> bytes:
+    """Return the content of an open file.
+
+    Raises:
+        SignalError: it is too large.
+    """
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise SignalError("huge file", f"has more than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def _is_file(folder: Path, value: str) -> bool:
+    """Return whether a value is the path of a file below a folder."""
+    try:
+        path = (folder / value).resolve()
+        return path.is_file() and path.is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False

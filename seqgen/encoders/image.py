@@ -1,0 +1,212 @@
+"""Images: columns of lines of writing, or whole pictures.
+
+Orientation tags are applied, and transparency is laid on white. A line becomes grey and as high as all others; its
+positions are its columns. A picture becomes a square in colour; its positions are the rows of pixels, from which the
+network makes a grid.
+"""
+
+import io
+import warnings
+from collections.abc import Iterable
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from seqgen.config import CorpusConfig, ModelConfig
+from seqgen.encoders.base import FrontEnd, SignalCoding
+from seqgen.errors import SignalError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LINE = 2.0  # times as wide as high, from which on most images are lines
+_LINE_HEIGHT, _SIDE = 48, 64  # pixels, of lines and of pictures
+_MAX_COLUMNS = 1 << 13
+_NUM_SAMPLED = 200  # images from which their kind is chosen
+_CONTRAST = (1, 99)  # percentiles of grey that become black and white
+_LINE_LAYERS = ((16, (2, 2)), (32, (2, 2)), (64, (2, 1)), (64, (2, 1)))  # channels, and what is pooled
+_PICTURE_LAYERS = ((32, (2, 2)), (64, (2, 2)), (128, (2, 2)))
+
+
+class ImageCoding(SignalCoding):
+    """Vectors of bytes: the columns of a line, from top to bottom, or the rows of a picture, from left to right.
+
+    In a line, 0 is the background and 255 the writing. In a picture, each pixel is red, green, blue, all of them
+    inverted, so that 0 is white.
+
+    Args:
+        height: of a line, or of a picture, in pixels.
+        is_line: whether images are lines.
+    """
+
+    name: ClassVar[str] = "image"
+    suffixes: ClassVar[frozenset[str]] = frozenset(
+        {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm"}
+    )
+    unit: ClassVar[str] = "column"
+
+    def __init__(self, height: int, *, is_line: bool) -> None:
+        self.height = height
+        self.is_line = is_line
+
+    @classmethod
+    def fit(cls, documents: Iterable[Iterable[bytes]], config: CorpusConfig) -> Self:  # noqa: ARG003  # has no options
+        """Return the coding of lines if most of the first images are wide, otherwise that of pictures."""
+        sizes = [_opened(b"".join(chunks)).size for chunks in islice(documents, _NUM_SAMPLED)]
+        is_line = bool(sizes) and float(np.median([width / height for width, height in sizes])) >= _LINE
+        return cls(_LINE_HEIGHT if is_line else _SIDE, is_line=is_line)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Bytes."""
+        return np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The height of a line, or three numbers per pixel of a row."""
+        return (self.height if self.is_line else 3 * self.height,)
+
+    def rows(self, data: bytes) -> NDArray[Any]:
+        """Return the columns of a line, or the rows of a picture, see `SignalCoding.rows`."""
+        image = _decoded(data)
+        if not self.is_line:
+            pixels = np.asarray(image.resize((self.height, self.height)), dtype=self.dtype)
+            return (255 - pixels).reshape(self.height, -1)
+        width = max(1, round(image.width * self.height / image.height))
+        if width > _MAX_COLUMNS:
+            raise SignalError(
+                "image that is too wide", f"is more than {_MAX_COLUMNS // self.height} times as wide as high"
+            )
+        grey = np.asarray(image.convert("L").resize((width, self.height)), dtype=np.float64)
+        black, white = np.percentile(grey, _CONTRAST)
+        if white > black:
+            grey = ((grey - black) / (white - black)).clip(0, 1) * 255
+        if np.median(grey) > 127:  # dark writing on a light background
+            grey = 255 - grey
+        rows: NDArray[Any] = np.ascontiguousarray(grey.T.round().astype(self.dtype))
+        return rows
+
+    def front_end(self, config: ModelConfig) -> FrontEnd:  # noqa: ARG002  # always of the same size
+        """Return convolutions whose positions are four columns each, or the cells of a grid."""
+        return LineConvolutions(self.height) if self.is_line else PictureConvolutions(self.height)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the kind of image and its height."""
+        return {"level": self.name, "height": self.height, "is_line": self.is_line}
+
+
+class _Layers(FrontEnd):
+    """Convolutions of 3 x 3 pixels, each with a ReLU and max pooling.
+
+    Args:
+        channels: of the image.
+        layers: the number of outputs of each, and the size of what is pooled.
+    """
+
+    def __init__(self, channels: int, layers: tuple[tuple[int, tuple[int, int]], ...]) -> None:
+        super().__init__()
+        self._pools = [pool for _, pool in layers]
+        sizes = [channels, *(outputs for outputs, _ in layers)]
+        self.weights = nn.ParameterList(torch.empty(after, before, 3, 3) for before, after in pairwise(sizes))
+        self.biases = nn.ParameterList(torch.empty(size) for size in sizes[1:])
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the initial weights uniformly (He et al. 2015), so that the variance stays the same."""
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            bound = (6 / weight[0].numel()) ** 0.5
+            weight.uniform_(-bound, bound, generator=generator)
+            bias.zero_()
+
+    def _convolved(self, index: int, values: Tensor) -> Tensor:
+        return F.relu(F.conv2d(values, self.weights[index], self.biases[index], padding=1))
+
+
+class LineConvolutions(_Layers):
+    """Reads lines; each output covers four columns.
+
+    Args:
+        height: of the lines.
+    """
+
+    def __init__(self, height: int) -> None:
+        super().__init__(1, _LINE_LAYERS)
+        for _, (rows, _) in _LINE_LAYERS:
+            height = -(-height // rows)
+        self.size = _LINE_LAYERS[-1][0] * height
+
+    def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the last convolution, see `FrontEnd`."""
+        values = rows.permute(1, 2, 0)[:, None].to(self.biases[0]) / 128  # (batch, 1, height, columns)
+        values = _masked(values, lengths)
+        for index, pool in enumerate(self._pools):
+            values = _masked(self._convolved(index, values), lengths)
+            values = F.max_pool2d(values, pool, ceil_mode=True)
+            lengths = -(-lengths // pool[1])
+        return values.flatten(1, 2).permute(2, 0, 1), lengths
+
+
+class PictureConvolutions(_Layers):
+    """Reads square pictures; the outputs are the cells of a grid, row by row.
+
+    Args:
+        side: of the pictures.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__(3, _PICTURE_LAYERS)
+        self._side = side
+        self.size = _PICTURE_LAYERS[-1][0]
+
+    def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the last convolution, see `FrontEnd`."""
+        side, batch, _ = rows.shape
+        values = rows.view(side, batch, side, 3).permute(1, 3, 0, 2).to(self.biases[0]) / 128
+        for index, pool in enumerate(self._pools):
+            values = F.max_pool2d(self._convolved(index, values), pool, ceil_mode=True)
+        cells = values.flatten(2).permute(2, 0, 1)
+        return cells, torch.full_like(lengths, len(cells))
+
+
+def _masked(values: Tensor, lengths: Tensor) -> Tensor:
+    """Return values, shape (batch, channels, height, columns), with zeros after the end of each line."""
+    is_within = torch.arange(values.shape[3], device=values.device) < lengths[:, None]
+    return values * is_within[:, None, None]
+
+
+def _opened(data: bytes) -> "Image":
+    """Return an image whose pixels have not been decoded."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:
+        raise SignalError("file that is not an image", "is not an image that Pillow reads") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise SignalError("huge image", f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SignalError("damaged image", f"is damaged ({error})") from error
+
+
+def _decoded(data: bytes) -> "Image":
+    """Return an image in RGB, upright, on white."""
+    from PIL import Image, ImageOps
+
+    image = _opened(data)
+    try:
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith(("I", "F")):  # 16 bits and more, which convert would cut off
+            values = np.asarray(image, dtype=np.float64)
+            low, high = values.min(), values.max()
+            image = Image.fromarray(np.uint8(255 * (values - low) / (high - low or 1)))
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise SignalError("damaged image", f"is damaged ({error})") from error

@@ -1,0 +1,122 @@
+"""Pen strokes: movements of equal length, from JSON or InkML.
+
+In JSON, a signal is a list of strokes, each a list of points [x, y]; further numbers of a point, such as the time, are
+ignored. In InkML, each trace is a stroke.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.config import CorpusConfig, ModelConfig
+from seqgen.encoders._convolutions import Convolutions
+from seqgen.encoders.base import FrontEnd, SignalCoding
+from seqgen.errors import SignalError
+
+_POINTS_PER_HEIGHT = 16  # of the whole writing
+_MAX_POINTS = 1 << 16
+_CHANNELS, _STRIDES = (64, 128), (1, 2)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+class StrokesCoding(SignalCoding):
+    """Vectors (dx, dy, u) along the strokes, with dx² + dy² = 1 within a stroke.
+
+    The writing is scaled so that it is `points_per_height` vectors high; a vector with u = 1 is the movement from the
+    end of a stroke to the beginning of the next.
+
+    Args:
+        points_per_height: the number of vectors per height of the writing.
+    """
+
+    name: ClassVar[str] = "strokes"
+    suffixes: ClassVar[frozenset[str]] = frozenset({".inkml"})
+    unit: ClassVar[str] = "movement"
+
+    def __init__(self, points_per_height: int) -> None:
+        self.points_per_height = points_per_height
+
+    @classmethod
+    def fit(cls, documents: Iterable[Iterable[bytes]], config: CorpusConfig) -> Self:  # noqa: ARG003  # nothing to fit
+        """Return the coding; it does not depend on the corpus."""
+        return cls(_POINTS_PER_HEIGHT)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """16-bit floating-point numbers."""
+        return np.dtype(np.float16)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Three numbers."""
+        return (3,)
+
+    def rows(self, data: bytes) -> NDArray[Any]:
+        """Return the movements of a signal, see `SignalCoding.rows`."""
+        strokes = _parsed(data)
+        points = np.concatenate(strokes)
+        size = np.ptp(points, axis=0)
+        height = size[1] or size[0]
+        if not height:
+            raise SignalError("strokes without a movement", "has fewer than two different points")
+        step = height / self.points_per_height
+        if sum(map(_length, strokes)) / step > _MAX_POINTS:
+            raise SignalError("strokes that are too long", f"is longer than {_MAX_POINTS:,} times its height")
+        paths = [_resampled(stroke, step) for stroke in strokes]
+        movements, place = [], paths[0][0]
+        for path in paths:
+            movements.append([*(path[0] - place), 1.0])
+            movements += [[*movement, 0.0] for movement in np.diff(path, axis=0)]
+            place = path[-1]
+        rows: NDArray[Any] = (np.array(movements[1:]) / [step, step, 1.0]).astype(self.dtype)
+        return rows
+
+    def front_end(self, config: ModelConfig) -> FrontEnd:  # noqa: ARG002  # always of the same size
+        """Return convolutions that halve the number of positions."""
+        return Convolutions(3, _CHANNELS, _STRIDES)
+
+
+def _parsed(data: bytes) -> list[NDArray[np.float64]]:
+    """Return the points of each stroke, shape (points, 2)."""
+    found = _from_inkml(data) if data.lstrip().startswith(b"<") else _from_json(data)
+    strokes = [np.array(stroke, dtype=np.float64).reshape(-1, 2) for stroke in found if len(stroke)]
+    if not strokes:
+        raise SignalError("strokes without a point", "has no points")
+    if not all(np.isfinite(stroke).all() for stroke in strokes):
+        raise SignalError("strokes with a point that is not finite", "has a point that is not finite")
+    return strokes
+
+
+def _from_json(data: bytes) -> list[list[Sequence[float]]]:
+    try:
+        return [[(float(point[0]), float(point[1])) for point in stroke] for stroke in json.loads(data)]
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+        raise SignalError("malformed strokes", "is not a list of strokes, each a list of points [x, y]") from error
+
+
+def _from_inkml(data: bytes) -> list[list[Sequence[float]]]:
+    try:
+        root = ElementTree.fromstring(data)  # noqa: S314  # Python's expat refuses entities that expand without bounds
+    except ElementTree.ParseError as error:
+        raise SignalError("malformed InkML", f"is not InkML ({error})") from error
+    traces = (element.text or "" for element in root.iter() if element.tag.rpartition("}")[2] == "trace")
+    points = [[_NUMBER.findall(point) for point in trace.split(",")] for trace in traces]
+    if any(len(point) < 2 for trace in points for point in trace if point):
+        raise SignalError("malformed InkML", "has a trace whose points are not pairs of numbers")
+    return [[(float(point[0]), float(point[1])) for point in trace if point] for trace in points]
+
+
+def _length(stroke: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(np.diff(stroke, axis=0), axis=1).sum())
+
+
+def _resampled(stroke: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Return points along a stroke about `step` apart, its first and its last point among them."""
+    along = np.concatenate([[0.0], np.linalg.norm(np.diff(stroke, axis=0), axis=1).cumsum()])
+    places = np.linspace(0, along[-1], 1 + round(along[-1] / step))
+    return np.stack([np.interp(places, along, coordinates) for coordinates in stroke.T], 1)
