@@ -24,6 +24,7 @@ from seqgen.encoders.base import SignalCoding
 from seqgen.errors import CheckpointError
 from seqgen.levels import level_from_json
 from seqgen.levels.base import Coding, Level, TextLevel
+from seqgen.model.ctc import make_model
 from seqgen.model.language_model import LanguageModel
 from seqgen.runs import BEST, LAST, PREVIOUS
 
@@ -77,7 +78,7 @@ class Checkpoint:
                 raise ValueError(f"--num-layers {self.config.model.num_layers}, but only {len(weights)} tensors")
             with torch.device("meta"):  # allocates no memory before the sizes are compared with those of the weights
                 reads = front_end(self.given_coding, self.config.model) if self.given_coding is not None else None
-                model = LanguageModel(self.config.model, self.level.vocabulary_size, reads)
+                model = make_model(self.config.model, self.level.vocabulary_size, reads)
             model.load_state_dict(weights, assign=True)
         except (RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error

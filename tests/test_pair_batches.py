@@ -57,7 +57,7 @@ def test_an_epoch_contains_every_pair_once_that_is_short_enough(lengths, batch_s
     dataset = dataset_of(lengths)
     batches = PairBatches(dataset, batch_size, max_length, 1, shard_size)
     expected = [i for i, pair in enumerate(lengths) if max(pair) <= max_length]
-    assert batches.num_left_out == len(lengths) - len(expected)
+    assert batches.num_too_long == len(lengths) - len(expected)
     if not expected:
         assert batches.steps_per_epoch == 0
         return

@@ -155,7 +155,7 @@ def test_pairs_that_are_much_longer_than_others_are_left_out_and_reported(start_
     trainer = start_pairs(text=text, steps=1)
     longest = 5 + len("<>")  # with the start and end tokens
     assert trainer.batches.max_length == trainer.config.optimization.max_length == OUTLIER * longest
-    assert trainer.batches.num_left_out == 2
+    assert trainer.batches.num_too_long == 2
     message = f"2 pairs with more than {OUTLIER * longest} tokens on a side are left out of training (--max-length)"
     assert message in capsys.readouterr().out
     limited = start_pairs("limited", text=text, optimization={"max_length": 5}, steps=1)

@@ -86,7 +86,7 @@ def test_both_sides_are_stored_and_can_be_decoded(tmp_path):
     ("kinds", "message"),
     [
         (["offsets"], "numbers, which are not"),
-        (["ids", "offsets", "counts"], "documents, of which .* are given something"),
+        (["ids", "offsets", "counts"], "documents, of which .* are given some"),
     ],
 )
 def test_a_prepared_corpus_of_pairs_is_refused_when_damaged(tmp_path, kinds, message):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.prepared_corpus import PreparedCorpus
@@ -107,3 +108,19 @@ def test_all_texts_are_given_the_same_kind_of_thing(tmp_path):
     config = CorpusConfig(corpus=(str(other),), given="strokes", field="text", given_level="strokes")
     with pytest.raises(CorpusError, match="--given-level strokes does not suit what is given, which is text: omit it"):
         SplitCorpus.read(config)
+
+
+def test_files_of_lines_may_have_two_suffixes_and_their_images_are_noted(tmp_path):
+    for number in range(12):
+        image = Image.new("L", (60 + number, 20), 255)
+        image.paste(0, (5 + number, 3, 30, 15))
+        image.save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.gt.txt").write_text(f"line {number}\n", encoding="utf-8")
+    corpus = split_corpus(tmp_path, given=".png")
+    assert corpus.config.given_level == "image"
+    assert sorted(document.text for document in corpus.corpus) == sorted(f"line {number}" for number in range(12))
+    (tmp_path / "3.png").write_bytes(b"not an image")
+    assert any("1 file that is not an image" in note for note in split_corpus(tmp_path, given=".png").summary)
+    plain = split_corpus(tmp_path)
+    message = "beside the texts are files with the suffix .png: --given .png writes the texts from them"
+    assert any(message in note for note in plain.summary)

@@ -60,7 +60,7 @@ class Description:
             level=checkpoint.level.name,
             vocabulary_size=checkpoint.level.vocabulary_size,
             cell=model.cell,
-            size=f"{model.num_layers}x{model.hidden_size}{projected}",
+            size=f"{model.depth}x{model.hidden_size}{projected}",
             best_valid_nats=figures.best_valid_nats,
             best_step=figures.best_step,
             step=figures.step,

@@ -56,7 +56,7 @@ class CorpusConfig(Options):
     given: str | None = option(
         "What each text is given, so that the model learns to write one text from another: a column of the same table "
         "or JSON records (as for --field), a file with a line for each line of the corpus, or the suffix of files "
-        "beside those of the corpus, such as .src.",
+        "beside those of the corpus, such as .src or .png. Texts, images, recordings and strokes can be given.",
         metavar="COLUMN|FILE|SUFFIX",
         group="Given",
     )

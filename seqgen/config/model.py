@@ -58,10 +58,11 @@ class ModelOptions(Options):
         choices=INITIAL_WEIGHTS,
     )
     alignment: str = option(
-        "How a text is written from what it is given: attention reads all of the encoder's outputs at each step; none "
-        "starts from its last output.",
+        "How a text is written from what it is given: attention reads all of the encoder's outputs at each step; ctc "
+        "has no decoder, so that the outputs are the text, with blanks; none starts from the last output. auto chooses "
+        "ctc for strokes, recordings and lines of writing, otherwise attention.",
         "auto",
-        choices=("auto", "attention", "none"),
+        choices=("auto", "attention", "ctc", "none"),
         group="Given",
     )
     encoder_layers: int | None = chosen(
@@ -103,6 +104,11 @@ class ModelConfig(ModelOptions):
     dropout: float = resolved(ModelOptions, "dropout", 0.0)
     embedding_dropout: float = resolved(ModelOptions, "embedding_dropout", 0.0)
     recurrent_dropout: float = resolved(ModelOptions, "recurrent_dropout", 0.0)
+
+    @property
+    def depth(self) -> int:
+        """The number of layers of the decoder; without one, of the encoder."""
+        return self.encoder_layers if self.alignment == "ctc" else self.num_layers
 
     @property
     def architecture(self) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """What the files of a source hold: text, records or music."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.encodings import canonical
@@ -11,9 +12,10 @@ from seqgen.corpus.music_file import MUSIC, MusicFile
 from seqgen.corpus.pairs import is_column, paired
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.record_file import with_records
+from seqgen.corpus.signals import TEXT_KIND, kind_of_suffix
 from seqgen.corpus.source_file import RawFile, SourceFile
 from seqgen.corpus.sources import find_files
-from seqgen.corpus.text_file import TextFile
+from seqgen.corpus.text_file import TEXT, TextFile
 from seqgen.errors import CorpusError
 from seqgen.music.read import MUSIC as SUFFIXES
 from seqgen.wording import counted
@@ -57,7 +59,8 @@ def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | 
     if config.given is not None and not is_column(config.given):
         return paired(source, config.given, config, log)
     files: list[SourceFile] = []
-    for raw in find_files(source, config, log):
+    found = find_files(source, config, log)
+    for raw in found:
         try:
             if config.given is None and config.level in ("auto", MUSIC.level) and _is_music(raw):
                 files.append(MusicFile(raw, config.grid, cache))
@@ -72,7 +75,29 @@ def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | 
     if not files:
         expected = "music" if config.level == MUSIC.level else "text"
         raise CorpusError(f"{source} holds no {expected}{log.skipped_in_parentheses}")
+    if config.given is None:
+        _note_signals(source, found, files, log)
     return files
+
+
+def _note_signals(source: str, found: Sequence[RawFile], files: Sequence[SourceFile], log: ReadingLog) -> None:
+    """Note that there are images or recordings beside most of the texts, which could be given."""
+    texts = {_stem(file.name) for file in files if file.kind is TEXT}
+    beside = Counter(
+        raw.suffix for raw in found if kind_of_suffix(raw.suffix) != TEXT_KIND and _stem(raw.name) in texts
+    )
+    for suffix, number in beside.most_common(1):
+        if 2 * number > len(texts):
+            log.note(
+                f"beside the texts are files with the suffix {suffix}: --given {suffix} writes the texts from them",
+                source,
+            )
+
+
+def _stem(name: str) -> str:
+    """Return a path without its suffixes."""
+    path = PurePath(name)
+    return str(path.with_name(path.name.partition(".")[0] or path.name))
 
 
 def _text(raw: RawFile, config: CorpusConfig, log: ReadingLog) -> SourceFile:

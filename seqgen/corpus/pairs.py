@@ -231,16 +231,19 @@ def _beside_each_other(
 def _beside(
     raw: RawFile, suffix: str, found: Mapping[str, RawFile], config: CorpusConfig, log: ReadingLog
 ) -> RawFile | None:
-    name = str(Path(raw.unpacked_name).with_suffix(suffix))
-    if name not in found and _is_file(name):
-        files = find_files(name, config, log)
-        if len(files) != 1:
-            raise CorpusError(
-                f"{name} holds {len(files)} files, but {raw.name} is given a single one with the suffix {suffix} "
-                "(--given): unpack it"
-            )
-        return files[0]
-    return found.get(name)
+    path = Path(raw.unpacked_name)
+    for name in (str(path.with_suffix(suffix)), str(path.with_suffix("").with_suffix(suffix))):  # or of a.gt.txt
+        if name in found:
+            return found[name]
+        if _is_file(name):
+            files = find_files(name, config, log)
+            if len(files) != 1:
+                raise CorpusError(
+                    f"{name} holds {len(files)} files, but {raw.name} is given a single one with the suffix {suffix} "
+                    "(--given): unpack it"
+                )
+            return files[0]
+    return None
 
 
 def _checked(raw: RawFile, config: CorpusConfig, *, translates_newlines: bool = True) -> TextFile:

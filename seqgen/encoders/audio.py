@@ -10,6 +10,7 @@ the recording.
 """
 
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 _MAX_RATE = 16_000  # Hz; speech has little above 8 kHz
-_MIN_RATE = 1_000  # Hz
+_RATES = 1_000, 1_000_000  # Hz, that are read
 _FILTERS = ((8_000, 40), (_MAX_RATE, 80))  # number of filters up to a sampling rate
 _NUM_SAMPLED = 100  # recordings from which the sampling rate is chosen
 _WINDOW, _HOP = 0.025, 0.01  # seconds
 _RANGE = 80.0  # dB below the loudest number that are distinguished
 _MAX_SECONDS = 1200
+_MAX_SAMPLES = 1 << 28  # of all channels
 _CHANNELS, _STRIDES = (128, 128), (2, 2)
 
 
@@ -50,6 +52,7 @@ class AudioCoding(SignalCoding):
         {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au"}
     )
     unit: ClassVar[str] = "frame"
+    subsampling = math.prod(_STRIDES)
 
     def __init__(self, rate: int, num_filters: int) -> None:
         self.rate = rate
@@ -138,9 +141,12 @@ def _samples(data: bytes) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
     with _opened(data) as file:
-        if file.samplerate < _MIN_RATE:
-            raise SignalError("recording of a low sampling rate", f"has a sampling rate of {file.samplerate} Hz only")
-        if file.frames > _MAX_SECONDS * file.samplerate:
+        if not _RATES[0] <= file.samplerate <= _RATES[1]:
+            raise SignalError(
+                "recording of an unusual sampling rate",
+                f"has a sampling rate of {file.samplerate:,} Hz: it must be from {_RATES[0]:,} to {_RATES[1]:,}",
+            )
+        if file.frames > _MAX_SECONDS * file.samplerate or file.frames * file.channels > _MAX_SAMPLES:
             raise SignalError("long recording", f"is longer than {_MAX_SECONDS // 60} minutes: divide it")
         try:
             samples = file.read(dtype="float32", always_2d=True).mean(1)

@@ -60,10 +60,13 @@ class SignalCoding(Coding[bytes]):
     Attributes:
         suffixes: of files that hold such signals, in lower case.
         unit: what a position is called, in the singular.
+        subsampling: the number of positions per vector of the front end; 0 if the vectors are not in the order of the
+            text.
     """
 
     suffixes: ClassVar[frozenset[str]]
     unit: ClassVar[str]
+    subsampling: int
 
     @abstractmethod
     def rows(self, data: bytes) -> NDArray[Any]:

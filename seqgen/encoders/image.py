@@ -6,6 +6,7 @@ network makes a grid.
 """
 
 import io
+import math
 import warnings
 from collections.abc import Iterable
 from itertools import islice, pairwise
@@ -53,6 +54,7 @@ class ImageCoding(SignalCoding):
     def __init__(self, height: int, *, is_line: bool) -> None:
         self.height = height
         self.is_line = is_line
+        self.subsampling = math.prod(columns for _, (_, columns) in _LINE_LAYERS) if is_line else 0
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[bytes]], config: CorpusConfig) -> Self:  # noqa: ARG003  # has no options
@@ -191,7 +193,7 @@ def _opened(data: bytes) -> "Image":
         raise SignalError("file that is not an image", "is not an image that Pillow reads") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise SignalError("huge image", f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # the formats of Pillow raise exceptions of many kinds
         raise SignalError("damaged image", f"is damaged ({error})") from error
 
 
@@ -208,5 +210,5 @@ def _decoded(data: bytes) -> "Image":
             image = Image.fromarray(np.uint8(255 * (values - low) / (high - low or 1)))
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # as above
         raise SignalError("damaged image", f"is damaged ({error})") from error

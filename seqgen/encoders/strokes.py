@@ -5,6 +5,7 @@ ignored. In InkML, each trace is a stroke.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
@@ -37,6 +38,7 @@ class StrokesCoding(SignalCoding):
     name: ClassVar[str] = "strokes"
     suffixes: ClassVar[frozenset[str]] = frozenset({".inkml"})
     unit: ClassVar[str] = "movement"
+    subsampling = math.prod(_STRIDES)
 
     def __init__(self, points_per_height: int) -> None:
         self.points_per_height = points_per_height

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.progress import Task
 from seqgen.evaluation.surprisal_array import surprisal_array
+from seqgen.levels.base import PADDING
+from seqgen.model.ctc import BLANK, CtcModel
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 
@@ -53,6 +56,11 @@ def pair_surprisals(
             raise TimeoutError
         ids, lengths = dataset.padded(group)
         given = Given(*map(torch.from_numpy, dataset.given.padded(group))).to(model.device)
+        if isinstance(model, CtcModel):
+            nats[dataset.offsets[group + 1] - 1], wrong = _without_decoder(model, given, ids, lengths, dtype)
+            errors += wrong
+            task.advance(int((lengths - 1).sum()))
+            continue
         state, memory = model.encode(given, dtype)
         inputs = torch.from_numpy(ids).to(model.device)
         num_steps = max(1, _MAX_LOGITS // (len(group) * max(model.vocabulary_size, len(given.rows))))
@@ -66,6 +74,32 @@ def pair_surprisals(
             errors += int((logits.argmax(-1) != targets).cpu().numpy()[is_target].sum())
             task.advance(int(is_target.sum()))
     return nats, errors
+
+
+def _without_decoder(
+    model: CtcModel, given: Given, ids: NDArray[np.int64], lengths: NDArray[np.int64], dtype: torch.dtype
+) -> tuple[NDArray[np.float32], int]:
+    """Return the nats of each text, 0 if it has too few outputs, and the edit distance to the texts of the best paths.
+
+    Args:
+        model: the model.
+        given: what the texts are given.
+        ids: of the texts, shape (tokens, texts).
+        lengths: of the texts, shape (texts,).
+        dtype: precision of matrix products.
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    is_target = np.arange(1, len(ids))[:, None] < lengths
+    targets = torch.from_numpy(np.where(is_target, ids[1:], PADDING)).to(model.device)
+    nats = model.nats(given, targets, dtype).cpu().numpy()
+    values, counts = model.log_probabilities(given, dtype)
+    best = values.argmax(-1).cpu()
+    errors = 0
+    for place, (length, count) in enumerate(zip(lengths.tolist(), counts.tolist(), strict=True)):
+        found = [token for token, _ in groupby(best[:count, place].tolist()) if token != BLANK]
+        errors += Levenshtein.distance(found, ids[1 : length - 1, place].tolist())
+    return np.where(np.isfinite(nats), nats, 0), errors
 
 
 def evenly_spaced(dataset: Dataset, max_tokens: int) -> NDArray[np.int64]:

@@ -82,7 +82,7 @@ class LanguageModel(nn.Module):
     @property
     def has_attention(self) -> bool:
         """Whether the text attends to what is given."""
-        return self.config.encoder_layers > 0 and self.config.alignment != "none"
+        return self.config.encoder_layers > 0 and self.config.alignment == "attention"
 
     @property
     def output_matrix(self) -> Tensor:

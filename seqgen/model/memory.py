@@ -1,5 +1,6 @@
 """Estimates the memory that training takes, before it is allocated."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,8 +14,8 @@ from seqgen.cells.base import Cell
 from seqgen.config import MachineConfig, ModelConfig
 from seqgen.encoders.text import Embedding
 from seqgen.errors import ShortageError, is_out_of_memory
+from seqgen.model.ctc import CtcModel, make_model
 from seqgen.model.hardware import PRECISIONS
-from seqgen.model.language_model import LanguageModel
 from seqgen.model.softmax import is_compiled
 
 _NUMBERS_PER_WEIGHT = 5  # the weight, its gradient, two moments and its average, in float32
@@ -32,7 +33,7 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
     """
     with torch.device("meta"):  # shapes only
         reads = Embedding(1, model.embedding_size) if model.encoder_layers else None  # the least that is possible
-        network = LanguageModel(replace(model, dropout=0.0), vocabulary_size, reads)
+        network = make_model(replace(model, dropout=0.0), vocabulary_size, reads)
     stored = PRECISIONS[machine.precision].itemsize
 
     def layer_bytes(cells: Iterable[Cell]) -> int:
@@ -40,10 +41,10 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
 
     is_in_place = is_compiled(vocabulary_size, torch.device(machine.device))
     logits = (model.softmax_cutoff or vocabulary_size) * (stored if is_in_place else 2 * 4)  # and their gradient
-    token_bytes = layer_bytes(network.stack.cells) + logits
+    token_bytes = math.inf if isinstance(network, CtcModel) else layer_bytes(network.stack.cells) + logits
     if model.encoder_layers:  # reads some of the tokens, the decoder the others
         token_bytes = min(token_bytes, layer_bytes(chain.from_iterable(network.encoder.cells)))
-    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + num_tokens * token_bytes
+    return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + int(num_tokens * token_bytes)
 
 
 def check_memory(

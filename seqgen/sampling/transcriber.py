@@ -10,9 +10,11 @@ from seqgen.config.bounds import NUM_SEEDS
 from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.errors import CorpusError, SignalError, UsageError
 from seqgen.levels.base import Coding, Ids, TextLevel
+from seqgen.model.ctc import CtcModel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.beam import BeamConstraint, Hypothesis, search
 from seqgen.sampling.beginning import Beginning
+from seqgen.sampling.ctc import ctc_search
 from seqgen.sampling.sampler import begin, sample
 from seqgen.sampling.whole_characters import WholeCharacters
 
@@ -164,6 +166,11 @@ class Transcriber:
         num_forced = len(self.level.encode(prime))
         limits = [num_forced + (length or default_length(self.given_coding, rows)) for rows in givens]
         beam_size = max(beam_size, num_best)
+        if isinstance(self.model, CtcModel):
+            if prime:
+                raise UsageError("--prime needs a decoder; this model has none (ctc)")
+            texts = ctc_search(self.model, givens, self.unseen_ids, beam_size, beam_size, after_batch=progress)
+            return [self._different(best)[:num_best] for best in texts]
         found = search(
             self.model,
             givens,
@@ -183,6 +190,8 @@ class Transcriber:
             config: the sampling options. Samples of successive givens have successive seeds, see `following`. A
                 minimum length above the maximum length of a given is lowered to it.
         """
+        if isinstance(self.model, CtcModel) and not config.is_search:
+            raise UsageError("--temperature and other options of sampling need a decoder; this model has none (ctc)")
         if config.is_search:
             beam_size = config.beam_size or BEAM_SIZE
             return self.best(givens, config.num_samples, beam_size, config.prime, config.length)

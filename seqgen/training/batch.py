@@ -8,6 +8,7 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.levels.base import PADDING
+from seqgen.model.ctc import CtcModel
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.noise import Noise
@@ -59,6 +60,10 @@ class Batch:
             smoothing: of the labels, see `seqgen.model.softmax.cross_entropy`.
         """
         memory = None
+        if isinstance(model, CtcModel):
+            assert self.given is not None  # noqa: S101  # such a model is conditional
+            nats = model.nats(self.given, self.targets, dtype, noise)
+            return nats.sum() / (self.targets != PADDING).sum().clamp(min=1), state
         if self.given is not None:
             state, memory = model.encode(self.given, dtype, noise)
         hidden, after = model.hidden(self.inputs, state, dtype, noise, memory)

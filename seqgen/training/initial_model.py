@@ -5,13 +5,14 @@ import torch
 from seqgen.config import ModelConfig
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.encoders import front_end
+from seqgen.model.ctc import make_model
 from seqgen.model.language_model import LanguageModel
 
 
 def empty_model(config: ModelConfig, corpus: PreparedCorpus) -> LanguageModel:
     """Return a model for the vocabulary of a corpus and what its texts are given, whose weights are not set."""
     given = corpus.given_coding
-    return LanguageModel(config, corpus.level.vocabulary_size, front_end(given, config) if given else None)
+    return make_model(config, corpus.level.vocabulary_size, front_end(given, config) if given else None)
 
 
 def initial_model(config: ModelConfig, corpus: PreparedCorpus, seed: int) -> LanguageModel:

@@ -8,13 +8,15 @@ are read together, and the order of the batches, are random. All this happens wi
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seqgen.corpus.dataset import Dataset
-from seqgen.levels.base import PADDING
+from seqgen.encoders.base import SignalCoding
+from seqgen.levels.base import PADDING, Coding
 from seqgen.model.encoder import Given
 from seqgen.training.batch import Batch
 from seqgen.training.batches import SHARD_SIZE, Batches
@@ -30,6 +32,8 @@ class PairBatches(Batches):
         max_length: the maximum number of tokens on either side; longer pairs are left out.
         seed: determines the order of pairs in every epoch.
         shard_size: the number of pairs that are ordered together.
+        subsampling: the number of given positions per output of a network without a decoder, which needs an output for
+            each token, and one more between equal tokens; pairs with fewer are left out. 0 for a network with one.
     """
 
     dataset: Dataset
@@ -37,16 +41,22 @@ class PairBatches(Batches):
     max_length: int
     seed: int
     shard_size: int = SHARD_SIZE
+    subsampling: int = 0
 
     @property
-    def num_left_out(self) -> int:
-        """The number of pairs that are longer than `max_length`."""
-        return self.dataset.num_documents - self._totals[0]
+    def num_too_long(self) -> int:
+        """The number of pairs that are longer than `max_length`, which are left out."""
+        return self.dataset.num_documents - self._totals[0] - self.num_without_room
+
+    @property
+    def num_without_room(self) -> int:
+        """The number of pairs that are short enough, but are left out because they have too few outputs."""
+        return self._totals[3]
 
     @cached_property
     def sequence_length(self) -> int:  # type: ignore[override]  # here it is computed
         """The mean number of tokens per pair, both sides together."""
-        num_pairs, num_targets, num_given = self._totals
+        num_pairs, num_targets, num_given, _ = self._totals
         return -(-(num_targets + num_given) // max(1, num_pairs))
 
     @property
@@ -81,16 +91,17 @@ class PairBatches(Batches):
         return -(-self.dataset.num_documents // self.shard_size)
 
     @cached_property
-    def _totals(self) -> tuple[int, int, int]:
-        """The numbers of pairs that are short enough, of their targets and of their given tokens."""
-        num_pairs, num_tokens = 0, np.zeros(2, dtype=np.int64)
+    def _totals(self) -> tuple[int, int, int, int]:
+        """The numbers of pairs that are read, of their targets and given tokens, and of pairs without room."""
+        num_pairs, num_tokens, num_without_room = 0, np.zeros(2, dtype=np.int64), 0
         for shard in range(self._num_shards):
             lengths = self._lengths(shard)
-            lengths = lengths[lengths.max(1) <= self.max_length]
-            num_pairs += len(lengths)
-            num_tokens += lengths.sum(0)
+            is_short, has_room = lengths.max(1) <= self.max_length, self._has_room(shard)
+            num_pairs += int((is_short & has_room).sum())
+            num_without_room += int((is_short & ~has_room).sum())
+            num_tokens += lengths[is_short & has_room].sum(0)
         num_targets, num_given = num_tokens.tolist()
-        return num_pairs, num_targets, num_given
+        return num_pairs, num_targets, num_given, num_without_room
 
     def _shard(self, epoch: int, shard: int) -> list[NDArray[np.int64]]:
         """Return the pairs of each batch of a shard that has any."""
@@ -111,6 +122,18 @@ class PairBatches(Batches):
         some = slice(shard * self.shard_size, (shard + 1) * self.shard_size + 1)
         return np.stack([np.diff(self.dataset.offsets[some]) - 1, np.diff(self.dataset.given.offsets[some])], 1)
 
+    def _has_room(self, shard: int) -> NDArray[np.bool_]:
+        """Return whether each pair of a shard has enough outputs for its text, shape (pairs,)."""
+        lengths = self._lengths(shard)
+        if not self.subsampling:
+            return np.ones(len(lengths), dtype=np.bool_)
+        offsets = self.dataset.offsets[shard * self.shard_size : (shard + 1) * self.shard_size + 1]
+        ids = self.dataset.ids[offsets[0] : offsets[-1]]
+        equal = np.concatenate([[0], np.cumsum(ids[1:] == ids[:-1])])  # pairs of neighbours up to each token
+        num_equal = equal[offsets[1:] - offsets[0] - 1] - equal[offsets[:-1] - offsets[0]]
+        num_outputs = -(-lengths[:, 1] // self.subsampling)
+        return lengths[:, 0] - 1 + num_equal <= num_outputs
+
     def _sorted(
         self, shard: int, random: np.random.Generator | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -124,11 +147,20 @@ class PairBatches(Batches):
             Indices within the shard, shape (pairs,), and the numbers of targets and of given tokens, shape (pairs, 2).
         """
         lengths = self._lengths(shard)
-        pairs = np.flatnonzero(lengths.max(1) <= self.max_length)
+        pairs = np.flatnonzero((lengths.max(1) <= self.max_length) & self._has_room(shard))
         if random is not None:
             pairs = random.permutation(pairs)
         pairs = pairs[np.lexsort((lengths[pairs, 1], lengths[pairs, 0]))]
         return pairs, lengths[pairs]
+
+
+def ctc_subsampling(coding: Coding[Any]) -> int:
+    """Return the number of positions of what is given per output of a network without a decoder.
+
+    Returns:
+        1 for text; 0 for what has no order, for which there is no such network.
+    """
+    return coding.subsampling if isinstance(coding, SignalCoding) else 1
 
 
 def _batch(dataset: Dataset, pairs: NDArray[np.int64]) -> Batch:

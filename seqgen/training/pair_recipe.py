@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from seqgen.config import ModelConfig, ModelOptions, OptimizationConfig, OptimizationOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.encoders.base import SignalCoding
 from seqgen.errors import UsageError
 from seqgen.training.batches import SHARD_SIZE, Batches
-from seqgen.training.pair_batches import PairBatches
+from seqgen.training.pair_batches import PairBatches, ctc_subsampling
 from seqgen.training.sizes import FINE_TUNING
 from seqgen.wording import counted
 
@@ -35,6 +36,9 @@ WEIGHT_DECAY = 0.01
 # and 6.8 %) and faster, because products with one-hot vectors can replace a small embedding.
 DROPOUT_PER_DOUBLING = 0.07
 MAX_DROPOUT = 0.5
+SIGNAL_BATCH_SIZE = 32
+CTC_LAYERS = 2
+MAX_WITHOUT_ROOM = 0.01  # share of the pairs, from which on attention is used instead of ctc
 OUTLIER = 3  # times the length that 99 % of the pairs do not exceed
 # Units, and the steps up to which they beat more units. 384 units in the same time: 30.5 % instead of 28.2 %. 10,000
 # inflected forms of German, 10 epochs: 10.8 % wrong with 256 units, 9.3 % with 384.
@@ -46,25 +50,53 @@ class PairRecipe:
 
     Args:
         corpus: the prepared corpus.
+        alignment: as requested.
+
+    Raises:
+        UsageError: what is given has no order, so that it cannot be aligned without a decoder.
     """
 
-    def __init__(self, corpus: PreparedCorpus) -> None:
+    def __init__(self, corpus: PreparedCorpus, alignment: str) -> None:
         self._corpus = corpus
+        assert corpus.given_coding is not None  # noqa: S101  # these are pairs
+        self._coding = corpus.given_coding
+        self._subsampling = ctc_subsampling(self._coding)
+        if alignment == "ctc" and not self._subsampling:
+            raise UsageError("--alignment ctc needs what is given in the order of the text, which pictures are not")
+        self._alignment = self._suitable_alignment() if alignment == "auto" else alignment
+
+    def _suitable_alignment(self) -> str:
+        """Return ctc for signals in the order of the text if nearly all texts are short enough for it."""
+        if not isinstance(self._coding, SignalCoding) or not self._subsampling:
+            return "attention"
+        batches = PairBatches(self._corpus.train, 1, self._max_length(), 0, subsampling=self._subsampling)
+        is_rare = batches.num_without_room <= MAX_WITHOUT_ROOM * self._corpus.train.num_documents
+        return "ctc" if is_rare else "attention"
 
     def batches(self, options: OptimizationOptions) -> tuple[Batches, list[str]]:
-        """Return batches, and a message if pairs are left out because they are too long."""
+        """Return batches, and messages if pairs are left out."""
         dataset = self._corpus.train
         max_length = options.max_length or self._max_length()
         batch_size = next(size for size, num_pairs in BATCH_SIZES if dataset.num_documents <= num_pairs)
-        batches = PairBatches(dataset, options.batch_size or batch_size, max_length, 0)
+        if isinstance(self._coding, SignalCoding):
+            batch_size = SIGNAL_BATCH_SIZE
+        subsampling = self._subsampling if self._alignment == "ctc" else 0
+        batches = PairBatches(dataset, options.batch_size or batch_size, max_length, 0, subsampling=subsampling)
         if not batches.steps_per_epoch:
-            raise UsageError(f"every pair is longer than --max-length {max_length:,}")
-        if not batches.num_left_out:
-            return batches, []
-        return batches, [
-            f"{counted(batches.num_left_out, 'pair')} with more than {max_length:,} tokens on a side are left out of "
-            "training (--max-length)"
-        ]
+            remedy = "" if batches.num_too_long else ", or has too few outputs for its text (--alignment attention)"
+            raise UsageError(f"every pair is longer than --max-length {max_length:,}{remedy}")
+        messages = []
+        if batches.num_too_long:
+            messages.append(
+                f"{counted(batches.num_too_long, 'pair')} with more than {max_length:,} tokens on a side are left out "
+                "of training (--max-length)"
+            )
+        if batches.num_without_room:
+            messages.append(
+                f"{counted(batches.num_without_room, 'pair')} with fewer outputs of the network than their text needs "
+                "are left out of training (--alignment ctc)"
+            )
+        return batches, messages
 
     def _max_length(self) -> int:
         dataset, counts = self._corpus.train, np.zeros(1, dtype=np.int64)
@@ -77,9 +109,18 @@ class PairRecipe:
         return min(len(counts) - 1, OUTLIER * int(most))
 
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
-        """Return the sizes of the network, and the number of steps that the budget allows for it."""
+        """Return the sizes of the network, and the number of steps that the budget allows for it.
+
+        Raises:
+            UsageError: a decoder is described, but there is none.
+        """
+        if self._alignment == "ctc" and options.num_layers is not None:
+            raise UsageError(
+                f"--num-layers {options.num_layers} is for the decoder, which --alignment ctc does not have: use "
+                "--encoder-layers, or --alignment attention"
+            )
         for hidden_size, max_steps in SIZES:
-            model = _with_size(options, hidden_size)
+            model = _with_size(options, hidden_size, self._alignment)
             steps = num_steps(model)
             if steps <= max_steps or options.hidden_size is not None:
                 break
@@ -96,7 +137,16 @@ class PairRecipe:
         return model
 
     def optimization(self, options: OptimizationOptions, model: ModelConfig, batches: Batches) -> OptimizationConfig:
-        """Return the optimization options for a model and batches."""
+        """Return the optimization options for a model and batches.
+
+        Raises:
+            UsageError: labels are to be smoothed, but there is no decoder.
+        """
+        if model.alignment == "ctc" and options.label_smoothing:
+            raise UsageError(
+                f"--label-smoothing {options.label_smoothing:g} needs a decoder, which --alignment ctc does not have: "
+                "omit it, or use --alignment attention"
+            )
         assert isinstance(batches, PairBatches)  # noqa: S101  # of this recipe
         tuning = 1.0 if model.from_ is None else FINE_TUNING
         return options.completed(
@@ -104,13 +154,14 @@ class PairRecipe:
             max_length=batches.max_length,
             learning_rate=LEARNING_RATE * tuning,
             weight_decay=WEIGHT_DECAY,
-            label_smoothing=LABEL_SMOOTHING,
+            label_smoothing=0.0 if model.alignment == "ctc" else LABEL_SMOOTHING,
         )
 
 
-def _with_size(options: ModelOptions, hidden_size: int) -> ModelConfig:
+def _with_size(options: ModelOptions, hidden_size: int, alignment: str) -> ModelConfig:
     """Return the model options with all that depend on the number of units."""
-    is_tied = options.embedding_size is None or options.embedding_size == options.output_size
+    is_ctc = alignment == "ctc"
+    is_tied = not is_ctc and options.embedding_size in (None, options.output_size)
     hidden_size = options.hidden_size or hidden_size
     model = options.completed(
         ModelConfig,
@@ -121,9 +172,9 @@ def _with_size(options: ModelOptions, hidden_size: int) -> ModelConfig:
         softmax_cutoff=0,
         residual=True,
         layer_norm=True,
-        encoder_layers=1,
+        encoder_layers=CTC_LAYERS if is_ctc else 1,
     )
-    return replace(model, alignment="attention" if options.alignment == "auto" else options.alignment)
+    return replace(model, alignment=alignment)
 
 
 def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:

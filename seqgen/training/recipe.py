@@ -64,7 +64,11 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     """
     budget, machine = _budget(requested.budget), _machine(requested.machine)
     world.check_alike(machine)
-    recipe = StreamRecipe(corpus, requested.corpus) if corpus.given_coding is None else PairRecipe(corpus)
+    recipe: StreamRecipe | PairRecipe
+    if corpus.given_coding is None:
+        recipe = StreamRecipe(corpus, requested.corpus)
+    else:
+        recipe = PairRecipe(corpus, requested.model.alignment)
     batches, messages = recipe.batches(requested.optimization)
     world.check_streams(batches.batch_size)
     options = requested.model
@@ -74,7 +78,7 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     model = recipe.with_dropout(model, options, epochs, num_parameters)
     chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     messages.append(
-        f"{model.num_layers} x {model.hidden_size:,} units, {_counted_steps(steps, budget)}{chosen} ({epochs:.1f} "
+        f"{model.depth} x {model.hidden_size:,} units, {_counted_steps(steps, budget)}{chosen} ({epochs:.1f} "
         f"epochs over {counted(corpus.train.num_targets, 'token')}, {counted(num_parameters, 'parameter')})"
     )
     sized = replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length)

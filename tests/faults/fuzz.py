@@ -29,8 +29,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import tomli_w
 import typer
+from PIL import Image
 
 from seqgen import checkpoint as checkpoints
 from seqgen.api import Model
@@ -45,7 +47,9 @@ from seqgen.config import (
     OptimizationOptions,
     TrainOptions,
 )
+from seqgen.corpus.signals import kind_of_suffix
 from seqgen.corpus.split_corpus import SplitCorpus
+from seqgen.encoders import signal_class
 from seqgen.errors import SeqgenError
 from seqgen.levels.base import Level, TextLevel
 from seqgen.levels.character import CharacterLevel
@@ -97,8 +101,31 @@ def seeds(suffix: str) -> list[bytes]:
         ".zip": [zipped({"a.txt": TEXT.encode(), "../outside.txt": TEXT.encode()})],
         ".mxl": [zipped({"a.xml": rendered(random_melody(1), ".musicxml")}, kind) for kind in PACKINGS],
         ".toml": [tomli_w.dumps(TrainOptions(corpus=CorpusConfig(corpus=("a.txt",))).to_flat()).encode()],
+        ".png": [image(mode, "PNG") for mode in ("L", "RGBA", "P", "1")],
+        ".jpg": [image("RGB", "JPEG")],
+        ".gif": [image("P", "GIF")],
+        ".tif": [image("RGB", "TIFF")],
+        ".wav": [recording("WAV", subtype) for subtype in ("PCM_16", "FLOAT", "PCM_24")],
+        ".flac": [recording("FLAC", "PCM_16")],
+        ".mp3": [recording("MP3", None)],
+        ".inkml": [b"<ink><trace>1 2, 3 4 5, 6 7</trace><trace>1 2</trace></ink>", b"[[[1, 2], [3.5, 4]], [[5, 6]]]"],
         ".krn": [b"**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n4c\t4e\n2d\t8f\n.\t4.g\n=2\t=2\n*-\t*-\n"],
     }[suffix]
+
+
+def image(mode: str, kind: str) -> bytes:
+    """Return an image."""
+    file = io.BytesIO()
+    pixels = bytes(random.Random(1).choices(range(256), k=60 * 30))
+    Image.frombytes("L", (60, 30), pixels).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def recording(kind: str, subtype: str | None) -> bytes:
+    """Return a recording."""
+    file = io.BytesIO()
+    soundfile.write(file, [random.Random(1).uniform(-1, 1) for _ in range(2000)], 8000, format=kind, subtype=subtype)
+    return file.getvalue()
 
 
 def zipped(files: dict[str, bytes], packing: int = zipfile.ZIP_STORED) -> bytes:
@@ -147,6 +174,13 @@ def read_corpus(name: str, content: bytes, folder: Path) -> None:
     for _, document in SplitCorpus.read(CorpusConfig(corpus=(str(path),))).documents():
         for _ in document.chunks():
             pass
+
+
+def read_signal(name: str, content: bytes, folder: Path) -> None:
+    """Encode an image, a recording or strokes."""
+    kind = signal_class(kind_of_suffix(Path(name).suffix))
+    kind.check(content)
+    kind.fit([[content]], CorpusConfig()).rows(content)
 
 
 def read_config(name: str, content: bytes, folder: Path) -> None:
@@ -261,6 +295,14 @@ READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
     "bzip2": (".bz2", read_corpus),
     "xz": (".xz", read_corpus),
     "zip": (".zip", read_corpus),
+    "png": (".png", read_signal),
+    "jpeg": (".jpg", read_signal),
+    "gif": (".gif", read_signal),
+    "tiff": (".tif", read_signal),
+    "wav": (".wav", read_signal),
+    "flac": (".flac", read_signal),
+    "mp3": (".mp3", read_signal),
+    "strokes": (".inkml", read_signal),
     "config": (".toml", read_config),
     "checkpoint": (".safetensors", read_checkpoint),
     "state": (".safetensors", read_state),

@@ -1,0 +1,103 @@
+"""Signals on the command line and from Python: train, sample, evaluate and inspect."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import seqgen
+from seqgen.errors import CorpusError, UsageError
+from tests.conftest import quick_runner
+from tests.test_signals import WORDS, strokes_of, write_json
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Return the command line in a folder with a run that reads strokes."""
+    folder = tmp_path_factory.mktemp("shapes")
+    write_json(folder / "train.jsonl", WORDS[::2] * 2 + WORDS[1::4])
+    write_json(folder / "test.jsonl", WORDS[3::4])
+    for word in ("LTV", "TIT"):
+        (folder / f"{word}.json").write_text(json.dumps(strokes_of(word)), encoding="utf-8")
+    cli = quick_runner(folder)
+    options = ["--corpus", "train.jsonl", "--given", "strokes", "--field", "text", "--steps", "150", "--name", "shapes"]
+    done = cli("train", *options, "--hidden-size", "32", "--valid-fraction", "0.2", "--precision", "float32")
+    assert done.returncode == 0, done.stderr
+    cli.folder, cli.log = folder, done.stderr
+    return cli
+
+
+def test_training_shows_a_pair_and_how_to_go_on(shapes):
+    assert "given      " in shapes.log
+    assert " movements\nreference  " in shapes.log
+    assert "seqgen sample --checkpoint shapes --given @FILE" in shapes.log
+    assert "text from text, given strokes" in shapes.log
+
+
+def test_a_file_is_read(shapes):
+    done = shapes("sample", "--given", "@LTV.json")
+    assert (done.returncode, done.stdout) == (0, "LTV\n")
+
+
+def test_strokes_may_be_json_on_the_command_line(shapes):
+    done = shapes("sample", "--given", json.dumps(strokes_of("VIV")))
+    assert (done.returncode, done.stdout) == (0, "VIV\n")
+
+
+def test_each_line_of_standard_input_names_a_file(shapes):
+    done = shapes("sample", "--given", "-", stdin="LTV.json\n\nTIT.json\n")
+    assert (done.returncode, done.stdout) == (0, "LTV\n\nTIT\n")
+    done = shapes("sample", "--given", "-", "--json", "--num-samples", "2", stdin="LTV.json\n")
+    best, second = map(json.loads, done.stdout.splitlines())
+    assert (best["given"], best["text"]) == ("LTV.json", "LTV")
+    assert best["score"] > second["score"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--given", "@missing.json"], "missing.json cannot be read: No such file or directory"),
+        (["--given", "some text"], "some text cannot be read: No such file or directory"),
+        (["--given", "@train.jsonl"], "train.jsonl is not a list of strokes, each a list of points [x, y]"),
+        (["--given", "[[[1, 1]]]"], "--given has fewer than two different points"),
+        (["--given", "@LTV.json", "--prime", "L"], "--prime needs a decoder"),
+        (["--given", "@LTV.json", "--temperature", "1"], "--temperature and other options of sampling need a decoder"),
+    ],
+)
+def test_what_cannot_be_read_gets_one_line(shapes, arguments, message):
+    done = shapes("sample", *arguments)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr.strip().splitlines()[-1]
+
+
+def test_evaluation_compares_what_is_written(shapes):
+    done = shapes("evaluate", "--corpus", "test.jsonl", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["writing"]
+    assert found["exact"]["value"] > 0.8
+    assert found["character_error_rate"]["value"] < 0.1
+    done = shapes("evaluate", "--corpus", "test.jsonl", "--per-document")
+    first = json.loads(done.stdout.splitlines()[0])
+    assert first["text"] == WORDS[3]
+    assert first["given"].endswith("test.jsonl")
+
+
+def test_inspect_draws_when_the_outputs_occur(shapes):
+    done = shapes("inspect", "--given", "@LTV.json", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == ["L", "T", "V"]
+    with Image.open(shapes.folder / "attention.png") as picture:
+        assert picture.width > picture.height
+
+
+def test_python_reads_files(shapes):
+    model = seqgen.load(shapes.folder / "checkpoints" / "shapes" / "best.safetensors")
+    files = [shapes.folder / "LTV.json", shapes.folder / "TIT.json"]
+    assert model.sample(given=files) == ["LTV", "TIT"]
+    assert model.sample(given=files[0]) == ["LTV"]
+    assert model.score("LTV", given=files[0])["nats"] < model.score("TTT", given=files[0])["nats"]
+    with pytest.raises(UsageError, match="this model is given strokes: name a file"):
+        model.sample(given="LTV")
+    with pytest.raises(CorpusError, match="cannot be read"):
+        model.sample(given=Path("missing.json"))
