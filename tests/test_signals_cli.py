@@ -83,6 +83,16 @@ def test_evaluation_compares_what_is_written(shapes):
     assert first["given"].endswith("test.jsonl")
 
 
+def test_a_corpus_of_another_kind_is_refused(shapes):
+    (shapes.folder / "words.tsv").write_text("a\tL\nb\tV\n", encoding="utf-8")
+    done = shapes("evaluate", "--corpus", "words.tsv", "--given", "1", "--field", "2")
+    assert done.returncode == 1
+    assert "the texts of words.tsv are given text, but this model is given strokes" in done.stderr
+    done = shapes("train", "--from", "shapes", "--corpus", "words.tsv", "--given", "1", "--field", "2", "--steps", "1")
+    assert done.returncode == 1
+    assert "the texts are given text, but this model is given strokes" in done.stderr
+
+
 def test_inspect_draws_when_the_outputs_occur(shapes):
     done = shapes("inspect", "--given", "@LTV.json", "--json")
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import zip_longest
@@ -22,7 +23,7 @@ from seqgen.corpus.signals import TEXT_KIND, SignalDocument, kind_of_suffix, rea
 from seqgen.corpus.source_file import RawFile, SourceFile
 from seqgen.corpus.sources import find_files
 from seqgen.corpus.text_file import TEXT, TextFile
-from seqgen.errors import CorpusError
+from seqgen.errors import CorpusError, SignalError
 from seqgen.levels.base import normalise_text
 from seqgen.wording import counted
 
@@ -182,8 +183,11 @@ class SignalFile(SourceFile):
 
     @cached_property
     def digest(self) -> bytes:
-        """A hash of both files."""
-        return hashlib.sha256(self._text.digest + hashlib.sha256(self._read()).digest()).digest()[:16]
+        """A hash of both files; of the text only if the signal cannot be read and the pair is skipped."""
+        total = hashlib.sha256(self._text.digest)
+        with suppress(SignalError):
+            total.update(self._read())
+        return total.digest()[:16]
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:  # noqa: ARG002  # pairs are never cut
         """Yield the pair, unless the text is empty or the signal cannot be read."""

@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 
 from seqgen.corpus.documents import Document
 from seqgen.encoders import SIGNALS, signal_class
-from seqgen.encoders.base import Signal
+from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.errors import CorpusError, SignalError
+from seqgen.levels.base import Coding
 
 TEXT_KIND = "text"
 MAX_BYTES = 1 << 28  # of a signal, which is held in memory
@@ -59,6 +60,11 @@ class SignalDocument(Document[bytes]):
             SignalError: it cannot.
         """
         signal_class(self._kind).check(self.data)
+
+
+def kind_of(coding: Coding[Any]) -> str:
+    """Return the kind of what a coding encodes: `TEXT_KIND`, or a kind of signal."""
+    return coding.name if isinstance(coding, SignalCoding) else TEXT_KIND
 
 
 def kind_of_suffix(suffix: str) -> str:

@@ -15,7 +15,7 @@ from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import is_column, with_given_of
 from seqgen.corpus.sentences import are_sentences
-from seqgen.corpus.signals import TEXT_KIND
+from seqgen.corpus.signals import TEXT_KIND, kind_of
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
 from seqgen.encoders import SIGNALS
 from seqgen.errors import CorpusError
@@ -88,6 +88,8 @@ class SplitCorpus:
         if requested.level == "auto" and requested.ngram == 1 and self.level is None:
             config = replace(config, level=self._suitable_level("level"))
         given_kind = self.corpus.given_kind
+        if self.given_coding is not None and kind_of(self.given_coding) != given_kind:
+            raise CorpusError(f"the texts are given {given_kind}, but this model is given {kind_of(self.given_coding)}")
         if given_kind != TEXT_KIND and requested.given_level in ("auto", given_kind):
             config = replace(config, given_level=given_kind)
         elif given_kind != TEXT_KIND or requested.given_level in SIGNALS:

@@ -14,6 +14,7 @@ from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.dataset import Dataset, encoded
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import with_given_of
+from seqgen.corpus.signals import kind_of
 from seqgen.corpus.split import VALID
 from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.run_corpus import RunCorpus
@@ -57,6 +58,10 @@ class HeldOut:
             config = checkpoint.config.corpus if "given" in reading else with_given_of(corpus, checkpoint.config.corpus)
             config = replace(config, corpus=(corpus,), valid=None, **reading)
             self._other = Corpus.read([corpus], config, folders.parsed)
+            if self._given_coding is not None and self._other.given_kind != (kind := kind_of(self._given_coding)):
+                raise CorpusError(
+                    f"the texts of {corpus} are given {self._other.given_kind}, but this model is given {kind}"
+                )
         elif reading:
             raise UsageError(f"{flag(next(iter(reading)))} needs --corpus")
         elif self.run.missing:
