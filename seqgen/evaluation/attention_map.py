@@ -56,14 +56,13 @@ class AttentionMap:
         Raises:
             UsageError: the model has no attention, or the given is empty.
         """
-        is_ctc = isinstance(model, CtcModel)
-        if not (model.has_attention or is_ctc):
+        if not (model.has_attention or isinstance(model, CtcModel)):
             raise UsageError("this model has no attention: inspect --given needs a run with --given and attention")
         writer = Transcriber.of(checkpoint, model)
         if is_empty(given):
             raise UsageError("--given must not be empty")
         rows = writer.rows(given)
-        if is_ctc:
+        if isinstance(model, CtcModel):
             text_ids, weights = _outputs(model, rows)
         else:
             if text is None:

@@ -39,3 +39,8 @@ class Batches(ABC):
     def tokens_per_step(self) -> float:
         """The mean number of targets per batch."""
         return self.dataset.num_targets / self.steps_per_epoch
+
+    @property
+    def outputs_per_target(self) -> float:
+        """The mean number of outputs of the network per target: one, except in a network without a decoder."""
+        return 1.0

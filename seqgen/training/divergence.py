@@ -22,9 +22,9 @@ MAX_ROLL_BACKS = 4
 SLOWER = 0.25  # factor of the learning rate after each rollback
 
 
-def has_diverged(result: StepResult, vocabulary_size: int) -> bool:
+def has_diverged(result: StepResult, vocabulary_size: int, outputs_per_target: float) -> bool:
     """Return whether the loss or its gradient is not finite, or the loss is extreme."""
-    limit = EXPLODED * math.log(vocabulary_size) * result.tokens
+    limit = EXPLODED * math.log(vocabulary_size) * result.tokens * max(1.0, outputs_per_target)
     return not (math.isfinite(result.gradient_norm) and result.nats <= limit)
 
 

@@ -150,7 +150,7 @@ class Trainer:
                 self._save_last()
                 return
             result = self._step(next(batches), is_interrupted)
-            if has_diverged(result, self.corpus.level.vocabulary_size):
+            if has_diverged(result, self.corpus.level.vocabulary_size, self.batches.outputs_per_target):
                 yield self._roll_back()
                 batches = self.batches.from_step(self.figures.step)
             if self.learner.num_passes > num_passes:

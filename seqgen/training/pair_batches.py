@@ -64,6 +64,12 @@ class PairBatches(Batches):
         """The mean number of targets per batch."""
         return self._totals[1] / self.steps_per_epoch
 
+    @property
+    def outputs_per_target(self) -> float:
+        """The mean number of outputs of the network per target."""
+        _, num_targets, num_given, _ = self._totals
+        return num_given / self.subsampling / num_targets if self.subsampling else 1.0
+
     def show_beginnings(self, num_tokens: int) -> bool:  # noqa: ARG002  # every pair is read from its beginning
         """Return True."""
         return True
@@ -132,7 +138,8 @@ class PairBatches(Batches):
         equal = np.concatenate([[0], np.cumsum(ids[1:] == ids[:-1])])  # pairs of neighbours up to each token
         num_equal = equal[offsets[1:] - offsets[0] - 1] - equal[offsets[:-1] - offsets[0]]
         num_outputs = -(-lengths[:, 1] // self.subsampling)
-        return lengths[:, 0] - 1 + num_equal <= num_outputs
+        has_room: NDArray[np.bool_] = lengths[:, 0] - 1 + num_equal <= num_outputs
+        return has_room
 
     def _sorted(
         self, shard: int, random: np.random.Generator | None = None
