@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
+from seqgen.config import DeviceConfig, FoldersConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Document, Excerpt, Pair, Passage, cut
 from seqgen.corpus.reading import ReadingLog
 from seqgen.corpus.signals import SignalDocument, signal_in
 from seqgen.encoders.base import Signal
 from seqgen.errors import CorpusError, UsageError
+from seqgen.evaluation.fusion_weight import fused
 from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel, normalise_text
 from seqgen.levels.note import NoteLevel
@@ -27,6 +28,7 @@ from seqgen.music.score import Score
 from seqgen.options import field_name
 from seqgen.runs import find
 from seqgen.sampling.composer import compose
+from seqgen.sampling.fusion import Fusion
 from seqgen.sampling.sampler import begin, sample
 from seqgen.sampling.transcriber import Transcriber, check_given, is_empty
 
@@ -104,13 +106,20 @@ class Model:
 
     def _from_given(self, given: str | Path | Sequence[str | Path], config: SamplingConfig) -> list[str]:
         config.refuse_for_given()
-        writer = Transcriber.of(self.checkpoint, self._model)
+        writer = Transcriber.of(self.checkpoint, self._model, self._fusion(config.language_model))
         if isinstance(given, str | Path):
             (best,) = writer.write([self._opened(given)], config)
             return [each.text for each in best]
         if config.num_samples > 1:
             raise UsageError("--num-samples needs a single text as --given, not several")
         return [best[0].text if best else "" for best in writer.write(list(map(self._opened, given)), config)]
+
+    def _fusion(self, name: str | None) -> Fusion | None:
+        """Return the language model of a run, for the search."""
+        if name is None:
+            return None
+        other = Checkpoint.read(find(name, Path(RunsConfig().checkpoints_dir)))
+        return fused(self.checkpoint, self._model, other, other.model(str(self._model.device)), FoldersConfig())[0]
 
     def _opened(self, given: str | Path) -> str | Signal:
         """Return a text as it is, or the signal in a file."""

@@ -83,6 +83,26 @@ def test_evaluation_compares_what_is_written(shapes):
     assert first["given"].endswith("test.jsonl")
 
 
+def test_a_language_model_helps_to_read(shapes):
+    (shapes.folder / "words.txt").write_text("".join(f"{word}\n" for word in WORDS), encoding="utf-8")
+    done = shapes("train", "--corpus", "words.txt", "--document", "line", "--steps", "30", "--name", "words",
+                  "--hidden-size", "16", "--num-layers", "1")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    done = shapes("sample", "--checkpoint", "shapes", "--given", "@LTV.json", "--language-model", "words")
+    assert (done.returncode, done.stdout) == (0, "LTV\n")
+    assert "weight of the language model: 0" in done.stderr
+    assert "validation pairs (without it " in done.stderr
+    options = ["--corpus", "test.jsonl", "--language-model", "words", "--json"]
+    done = shapes("evaluate", "--checkpoint", "shapes", *options)
+    assert json.loads(done.stdout)["writing"]["exact"]["value"] > 0.8
+    done = shapes("sample", "--checkpoint", "words", "--language-model", "words")
+    assert done.returncode == 2
+    assert "--language-model needs --given" in done.stderr
+    done = shapes("evaluate", "--checkpoint", "words", "--corpus", "words.txt", "--language-model", "words")
+    assert done.returncode == 2
+    assert "--language-model is for models that write from something given" in done.stderr
+
+
 def test_a_corpus_of_another_kind_is_refused(shapes):
     (shapes.folder / "words.tsv").write_text("a\tL\nb\tV\n", encoding="utf-8")
     done = shapes("evaluate", "--corpus", "words.tsv", "--given", "1", "--field", "2")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from seqgen.cli import display
+from seqgen.cli.language_model import load_fusion
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.progress import ShownProgress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from seqgen.evaluation.text import TextReport, Verbatim
     from seqgen.evaluation.writing import WritingReport
     from seqgen.model.language_model import LanguageModel
+    from seqgen.sampling.fusion import Fusion
 
 COPY_SHOWN = 60  # characters
 PREDICTORS = {
@@ -66,20 +68,27 @@ def evaluate(
     display.note(str(source))
     with display.waiting("reading", is_quiet=False):
         held_out = HeldOut(loaded, evaluation.corpus, folders, reading)
+    fusion = load_fusion(evaluation.language_model, loaded, model, folders, machine)
     if evaluation.per_document or evaluation.per_token:
-        _list(loaded, model, held_out, evaluation)
+        _list(loaded, model, held_out, evaluation, fusion)
     else:
-        _report(loaded, model, held_out, evaluation, as_json=as_json)
+        _report(loaded, model, held_out, evaluation, fusion, as_json=as_json)
     if evaluation.corpus is None:
         display.note("this validation set selected the checkpoint: --corpus scores text that the model has not seen")
 
 
 def _report(
-    checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut", config: EvaluationConfig, *, as_json: bool
+    checkpoint: "Checkpoint",
+    model: "LanguageModel",
+    held_out: "HeldOut",
+    config: EvaluationConfig,
+    fusion: "Fusion | None",
+    *,
+    as_json: bool,
 ) -> None:
     from seqgen.evaluation.report import evaluate as evaluate_checkpoint
 
-    evaluation, notes = evaluate_checkpoint(checkpoint, model, held_out, config, ShownProgress())
+    evaluation, notes = evaluate_checkpoint(checkpoint, model, held_out, config, ShownProgress(), fusion)
     for text in notes:
         display.note(text)
     if as_json:
@@ -88,13 +97,21 @@ def _report(
         _show(evaluation)
 
 
-def _list(checkpoint: "Checkpoint", model: "LanguageModel", held_out: "HeldOut", config: EvaluationConfig) -> None:
+def _list(
+    checkpoint: "Checkpoint",
+    model: "LanguageModel",
+    held_out: "HeldOut",
+    config: EvaluationConfig,
+    fusion: "Fusion | None",
+) -> None:
     from seqgen.evaluation.listing import by_document, by_token
 
     progress = ShownProgress()
-    lines: Iterable[dict[str, Any]] = (by_token if config.per_token else by_document)(
-        model, checkpoint, held_out, progress
-    )
+    lines: Iterable[dict[str, Any]]
+    if config.per_token:
+        lines = by_token(model, checkpoint, held_out, progress)
+    else:
+        lines = by_document(model, checkpoint, held_out, progress, fusion)
     for line in lines:
         display.write_result(json.dumps(line, ensure_ascii=False) + "\n")
     for text in held_out.notes:

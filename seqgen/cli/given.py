@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqgen.encoders.base import Signal
     from seqgen.levels.base import Coding
     from seqgen.model.language_model import LanguageModel
+    from seqgen.sampling.fusion import Fusion
     from seqgen.sampling.transcriber import Transcriber, WrittenText
 
 _READ_AT_ONCE = 1 << 16  # bytes
@@ -32,6 +33,7 @@ def sample_given(
     model: "LanguageModel",
     config: SamplingConfig,
     outputs: list[Path],
+    fusion: "Fusion | None",
     *,
     omit_prime: bool,
     as_json: bool,
@@ -44,6 +46,7 @@ def sample_given(
         model: its model.
         config: the sampling options.
         outputs: the files.
+        fusion: a language model that is added to the scores of the search; None for none.
         omit_prime: whether to omit the prime.
         as_json: whether to write a line of JSON per text.
 
@@ -59,7 +62,7 @@ def sample_given(
         raise UsageError("--given - writes one line per line: --num-samples needs --json")
     from seqgen.sampling.transcriber import Transcriber, following
 
-    writer = Transcriber.of(loaded, model)
+    writer = Transcriber.of(loaded, model, fusion)
     prime = writer.level.normalise(text_prime(config.prime, is_passage=True))
     report_lacking(list(writer.level.spelled_out(writer.level.encode(prime))), "the prime")
     config = replace(config, prime=prime, stop=tuple(map(unescaped, config.stop)))

@@ -9,12 +9,13 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.given import sample_given
+from seqgen.cli.language_model import load_fusion
 from seqgen.cli.model import CheckpointOption, JsonOption, load
 from seqgen.cli.music import sample_music
 from seqgen.cli.options import QuietOption, options_from
 from seqgen.cli.outputs import refuse_no_file, report_lacking, write_text
 from seqgen.cli.prime import text_prime, unescaped
-from seqgen.config import DeviceConfig, RunsConfig, SamplingConfig
+from seqgen.config import DeviceConfig, FoldersConfig, SamplingConfig
 from seqgen.errors import UsageError
 from seqgen.wording import counted
 
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 SEPARATOR = "---\n"
 
 
-@options_from(sampling=SamplingConfig, machine=DeviceConfig, folders=RunsConfig)
+@options_from(sampling=SamplingConfig, machine=DeviceConfig, folders=FoldersConfig)
 def sample(
     sampling: SamplingConfig,
     machine: DeviceConfig,
-    folders: RunsConfig,
+    folders: FoldersConfig,
     checkpoint: CheckpointOption = None,
     output: Annotated[
         list[Path] | None,
@@ -52,7 +53,8 @@ def sample(
 
     check_given(loaded, is_given=sampling.given is not None)
     if loaded.given_coding is not None:
-        sample_given(source, loaded, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
+        fusion = load_fusion(sampling.language_model, loaded, model, folders, machine)
+        sample_given(source, loaded, model, sampling, outputs, fusion, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, TextLevel):
         _sample_text(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, NoteLevel):

@@ -30,6 +30,10 @@ class EvaluationConfig(Options):
         bound=Interval(0),
     )
     seed: int = option("Random seed of these samples.", 1, metavar="N", bound=SEED)
+    language_model: str | None = option(
+        "Run of a language model whose likelihood is added in the search of a model that is given something.",
+        metavar="NAME|FILE",
+    )
     per_document: bool = option("Print one line of JSON per document instead of the report.", False)
     per_token: bool = option("Print one line of JSON per token instead of the report.", False)
 

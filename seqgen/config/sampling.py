@@ -95,14 +95,21 @@ class SamplingConfig(Options):
         shown_default=str(BEAM_SIZE),
         group="Given",
     )
+    language_model: str | None = option(
+        "Run of a language model of the same level whose likelihood is added in the search; its weight is chosen on "
+        "validation pairs.",
+        metavar="NAME|FILE",
+        group="Given",
+    )
     seed: int | None = option(
         "Random seed of the samples.", metavar="N", bound=SEED, shown_default="random, and printed"
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.beam_size is not None and self.given is None:
-            raise UsageError("--beam-size needs --given")
+        for name in ("beam_size", "language_model"):
+            if getattr(self, name) is not None and self.given is None:
+                raise UsageError(f"{flag(name)} needs --given")
         if "" in self.stop:
             raise UsageError("--stop must not be empty")
         if self.keep_stop and not self.stop:
@@ -129,8 +136,11 @@ class SamplingConfig(Options):
                 ("stop", "min_length", "no_repeat"),
                 "is for sampling, but the most likely text is searched for: add --temperature 1, or omit it",
             )
-        elif self.beam_size is not None:
-            raise UsageError("--beam-size is for the most likely text: omit it, or --temperature, --top-k and --top-p")
+        for name in ("beam_size", "language_model"):
+            if not self.is_search and getattr(self, name) is not None:
+                raise UsageError(
+                    f"{flag(name)} is for the most likely text: omit it, or --temperature, --top-k and --top-p"
+                )
 
     def refuse_for_text(self) -> None:
         """Reject options that only models of music have.

@@ -15,17 +15,22 @@ from seqgen.evaluation.likelihood import surprisals
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.writing import pairs_of, write
 from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.fusion import Fusion
 
 
 def by_document(
-    model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut, progress: Progress = SILENT
+    model: LanguageModel,
+    checkpoint: Checkpoint,
+    held_out: HeldOut,
+    progress: Progress = SILENT,
+    fusion: Fusion | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the origin, number, tokens and nats of each document, and its size in the units of its level.
 
     From a conditional model also what the document is given, its text, and the text that the model writes instead.
     """
     pairs = list(pairs_of(held_out.documents())) if checkpoint.given_coding is not None else []
-    written = write(checkpoint, model, [given for given, _ in pairs], progress) if pairs else []
+    written = write(checkpoint, model, [given for given, _ in pairs], progress, fusion) if pairs else []
     references = set(pairs)
     with held_out.encoded() as dataset:
         for number, (document, _, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):

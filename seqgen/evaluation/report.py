@@ -26,6 +26,7 @@ from seqgen.levels.base import TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.options import flag
+from seqgen.sampling.fusion import Fusion
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def evaluate(
     held_out: HeldOut,
     config: EvaluationConfig,
     progress: Progress = SILENT,
+    fusion: Fusion | None = None,
 ) -> tuple[Evaluation, list[str]]:
     """Return the evaluation of a checkpoint's model on a text, and notes for the user.
 
@@ -139,6 +141,7 @@ def evaluate(
         held_out: the text.
         config: what to measure.
         progress: receives the progress.
+        fusion: a language model that helps a conditional model to write; None for none.
 
     Raises:
         CorpusError: the text cannot be read or is too short, or the corpus of the run is missing or has changed.
@@ -162,7 +165,7 @@ def evaluate(
         if config.cache:
             evaluation = replace(evaluation, cache=_cached(model, config.cache, held_out, dataset, progress))
     if checkpoint.given_coding is not None:
-        writing = report_on_writing(checkpoint, model, held_out, progress)
+        writing = report_on_writing(checkpoint, model, held_out, progress, fusion)
         evaluation, notes = replace(evaluation, writing=writing), [*notes, *writing.notes]
     if config.num_samples:
         evaluation = _with_samples(evaluation, checkpoint, model, held_out, config, progress)

@@ -54,6 +54,11 @@ class RunCorpus:
         return f"{self._files}, and there is no prepared copy of it in {self._folder}"
 
     @property
+    def is_encoded(self) -> bool:
+        """Whether its parts can be had as token ids: from the prepared corpus, or from the files."""
+        return self._prepared is not None or self.missing is None
+
+    @property
     def notes(self) -> list[str]:
         """What the user should know about the reading so far."""
         reason = vars(self).get("_files")  # None if the files have not been needed

@@ -14,6 +14,7 @@ from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.same_output import SameOutput
 from seqgen.evaluation.transcription import Transcript, Transcription, measure, measure_baselines
 from seqgen.model.language_model import LanguageModel
+from seqgen.sampling.fusion import Fusion
 from seqgen.sampling.transcriber import Transcriber
 
 MAX_GIVENS = 10_000  # that are written: the nearest-pair baseline compares each of them with every training pair
@@ -59,7 +60,11 @@ class WritingReport:
 
 
 def report_on_writing(
-    checkpoint: Checkpoint, model: LanguageModel, held_out: HeldOut, progress: Progress = SILENT
+    checkpoint: Checkpoint,
+    model: LanguageModel,
+    held_out: HeldOut,
+    progress: Progress = SILENT,
+    fusion: Fusion | None = None,
 ) -> WritingReport:
     """Write a text for each given by beam search, and compare it with all texts that have this given.
 
@@ -68,13 +73,14 @@ def report_on_writing(
         model: its model.
         held_out: the pairs.
         progress: receives the progress.
+        fusion: a language model that is added to the scores of the search; None for none.
     """
     references: dict[str | Signal, list[str]] = {}
     for given, text in pairs_of(held_out.documents()):
         references.setdefault(given, []).append(text)
     num_givens = len(references)
     references = dict(islice(references.items(), 0, None, -(-num_givens // MAX_GIVENS)))  # evenly spaced
-    written = write(checkpoint, model, list(references), progress)
+    written = write(checkpoint, model, list(references), progress, fusion)
     transcripts = [
         Transcript(given if isinstance(given, str) else given.name, tuple(texts), output)
         for (given, texts), output in zip(references.items(), written, strict=True)
@@ -97,11 +103,15 @@ def report_on_writing(
 
 
 def write(
-    checkpoint: Checkpoint, model: LanguageModel, givens: Sequence[str | Signal], progress: Progress = SILENT
+    checkpoint: Checkpoint,
+    model: LanguageModel,
+    givens: Sequence[str | Signal],
+    progress: Progress = SILENT,
+    fusion: Fusion | None = None,
 ) -> list[str]:
     """Return the most likely text for each given."""
     with progress.task("writing", len(set(givens))) as task:
-        found = Transcriber.of(checkpoint, model).best(givens, progress=task.advance)
+        found = Transcriber.of(checkpoint, model, fusion).best(givens, progress=task.advance)
     return [texts[0].text if texts else "" for texts in found]
 
 

@@ -27,6 +27,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import select
 from seqgen.model.stepper import Stepper, stepper
 from seqgen.sampling.constraint import Constraint
+from seqgen.sampling.fusion import Fusion, PrefixScorer
 
 _MAX_STREAMS = 320  # that are stepped together
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
@@ -69,6 +70,7 @@ def search(
     num_best: int = 1,
     precision: str = "auto",
     after_batch: Callable[[int], None] = lambda _: None,
+    fusion: Fusion | None = None,
 ) -> list[list[Hypothesis]]:
     """Return the best texts of each given, best first. Givens of similar length are searched together.
 
@@ -81,6 +83,7 @@ def search(
         num_best: the number of texts per given, at most `beam_size`; fewer are returned if fewer were found.
         precision: the precision of the products, as in `--precision`.
         after_batch: receives the number of givens that were searched whenever some are finished.
+        fusion: a language model that is added to the scores; None for none.
 
     Returns:
         Texts that ended. If all of them are empty, also texts that are cut at the maximum length.
@@ -94,7 +97,8 @@ def search(
         state, memory = model.encode(Given.of([givens[index] for index in batch], model.device), dtype)
         streams = torch.arange(len(batch), device=model.device).repeat_interleave(beam_size)
         limits = [max_lengths[index] for index in batch]
-        beams = _Beams(limits, beam_size, num_best, rules([limit for limit in limits for _ in range(beam_size)]))
+        constraint = rules([limit for limit in limits for _ in range(beam_size)])
+        beams = _Beams(limits, beam_size, num_best, constraint, fusion and fusion.scorer())
         beams.run(stepper(model, select(state, streams), dtype, memory if model.has_attention else None))
         for index, hypotheses in zip(batch, beams.found, strict=True):
             found[index] = sorted(hypotheses, key=lambda each: -each.score)[:num_best]
@@ -134,6 +138,7 @@ class _Beams:
         beam_size: the number of hypotheses of each.
         num_best: the number of texts that are needed of each.
         constraint: restricts the next tokens.
+        scorer: adds the log-probabilities of a language model; None for none.
 
     Attributes:
         found: the hypotheses of each given that ended, and those that were cut if no text with any tokens ended.
@@ -143,6 +148,7 @@ class _Beams:
     beam_size: int
     num_best: int
     constraint: BeamConstraint
+    scorer: PrefixScorer | None = None
     found: list[list[Hypothesis]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -182,6 +188,8 @@ class _Beams:
         mask = self.constraint.mask()
         if mask is not None:
             logits = logits + torch.from_numpy(mask).to(logits.device)
+        if self.scorer is not None:
+            logits = logits + self._added(self.scorer, logits.shape[-1]).to(logits)
         width = min(self.beam_size, logits.shape[-1])
         # The best tokens of all hypotheses are among the best of each.
         values, tokens = logits.topk(width)
@@ -192,6 +200,15 @@ class _Beams:
         return _Step(
             places // width, tokens.cpu().view_as(totals).gather(1, places), scores.masked_fill(is_closed, -torch.inf)
         )
+
+    def _added(self, scorer: PrefixScorer, vocabulary_size: int) -> Tensor:
+        """Return what a language model adds to the log-probabilities of the tokens, shape (streams, vocabulary)."""
+        prefixes = [tuple(tokens) for tokens in self._tokens.flatten(0, 1).tolist()]
+        is_open = self._scores.flatten().isfinite().tolist()
+        scorer.keep(sorted({prefix for prefix, each in zip(prefixes, is_open, strict=True) if each}))
+        nothing = np.zeros(vocabulary_size)
+        added = [scorer.following(prefix) if each else nothing for prefix, each in zip(prefixes, is_open, strict=True)]
+        return torch.from_numpy(np.stack(added))
 
     def _take(self, step: _Step) -> Tensor:
         """Add tokens, and record the hypotheses that end; return whether each given is finished."""

@@ -18,12 +18,12 @@ from seqgen.model.ctc import BLANK, CtcModel
 from seqgen.model.encoder import Given
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.sampling.beam import Hypothesis
+from seqgen.sampling.fusion import Fusion, Prefix, PrefixScorer
 
 _MAX_POSITIONS = 1 << 15  # that are encoded together
 _LEAST = -12.0  # log-probability below which an output is not tried, unless it is the most likely one
 
-_Prefix = tuple[int, ...]
-_Scores = dict[_Prefix, tuple[float, float]]  # log-probabilities of each text, whose last output is a blank or not
+_Scores = dict[Prefix, tuple[float, float]]  # log-probabilities of each text, whose last output is a blank or not
 
 
 @torch.inference_mode()
@@ -35,6 +35,7 @@ def ctc_search(
     num_best: int = 1,
     precision: str = "auto",
     after_batch: Callable[[int], None] = lambda _: None,
+    fusion: Fusion | None = None,
 ) -> list[list[Hypothesis]]:
     """Return the best texts of each given, best first.
 
@@ -46,6 +47,7 @@ def ctc_search(
         num_best: the number of texts per given; fewer are returned if fewer were found.
         precision: the precision of the products, as in `--precision`.
         after_batch: receives the number of givens that were searched whenever some are finished.
+        fusion: a language model that is added to the scores; None for none.
 
     Raises:
         CheckpointError: the likelihoods are not finite.
@@ -65,7 +67,10 @@ def ctc_search(
         values[..., [Level.END, *(token for token in forbidden if token != BLANK)]] = -torch.inf
         for place, index in enumerate(batch):
             outputs = values[: int(lengths[place]), place].cpu().numpy().astype(np.float64)
-            hypotheses = [best_path(outputs)] if beam_size == 1 else prefix_search(outputs, beam_size)
+            if beam_size == 1 and fusion is None:
+                hypotheses = [best_path(outputs)]
+            else:
+                hypotheses = prefix_search(outputs, beam_size, fusion and fusion.scorer())
             found[index] = hypotheses[:num_best]
         after_batch(len(batch))
         first = last
@@ -82,26 +87,46 @@ def best_path(outputs: NDArray[np.float64]) -> Hypothesis:
     return Hypothesis([*tokens, Level.END], float(outputs.max(1).sum()))
 
 
-def prefix_search(outputs: NDArray[np.float64], beam_size: int) -> list[Hypothesis]:
+def prefix_search(outputs: NDArray[np.float64], beam_size: int, scorer: PrefixScorer | None = None) -> list[Hypothesis]:
     """Return the most likely texts, best first, see the module.
 
     Args:
         outputs: log-probabilities, shape (positions, vocabulary).
         beam_size: the number of texts that are continued at each position.
+        scorer: adds the log-probabilities of a language model to those of the texts; None for none.
     """
     beam: _Scores = {(): (0.0, -np.inf)}
+    added = {(): 0.0}  # by the language model
     for output in outputs:
         tried = np.flatnonzero(output >= min(_LEAST, output.max())).tolist()
         scores: _Scores = {}
         for prefix, (blank, token) in beam.items():
             for each in tried:
                 _extend(scores, prefix, blank, token, each, float(output[each]))
-        best = sorted(scores, key=lambda prefix: -float(np.logaddexp(*scores[prefix])))[:beam_size]
+        if scorer is not None:
+            known = {prefix: value for prefix, value in added.items() if prefix in beam}
+            added = {
+                prefix: known[prefix]
+                if prefix in known
+                else known[prefix[:-1]] + scorer.following(prefix[:-1])[prefix[-1]]
+                for prefix in scores
+            }
+        best = sorted(scores, key=lambda prefix: -_total(scores[prefix], added.get(prefix, 0.0)))[:beam_size]
         beam = {prefix: scores[prefix] for prefix in best}
-    return [Hypothesis([*prefix, Level.END], float(np.logaddexp(*beam[prefix]))) for prefix in beam]
+        if scorer is not None:
+            scorer.keep(best)
+    totals = {prefix: _total(beam[prefix], added.get(prefix, 0.0)) for prefix in beam}
+    if scorer is not None:
+        totals = {prefix: total + scorer.following(prefix)[Level.END] for prefix, total in totals.items()}
+    ranked = sorted(totals, key=lambda prefix: -totals[prefix])
+    return [Hypothesis([*prefix, Level.END], totals[prefix]) for prefix in ranked]
 
 
-def _extend(scores: _Scores, prefix: _Prefix, blank: float, token: float, each: int, value: float) -> None:
+def _total(scores: tuple[float, float], added: float) -> float:
+    return float(np.logaddexp(*scores)) + added
+
+
+def _extend(scores: _Scores, prefix: Prefix, blank: float, token: float, each: int, value: float) -> None:
     """Add what a text becomes with another output.
 
     Args:
@@ -122,7 +147,7 @@ def _extend(scores: _Scores, prefix: _Prefix, blank: float, token: float, each: 
         _add(scores, (*prefix, each), -np.inf, total + value)
 
 
-def _add(scores: _Scores, prefix: _Prefix, blank: float, token: float) -> None:
+def _add(scores: _Scores, prefix: Prefix, blank: float, token: float) -> None:
     if max(blank, token) == -np.inf:
         return
     old = scores.get(prefix, (-np.inf, -np.inf))

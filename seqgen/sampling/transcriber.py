@@ -15,6 +15,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.beam import BeamConstraint, Hypothesis, search
 from seqgen.sampling.beginning import Beginning
 from seqgen.sampling.ctc import ctc_search
+from seqgen.sampling.fusion import Fusion
 from seqgen.sampling.sampler import begin, sample
 from seqgen.sampling.whole_characters import WholeCharacters
 
@@ -84,15 +85,17 @@ class Transcriber:
         level: the vocabulary of the texts.
         given_coding: encodes the givens.
         unseen_ids: ids that were never a target in training and are never written.
+        fusion: a language model that is added to the scores of the search; None for none.
     """
 
     model: LanguageModel
     level: TextLevel
     given_coding: TextLevel | SignalCoding
     unseen_ids: Sequence[int]
+    fusion: Fusion | None = None
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, model: LanguageModel) -> "Transcriber":
+    def of(cls, checkpoint: Checkpoint, model: LanguageModel, fusion: Fusion | None = None) -> "Transcriber":
         """Return the transcriber of a conditional checkpoint and its model.
 
         Raises:
@@ -102,7 +105,7 @@ class Transcriber:
             checkpoint.given_coding, TextLevel | SignalCoding
         ):
             raise UsageError("--given is for models that write a text from something given")
-        return cls(model, checkpoint.level, checkpoint.given_coding, checkpoint.unseen)
+        return cls(model, checkpoint.level, checkpoint.given_coding, checkpoint.unseen, fusion)
 
     def rows(self, given: str | Signal) -> Ids:
         """Return the token ids of a text, from the start to the end token, or the vectors of a signal.
@@ -169,7 +172,9 @@ class Transcriber:
         if isinstance(self.model, CtcModel):
             if prime:
                 raise UsageError("--prime needs a decoder; this model has none (ctc)")
-            texts = ctc_search(self.model, givens, self.unseen_ids, beam_size, beam_size, after_batch=progress)
+            texts = ctc_search(
+                self.model, givens, self.unseen_ids, beam_size, beam_size, after_batch=progress, fusion=self.fusion
+            )
             return [self._different(best)[:num_best] for best in texts]
         found = search(
             self.model,
@@ -179,6 +184,7 @@ class Transcriber:
             beam_size,
             1 if num_best == 1 else beam_size,  # several may be the same text
             after_batch=progress,
+            fusion=self.fusion,
         )
         return [self._different(best)[:num_best] for best in found]
 
