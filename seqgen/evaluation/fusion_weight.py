@@ -49,10 +49,7 @@ def fused(
     fusion = Fusion.of(other, other_model, writer.level, DEFAULT_WEIGHT)
     corpus = RunCorpus(checkpoint, folders)
     if not corpus.is_encoded:
-        return (
-            fusion,
-            f"weight of the language model: {DEFAULT_WEIGHT}, because {corpus.missing or 'it is not prepared'}",
-        )
+        return fusion, f"weight of the language model: {DEFAULT_WEIGHT} ({corpus.missing})"
     with corpus.encoded(VALID) as dataset:
         assert dataset.given is not None  # noqa: S101  # the model is conditional
         chosen = evenly_spaced(dataset, _NUM_TOKENS).tolist()
