@@ -166,7 +166,7 @@ class Model:
         Transcriber.of(self.checkpoint, self._model).rows(opened)  # checks it
         if isinstance(opened, str):
             return Pair("text", text, normalise_text(opened))
-        return Pair("text", text, SignalDocument(opened.name, "", lambda: opened.data))
+        return Pair("text", text, SignalDocument(opened.name, "", opened.read))
 
     def _text_level(self) -> TextLevel:
         if not isinstance(self.checkpoint.level, TextLevel):

@@ -149,6 +149,8 @@ class Checkpoint:
         level, config = level_from_json(content["level"]), TrainConfig.from_flat(content["config"])
         if config.corpus.level not in ("auto", level.name):
             raise ValueError(f"its vocabulary is not of --level {config.corpus.level}")
+        if "given_level" in content:
+            raise ValueError("it writes from something given, and was written before signals could be given")
         given_coding = coding_from_json(content["given_coding"]) if "given_coding" in content else None
         is_conditional = given_coding is not None
         if (config.corpus.given is not None, config.model.encoder_layers > 0) != (is_conditional, is_conditional):

@@ -1,6 +1,9 @@
 """The model without a decoder: probabilities by brute force, both searches, and training."""
 
 import itertools
+import json
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -8,10 +11,23 @@ import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.config import ModelConfig, SamplingConfig
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelConfig,
+    ModelOptions,
+    SamplingConfig,
+    TrainOptions,
+)
+from seqgen.corpus.dataset import Dataset
+from seqgen.encoders.base import Signal
 from seqgen.encoders.strokes import StrokesCoding
 from seqgen.errors import UsageError
 from seqgen.evaluation.attention_map import AttentionMap
+from seqgen.evaluation.pair_likelihood import pair_surprisals
+from seqgen.evaluation.progress import Task
 from seqgen.levels.base import PADDING, Level
 from seqgen.model.ctc import BLANK, CtcModel, make_model
 from seqgen.model.encoder import Given
@@ -19,7 +35,8 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.ctc import best_path, ctc_search, prefix_search
 from seqgen.sampling.transcriber import Transcriber
 from seqgen.training.pair_batches import PairBatches
-from tests.test_signals import WORDS, write_json
+from seqgen.training.session import Session
+from tests.test_signals import WORDS, strokes_of, write_json
 
 SIZES = {"num_layers": 1, "hidden_size": 8, "embedding_size": 8, "encoder_layers": 1, "alignment": "ctc"}
 CODING = StrokesCoding(16)
@@ -124,8 +141,6 @@ def test_the_search_restores_the_order_and_avoids_forbidden_tokens(generator):
 
 
 def test_pairs_with_too_few_outputs_are_left_out(make_dataset, tmp_path):
-    from seqgen.corpus.dataset import Dataset
-
     text = make_dataset("ab", "aab", "b", "aa")
     lengths = [4, 4, 1, 6]  # given positions, of which two make an output
     given = Dataset(np.zeros((sum(lengths), 3), dtype=np.float16), np.cumsum([0, *lengths]), np.zeros(0), {})
@@ -141,9 +156,6 @@ def test_pairs_with_too_few_outputs_are_left_out(make_dataset, tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Train on words in strokes."""
-    from seqgen.config import BudgetConfig, CorpusConfig, FoldersConfig, MachineConfig, ModelOptions, TrainOptions
-    from seqgen.training.session import Session
-
     folder = tmp_path_factory.mktemp("ctc")
     path = write_json(folder / "words.jsonl", WORDS)
     requested = TrainOptions(
@@ -183,14 +195,51 @@ def test_what_a_model_without_a_decoder_cannot_do_is_refused(trained):
         writer.write([], SamplingConfig(given="", temperature=0.5))
 
 
-def test_the_outputs_are_shown_over_time(trained):
-    import json
+def test_an_impossible_text_counts_as_drawn_uniformly(generator, make_dataset):
+    model = make(generator, vocabulary=20)
+    text = make_dataset("ab", "aab")
+    given = Dataset(np.ones((8, 3), dtype=np.float16), np.array([0, 4, 8]), np.zeros(0), {})  # two outputs each
+    dataset = replace(text, given=given)
+    nats, errors = pair_surprisals(model, dataset, np.arange(2), torch.float32, Task())
+    assert nats[dataset.offsets[2] - 1] == pytest.approx(4 * np.log(20))
+    assert 0 < nats[dataset.offsets[1] - 1] < 100
+    assert np.count_nonzero(nats) == 2
+    assert errors > 0
 
-    from seqgen.encoders.base import Signal
-    from tests.test_signals import strokes_of
 
+def test_a_run_without_a_decoder_is_interrupted_and_resumed_bit_for_bit(trained, tmp_path):
+    trainer, _, _, path = trained
+    requested = replace(trainer.requested, budget=BudgetConfig(steps=12))
+    states = []
+    for name, stops in (("whole", False), ("resumed", True)):
+        folders = FoldersConfig(checkpoints_dir=str(tmp_path / name), data_dir=str(tmp_path))
+        session = Session(folders, lambda *_, **__: None)
+        run = session.start(requested, "run")
+        answers = iter([False] * (5 if stops else 100))
+        for _ in run.train(partial(next, answers, True)):
+            pass
+        if stops:
+            run = session.resume("run")
+            for _ in run.train(lambda: False):
+                pass
+        states.append(Checkpoint.read(run.run.last).training)
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert path.exists()
+
+
+def test_nothing_to_show_is_said(trained):
     _, checkpoint, _, _ = trained
-    shown = AttentionMap.of(checkpoint, checkpoint.model(), Signal("a", json.dumps(strokes_of("LTV")).encode()))
+    weights = {name: torch.zeros_like(tensor) for name, tensor in checkpoint.weights.items()}
+    blank = replace(checkpoint, weights=weights)
+    model, given = blank.model(), Signal.of("a", b"[[[0, 0], [0, 9]]]")
+    with pytest.raises(UsageError, match="the model writes nothing for this"):
+        AttentionMap.of(blank, model, given)
+
+
+def test_the_outputs_are_shown_over_time(trained):
+    _, checkpoint, _, _ = trained
+    shown = AttentionMap.of(checkpoint, checkpoint.model(), Signal.of("a", json.dumps(strokes_of("LTV")).encode()))
     assert shown.text == ["L", "T", "V"]
     assert len(shown.weights) == 3
     peaks = [row.index(max(row)) for row in shown.weights]

@@ -1,17 +1,34 @@
 """Texts that are given signals: corpora, batches, training, sampling and evaluation."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
-from seqgen.config import CorpusConfig
+from seqgen.checkpoint import Checkpoint
+from seqgen.config import (
+    BudgetConfig,
+    CorpusConfig,
+    FoldersConfig,
+    MachineConfig,
+    ModelOptions,
+    OptimizationOptions,
+    TrainOptions,
+)
 from seqgen.corpus.prepared_corpus import PreparedCorpus
+from seqgen.corpus.signals import signal_in
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.encoders.strokes import StrokesCoding
 from seqgen.errors import CorpusError
+from seqgen.sampling.transcriber import Transcriber
+from seqgen.training.session import Session
 from tests.pairs import split_corpus, write_table
+from tests.test_pairs_corpus import ThreadCrew
 
 SHAPES = {  # letters in strokes
     "L": [[[0, 10], [0, 0], [6, 0]]],
@@ -80,8 +97,8 @@ def test_what_cannot_be_read_is_skipped_with_its_reason(tmp_path):
     corpus = split_corpus(path, given="strokes", field="text")
     assert corpus.corpus.statistics.num_documents == 20
     skipped = [note for note in corpus.summary if note.startswith("skipped")]
-    assert len(skipped) == 4
-    assert any("1 strokes without a movement" in note or "strokes without a movement" in note for note in skipped)
+    assert len(skipped) == 4, skipped
+    assert any("1 drawing without a movement" in note for note in skipped)
     assert any("row 23 (line 23): it is not a list of strokes" in note for note in skipped)
 
 
@@ -120,7 +137,101 @@ def test_files_of_lines_may_have_two_suffixes_and_their_images_are_noted(tmp_pat
     assert corpus.config.given_level == "image"
     assert sorted(document.text for document in corpus.corpus) == sorted(f"line {number}" for number in range(12))
     (tmp_path / "3.png").write_bytes(b"not an image")
-    assert any("1 file that is not an image" in note for note in split_corpus(tmp_path, given=".png").summary)
+    assert any("1 file without an image" in note for note in split_corpus(tmp_path, given=".png").summary)
     plain = split_corpus(tmp_path)
     message = "beside the texts are files with the suffix .png: --given .png writes the texts from them"
     assert any(message in note for note in plain.summary)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [("a.wav", "x"), ("b.wav", "y"), ("c.wav", "z")],
+            "there is no file 'a.wav' below .*, to which the",
+        ),
+        ([("a.png", "x"), ("b.inkml", "y")], "it names files of several kinds: image, strokes"),
+    ],
+)
+def test_columns_of_paths_that_cannot_be_followed_are_refused(rows, message, tmp_path):
+    for name in ("a.png", "b.inkml"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(CorpusError, match=message):
+        split_corpus(write_table(tmp_path / "t.tsv", rows), given="1", field="2")
+
+
+def test_validation_texts_are_given_the_same_kind_of_thing(tmp_path):
+    one = write_json(tmp_path / "a.jsonl", WORDS)
+    other = tmp_path / "b.jsonl"
+    other.write_text('{"strokes": "abc", "text": "d"}\n{"strokes": "abd", "text": "e"}\n', encoding="utf-8")
+    with pytest.raises(CorpusError, match="of --corpus are given strokes, those of --valid text"):
+        split_corpus(one, given="strokes", field="text", valid=str(other))
+
+
+def test_a_crew_of_two_writes_the_same_vectors(tmp_path):
+    for place in range(4):
+        write_json(tmp_path / f"{place}.jsonl", WORDS[place::4])
+    corpus = split_corpus(tmp_path / "*.jsonl", given="strokes", field="text")
+    PreparedCorpus.prepare(corpus, tmp_path / "alone")
+    shared = {"barrier": threading.Barrier(2, timeout=60)}
+    crews = [ThreadCrew(rank, shared) for rank in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda crew: PreparedCorpus.prepare(corpus, tmp_path / "both", crew), crews))
+    one, other = (tmp_path / name / "prepared" / corpus.fingerprint for name in ("alone", "both"))
+    assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
+    assert all(path.read_bytes() == (other / path.name).read_bytes() for path in one.iterdir())
+
+
+def line_image(text, folder, name):
+    """Write an image of bars, a width for each letter."""
+    image = Image.new("L", (14 * len(text) + 6, 24), 255)
+    for place, letter in enumerate(text):
+        width = 2 + 4 * "ab".index(letter)
+        image.paste(0, (6 + 14 * place, 4, 6 + 14 * place + width, 20))
+    image.save(folder / name)
+
+
+def tone_file(text, folder, name):
+    """Write a tone per letter, with silence between them."""
+    parts = []
+    for letter in text:
+        frequency = 400 if letter == "a" else 1600
+        parts += [np.sin(2 * np.pi * frequency * np.arange(960) / 8000), np.zeros(480)]
+    soundfile.write(folder / name, np.concatenate(parts), 8000)
+
+
+def picture(text, folder, name):
+    """Write a square picture whose colours depend on the letters."""
+    image = Image.new("RGB", (32, 32), "white")
+    for place, letter in enumerate(text):
+        image.paste("red" if letter == "a" else "blue", (8 * place, 4, 8 * place + 6, 28))
+    image.save(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("write", "suffix", "alignment", "steps"),
+    [(line_image, ".png", "ctc", 150), (tone_file, ".wav", "ctc", 150), (picture, ".png", "attention", 150)],
+)
+def test_images_and_recordings_are_learned(write, suffix, alignment, steps, tmp_path):
+    texts = ["".join(letters) for size in (2, 3, 4) for letters in product("ab", repeat=size)]
+    for number, text in enumerate(texts):
+        write(text, tmp_path, f"{number}{suffix}")
+        (tmp_path / f"{number}.txt").write_text(text, encoding="utf-8")
+    requested = TrainOptions(
+        corpus=CorpusConfig(corpus=(str(tmp_path),), given=suffix, valid=str(tmp_path)),
+        model=ModelOptions(hidden_size=32, dropout=0.0),
+        optimization=OptimizationOptions(batch_size=8, learning_rate=0.005),
+        budget=BudgetConfig(steps=steps),
+        machine=MachineConfig(device="cpu", precision="float32"),
+    )
+    folders = FoldersConfig(checkpoints_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"))
+    trainer = Session(folders, lambda *_, **__: None).start(requested, None)
+    for _ in trainer.train(lambda: False):
+        pass
+    assert trainer.config.model.alignment == alignment
+    assert trainer.figures.best_valid_errors < 0.1
+    checkpoint = Checkpoint.read(trainer.run.best)
+    writer = Transcriber.of(checkpoint, checkpoint.model())
+    files = [tmp_path / f"{number}{suffix}" for number in range(len(texts))]
+    written = [best[0].text for best in writer.best([signal_in(path, "") for path in files])]
+    assert sum(a == b for a, b in zip(written, texts, strict=True)) > 0.7 * len(texts)

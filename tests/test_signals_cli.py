@@ -62,6 +62,7 @@ def test_each_line_of_standard_input_names_a_file(shapes):
         (["--given", "@train.jsonl"], "train.jsonl is not a list of strokes, each a list of points [x, y]"),
         (["--given", "[[[1, 1]]]"], "--given has fewer than two different points"),
         (["--given", "@LTV.json", "--prime", "L"], "--prime needs a decoder"),
+        (["--given", "@LTV.json", "--length", "5"], "--length needs a decoder"),
         (["--given", "@LTV.json", "--temperature", "1"], "--temperature and other options of sampling need a decoder"),
     ],
 )
@@ -81,6 +82,17 @@ def test_evaluation_compares_what_is_written(shapes):
     first = json.loads(done.stdout.splitlines()[0])
     assert first["text"] == WORDS[0]
     assert first["given"].endswith("test.jsonl")
+
+
+def test_a_run_goes_on_from_another_and_repeats_its_options(shapes):
+    data = ["--corpus", "train.jsonl", "--given", "strokes", "--field", "text", "--steps", "3"]
+    done = shapes("train", "--from", "shapes", "--name", "tuned", *data)
+    assert done.returncode == 0, done.stderr
+    done = shapes("train", "--config", "checkpoints/shapes/config.toml", "--name", "again", "--steps", "3")
+    assert done.returncode == 0, done.stderr
+    done = shapes("train", "--name", "deep", "--num-layers", "3", *data)
+    assert done.returncode == 2
+    assert "--num-layers 3 is for the decoder, which --alignment ctc does not have" in done.stderr
 
 
 def test_a_language_model_helps_to_read(shapes):

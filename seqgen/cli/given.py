@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seqgen.sampling.transcriber import Transcriber, WrittenText
 
 _READ_AT_ONCE = 1 << 16  # bytes
+_SIGNALS_AT_ONCE = 32
 
 
 def sample_given(
@@ -158,8 +159,8 @@ def given_argument(argument: str, coding: "Coding[Any] | None") -> "str | Signal
 
     if not isinstance(coding, SignalCoding):
         return text_argument(argument, "given", is_passage=True)
-    if argument.startswith("["):
-        return Signal("--given", argument.encode())
+    if coding.name == "strokes" and argument.startswith("["):
+        return Signal.of("--given", argument.encode(errors="surrogateescape"))
     from seqgen.corpus.signals import signal_in
 
     return signal_in(Path(argument.removeprefix("@")), coding.name)
@@ -172,9 +173,13 @@ def _givens(argument: str, coding: "Coding[Any] | None") -> "Iterator[list[str |
         return
     from seqgen.encoders.base import SignalCoding
 
+    if not isinstance(coding, SignalCoding):
+        yield from _given_lines()
+        return
     for lines in _given_lines():
-        is_signal = isinstance(coding, SignalCoding)
-        yield [given_argument(line, coding) if is_signal and line.strip() else line for line in lines]
+        for first in range(0, len(lines), _SIGNALS_AT_ONCE):
+            some = lines[first : first + _SIGNALS_AT_ONCE]
+            yield [given_argument(line, coding) if line.strip() else line for line in some]
 
 
 def _given_lines() -> Iterator[list[str]]:

@@ -41,6 +41,8 @@ class EvaluationConfig(Options):
         super().__post_init__()
         if self.per_document and self.per_token:
             raise UsageError("--per-document and --per-token cannot be combined: give only one of them")
+        if self.per_token and self.language_model is not None:
+            raise UsageError("--language-model helps to write texts, but --per-token scores tokens: omit one of them")
         others = [name for name in ("dynamic", "cache", "num_samples") if getattr(self, name)]
         if others and (self.per_document or self.per_token):
             raise UsageError(

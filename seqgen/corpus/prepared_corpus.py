@@ -87,6 +87,8 @@ class PreparedCorpus:
 
     def _has_size_of(self, corpus: SplitCorpus) -> bool:
         """Return whether it has the characters of all documents, and at most two newlines after each."""
+        if (self.given_coding is not None) != corpus.corpus.has_given:
+            return False
         characters = [part.extent["characters"] for part in (self.train, self.valid) if "characters" in part.extent]
         return not characters or 0 <= sum(characters) - corpus.size <= 2 * corpus.num_documents
 

@@ -181,7 +181,12 @@ def _given_kind(file: TextFile, rows: Sequence[Row], columns: Columns) -> str:
     name = columns.given
     if name is None:
         return TEXT_KIND
-    return kind_of_values([row.value(name) for row in rows if row.has(name)], _folder(file))
+    try:
+        return kind_of_values([row.value(name) for row in rows if row.has(name)], _folder(file))
+    except LookupError as error:
+        raise UnusableFileError(
+            "table that names missing files", f"{file.name} is given {shown(name)}, but {error.args[0]}"
+        ) from error
 
 
 def _folder(file: TextFile) -> Path:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -15,6 +15,8 @@ from seqgen.levels.base import Coding
 
 TEXT_KIND = "text"
 MAX_BYTES = 1 << 28  # of a signal, which is held in memory
+_MAX_REMEMBERED = 1 << 20
+_readable: set[bytes] = set()  # the signals that this process has decoded, which every pass over a corpus would repeat
 _MIN_SHARE = 0.5  # of the values of a column that are lists, or paths of files, so that it is one of signals
 
 
@@ -34,32 +36,37 @@ class SignalDocument(Document[bytes]):
         self._kind = kind
         self._read = read
 
-    @cached_property
-    def data(self) -> bytes:
-        """The bytes of a file, or JSON."""
-        return self._read()
-
     def chunks(self) -> Iterator[bytes]:
         """Yield the whole signal."""
-        yield self.data
+        yield self._read()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of bytes."""
-        return len(self.data)
+        return len(self._read())
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of the bytes."""
+        return self.signal.digest
 
     @property
-    def digest(self) -> bytes:
-        """A hash of the bytes, computed at each access."""
-        return hashlib.sha256(self.data).digest()[:16]
+    def signal(self) -> Signal:
+        """The signal itself, which is read again when it is needed."""
+        return Signal(self.name, hashlib.sha256(self._read()).digest()[:16], self._read)
 
     def check(self) -> None:
-        """Check that the signal can be read.
+        """Check that the signal can be read; what was found readable is not decoded again.
 
         Raises:
             SignalError: it cannot.
         """
-        signal_class(self._kind).check(self.data)
+        data = self._read()
+        key = hashlib.sha256(data).digest()[:16] + self._kind.encode()
+        if key not in _readable:
+            signal_class(self._kind).check(data)
+            if len(_readable) < _MAX_REMEMBERED:
+                _readable.add(key)
 
 
 def kind_of(coding: Coding[Any]) -> str:
@@ -67,9 +74,15 @@ def kind_of(coding: Coding[Any]) -> str:
     return coding.name if isinstance(coding, SignalCoding) else TEXT_KIND
 
 
+@cache
+def _kinds() -> dict[str, str]:
+    """Return the kind of signal of each suffix."""
+    return {suffix: kind for kind in SIGNALS for suffix in signal_class(kind).suffixes}
+
+
 def kind_of_suffix(suffix: str) -> str:
     """Return the kind of the signals in files with a suffix, otherwise `TEXT_KIND`."""
-    return next((kind for kind in SIGNALS if suffix.lower() in signal_class(kind).suffixes), TEXT_KIND)
+    return _kinds().get(suffix.lower(), TEXT_KIND)
 
 
 def kind_of_values(values: Sequence[Any], folder: Path) -> str:
@@ -78,12 +91,24 @@ def kind_of_values(values: Sequence[Any], folder: Path) -> str:
     Args:
         values: the first values.
         folder: that of the table, to which paths are relative.
+
+    Raises:
+        LookupError: most values are names of such files, but the files are missing or of several kinds; the message
+            says which.
     """
     if sum(isinstance(value, list) for value in values) > _MIN_SHARE * len(values):
         return "strokes"
-    suffixes = [PurePath(value).suffix for value in values if isinstance(value, str) and _is_file(folder, value)]
-    kinds = {kind_of_suffix(suffix) for suffix in suffixes} - {TEXT_KIND}
-    return kinds.pop() if len(kinds) == 1 and len(suffixes) > _MIN_SHARE * len(values) else TEXT_KIND
+    texts = [value for value in values if isinstance(value, str)]
+    named = [value for value in texts if kind_of_suffix(PurePath(value).suffix) != TEXT_KIND]
+    if len(named) <= _MIN_SHARE * len(values):
+        return TEXT_KIND
+    missing = [value for value in named if not _is_file(folder, value)]
+    if len(missing) > _MIN_SHARE * len(named):
+        raise LookupError(f"there is no file {missing[0]!r} below {folder}, to which the paths must be relative")
+    kinds = sorted({kind_of_suffix(PurePath(value).suffix) for value in named})
+    if len(kinds) > 1:
+        raise LookupError(f"it names files of several kinds: {', '.join(kinds)}")
+    return kinds[0]
 
 
 def signal_of(value: Any, kind: str, name: str, folder: Path, row: int) -> SignalDocument:
@@ -119,6 +144,8 @@ def read_signal(path: Path) -> bytes:
             return read_limited(file)
     except OSError as error:
         raise SignalError(f"unreadable file ({error.strerror})", f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SignalError("unreadable file", f"cannot be read: {error}") from error
 
 
 def signal_in(path: Path, expected: str) -> Signal:
@@ -132,9 +159,9 @@ def signal_in(path: Path, expected: str) -> Signal:
         CorpusError: it cannot be read, or is too large.
     """
     try:
-        return Signal(str(path), read_signal(path))
+        return Signal.of(str(path), read_signal(path))
     except SignalError as error:
-        raise CorpusError(f"{path} {error}: this model is given {expected}, which a file holds (@FILE)") from error
+        raise CorpusError(f"{path} {error}: name a file of the kind that this model is given ({expected})") from error
 
 
 def read_limited(file: BinaryIO) -> bytes:

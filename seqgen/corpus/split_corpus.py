@@ -88,6 +88,11 @@ class SplitCorpus:
         if requested.level == "auto" and requested.ngram == 1 and self.level is None:
             config = replace(config, level=self._suitable_level("level"))
         given_kind = self.corpus.given_kind
+        if self.valid is not None and self.valid.given_kind != given_kind:
+            raise CorpusError(
+                f"the texts of --corpus are given {given_kind}, those of --valid {self.valid.given_kind}: both must be "
+                "given the same kind of thing"
+            )
         if self.given_coding is not None and kind_of(self.given_coding) != given_kind:
             raise CorpusError(f"the texts are given {given_kind}, but this model is given {kind_of(self.given_coding)}")
         if given_kind != TEXT_KIND and requested.given_level in ("auto", given_kind):
@@ -126,7 +131,7 @@ class SplitCorpus:
         settings += [config.header, config.delimiter] if (config.header, config.delimiter) != (None, None) else []
         settings += self.corpus.kind.settings(config)
         if config.given is not None:
-            settings += ["given", config.given if is_column(config.given) else None, config.given_level]
+            settings += ["given coding", config.given if is_column(config.given) else None, config.given_level]
         split = self.split.settings if self.split else None
         content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
         content += [level.to_json() for level in (self.level, self.given_coding) if level]

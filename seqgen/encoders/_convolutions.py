@@ -1,6 +1,6 @@
 """Convolutions over time on which padding has no effect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -32,13 +32,9 @@ class Convolutions(FrontEnd):
         )
         self.biases = nn.ParameterList(torch.empty(size) for size in channels)
 
-    @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the initial weights uniformly (He et al. 2015), so that the variance stays the same."""
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            bound = (6 / weight[0].numel()) ** 0.5
-            weight.uniform_(-bound, bound, generator=generator)
-            bias.zero_()
+        """Draw the initial weights."""
+        initialise(self.weights, self.biases, generator)
 
     def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the outputs of the last convolution, see `FrontEnd`."""
@@ -55,3 +51,12 @@ def _masked(values: Tensor, lengths: Tensor) -> Tensor:
     """Return values, shape (batch, features, positions), with zeros after the end of each sequence."""
     is_within = torch.arange(values.shape[2], device=values.device) < lengths[:, None]
     return values * is_within[:, None]
+
+
+@torch.no_grad()
+def initialise(weights: Iterable[Tensor], biases: Iterable[Tensor], generator: torch.Generator) -> None:
+    """Draw the weights of convolutions uniformly (He et al. 2015), so that a ReLU keeps the variance; biases are 0."""
+    for weight, bias in zip(weights, biases, strict=True):
+        bound = (6 / weight[0].numel()) ** 0.5
+        weight.uniform_(-bound, bound, generator=generator)
+        bias.zero_()

@@ -35,6 +35,7 @@ _NUM_SAMPLED = 100  # recordings from which the sampling rate is chosen
 _WINDOW, _HOP = 0.025, 0.01  # seconds
 _RANGE = 80.0  # dB below the loudest number that are distinguished
 _MAX_SECONDS = 1200
+_BLOCK = 2048  # frames that are computed together
 _MAX_SAMPLES = 1 << 28  # of all channels
 _CHANNELS, _STRIDES = (128, 128), (2, 2)
 
@@ -85,12 +86,18 @@ class AudioCoding(SignalCoding):
         window, hop = round(_WINDOW * self.rate), round(_HOP * self.rate)
         samples = np.pad(samples, (0, max(0, window - len(samples))))
         frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
-        size = 2 * (self._filters.shape[1] - 1)
-        power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], size)) ** 2
-        level = 10 * np.log10(np.maximum(power @ self._filters.T, np.finfo(np.float64).tiny))
+        blocks = [self._levels(frames[first : first + _BLOCK]) for first in range(0, len(frames), _BLOCK)]
+        level = np.concatenate(blocks)
         relative = 1 + (level - level.max()) / _RANGE
         rows: NDArray[Any] = np.round(255 * relative.clip(0, 1)).astype(self.dtype)
         return rows
+
+    def _levels(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the output of each filter in dB, shape (frames, num_filters)."""
+        size, window = 2 * (self._filters.shape[1] - 1), frames.shape[1]
+        power = np.abs(np.fft.rfft(frames * np.hanning(window + 1)[:-1], size)) ** 2
+        levels: NDArray[np.float32] = 10 * np.log10(np.maximum(power @ self._filters.T, np.finfo(np.float64).tiny))
+        return levels.astype(np.float32)
 
     def front_end(self, config: ModelConfig) -> FrontEnd:  # noqa: ARG002  # always of the same size
         """Return convolutions that divide the number of positions by four."""
@@ -128,7 +135,7 @@ def _opened(data: bytes) -> "SoundFile":
     try:
         return soundfile.SoundFile(io.BytesIO(data))
     except soundfile.LibsndfileError as error:
-        raise SignalError("file that is not a recording", f"is not a recording ({error.error_string})") from error
+        raise SignalError("file without a recording", f"is not a recording ({error.error_string})") from error
 
 
 def _rate(data: bytes) -> int:

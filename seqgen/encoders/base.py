@@ -1,7 +1,8 @@
 """The interface of what a text may be given: how it becomes numbers, and the network that reads them first."""
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -21,11 +22,18 @@ class Signal:
 
     Attributes:
         name: where it comes from, for messages.
-        data: the bytes of the file, or JSON.
+        digest: a hash of its content.
+        read: returns its content: the bytes of the file, or JSON.
     """
 
     name: str = field(compare=False)
-    data: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+    read: Callable[[], bytes] = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> "Signal":
+        """Return the signal with this content."""
+        return cls(name, hashlib.sha256(data).digest()[:16], lambda: data)
 
 
 class FrontEnd(nn.Module, ABC):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqgen.config import CorpusConfig, ModelConfig
+from seqgen.encoders._convolutions import initialise
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
 
@@ -49,7 +50,7 @@ class ImageCoding(SignalCoding):
     suffixes: ClassVar[frozenset[str]] = frozenset(
         {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm"}
     )
-    unit: ClassVar[str] = "column"
+    unit: ClassVar[str] = "column"  # of a line; a row of a picture
 
     def __init__(self, height: int, *, is_line: bool) -> None:
         self.height = height
@@ -82,7 +83,7 @@ class ImageCoding(SignalCoding):
         width = max(1, round(image.width * self.height / image.height))
         if width > _MAX_COLUMNS:
             raise SignalError(
-                "image that is too wide", f"is more than {_MAX_COLUMNS // self.height} times as wide as high"
+                "image of excessive width", f"is more than {_MAX_COLUMNS // self.height} times as wide as high"
             )
         grey = np.asarray(image.convert("L").resize((width, self.height)), dtype=np.float64)
         black, white = np.percentile(grey, _CONTRAST)
@@ -117,13 +118,9 @@ class _Layers(FrontEnd):
         self.weights = nn.ParameterList(torch.empty(after, before, 3, 3) for before, after in pairwise(sizes))
         self.biases = nn.ParameterList(torch.empty(size) for size in sizes[1:])
 
-    @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the initial weights uniformly (He et al. 2015), so that the variance stays the same."""
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            bound = (6 / weight[0].numel()) ** 0.5
-            weight.uniform_(-bound, bound, generator=generator)
-            bias.zero_()
+        """Draw the initial weights."""
+        initialise(self.weights, self.biases, generator)
 
     def _convolved(self, index: int, values: Tensor) -> Tensor:
         return F.relu(F.conv2d(values, self.weights[index], self.biases[index], padding=1))
@@ -190,7 +187,7 @@ def _opened(data: bytes) -> "Image":
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:
-        raise SignalError("file that is not an image", "is not an image that Pillow reads") from error
+        raise SignalError("file without an image", "is not an image that Pillow reads") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise SignalError("huge image", f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
     except Exception as error:  # the formats of Pillow raise exceptions of many kinds

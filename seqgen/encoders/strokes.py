@@ -20,7 +20,7 @@ from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
 
 _POINTS_PER_HEIGHT = 16  # of the whole writing
-_MAX_POINTS = 1 << 16
+_MAX_POINTS = 1 << 15  # fits 16 bits
 _CHANNELS, _STRIDES = (64, 128), (1, 2)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -62,13 +62,14 @@ class StrokesCoding(SignalCoding):
         """Return the movements of a signal, see `SignalCoding.rows`."""
         strokes = _parsed(data)
         points = np.concatenate(strokes)
-        size = np.ptp(points, axis=0)
-        height = size[1] or size[0]
-        if not height:
-            raise SignalError("strokes without a movement", "has fewer than two different points")
-        step = height / self.points_per_height
-        if sum(map(_length, strokes)) / step > _MAX_POINTS:
-            raise SignalError("strokes that are too long", f"is longer than {_MAX_POINTS:,} times its height")
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = np.ptp(points, axis=0)
+            step = (size[1] or size[0]) / self.points_per_height
+            way = np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / step if step else 0.0
+        if not step:
+            raise SignalError("drawing without a movement", "has fewer than two different points")
+        if not way <= _MAX_POINTS:  # also if it is not a number
+            raise SignalError("drawing of excessive length", f"is longer than {_MAX_POINTS:,} times its height")
         paths = [_resampled(stroke, step) for stroke in strokes]
         movements, place = [], paths[0][0]
         for path in paths:
@@ -88,9 +89,9 @@ def _parsed(data: bytes) -> list[NDArray[np.float64]]:
     found = _from_inkml(data) if data.lstrip().startswith(b"<") else _from_json(data)
     strokes = [np.array(stroke, dtype=np.float64).reshape(-1, 2) for stroke in found if len(stroke)]
     if not strokes:
-        raise SignalError("strokes without a point", "has no points")
+        raise SignalError("drawing without a point", "has no points")
     if not all(np.isfinite(stroke).all() for stroke in strokes):
-        raise SignalError("strokes with a point that is not finite", "has a point that is not finite")
+        raise SignalError("drawing with a point that is not finite", "has a point that is not finite")
     return strokes
 
 
@@ -98,23 +99,22 @@ def _from_json(data: bytes) -> list[list[Sequence[float]]]:
     try:
         return [[(float(point[0]), float(point[1])) for point in stroke] for stroke in json.loads(data)]
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
-        raise SignalError("malformed strokes", "is not a list of strokes, each a list of points [x, y]") from error
+        raise SignalError("malformed drawing", "is not a list of strokes, each a list of points [x, y]") from error
 
 
 def _from_inkml(data: bytes) -> list[list[Sequence[float]]]:
     try:
         root = ElementTree.fromstring(data)  # noqa: S314  # Python's expat refuses entities that expand without bounds
-    except ElementTree.ParseError as error:
-        raise SignalError("malformed InkML", f"is not InkML ({error})") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise SignalError("malformed InkML file", f"is not InkML ({error})") from error
     traces = (element.text or "" for element in root.iter() if element.tag.rpartition("}")[2] == "trace")
-    points = [[_NUMBER.findall(point) for point in trace.split(",")] for trace in traces]
-    if any(len(point) < 2 for trace in points for point in trace if point):
-        raise SignalError("malformed InkML", "has a trace whose points are not pairs of numbers")
-    return [[(float(point[0]), float(point[1])) for point in trace if point] for trace in points]
-
-
-def _length(stroke: NDArray[np.float64]) -> float:
-    return float(np.linalg.norm(np.diff(stroke, axis=0), axis=1).sum())
+    texts = [[point for point in trace.split(",") if point.strip()] for trace in traces]
+    if any(set(point) & set("'\"!*") for trace in texts for point in trace):
+        raise SignalError("malformed InkML file", "has points as differences, which are not read: write coordinates")
+    points = [[_NUMBER.findall(point) for point in trace] for trace in texts]
+    if any(len(point) < 2 for trace in points for point in trace):
+        raise SignalError("malformed InkML file", "has a trace whose points are not pairs of numbers")
+    return [[(float(point[0]), float(point[1])) for point in trace] for trace in points]
 
 
 def _resampled(stroke: NDArray[np.float64], step: float) -> NDArray[np.float64]:

@@ -33,9 +33,10 @@ class AttentionMap:
     """The attention weights of one text.
 
     Attributes:
-        given: the tokens of the given, from the start to the end token.
-        text: the tokens of the text that the model writes, to the end token.
-        weights: for each token of the text, the weight of each token of the given; each row has the sum 1.
+        given: the tokens of the given, from the start to the end token, or the numbers of the encoder's outputs.
+        text: the tokens of the text that the model writes, to the end token if it has a decoder.
+        weights: for each token of the text, the weight of each token of the given, with a sum of 1; without a decoder
+            the probability of the token at each output.
     """
 
     given: list[str]
@@ -57,13 +58,15 @@ class AttentionMap:
             UsageError: the model has no attention, or the given is empty.
         """
         if not (model.has_attention or isinstance(model, CtcModel)):
-            raise UsageError("this model has no attention: inspect --given needs a run with --given and attention")
+            raise UsageError("this model has no attention: inspect --given needs a run with attention or ctc")
         writer = Transcriber.of(checkpoint, model)
         if is_empty(given):
             raise UsageError("--given must not be empty")
         rows = writer.rows(given)
         if isinstance(model, CtcModel):
-            text_ids, weights = _outputs(model, rows)
+            text_ids, weights = _outputs(model, rows, writer.unseen_ids)
+            if not text_ids:
+                raise UsageError("the model writes nothing for this: train it for longer, or give it something else")
         else:
             if text is None:
                 ((best, *_),) = writer.best([given])
@@ -90,9 +93,10 @@ def _labels(level: TextLevel, rows: Sequence[int] | Ids) -> list[str]:
 
 
 @torch.inference_mode()
-def _outputs(model: CtcModel, rows: Ids) -> tuple[list[int], Tensor]:
+def _outputs(model: CtcModel, rows: Ids, unseen_ids: Sequence[int]) -> tuple[list[int], Tensor]:
     """Return the tokens of the most likely outputs, and the probability of each of them over time."""
     values, _ = model.log_probabilities(Given.of([rows], model.device))
+    values[..., [TextLevel.END, *(token for token in unseen_ids if token != BLANK)]] = -torch.inf
     tokens = [token for token, _ in groupby(values[:, 0].argmax(-1).tolist()) if token != BLANK]
     return tokens, values[:, 0, tokens].exp().t()
 

@@ -10,10 +10,12 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.documents import Document
 from seqgen.encoders.base import Signal
+from seqgen.errors import UsageError
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import surprisals
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.writing import pairs_of, write
+from seqgen.model.ctc import CtcModel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.fusion import Fusion
 
@@ -49,7 +51,13 @@ def by_document(
 def by_token(
     model: LanguageModel, checkpoint: Checkpoint, held_out: HeldOut, progress: Progress = SILENT
 ) -> Iterator[dict[str, Any]]:
-    """Yield the origin and number of each token's document, and the place, id, text and nats of the token."""
+    """Yield the origin and number of each token's document, and the place, id, text and nats of the token.
+
+    Raises:
+        UsageError: the model has no decoder, so that only whole texts have a probability.
+    """
+    if isinstance(model, CtcModel):
+        raise UsageError("--per-token needs a decoder, but only whole texts have a probability without one (ctc)")
     with held_out.encoded() as dataset:
         for number, (document, ids, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
             texts, origin = checkpoint.level.spelled(ids), _origin(document)

@@ -14,7 +14,7 @@ from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.progress import Task
 from seqgen.evaluation.surprisal_array import surprisal_array
 from seqgen.levels.base import PADDING
-from seqgen.model.ctc import BLANK, CtcModel
+from seqgen.model.ctc import BLANK, CtcModel, text_nats
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 
@@ -34,6 +34,8 @@ def pair_surprisals(
 ) -> tuple[NDArray[np.float32], int]:
     """Return the surprisal of each token of some pairs, given the tokens before it and what its text is given.
 
+    Without a decoder, only whole texts have a probability: the end token has all nats of its text.
+
     Args:
         model: the model, which is not changed.
         dataset: the pairs.
@@ -44,7 +46,7 @@ def pair_surprisals(
 
     Returns:
         Nats, shape (tokens of the dataset,), 0 for start tokens, which are given, and for pairs that are not read; and
-        the number of tokens that were not the most likely ones.
+        the number of tokens that were not the most likely ones, or without a decoder the number of edits.
 
     Raises:
         TimeoutError: the deadline has passed.
@@ -79,7 +81,9 @@ def pair_surprisals(
 def _without_decoder(
     model: CtcModel, given: Given, ids: NDArray[np.int64], lengths: NDArray[np.int64], dtype: torch.dtype
 ) -> tuple[NDArray[np.float32], int]:
-    """Return the nats of each text, 0 if it has too few outputs, and the edit distance to the texts of the best paths.
+    """Return the nats of each text, and the edit distance to the texts of the best paths.
+
+    A text with too few outputs, which is impossible, counts as if its tokens were drawn uniformly.
 
     Args:
         model: the model.
@@ -92,14 +96,15 @@ def _without_decoder(
 
     is_target = np.arange(1, len(ids))[:, None] < lengths
     targets = torch.from_numpy(np.where(is_target, ids[1:], PADDING)).to(model.device)
-    nats = model.nats(given, targets, dtype).cpu().numpy()
     values, counts = model.log_probabilities(given, dtype)
+    nats = text_nats(values, counts, targets).cpu().numpy()
     best = values.argmax(-1).cpu()
     errors = 0
     for place, (length, count) in enumerate(zip(lengths.tolist(), counts.tolist(), strict=True)):
         found = [token for token, _ in groupby(best[:count, place].tolist()) if token != BLANK]
         errors += Levenshtein.distance(found, ids[1 : length - 1, place].tolist())
-    return np.where(np.isfinite(nats), nats, 0), errors
+    uniform = math.log(model.vocabulary_size) * is_target.sum(0)
+    return np.where(np.isposinf(nats), uniform, nats), errors
 
 
 def evenly_spaced(dataset: Dataset, max_tokens: int) -> NDArray[np.int64]:

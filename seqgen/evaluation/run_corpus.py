@@ -47,10 +47,10 @@ class RunCorpus:
     def missing(self) -> str | None:
         """Why neither the files nor the prepared corpus can be used; None if either can."""
         has_signals = isinstance(self._checkpoint.given_coding, SignalCoding)
-        if isinstance(self._files, SplitCorpus) or (self._prepared is not None and not has_signals):
+        if (self._prepared is not None and not has_signals) or isinstance(self._files, SplitCorpus):
             return None
         if self._prepared is not None:
-            return f"{self._files}, and its prepared copy does not hold what the texts are given as it was"
+            return f"{self._files}, and its prepared copy holds what the texts are given only in encoded form"
         return f"{self._files}, and there is no prepared copy of it in {self._folder}"
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.documents import Document
+from seqgen.corpus.signals import SignalDocument
 from seqgen.corpus.split import TRAIN
 from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.evaluation.held_out import HeldOut
@@ -93,7 +94,7 @@ def report_on_writing(
     def training() -> Iterator[tuple[str, str]]:
         """Yield the training pairs, and note which givens occur among them: the training set is read only once."""
         for given, text in pairs_of(held_out.run.documents(TRAIN)):
-            assert isinstance(given, str)  # noqa: S101  # as above
+            assert isinstance(given, str)  # noqa: S101  # signals have no baselines
             if given in references:
                 known.add(given)
             yield given, text
@@ -119,6 +120,6 @@ def pairs_of(documents: Iterator[Document[str]]) -> Iterator[tuple[str | Signal,
     """Yield what each document is given, and its text."""
     for document in documents:
         assert document.given is not None  # noqa: S101  # these are pairs
-        chunks = list(document.given.chunks())
-        given = "".join(chunks) if isinstance(chunks[0], str) else Signal(document.given.name, b"".join(chunks))
-        yield given, "".join(document.chunks())
+        given = document.given
+        is_signal = isinstance(given, SignalDocument)
+        yield given.signal if is_signal else "".join(given.chunks()), "".join(document.chunks())

@@ -16,7 +16,7 @@ from seqgen.model.encoder import Encoder, Given
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.noise import Noise
 
-BLANK = Level.START  # which never is part of a text
+BLANK = Level.START  # which is never part of a text
 _UNLIKELY = -10.0  # initial bias
 
 
@@ -82,7 +82,7 @@ class CtcModel(LanguageModel):
     def nats(
         self, given: Given, targets: Tensor, dtype: torch.dtype = torch.float32, noise: Noise | None = None
     ) -> Tensor:
-        """Return the negative log-probability of each text, shape (batch,); infinite if it has too few outputs.
+        """Return the negative log-probability of each text, see `text_nats`.
 
         Args:
             given: what the texts are given.
@@ -90,10 +90,20 @@ class CtcModel(LanguageModel):
             dtype: the precision of the matrix products.
             noise: draws the dropout masks; None for no dropout.
         """
-        found, lengths = self.log_probabilities(given, dtype, noise)
-        is_text = targets > Level.END  # neither the end token nor padding
-        texts = targets.where(is_text, torch.zeros_like(targets)).t()
-        return F.ctc_loss(found, texts, lengths, is_text.sum(0), blank=BLANK, reduction="none")
+        return text_nats(*self.log_probabilities(given, dtype, noise), targets)
+
+
+def text_nats(log_probabilities: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    """Return the negative log-probability of each text, shape (batch,); infinite if it has too few outputs.
+
+    Args:
+        log_probabilities: of the outputs, shape (outputs, batch, vocabulary).
+        lengths: the number of outputs of each text, shape (batch,).
+        targets: ids, shape (time, batch), each text followed by its end token and then by padding.
+    """
+    is_text = targets > Level.END  # neither the end token nor padding
+    texts = targets.where(is_text, torch.zeros_like(targets)).t()
+    return F.ctc_loss(log_probabilities, texts, lengths, is_text.sum(0), blank=BLANK, reduction="none")
 
 
 def make_model(config: ModelConfig, vocabulary_size: int, front_end: FrontEnd | None) -> LanguageModel:

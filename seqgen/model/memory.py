@@ -70,7 +70,7 @@ def check_memory(
         streams = "" if is_divided else f"--batch-size (here {num_streams:,}), "
         raise ShortageError(
             f"training this network takes at least {needed / 1e9:,.1f} GB of memory, but only {available / 1e9:,.1f} "
-            f"GB are available: lower --hidden-size ({model.hidden_size:,}), --num-layers ({model.num_layers:,}), "
+            f"GB are available: lower --hidden-size ({model.hidden_size:,}), {_depth(model)}, "
             f"{streams}or {_length(model, sequence_length)}"
         )
 
@@ -92,6 +92,11 @@ def shortage_reported(model: ModelConfig, batch_size: int, sequence_length: int)
             f"{_length(model, sequence_length)} or --hidden-size ({model.hidden_size:,}); "
             "the last saved state is kept"
         ) from error
+
+
+def _depth(model: ModelConfig) -> str:
+    """Return the option that sets the number of layers, with its value."""
+    return f"{'--encoder-layers' if model.alignment == 'ctc' else '--num-layers'} ({model.depth:,})"
 
 
 def _length(model: ModelConfig, sequence_length: int) -> str:

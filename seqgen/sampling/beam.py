@@ -31,6 +31,7 @@ from seqgen.sampling.fusion import Fusion, PrefixScorer
 
 _MAX_STREAMS = 320  # that are stepped together
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
+_MAX_POSITIONS = 1 << 16  # of givens that are encoded together
 
 
 class BeamConstraint(Constraint, Protocol):
@@ -110,8 +111,14 @@ def _batches(givens: Sequence[Sequence[int] | Ids], beam_size: int, vocabulary_s
     """Yield the indices of givens that are searched together."""
     order = sorted(range(len(givens)), key=lambda index: len(givens[index]))
     size = max(1, min(_MAX_STREAMS, _MAX_LOGITS // vocabulary_size) // beam_size)
-    for first in range(0, len(order), size):
-        yield order[first : first + size]
+    batch: list[int] = []
+    for index in order:
+        if batch and (len(batch) == size or (len(batch) + 1) * len(givens[index]) > _MAX_POSITIONS):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 @dataclass

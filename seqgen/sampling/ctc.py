@@ -21,6 +21,7 @@ from seqgen.sampling.beam import Hypothesis
 from seqgen.sampling.fusion import Fusion, Prefix, PrefixScorer
 
 _MAX_POSITIONS = 1 << 15  # that are encoded together
+_MIN_TRIED = 20  # outputs at a position, if there are as many; or four times the size of the beam
 _LEAST = -12.0  # log-probability below which an output is not tried, unless it is the most likely one
 
 _Scores = dict[Prefix, tuple[float, float]]  # log-probabilities of each text, whose last output is a blank or not
@@ -98,7 +99,8 @@ def prefix_search(outputs: NDArray[np.float64], beam_size: int, scorer: PrefixSc
     beam: _Scores = {(): (0.0, -np.inf)}
     added = {(): 0.0}  # by the language model
     for output in outputs:
-        tried = np.flatnonzero(output >= min(_LEAST, output.max())).tolist()
+        likely = np.argsort(-output, kind="stable")[: max(_MIN_TRIED, 4 * beam_size)]
+        tried = likely[output[likely] >= min(_LEAST, output.max())].tolist()
         scores: _Scores = {}
         for prefix, (blank, token) in beam.items():
             for each in tried:

@@ -34,11 +34,13 @@ class Fusion:
         model: the language model.
         ids: its id of each token of the search, shape (vocabulary,); -1 if it has none.
         weight: of its log-probabilities.
+        has_ends: whether it has learned where texts end; otherwise it adds nothing to the end token.
     """
 
     model: LanguageModel
     ids: NDArray[np.int64]
     weight: float
+    has_ends: bool = True
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, model: LanguageModel, level: TextLevel, weight: float) -> "Fusion":
@@ -60,11 +62,11 @@ class Fusion:
             raise UsageError(
                 f"--language-model names a model of --level {own.name}, but the texts are of --level {level.name}"
             )
-        return cls(model, _shared_ids(own, level), weight)
+        return cls(model, _shared_ids(own, level), weight, Level.END not in checkpoint.unseen)
 
     def scorer(self) -> "PrefixScorer":
         """Return a scorer of the texts of one search."""
-        return PrefixScorer(self.model, self.ids, self.weight)
+        return PrefixScorer(self.model, self.ids, self.weight, has_ends=self.has_ends)
 
 
 class PrefixScorer:
@@ -74,12 +76,14 @@ class PrefixScorer:
         model: the language model.
         ids: its id of each token of the search, shape (vocabulary,); -1 if it has none.
         weight: of the log-probabilities.
+        has_ends: whether it has learned where texts end.
     """
 
-    def __init__(self, model: LanguageModel, ids: NDArray[np.int64], weight: float) -> None:
+    def __init__(self, model: LanguageModel, ids: NDArray[np.int64], weight: float, *, has_ends: bool = True) -> None:
         self._model = model
         self._ids = ids
         self._weight = weight
+        self._has_ends = has_ends
         self._known: dict[Prefix, tuple[list[State], NDArray[np.float64]]] = {}
         self._read([()], torch.tensor([Level.START]), model.initial_state(1))
 
@@ -101,6 +105,8 @@ class PrefixScorer:
         logits, after = self._model(ids[None].to(self._model.device), state)
         values = torch.log_softmax(logits[0].double(), -1).cpu().numpy()
         found = np.where(self._ids >= 0, values[:, self._ids.clip(0)], _LACKING)
+        if not self._has_ends:
+            found[:, Level.END] = 0
         for place, prefix in enumerate(prefixes):
             row = select(after, slice(place, place + 1))
             self._known[prefix] = row, self._weight * found[place].clip(_LACKING)

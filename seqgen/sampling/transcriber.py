@@ -117,12 +117,12 @@ class Transcriber:
         coding = self.given_coding
         if isinstance(coding, TextLevel):
             if isinstance(given, Signal):
-                raise UsageError(f"this model is given text: {given.name} is none")
+                raise UsageError(f"{given.name} is not text, which this model is given")
             return coding.document(coding.normalise(given))
         if isinstance(given, str):
             raise UsageError(f"this model is given {coding.name}: name a file with --given @FILE, got a text")
         try:
-            return coding.document(given.data)
+            return coding.document(given.read())
         except SignalError as error:
             raise CorpusError(f"{given.name} {error}") from error
 
@@ -170,8 +170,9 @@ class Transcriber:
         limits = [num_forced + (length or default_length(self.given_coding, rows)) for rows in givens]
         beam_size = max(beam_size, num_best)
         if isinstance(self.model, CtcModel):
-            if prime:
-                raise UsageError("--prime needs a decoder; this model has none (ctc)")
+            for name, value in (("--prime", prime), ("--length", length)):
+                if value:
+                    raise UsageError(f"{name} needs a decoder; this model has none (ctc)")
             texts = ctc_search(
                 self.model, givens, self.unseen_ids, beam_size, beam_size, after_batch=progress, fusion=self.fusion
             )

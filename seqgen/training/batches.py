@@ -40,7 +40,6 @@ class Batches(ABC):
         """The mean number of targets per batch."""
         return self.dataset.num_targets / self.steps_per_epoch
 
-    @property
-    def outputs_per_target(self) -> float:
-        """The mean number of outputs of the network per target: one, except in a network without a decoder."""
-        return 1.0
+    def num_outputs(self, batch: Batch) -> float:
+        """Return the number of outputs of the network for a batch: one per target, except without a decoder."""
+        return batch.num_targets

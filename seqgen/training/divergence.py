@@ -22,9 +22,9 @@ MAX_ROLL_BACKS = 4
 SLOWER = 0.25  # factor of the learning rate after each rollback
 
 
-def has_diverged(result: StepResult, vocabulary_size: int, outputs_per_target: float) -> bool:
-    """Return whether the loss or its gradient is not finite, or the loss is extreme."""
-    limit = EXPLODED * math.log(vocabulary_size) * result.tokens * max(1.0, outputs_per_target)
+def has_diverged(result: StepResult, vocabulary_size: int, num_outputs: float) -> bool:
+    """Return whether the loss or its gradient is not finite, or the loss is extreme for a number of outputs."""
+    limit = EXPLODED * math.log(vocabulary_size) * max(num_outputs, result.tokens)
     return not (math.isfinite(result.gradient_norm) and result.nats <= limit)
 
 

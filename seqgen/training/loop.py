@@ -149,8 +149,9 @@ class Trainer:
             if self._agreement.is_interrupted:
                 self._save_last()
                 return
-            result = self._step(next(batches), is_interrupted)
-            if has_diverged(result, self.corpus.level.vocabulary_size, self.batches.outputs_per_target):
+            batch = next(batches)
+            result = self._step(batch, is_interrupted)
+            if has_diverged(result, self.corpus.level.vocabulary_size, self.batches.num_outputs(batch)):
                 yield self._roll_back()
                 batches = self.batches.from_step(self.figures.step)
             if self.learner.num_passes > num_passes:

@@ -64,11 +64,11 @@ class PairBatches(Batches):
         """The mean number of targets per batch."""
         return self._totals[1] / self.steps_per_epoch
 
-    @property
-    def outputs_per_target(self) -> float:
-        """The mean number of outputs of the network per target."""
-        _, num_targets, num_given, _ = self._totals
-        return num_given / self.subsampling / num_targets if self.subsampling else 1.0
+    def num_outputs(self, batch: Batch) -> float:
+        """Return the number of outputs of the network for a batch."""
+        if not self.subsampling or batch.given is None:
+            return batch.num_targets
+        return float(batch.given.lengths.sum()) / self.subsampling
 
     def show_beginnings(self, num_tokens: int) -> bool:  # noqa: ARG002  # every pair is read from its beginning
         """Return True."""

@@ -11,6 +11,7 @@ from seqgen.config import ModelConfig, ModelOptions, OptimizationConfig, Optimiz
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.encoders.base import SignalCoding
 from seqgen.errors import UsageError
+from seqgen.options import flag
 from seqgen.training.batches import SHARD_SIZE, Batches
 from seqgen.training.pair_batches import PairBatches, ctc_subsampling
 from seqgen.training.sizes import FINE_TUNING
@@ -83,8 +84,14 @@ class PairRecipe:
         subsampling = self._subsampling if self._alignment == "ctc" else 0
         batches = PairBatches(dataset, options.batch_size or batch_size, max_length, 0, subsampling=subsampling)
         if not batches.steps_per_epoch:
-            remedy = "" if batches.num_too_long else ", or has too few outputs for its text (--alignment attention)"
-            raise UsageError(f"every pair is longer than --max-length {max_length:,}{remedy}")
+            remedies = []
+            if batches.num_too_long:
+                remedies.append(f"{batches.num_too_long:,} are longer than --max-length {max_length:,}")
+            if batches.num_without_room:
+                remedies.append(
+                    f"{batches.num_without_room:,} have fewer outputs than their texts need (--alignment attention)"
+                )
+            raise UsageError(f"no pair can be learned from: {' and '.join(remedies)}")
         messages = []
         if batches.num_too_long:
             messages.append(
@@ -114,11 +121,8 @@ class PairRecipe:
         Raises:
             UsageError: a decoder is described, but there is none.
         """
-        if self._alignment == "ctc" and options.num_layers is not None:
-            raise UsageError(
-                f"--num-layers {options.num_layers} is for the decoder, which --alignment ctc does not have: use "
-                "--encoder-layers, or --alignment attention"
-            )
+        if self._alignment == "ctc":
+            _refuse_decoder(options)
         for hidden_size, max_steps in SIZES:
             model = _with_size(options, hidden_size, self._alignment)
             steps = num_steps(model)
@@ -156,6 +160,18 @@ class PairRecipe:
             weight_decay=WEIGHT_DECAY,
             label_smoothing=0.0 if model.alignment == "ctc" else LABEL_SMOOTHING,
         )
+
+
+def _refuse_decoder(options: ModelOptions) -> None:
+    """Reject options of a decoder, with values other than those that a run without one has."""
+    for name, usual in {"num_layers": NUM_LAYERS, "tie_weights": False, "softmax_cutoff": 0}.items():
+        value = getattr(options, name)
+        if value not in (None, usual):
+            shown = "" if isinstance(value, bool) else f" {value}"
+            raise UsageError(
+                f"{flag(name)}{shown} is for the decoder, which --alignment ctc does not have: omit it "
+                "(--encoder-layers sets the depth), or use --alignment attention"
+            )
 
 
 def _with_size(options: ModelOptions, hidden_size: int, alignment: str) -> ModelConfig:

@@ -9,14 +9,17 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import BUDGETS, BudgetConfig
 from seqgen.corpus.pairs import with_given_of
 from seqgen.errors import CheckpointError, UsageError
+from seqgen.model.ctc import CtcModel
 from seqgen.options import flag, parse_time
 
 
 def check_state(checkpoint: Checkpoint, path: Path) -> None:
     """Raise a CheckpointError if there is no training state, before memory is allocated for it."""
-    checkpoint.model()
+    model = checkpoint.model()
     num_streams = {tuple(part.shape[:1]) for name, part in checkpoint.training.items() if name.startswith("hidden.")}
-    if num_streams != {(checkpoint.config.optimization.batch_size,)}:
+    is_ctc = isinstance(model, CtcModel)  # has no state
+    expected = set() if is_ctc and checkpoint.training else {(checkpoint.config.optimization.batch_size,)}
+    if num_streams != expected:
         raise CheckpointError(f"{path} holds a model, but no training state to resume from")
 
 
