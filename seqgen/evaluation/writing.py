@@ -1,7 +1,7 @@
 """What a conditional model writes for the givens of a text, compared with references and baselines."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from seqgen.corpus.signals import SignalDocument
 from seqgen.corpus.split import TRAIN
 from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.evaluation.held_out import HeldOut
+from seqgen.evaluation.nearest import nearest_signal_targets
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.same_output import SameOutput
 from seqgen.evaluation.transcription import Transcript, Transcription, measure, measure_baselines
@@ -87,7 +88,11 @@ def report_on_writing(
         for (given, texts), output in zip(references.items(), written, strict=True)
     ]
     figures, same_output = measure(transcripts), SameOutput.of(transcripts)
-    if held_out.run.missing is not None or isinstance(checkpoint.given_coding, SignalCoding):
+    if isinstance(checkpoint.given_coding, SignalCoding):
+        writer = Transcriber.of(checkpoint, model)
+        baselines = _nearest_signals(writer, list(references), transcripts, held_out, progress)
+        return WritingReport(figures, num_givens, baselines, same_output)
+    if held_out.run.missing is not None:
         return WritingReport(figures, num_givens, same_output=same_output)
     known: set[str] = set()
 
@@ -101,6 +106,25 @@ def report_on_writing(
 
     baselines = measure_baselines(transcripts, training(), progress)
     return WritingReport(figures, num_givens, baselines, same_output, len(known) / len(references))
+
+
+def _nearest_signals(
+    writer: Transcriber,
+    signals: Sequence[str | Signal],
+    transcripts: Sequence[Transcript],
+    held_out: HeldOut,
+    progress: Progress,
+) -> dict[str, Transcription]:
+    """Return the figures of the texts of the nearest training signals; none if the training set is missing."""
+    if not held_out.run.is_encoded:
+        return {}
+    with held_out.run.encoded(TRAIN) as train:
+        given = train.given
+        assert given is not None  # noqa: S101  # these are pairs
+        training = ((given.document(i), writer.level.decode(train.document(i))) for i in range(train.num_documents))
+        texts = nearest_signal_targets(list(map(writer.rows, signals)), training, progress)
+    answers = [replace(each, written=text) for each, text in zip(transcripts, texts, strict=True)]
+    return {"nearest": measure(answers)}
 
 
 def write(
