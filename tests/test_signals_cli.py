@@ -54,6 +54,25 @@ def test_each_line_of_standard_input_names_a_file(shapes):
     assert best["score"] > second["score"]
 
 
+def test_a_folder_gives_a_table_and_bad_files_are_reported(shapes):
+    folder = shapes.folder / "ink"
+    folder.mkdir()
+    for word in ("LTV", "TIT"):
+        traces = "".join(f"<trace>{','.join(f'{x} {y}' for x, y in stroke)}</trace>" for stroke in strokes_of(word))
+        (folder / f"{word}.inkml").write_text(f"<ink>{traces}</ink>", encoding="utf-8")
+    (folder / "notes.txt").write_text("no strokes", encoding="utf-8")
+    done = shapes("sample", "--given", "@ink")
+    assert (done.returncode, done.stdout) == (0, "LTV.inkml\tLTV\nTIT.inkml\tTIT\n")
+    assert shapes("sample", "--given", "@ink", "--output", "table.tsv").returncode == 0
+    assert (shapes.folder / "table.tsv").read_text(encoding="utf-8") == done.stdout
+    done = shapes("sample", "--given", "-", stdin="ink/LTV.inkml\nink/notes.txt\nnothing\nink/TIT.inkml\n")
+    assert (done.returncode, done.stdout) == (0, "LTV\n\n\nTIT\n")
+    assert "nothing is written for a file: ink/notes.txt is not a list of strokes" in done.stderr
+    assert "nothing is written for a file: nothing cannot be read" in done.stderr
+    (shapes.folder / "empty").mkdir()
+    assert "empty holds no files of the kind that this model is given" in shapes("sample", "--given", "@empty").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,4 +1,4 @@
-"""The output of `seqgen sample --given`: texts that are written from other texts."""
+"""The output of `seqgen sample --given`: texts that are written from other texts, or from signals."""
 
 import json
 import sys
@@ -18,8 +18,8 @@ from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
-    from seqgen.encoders.base import Signal
-    from seqgen.levels.base import Coding
+    from seqgen.encoders.base import Signal, SignalCoding
+    from seqgen.levels.base import Coding, TextLevel
     from seqgen.model.language_model import LanguageModel
     from seqgen.sampling.fusion import Fusion
     from seqgen.sampling.transcriber import Transcriber, WrittenText
@@ -59,8 +59,9 @@ def sample_given(
     is_piped = config.given == STANDARD_INPUT
     if is_piped and config.prime == STANDARD_INPUT:
         raise UsageError("--given - and --prime - cannot both read standard input")
-    if is_piped and config.num_samples > 1 and not as_json:
-        raise UsageError("--given - writes one line per line: --num-samples needs --json")
+    is_listed = is_piped or _is_folder(config.given or "", loaded.given_coding)
+    if is_listed and config.num_samples > 1 and not as_json:
+        raise UsageError(f"--given {config.given} writes one line for each: --num-samples needs --json")
     from seqgen.sampling.transcriber import Transcriber, following
 
     writer = Transcriber.of(loaded, model, fusion)
@@ -70,7 +71,7 @@ def sample_given(
     display.note(str(source) if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
     notices = _Notices(writer, loaded.config.optimization.max_length)
     written: list[tuple[str, str]] = []
-    for givens in _givens(config.given or "", loaded.given_coding):
+    for givens in _givens(config.given or "", writer):
         notices.check(givens)
         for given, best in zip(givens, writer.write(givens, config), strict=True):
             notices.count(best)
@@ -78,7 +79,9 @@ def sample_given(
             if as_json:
                 result = _as_json(given, texts, best)
             else:
-                result = _as_text(texts, best, is_line=is_piped, has_scores=config.num_samples > 1)
+                result = _as_text(texts, best, is_line=is_listed, has_scores=config.num_samples > 1)
+                if is_listed and not is_piped and not isinstance(given, str):
+                    result = f"{Path(given.name).name}\t{result}"
             if outputs:
                 written += [(result, text) for text in texts[:1]]
             else:
@@ -166,20 +169,58 @@ def given_argument(argument: str, coding: "Coding[Any] | None") -> "str | Signal
     return signal_in(Path(argument.removeprefix("@")), coding.name)
 
 
-def _givens(argument: str, coding: "Coding[Any] | None") -> "Iterator[list[str | Signal]]":
-    """Yield what the texts are given; lines of standard input, which name files for signals, as they come."""
-    if argument != STANDARD_INPUT:
-        yield [given_argument(argument, coding)]
-        return
+def _is_folder(argument: str, coding: "Coding[Any] | None") -> bool:
+    """Return whether an argument names a folder of signals."""
     from seqgen.encoders.base import SignalCoding
 
-    if not isinstance(coding, SignalCoding):
-        yield from _given_lines()
-        return
-    for lines in _given_lines():
-        for first in range(0, len(lines), _SIGNALS_AT_ONCE):
-            some = lines[first : first + _SIGNALS_AT_ONCE]
-            yield [given_argument(line, coding) if line.strip() else line for line in some]
+    return isinstance(coding, SignalCoding) and Path(argument.removeprefix("@")).is_dir()
+
+
+def _givens(argument: str, writer: "Transcriber") -> "Iterator[list[str | Signal]]":
+    """Yield what the texts are given: that of the argument, of the files in a folder, or of lines as they come.
+
+    For signals, lines of standard input are names of files. Nothing is written for files that cannot be read.
+    """
+    coding = writer.given_coding
+    if _is_folder(argument, coding):
+        yield from _signals(_files_in(Path(argument.removeprefix("@")), coding), writer)
+    elif argument != STANDARD_INPUT:
+        yield [given_argument(argument, coding)]
+    else:
+        from seqgen.levels.base import TextLevel
+
+        for lines in _given_lines():
+            yield from [lines] if isinstance(coding, TextLevel) else _signals(lines, writer)  # type: ignore[list-item]
+
+
+def _files_in(folder: Path, coding: "TextLevel | SignalCoding") -> list[str]:
+    """Return the files of a folder that hold signals, in the order of their names.
+
+    Raises:
+        CorpusError: there are none.
+    """
+    from seqgen.corpus.signals import kind_of_suffix
+
+    found = sorted(path for path in folder.iterdir() if kind_of_suffix(path.suffix) == coding.name)
+    if not found:
+        raise CorpusError(f"{folder} holds no files of the kind that this model is given ({coding.name})")
+    return list(map(str, found))
+
+
+def _signals(names: Sequence[str], writer: "Transcriber") -> "Iterator[list[str | Signal]]":
+    """Yield the signals in files, a few at a time; an empty text in place of one that cannot be read."""
+    for first in range(0, len(names), _SIGNALS_AT_ONCE):
+        yield [_readable(name, writer) if name.strip() else "" for name in names[first : first + _SIGNALS_AT_ONCE]]
+
+
+def _readable(name: str, writer: "Transcriber") -> "str | Signal":
+    try:
+        given = given_argument(name, writer.given_coding)
+        writer.rows(given)
+    except CorpusError as error:
+        display.note(f"nothing is written for a file: {error}")
+        return ""
+    return given
 
 
 def _given_lines() -> Iterator[list[str]]:

@@ -83,8 +83,9 @@ class SamplingConfig(Options):
         "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
     )
     given: str | None = option(
-        "What the text is written from, for a model trained with --given: a text; @FILE reads it from a file; - reads "
-        "one per line from standard input and writes one line for each; @@ stands for a text that starts with @.",
+        "What the text is written from, for a model trained with --given: a text; @FILE reads it, or an image, a "
+        "recording or strokes, from a file; @FOLDER all of these in a folder; - reads a text or the name of such a "
+        "file per line from standard input and writes one line for each; @@ stands for a text that starts with @.",
         metavar="TEXT|@FILE|-",
         group="Given",
     )
