@@ -179,11 +179,13 @@ def _is_folder(argument: str, coding: "Coding[Any] | None") -> bool:
 def _givens(argument: str, writer: "Transcriber") -> "Iterator[list[str | Signal]]":
     """Yield what the texts are given: that of the argument, of the files in a folder, or of lines as they come.
 
-    For signals, lines of standard input are names of files. Nothing is written for files that cannot be read.
+    For signals, lines of standard input are names of files. A file that cannot be read is reported; it is left out of a
+    folder, and its line stays empty.
     """
     coding = writer.given_coding
     if _is_folder(argument, coding):
-        yield from _signals(_files_in(Path(argument.removeprefix("@")), coding), writer)
+        for signals in _signals(_files_in(Path(argument.removeprefix("@")), coding), writer):
+            yield [signal for signal in signals if signal]
     elif argument != STANDARD_INPUT:
         yield [given_argument(argument, coding)]
     else:
