@@ -142,6 +142,7 @@ def test_every_filter_covers_a_frequency():
         (recording(tone(100, 1.0, 500), 500), "has a sampling rate of 500 Hz: it must be from 1,000 to 1,000,000"),
         (recording(np.zeros(1000 * 1201, dtype=np.int16), 1000, subtype="PCM_U8"), "is longer than 20 minutes"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # the bytes have a date
 )
 def test_what_is_not_a_recording_gets_a_reason(data, message):
     with pytest.raises(SignalError) as raised:

@@ -32,6 +32,7 @@ from seqgen.levels.base import PADDING, Level
 from seqgen.model.ctc import BLANK, CtcModel, make_model
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
+from seqgen.runs import LAST
 from seqgen.sampling.ctc import best_path, ctc_search, prefix_search
 from seqgen.sampling.transcriber import Transcriber
 from seqgen.training.pair_batches import PairBatches
@@ -188,9 +189,8 @@ def test_ctc_is_chosen_for_strokes_and_learns_to_read_them(trained):
 def test_what_a_model_without_a_decoder_cannot_do_is_refused(trained):
     _, checkpoint, _, _ = trained
     writer = Transcriber.of(checkpoint, checkpoint.model())
-    rows = np.ones((8, 3), dtype=np.float16)
     with pytest.raises(UsageError, match="--prime needs a decoder"):
-        writer.best_of_rows([rows], prime="L")
+        writer.write([], SamplingConfig(given="", prime="L"))
     with pytest.raises(UsageError, match="--temperature and other options of sampling need a decoder"):
         writer.write([], SamplingConfig(given="", temperature=0.5))
 
@@ -222,7 +222,7 @@ def test_a_run_without_a_decoder_is_interrupted_and_resumed_bit_for_bit(trained,
             run = session.resume("run")
             for _ in run.train(lambda: False):
                 pass
-        states.append(Checkpoint.read(run.run.last).training)
+        states.append(Checkpoint.read(run.run.folder / LAST).training)
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert path.exists()

@@ -70,6 +70,7 @@ def with_16_bits():
         file(writing(), format="JPEG", quality=95),
         file(writing().point(lambda value: 100 + value // 4)),  # little contrast
     ],
+    ids=range(10),
 )
 def test_formats_and_colours_give_the_same_columns(data):
     found, expected = LINES.rows(data).astype(int), LINES.rows(file(writing())).astype(int)
@@ -119,6 +120,7 @@ def test_images_are_lines_if_most_are_wide():
         (file(Image.new("L", (20_000, 10))), "is more than 170 times as wide as high"),
         (file(Image.new("1", (20_000, 9_000))), "has more than"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # the bytes have a date
 )
 def test_what_is_not_an_image_gets_a_reason(data, message):
     with pytest.raises(SignalError) as raised:

@@ -36,19 +36,21 @@ def test_training_shows_a_pair_and_how_to_go_on(shapes):
 
 
 def test_a_file_is_read(shapes):
-    done = shapes("sample", "--given", "@LTV.json")
+    done = shapes("sample", "--checkpoint", "shapes", "--given", "@LTV.json")
     assert (done.returncode, done.stdout) == (0, "LTV\n")
 
 
 def test_strokes_may_be_json_on_the_command_line(shapes):
-    done = shapes("sample", "--given", json.dumps(strokes_of("VIV")))
+    done = shapes("sample", "--checkpoint", "shapes", "--given", json.dumps(strokes_of("VIV")))
     assert (done.returncode, done.stdout) == (0, "VIV\n")
 
 
 def test_each_line_of_standard_input_names_a_file(shapes):
-    done = shapes("sample", "--given", "-", stdin="LTV.json\n\nTIT.json\n")
+    done = shapes("sample", "--checkpoint", "shapes", "--given", "-", stdin="LTV.json\n\nTIT.json\n")
     assert (done.returncode, done.stdout) == (0, "LTV\n\nTIT\n")
-    done = shapes("sample", "--given", "-", "--json", "--num-samples", "2", stdin="LTV.json\n")
+    done = shapes(
+        "sample", "--checkpoint", "shapes", "--given", "-", "--json", "--num-samples", "2", stdin="LTV.json\n"
+    )
     best, second = map(json.loads, done.stdout.splitlines())
     assert (best["given"], best["text"]) == ("LTV.json", "LTV")
     assert best["score"] > second["score"]
@@ -61,16 +63,26 @@ def test_a_folder_gives_a_table_and_bad_files_are_reported(shapes):
         traces = "".join(f"<trace>{','.join(f'{x} {y}' for x, y in stroke)}</trace>" for stroke in strokes_of(word))
         (folder / f"{word}.inkml").write_text(f"<ink>{traces}</ink>", encoding="utf-8")
     (folder / "notes.txt").write_text("no strokes", encoding="utf-8")
-    done = shapes("sample", "--given", "@ink")
+    done = shapes("sample", "--checkpoint", "shapes", "--given", "@ink")
     assert (done.returncode, done.stdout) == (0, "LTV.inkml\tLTV\nTIT.inkml\tTIT\n")
-    assert shapes("sample", "--given", "@ink", "--output", "table.tsv").returncode == 0
+    assert shapes("sample", "--checkpoint", "shapes", "--given", "@ink", "--output", "table.tsv").returncode == 0
     assert (shapes.folder / "table.tsv").read_text(encoding="utf-8") == done.stdout
-    done = shapes("sample", "--given", "-", stdin="ink/LTV.inkml\nink/notes.txt\nnothing\nink/TIT.inkml\n")
+    done = shapes(
+        "sample",
+        "--checkpoint",
+        "shapes",
+        "--given",
+        "-",
+        stdin="ink/LTV.inkml\nink/notes.txt\nnothing\nink/TIT.inkml\n",
+    )
     assert (done.returncode, done.stdout) == (0, "LTV\n\n\nTIT\n")
     assert "nothing is written for a file: ink/notes.txt is not a list of strokes" in done.stderr
     assert "nothing is written for a file: nothing cannot be read" in done.stderr
     (shapes.folder / "empty").mkdir()
-    assert "empty holds no files of the kind that this model is given" in shapes("sample", "--given", "@empty").stderr
+    assert (
+        "empty holds no files of the kind that this model is given"
+        in shapes("sample", "--checkpoint", "shapes", "--given", "@empty").stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,18 +98,18 @@ def test_a_folder_gives_a_table_and_bad_files_are_reported(shapes):
     ],
 )
 def test_what_cannot_be_read_gets_one_line(shapes, arguments, message):
-    done = shapes("sample", *arguments)
+    done = shapes("sample", "--checkpoint", "shapes", *arguments)
     assert done.returncode in (1, 2)
     assert message in done.stderr.strip().splitlines()[-1]
 
 
 def test_evaluation_compares_what_is_written(shapes):
-    done = shapes("evaluate", "--corpus", "test.jsonl", "--json")
+    done = shapes("evaluate", "--checkpoint", "shapes", "--corpus", "test.jsonl", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["writing"]
     assert found["exact"]["value"] > 0.8
     assert found["character_error_rate"]["value"] < 0.1
-    done = shapes("evaluate", "--corpus", "test.jsonl", "--per-document")
+    done = shapes("evaluate", "--checkpoint", "shapes", "--corpus", "test.jsonl", "--per-document")
     first = json.loads(done.stdout.splitlines()[0])
     assert first["text"] == WORDS[0]
     assert first["given"].endswith("test.jsonl")
@@ -136,7 +148,7 @@ def test_a_language_model_helps_to_read(shapes):
 
 def test_a_corpus_of_another_kind_is_refused(shapes):
     (shapes.folder / "words.tsv").write_text("a\tL\nb\tV\n", encoding="utf-8")
-    done = shapes("evaluate", "--corpus", "words.tsv", "--given", "1", "--field", "2")
+    done = shapes("evaluate", "--checkpoint", "shapes", "--corpus", "words.tsv", "--given", "1", "--field", "2")
     assert done.returncode == 1
     assert "the texts of words.tsv are given text, but this model is given strokes" in done.stderr
     done = shapes("train", "--from", "shapes", "--corpus", "words.tsv", "--given", "1", "--field", "2", "--steps", "1")
@@ -145,7 +157,7 @@ def test_a_corpus_of_another_kind_is_refused(shapes):
 
 
 def test_inspect_draws_when_the_outputs_occur(shapes):
-    done = shapes("inspect", "--given", "@LTV.json", "--json")
+    done = shapes("inspect", "--checkpoint", "shapes", "--given", "@LTV.json", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["text"] == ["L", "T", "V"]
     with Image.open(shapes.folder / "attention.png") as picture:

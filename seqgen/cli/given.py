@@ -192,7 +192,10 @@ def _givens(argument: str, writer: "Transcriber") -> "Iterator[list[str | Signal
         from seqgen.levels.base import TextLevel
 
         for lines in _given_lines():
-            yield from [lines] if isinstance(coding, TextLevel) else _signals(lines, writer)  # type: ignore[list-item]
+            if isinstance(coding, TextLevel):
+                yield list(lines)
+            else:
+                yield from _signals(lines, writer)
 
 
 def _files_in(folder: Path, coding: "TextLevel | SignalCoding") -> list[str]:

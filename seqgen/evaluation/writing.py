@@ -145,5 +145,5 @@ def pairs_of(documents: Iterator[Document[str]]) -> Iterator[tuple[str | Signal,
     for document in documents:
         assert document.given is not None  # noqa: S101  # these are pairs
         given = document.given
-        is_signal = isinstance(given, SignalDocument)
-        yield given.signal if is_signal else "".join(given.chunks()), "".join(document.chunks())
+        content = given.signal if isinstance(given, SignalDocument) else "".join(given.chunks())
+        yield content, "".join(document.chunks())

@@ -99,7 +99,7 @@ def search(
         streams = torch.arange(len(batch), device=model.device).repeat_interleave(beam_size)
         limits = [max_lengths[index] for index in batch]
         constraint = rules([limit for limit in limits for _ in range(beam_size)])
-        beams = _Beams(limits, beam_size, num_best, constraint, fusion and fusion.scorer())
+        beams = _Beams(limits, beam_size, num_best, constraint, fusion.scorer() if fusion is not None else None)
         beams.run(stepper(model, select(state, streams), dtype, memory if model.has_attention else None))
         for index, hypotheses in zip(batch, beams.found, strict=True):
             found[index] = sorted(hypotheses, key=lambda each: -each.score)[:num_best]

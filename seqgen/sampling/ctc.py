@@ -71,7 +71,7 @@ def ctc_search(
             if beam_size == 1 and fusion is None:
                 hypotheses = [best_path(outputs)]
             else:
-                hypotheses = prefix_search(outputs, beam_size, fusion and fusion.scorer())
+                hypotheses = prefix_search(outputs, beam_size, None if fusion is None else fusion.scorer())
             found[index] = hypotheses[:num_best]
         after_batch(len(batch))
         first = last
@@ -97,7 +97,7 @@ def prefix_search(outputs: NDArray[np.float64], beam_size: int, scorer: PrefixSc
         scorer: adds the log-probabilities of a language model to those of the texts; None for none.
     """
     beam: _Scores = {(): (0.0, -np.inf)}
-    added = {(): 0.0}  # by the language model
+    added: dict[Prefix, float] = {(): 0.0}  # by the language model
     for output in outputs:
         likely = np.argsort(-output, kind="stable")[: max(_MIN_TRIED, 4 * beam_size)]
         tried = likely[output[likely] >= min(_LEAST, output.max())].tolist()

@@ -164,15 +164,12 @@ class Transcriber:
         length: int | None = None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> list[list[WrittenText]]:
-        """Return the best texts of what is already encoded, see `best`."""
+        """Return the best texts of what is already encoded, see `best`; prime and length need a decoder."""
         prime = self.level.normalise(prime)
         num_forced = len(self.level.encode(prime))
         limits = [num_forced + (length or default_length(self.given_coding, rows)) for rows in givens]
         beam_size = max(beam_size, num_best)
         if isinstance(self.model, CtcModel):
-            for name, value in (("--prime", prime), ("--length", length)):
-                if value:
-                    raise UsageError(f"{name} needs a decoder; this model has none (ctc)")
             texts = ctc_search(
                 self.model, givens, self.unseen_ids, beam_size, beam_size, after_batch=progress, fusion=self.fusion
             )
@@ -197,13 +194,21 @@ class Transcriber:
             config: the sampling options. Samples of successive givens have successive seeds, see `following`. A
                 minimum length above the maximum length of a given is lowered to it.
         """
-        if isinstance(self.model, CtcModel) and not config.is_search:
-            raise UsageError("--temperature and other options of sampling need a decoder; this model has none (ctc)")
+        if isinstance(self.model, CtcModel):
+            self._refuse_decoder(config)
         if config.is_search:
             beam_size = config.beam_size or BEAM_SIZE
             return self.best(givens, config.num_samples, beam_size, config.prime, config.length)
         config = replace(config, seed=begin(config)[0].seed)
         return [self._sampled(given, following(config, index)) for index, given in enumerate(givens)]
+
+    def _refuse_decoder(self, config: SamplingConfig) -> None:
+        """Reject options that a model without a decoder does not have."""
+        if not config.is_search:
+            raise UsageError("--temperature and other options of sampling need a decoder; this model has none (ctc)")
+        for name, value in (("--prime", config.prime), ("--length", config.length)):
+            if value:
+                raise UsageError(f"{name} needs a decoder; this model has none (ctc)")
 
     def _sampled(self, given: str | Signal, config: SamplingConfig) -> list[WrittenText]:
         if is_empty(given):
