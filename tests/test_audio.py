@@ -11,6 +11,7 @@ import soundfile
 
 from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.encoders import coding_from_json
+from seqgen.encoders._resampling import resampled
 from seqgen.encoders.audio import AudioCoding
 from seqgen.errors import SignalError
 
@@ -104,6 +105,22 @@ def test_compressed_recordings_are_read_whatever_their_name(options):
     assert 90 < len(rows) < 120
     nearest = round(mel(1000) * 41 / mel(RATE / 2)) - 1
     assert abs(int(np.median(rows[20:80].argmax(1))) - nearest) <= 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "new_rate"), [(44100, 16000), (8000, 16000), (48000, 8000), (11025, 16000), (16001, 9973)]
+)
+def test_resampling_keeps_frequencies_below_half_the_rate_and_removes_others(rate, new_rate):
+    seconds, kept = 0.3, 0.3 * min(rate, new_rate)
+    times = np.arange(round(seconds * rate)) / rate
+    found = resampled(np.sin(2 * np.pi * kept * times).astype(np.float32), rate, new_rate)
+    assert len(found) == len(times) * new_rate // rate
+    inner = slice(len(found) // 5, -len(found) // 5)
+    expected = np.sin(2 * np.pi * kept * np.arange(len(found)) / new_rate)
+    assert np.abs(found - expected)[inner].max() < 2e-3
+    if new_rate < rate / 1.5:
+        too_high = resampled(np.sin(2 * np.pi * 0.6 * new_rate * times).astype(np.float32), rate, new_rate)
+        assert np.abs(too_high)[inner].max() < 2e-3
 
 
 def test_channels_are_averaged():

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.encoders._convolutions import Convolutions
+from seqgen.encoders._resampling import resampled
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
 
@@ -80,9 +81,7 @@ class AudioCoding(SignalCoding):
         """Return the frames of a recording, see `SignalCoding.rows`."""
         samples, rate = _samples(data)
         if rate != self.rate:
-            import soxr
-
-            samples = soxr.resample(samples, rate, self.rate)
+            samples = resampled(samples, rate, self.rate)
         window, hop = round(_WINDOW * self.rate), round(_HOP * self.rate)
         samples = np.pad(samples, (0, max(0, window - len(samples))))
         frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
