@@ -98,7 +98,7 @@ class _Notices:
 
     Attributes:
         writer: the model with its vocabularies.
-        max_length: the maximum number of tokens of a given in training.
+        max_length: the maximum number of positions (tokens, or vectors of signals) of a given in training.
     """
 
     writer: "Transcriber"
@@ -121,7 +121,7 @@ class _Notices:
         longer = [len(ids) for ids in encoded if len(ids) > self.max_length]
         if longer and not self._num_long:
             display.note(
-                f"a given has {longer[0]:,} tokens, and none in training had more than {self.max_length:,}: the text "
+                f"a given has {longer[0]:,} positions, and none in training had more than {self.max_length:,}: the text "
                 "may be worse"
             )
         self._num_long += len(longer)
@@ -134,7 +134,7 @@ class _Notices:
     def conclude(self) -> None:
         """Report how many givens were too long, and how many texts ended before the model ended them."""
         if self._num_long > 1:
-            display.note(f"{self._num_long:,} givens have more than {self.max_length:,} tokens")
+            display.note(f"{self._num_long:,} givens have more than {self.max_length:,} positions")
         if self._num_cut:
             display.note(f"{counted(self._num_cut, 'text')} reached the maximum length; --length sets it")
         if self._num_cut_short:

@@ -207,7 +207,7 @@ class DatasetWriter:
 
     @property
     def given_size(self) -> int:
-        """The size of what the documents are given, in characters."""
+        """The size of what the documents are given, in characters, or in bytes of signals."""
         return 0 if self.given is None else self.given.size
 
     @property

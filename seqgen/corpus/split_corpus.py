@@ -155,7 +155,7 @@ class SplitCorpus:
 
     @property
     def given_size(self) -> int:
-        """The total size of what the documents are given, in characters."""
+        """The total size of what the documents are given, in characters, or in bytes of signals."""
         return self.corpus.statistics.given_size + (self.valid.statistics.given_size if self.valid else 0)
 
     @property

@@ -20,7 +20,7 @@ class Statistics:
     Attributes:
         num_documents: how many documents there are.
         size: their total size, in characters or bars.
-        given_size: the total size of what they are given, in characters.
+        given_size: the total size of what they are given, in characters, or in bytes of signals.
         valid_size: the size of those whose `hash_fraction` is below `valid_fraction`.
         sizes: total sizes by `hash_fraction`; incomplete once it has `MAX_RANKED` entries.
     """

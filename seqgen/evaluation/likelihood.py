@@ -42,7 +42,7 @@ class Likelihood:
     Attributes:
         nats: the total negative log-likelihood.
         tokens: the number of tokens.
-        errors: the number of tokens that were not the most likely ones; counted only for texts that are given
+        errors: the number of tokens that were not the most likely ones, or of edits without a decoder; counted only for texts that are given
             something, otherwise 0.
     """
 

@@ -27,7 +27,7 @@ class Transcript:
     """What a model wrote for one given.
 
     Attributes:
-        given: the given; empty if it is not a text.
+        given: the given, or the name of a signal.
         references: the right texts, at least one.
         written: the output of the model.
     """

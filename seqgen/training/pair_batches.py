@@ -59,6 +59,11 @@ class PairBatches(Batches):
         num_pairs, num_targets, num_given, _ = self._totals
         return -(-(num_targets + num_given) // max(1, num_pairs))
 
+    def vectors_per_pair(self, subsampling: int) -> int:
+        """Return the mean number of tokens and of given vectors per pair, if the front end divides positions by this."""
+        num_pairs, num_targets, num_given, _ = self._totals
+        return -(-(num_targets + num_given // subsampling) // max(1, num_pairs))
+
     @property
     def tokens_per_step(self) -> float:
         """The mean number of targets per batch."""

@@ -15,6 +15,7 @@ from seqgen.training.batches import Batches
 from seqgen.training.calibration import step_seconds
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.initial_model import initial_model
+from seqgen.training.pair_batches import PairBatches, ctc_subsampling
 from seqgen.training.pair_recipe import PairRecipe
 from seqgen.training.stream_recipe import StreamRecipe
 from seqgen.wording import counted
@@ -119,7 +120,10 @@ def _num_steps(
         ShortageError: the network does not fit into memory.
     """
     num_streams = world.local.size * world.largest_share(batches.batch_size)
-    check_memory(model, num_streams, batches.sequence_length, machine, corpus.level.vocabulary_size)
+    length = batches.sequence_length
+    if isinstance(batches, PairBatches) and corpus.given_coding is not None:
+        length = batches.vectors_per_pair(max(1, ctc_subsampling(corpus.given_coding)))
+    check_memory(model, num_streams, length, machine, corpus.level.vocabulary_size)
     if budget.time is None:
         return float(budget.num_steps(batches.steps_per_epoch))
     with shortage_reported(model, batches.batch_size, batches.sequence_length):
