@@ -120,9 +120,10 @@ class _Notices:
             self._reported |= set(lacking)
         longer = [len(ids) for ids in encoded if len(ids) > self.max_length]
         if longer and not self._num_long:
+            unit = getattr(self.writer.given_coding, "unit", "token")
             display.note(
-                f"a given has {longer[0]:,} positions, and none in training had more than {self.max_length:,}: the text "
-                "may be worse"
+                f"a given has {counted(longer[0], unit)}, and none in training had more than {self.max_length:,}: the "
+                "text may be worse"
             )
         self._num_long += len(longer)
 

@@ -42,8 +42,8 @@ class Likelihood:
     Attributes:
         nats: the total negative log-likelihood.
         tokens: the number of tokens.
-        errors: the number of tokens that were not the most likely ones, or of edits without a decoder; counted only for texts that are given
-            something, otherwise 0.
+        errors: the number of tokens that were not the most likely ones, or without a decoder of edits; counted only for
+            texts that are given something.
     """
 
     nats: float

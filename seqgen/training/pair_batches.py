@@ -60,7 +60,7 @@ class PairBatches(Batches):
         return -(-(num_targets + num_given) // max(1, num_pairs))
 
     def vectors_per_pair(self, subsampling: int) -> int:
-        """Return the mean number of tokens and of given vectors per pair, if the front end divides positions by this."""
+        """Return the mean number of tokens per pair, and of vectors if a front end divides positions by this."""
         num_pairs, num_targets, num_given, _ = self._totals
         return -(-(num_targets + num_given // subsampling) // max(1, num_pairs))
 
