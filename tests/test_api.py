@@ -166,7 +166,7 @@ def test_a_model_is_loaded_on_the_chosen_device(model, monkeypatch):
 def test_all_errors_can_be_caught_by_names_of_the_package():
     kinds = [kind for kind in vars(seqgen.errors).values() if isinstance(kind, type)]
     direct = [kind for kind in kinds if seqgen.SeqgenError in kind.__bases__]
-    assert len(direct) == 5
+    assert len(direct) == 6
     assert all(getattr(seqgen, kind.__name__) is kind and kind.__name__ in seqgen.__all__ for kind in direct)
     assert issubclass(seqgen.UsageError, ValueError)
 

@@ -16,7 +16,7 @@ from tests.test_pairs_runs import run_on
 
 def report(monkeypatch, checkpoint, held_out, answers):
     """Return the report on a model that gives these answers."""
-    monkeypatch.setattr(writing, "write", lambda _, __, givens, ___: [answers[given] for given in givens])
+    monkeypatch.setattr(writing, "write", lambda _, __, givens, *___: [answers[given] for given in givens])
     return report_on_writing(checkpoint, None, held_out)
 
 
@@ -77,7 +77,7 @@ def test_each_document_is_compared_with_all_texts_of_its_given(run, folders, tmp
     path = write_table(tmp_path / "test.tsv", [("one", "eins"), ("one", "ein"), ("two", "zwei")])
     held_out = HeldOut(run[0], str(path), folders)
     monkeypatch.setattr(
-        listing, "write", lambda _, __, givens, ___: ["ein" if given == "one" else "" for given in givens]
+        listing, "write", lambda _, __, givens, *___: ["ein" if given == "one" else "" for given in givens]
     )
     monkeypatch.setattr(listing, "surprisals", lambda _, dataset, progress: np.zeros(len(dataset.ids)))
     lines = list(listing.by_document(None, run[0], held_out))

@@ -82,7 +82,7 @@ class LanguageModel(nn.Module):
     @property
     def has_attention(self) -> bool:
         """Whether the text attends to what is given."""
-        return self.config.encoder_layers > 0 and self.config.alignment == "attention"
+        return self.config.encoder_layers > 0 and self.config.alignment not in ("none", "ctc")
 
     @property
     def output_matrix(self) -> Tensor:
