@@ -103,16 +103,17 @@ def test_parts_of_batches_that_are_read_one_after_the_other_give_the_same_result
     assert_close(*(trainer.run.read_last() for trainer in (together, apart)))
 
 
-def test_two_processes_learn_the_same_as_one(tmp_path):
+@pytest.mark.parametrize("number", ["2", "4"])
+def test_several_processes_learn_the_same_as_one(tmp_path, number):
     (tmp_path / "pairs.tsv").write_text(reversals(40), encoding="utf-8")
-    options = ("--corpus", "pairs.tsv", "--given", "1", "--field", "2", "--hidden-size", "16", "--batch-size", "3",
+    options = ("--corpus", "pairs.tsv", "--given", "1", "--field", "2", "--hidden-size", "16", "--batch-size", "5",
                "--precision", "float32", "--seed", "1", "--steps", "30", "--recurrent-dropout", "0.1")  # fmt: skip
     cli = quick_runner(tmp_path)("train", *options, "--name", "alone")
     assert cli.returncode == 0, cli.stderr
-    done(train_in_process(tmp_path, *options, "--name", "two", "--processes", "2"))
-    alone, two = last(tmp_path, "alone"), last(tmp_path, "two")
-    assert_close(alone, two)
-    assert two.figures["best_valid_nats"] == pytest.approx(alone.figures["best_valid_nats"], abs=1e-5)
+    done(train_in_process(tmp_path, *options, "--name", "several", "--processes", number))
+    alone, several = last(tmp_path, "alone"), last(tmp_path, "several")
+    assert_close(alone, several)
+    assert several.figures["best_valid_nats"] == pytest.approx(alone.figures["best_valid_nats"], abs=1e-5)
 
 
 def test_the_training_loss_is_reported_without_smoothing(start_pairs):
