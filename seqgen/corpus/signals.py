@@ -61,10 +61,9 @@ class SignalDocument(Document[bytes]):
         Raises:
             SignalError: it cannot.
         """
-        data = self._read()
-        key = hashlib.sha256(data).digest()[:16] + self._kind.encode()
+        key = self.digest + self._kind.encode()
         if key not in _readable:
-            signal_class(self._kind).check(data)
+            signal_class(self._kind).check(self._read())
             if len(_readable) < _MAX_REMEMBERED:
                 _readable.add(key)
 

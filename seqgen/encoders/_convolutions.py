@@ -39,18 +39,18 @@ class Convolutions(FrontEnd):
     def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the outputs of the last convolution, see `FrontEnd`."""
         values = rows.permute(1, 2, 0).to(self.biases[0]) * self._scale  # (batch, features, positions)
-        values = _masked(values, lengths)
+        values = masked(values, lengths)
         for weight, bias, stride in zip(self.weights, self.biases, self._strides, strict=True):
             values = F.relu(F.conv1d(values, weight, bias, stride, _KERNEL // 2))
             lengths = (lengths + stride - 1) // stride
-            values = _masked(values, lengths)
+            values = masked(values, lengths)
         return values.permute(2, 0, 1), lengths
 
 
-def _masked(values: Tensor, lengths: Tensor) -> Tensor:
-    """Return values, shape (batch, features, positions), with zeros after the end of each sequence."""
-    is_within = torch.arange(values.shape[2], device=values.device) < lengths[:, None]
-    return values * is_within[:, None]
+def masked(values: Tensor, lengths: Tensor) -> Tensor:
+    """Return values, shape (batch, ..., positions), with zeros after the end of each sequence."""
+    is_within = torch.arange(values.shape[-1], device=values.device) < lengths[:, None]
+    return values * is_within.view(len(lengths), *(1,) * (values.ndim - 2), -1)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqgen.config import CorpusConfig, ModelConfig
-from seqgen.encoders._convolutions import initialise
+from seqgen.encoders._convolutions import initialise, masked
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
 
@@ -142,9 +142,9 @@ class LineConvolutions(_Layers):
     def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the outputs of the last convolution, see `FrontEnd`."""
         values = rows.permute(1, 2, 0)[:, None].to(self.biases[0]) / 128  # (batch, 1, height, columns)
-        values = _masked(values, lengths)
+        values = masked(values, lengths)
         for index, pool in enumerate(self._pools):
-            values = _masked(self._convolved(index, values), lengths)
+            values = masked(self._convolved(index, values), lengths)
             values = F.max_pool2d(values, pool, ceil_mode=True)
             lengths = -(-lengths // pool[1])
         return values.flatten(1, 2).permute(2, 0, 1), lengths
@@ -170,12 +170,6 @@ class PictureConvolutions(_Layers):
             values = F.max_pool2d(self._convolved(index, values), pool, ceil_mode=True)
         cells = values.flatten(2).permute(2, 0, 1)
         return cells, torch.full_like(lengths, len(cells))
-
-
-def _masked(values: Tensor, lengths: Tensor) -> Tensor:
-    """Return values, shape (batch, channels, height, columns), with zeros after the end of each line."""
-    is_within = torch.arange(values.shape[3], device=values.device) < lengths[:, None]
-    return values * is_within[:, None, None]
 
 
 def _opened(data: bytes) -> "Image":

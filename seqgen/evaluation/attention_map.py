@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +14,7 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.errors import UsageError
 from seqgen.levels.base import Ids, TextLevel
-from seqgen.model.ctc import BLANK, CtcModel
+from seqgen.model.ctc import CtcModel, collapsed, forbid
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 from seqgen.pictures import any_font, font_families, literal, shown_in
@@ -96,8 +95,8 @@ def _labels(level: TextLevel, rows: Sequence[int] | Ids) -> list[str]:
 def _outputs(model: CtcModel, rows: Ids, unseen_ids: Sequence[int]) -> tuple[list[int], Tensor]:
     """Return the tokens of the most likely outputs, and the probability of each of them over time."""
     values, _ = model.log_probabilities(Given.of([rows], model.device))
-    values[..., [TextLevel.END, *(token for token in unseen_ids if token != BLANK)]] = -torch.inf
-    tokens = [token for token, _ in groupby(values[:, 0].argmax(-1).tolist()) if token != BLANK]
+    forbid(values, unseen_ids)
+    tokens = collapsed(values[:, 0].argmax(-1).tolist())
     return tokens, values[:, 0, tokens].exp().t()
 
 

@@ -18,7 +18,7 @@ from seqgen.sampling.transcriber import Transcriber
 
 WEIGHTS = 0.0, 0.1, 0.2, 0.3, 0.5, 0.8
 DEFAULT_WEIGHT = 0.3  # without validation pairs
-_NUM_TOKENS = 2000  # about so many are written with each weight
+_NUM_TOKENS = 2000  # approximate number of validation tokens that are written with each weight
 
 
 def fused(

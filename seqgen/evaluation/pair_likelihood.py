@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.progress import Task
 from seqgen.evaluation.surprisal_array import surprisal_array
 from seqgen.levels.base import PADDING
-from seqgen.model.ctc import BLANK, CtcModel, text_nats
+from seqgen.model.ctc import CtcModel, collapsed, text_nats
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
 
@@ -101,8 +100,7 @@ def _without_decoder(
     best = values.argmax(-1).cpu()
     errors = 0
     for place, (length, count) in enumerate(zip(lengths.tolist(), counts.tolist(), strict=True)):
-        found = [token for token, _ in groupby(best[:count, place].tolist()) if token != BLANK]
-        errors += Levenshtein.distance(found, ids[1 : length - 1, place].tolist())
+        errors += Levenshtein.distance(collapsed(best[:count, place].tolist()), ids[1 : length - 1, place].tolist())
     uniform = math.log(model.vocabulary_size) * is_target.sum(0)
     return np.where(np.isposinf(nats), uniform, nats), errors
 

@@ -4,6 +4,9 @@ Each output is a token or a blank. A text is what remains of a sequence of outpu
 blanks are removed; its probability is the sum over all such sequences (Graves, Fernández, Gomez & Schmidhuber 2006).
 """
 
+from collections.abc import Iterable
+from itertools import groupby
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -91,6 +94,16 @@ class CtcModel(LanguageModel):
             noise: draws the dropout masks; None for no dropout.
         """
         return text_nats(*self.log_probabilities(given, dtype, noise), targets)
+
+
+def collapsed(outputs: Iterable[int]) -> list[int]:
+    """Return the tokens that a sequence of outputs stands for: equal neighbours are merged, then blanks are removed."""
+    return [token for token, _ in groupby(outputs) if token != BLANK]
+
+
+def forbid(log_probabilities: Tensor, forbidden: Iterable[int]) -> None:
+    """Exclude the end token and forbidden tokens, but not the blank, from outputs, which are changed in place."""
+    log_probabilities[..., [Level.END, *(token for token in forbidden if token != BLANK)]] = -torch.inf
 
 
 def text_nats(log_probabilities: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:

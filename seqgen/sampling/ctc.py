@@ -6,7 +6,6 @@ section 7.5; Hannun et al. 2014).
 """
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from seqgen.errors import CheckpointError
 from seqgen.levels.base import Ids, Level
-from seqgen.model.ctc import BLANK, CtcModel
+from seqgen.model.ctc import BLANK, CtcModel, collapsed, forbid
 from seqgen.model.encoder import Given
 from seqgen.model.hardware import PRECISIONS, resolve_precision
 from seqgen.sampling.beam import Hypothesis
@@ -65,7 +64,7 @@ def ctc_search(
         values, lengths = model.log_probabilities(Given.of([givens[index] for index in batch], model.device), dtype)
         if not values.isfinite().all():
             raise CheckpointError("the model gives no likelihoods: its weights are NaN or far too large")
-        values[..., [Level.END, *(token for token in forbidden if token != BLANK)]] = -torch.inf
+        forbid(values, forbidden)
         for place, index in enumerate(batch):
             outputs = values[: int(lengths[place]), place].cpu().numpy().astype(np.float64)
             if beam_size == 1 and fusion is None:
@@ -84,8 +83,7 @@ def best_path(outputs: NDArray[np.float64]) -> Hypothesis:
     Args:
         outputs: log-probabilities, shape (positions, vocabulary).
     """
-    tokens = [token for token, _ in groupby(outputs.argmax(1).tolist()) if token != BLANK]
-    return Hypothesis([*tokens, Level.END], float(outputs.max(1).sum()))
+    return Hypothesis([*collapsed(outputs.argmax(1).tolist()), Level.END], float(outputs.max(1).sum()))
 
 
 def prefix_search(outputs: NDArray[np.float64], beam_size: int, scorer: PrefixScorer | None = None) -> list[Hypothesis]:

@@ -20,7 +20,7 @@ from seqgen.wording import counted
 # Figures are the share of wrong words on the validation parts of pronunciations of four languages (3,600 pairs each),
 # with one seed and 25 epochs, which is about 80 s on two cores, unless stated otherwise.
 
-# Pairs per batch, and the number of pairs up to which so many are best. 3,600 pairs: 28.2 and 28.8 % in two
+# Batch sizes, each with the largest number of training pairs for which it is used. 3,600 pairs: 28.2 and 28.8 % in two
 # comparisons; a batch size of 32 gives 27.1 and 28.0 %, in 1.8 times the time. 164,000 sentences, in the time of 20
 # minutes on two cores: BLEU 36.2 with 64, 37.0 with 128.
 BATCH_SIZES = ((64, 50_000), (128, math.inf))
@@ -119,7 +119,7 @@ class PairRecipe:
         """Return the sizes of the network, and the number of steps that the budget allows for it.
 
         Raises:
-            UsageError: a decoder is described, but there is none.
+            UsageError: an option of the decoder is given, but the model has no decoder.
         """
         if self._alignment == "ctc":
             _refuse_decoder(options)
