@@ -72,7 +72,7 @@ class Model:
         with _python_terms():
             check_given(self.checkpoint, is_given=given is not None)
             if given is not None:
-                return self._from_given(given, _sampling_config({"prime": prime, "given": "", **options}))
+                return self._from_given(given, _sampling_config({"prime": prime, "given": ("",), **options}))
             level, config = self._text_level(), _sampling_config({"prime": prime, **options})
             config.refuse_for_text()
             unseen_ids, knows_beginnings = self.checkpoint.unseen, self.checkpoint.knows_beginnings
@@ -106,7 +106,7 @@ class Model:
 
     def _from_given(self, given: str | Path | Sequence[str | Path], config: SamplingConfig) -> list[str]:
         config.refuse_for_given()
-        writer = Transcriber.of(self.checkpoint, self._model, self._fusion(config.language_model))
+        writer = Transcriber.of(self.checkpoint, self._model, self._fusion(config))
         if isinstance(given, str | Path):
             (best,) = writer.write([self._opened(given)], config)
             return [each.text for each in best]
@@ -114,12 +114,13 @@ class Model:
             raise UsageError("--num-samples needs a single text as --given, not several")
         return [best[0].text if best else "" for best in writer.write(list(map(self._opened, given)), config)]
 
-    def _fusion(self, name: str | None) -> Fusion | None:
-        """Return the language model of a run, for the search."""
-        if name is None:
+    def _fusion(self, config: SamplingConfig) -> Fusion | None:
+        """Return the language model that options name, for the search."""
+        if config.language_model is None:
             return None
-        other = Checkpoint.read(find(name, Path(RunsConfig().checkpoints_dir)))
-        return fused(self.checkpoint, self._model, other, other.model(str(self._model.device)), FoldersConfig())[0]
+        other = Checkpoint.read(find(config.language_model, Path(RunsConfig().checkpoints_dir)))
+        model, weight = other.model(str(self._model.device)), config.language_model_weight
+        return fused(self.checkpoint, self._model, other, model, FoldersConfig(), weight)[0]
 
     def _opened(self, given: str | Path) -> str | Signal:
         """Return a text as it is, or the signal in a file."""

@@ -159,6 +159,10 @@ class Checkpoint:
             raise ValueError("it does not write a text, or is given music")
         if given_coding is not None and config.corpus.given_level not in ("auto", given_coding.name):
             raise ValueError(f"what it is given is not of --given-level {config.corpus.given_level}")
+        if isinstance(given_coding, SignalCoding) and "subsampling" not in content["config"]:
+            raise ValueError(
+                "it is given signals, and was written before --subsampling could be chosen: train it again"
+            )
         if not _FINGERPRINT.fullmatch(content["fingerprint"]):  # it becomes the name of a folder
             raise ValueError("its fingerprint is not hexadecimal")
         return cls(

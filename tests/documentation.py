@@ -5,7 +5,8 @@ commands of all pages run in one folder, page by page. Long progress is shortene
 may show a picture that a command draws: it is copied to docs/images/. `printf 'TEXT' |` before a command is its
 standard input.
 
-A block that begins with ```python holds a program; the first of docs/pairs.md writes the pairs that the pages use.
+A block that begins with ```python holds a program; the first of docs/pairs.md writes the pairs that the pages use, and
+that of docs/signals.md the images.
 """
 
 import os
@@ -52,10 +53,11 @@ class Command(NamedTuple):
 
 
 def write_files(folder: Path) -> None:
-    """Write the text and the pairs that the pages use."""
+    """Write the text, the pairs and the images that the pages use."""
     names = sorted({zone.split("/")[-1].replace("_", " ") for zone in _zones()})
     (folder / "towns.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    subprocess.run([sys.executable, "-c", programs(ROOT / "docs" / "pairs.md")[0]], cwd=folder, check=True)
+    for page in "pairs.md", "signals.md":
+        subprocess.run([sys.executable, "-c", programs(ROOT / "docs" / page)[0]], cwd=folder, check=True)
 
 
 def _zones() -> Iterator[str]:

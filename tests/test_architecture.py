@@ -20,7 +20,7 @@ LAYERS = [
     ["levels", "cells"],
     ["music"],
     ["config_file"],
-    ["config", "files", "kernels", "pictures"],
+    ["config", "files", "kernels", "noise", "pictures"],
     ["options"],
     ["registry", "errors", "process", "compiled", "wording"],
 ]

@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
 
 from seqgen import pictures
+from seqgen.encoders.image import ImageCoding
 from seqgen.errors import UsageError
-from seqgen.evaluation.attention_map import AttentionMap, draw
+from seqgen.evaluation.attention_map import AttentionMap, GivenSignal
+from seqgen.evaluation.attention_picture import draw
 from seqgen.model.encoder import Given
 from tests.test_sample_given import model, refusal, upper, written  # noqa: F401  # fixtures
 
@@ -72,11 +75,22 @@ def test_a_model_without_attention_is_refused(model, make_model):  # noqa: F811
         AttentionMap.of(model.checkpoint, plain, "bad")
 
 
+def test_a_picture_has_a_copy_for_each_of_the_first_tokens(tmp_path):
+    coding = ImageCoding(64, is_line=False)
+    signal = GivenSignal(coding, np.zeros((64, 192), dtype=np.uint8), 1)
+    for number, num_rows in ((5, 1), (7, 2), (1000, 10)):
+        weights = [[1 / 64] * 64] * number
+        draw(AttentionMap([""] * 64, ["a"] * number, weights, [0] * number, signal), tmp_path / "a.png")
+        height, width = imread(tmp_path / "a.png").shape[:2]
+        assert height == pytest.approx(num_rows * 2.3 * 120, abs=5)
+        assert width == min(number, 6) * 240
+
+
 def test_labels_are_legible_in_any_script(tmp_path, monkeypatch):
     assert pictures.shown_in("ɑ̃ ع\n") == "ɑ̃␣ع↵"
     monkeypatch.setattr(pictures, "_fonts", list)
     assert pictures.shown_in("中") == "U+4E2D"
     monkeypatch.undo()
     labels = ["START", "你", "好", "ع", "ɑ̃", " ", "$", "_a"]
-    draw(AttentionMap(labels, labels[1:], [[1 / 8] * 8] * 7), tmp_path / "attention.png")
+    draw(AttentionMap(labels, labels[1:], [[1 / 8] * 8] * 7, [0] * 7), tmp_path / "attention.png")
     assert imread(tmp_path / "attention.png").shape[0] > 200

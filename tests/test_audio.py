@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from seqgen.config import CorpusConfig, ModelConfig
+from seqgen.config import CorpusConfig
 from seqgen.encoders import coding_from_json
 from seqgen.encoders._resampling import resampled
 from seqgen.encoders.audio import AudioCoding
@@ -172,7 +172,3 @@ def test_a_truncated_recording_is_read_or_refused():
     for length in range(0, len(whole), 997):
         with suppress(SignalError):
             assert len(CODING.rows(whole[:length])) <= 98
-
-
-def test_the_front_end_divides_the_number_of_positions_by_four():
-    assert CODING.front_end(ModelConfig(num_layers=1, hidden_size=8, embedding_size=8)).size == 128

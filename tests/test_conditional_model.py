@@ -9,7 +9,7 @@ from torch import nn
 
 from seqgen.levels.base import PADDING
 from seqgen.model.encoder import Given
-from seqgen.model.noise import Noise
+from seqgen.noise import Noise
 from seqgen.training.batch import Batch
 from tests.test_cells import every_variant
 

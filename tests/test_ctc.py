@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,12 +20,14 @@ from seqgen.config import (
     ModelConfig,
     ModelOptions,
     SamplingConfig,
+    TrainConfig,
     TrainOptions,
 )
 from seqgen.corpus.dataset import Dataset
 from seqgen.encoders.base import Signal
+from seqgen.encoders.image import ImageCoding
 from seqgen.encoders.strokes import StrokesCoding
-from seqgen.errors import UsageError
+from seqgen.errors import CheckpointError, UsageError
 from seqgen.evaluation.attention_map import AttentionMap
 from seqgen.evaluation.pair_likelihood import pair_surprisals
 from seqgen.evaluation.progress import Task
@@ -36,10 +39,18 @@ from seqgen.runs import LAST
 from seqgen.sampling.ctc import best_path, ctc_search, prefix_search
 from seqgen.sampling.transcriber import Transcriber
 from seqgen.training.pair_batches import PairBatches
+from seqgen.training.pair_recipe import PairRecipe
 from seqgen.training.session import Session
 from tests.test_signals import WORDS, strokes_of, write_json
 
-SIZES = {"num_layers": 1, "hidden_size": 8, "embedding_size": 8, "encoder_layers": 1, "alignment": "ctc"}
+SIZES = {
+    "num_layers": 1,
+    "hidden_size": 8,
+    "embedding_size": 8,
+    "encoder_layers": 1,
+    "alignment": "ctc",
+    "subsampling": 2,
+}
 CODING = StrokesCoding(16)
 
 
@@ -154,22 +165,76 @@ def test_pairs_with_too_few_outputs_are_left_out(make_dataset, tmp_path):
     assert PairBatches(dataset, 1, 4, 0, subsampling=2).num_too_long == 1
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Train on words in strokes."""
-    folder = tmp_path_factory.mktemp("ctc")
+def strokes_corpus(make_dataset, lengths):
+    """Return a corpus of texts of two letters that are given strokes with these numbers of movements."""
+    text = make_dataset(*["ab"] * len(lengths))
+    given = Dataset(np.zeros((sum(lengths), 3), dtype=np.float16), np.cumsum([0, *lengths]), np.zeros(0), {})
+    train = Dataset(text.ids, text.offsets, text.counts, text.extent, given)
+    return SimpleNamespace(given_coding=CODING, train=train)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "options", "expected"),
+    [
+        ([9] * 40, {}, ("ctc", 2)),
+        ([9] * 38 + [2] * 2, {}, ("ctc", 1)),  # two movements are enough if each has an output
+        ([9] * 199 + [2], {}, ("ctc", 2)),  # at most 1 %
+        ([9] * 38 + [1] * 2, {}, ("ctc", 2)),  # no subsampling helps
+        ([9] * 30 + [1] * 10, {}, ("attention", 2)),
+        ([9] * 30 + [1] * 10, {"alignment": "ctc"}, ("ctc", 2)),
+        ([9] * 40, {"subsampling": 1}, ("ctc", 1)),
+        ([9] * 40, {"alignment": "none"}, ("none", 2)),
+    ],
+)
+def test_the_subsampling_leaves_an_output_for_each_token_of_most_texts(lengths, options, expected, make_dataset):
+    requested = ModelOptions(**options)
+    model, _ = PairRecipe(strokes_corpus(make_dataset, lengths), requested).model(requested, lambda _: 100.0)
+    assert (model.alignment, model.subsampling) == expected
+
+
+def test_a_subsampling_that_is_not_available_is_refused(make_dataset):
+    with pytest.raises(UsageError, match="--subsampling must be 2 or 1 here, got 3"):
+        PairRecipe(strokes_corpus(make_dataset, [9, 9]), ModelOptions(subsampling=3))
+    pictures = SimpleNamespace(given_coding=ImageCoding(64, is_line=False), train=None)
+    with pytest.raises(UsageError, match="--subsampling 2 is for lines of writing, recordings and strokes: omit it"):
+        PairRecipe(pictures, ModelOptions(subsampling=2))
+    requested = ModelOptions(subsampling=1)
+    assert PairRecipe(pictures, requested).model(requested, lambda _: 100.0)[0].alignment == "attention"
+
+
+def start(folder, steps, dropout=0.0):
+    """Start a run on words in strokes."""
     path = write_json(folder / "words.jsonl", WORDS)
     requested = TrainOptions(
         corpus=CorpusConfig(corpus=(str(path),), given="strokes", field="text"),
-        model=ModelOptions(hidden_size=32, dropout=0.0),
-        budget=BudgetConfig(steps=120),
+        model=ModelOptions(hidden_size=32, dropout=dropout),
+        budget=BudgetConfig(steps=steps),
         machine=MachineConfig(device="cpu", precision="float32"),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder / "checkpoints"), data_dir=str(folder / "data"))
-    trainer = Session(folders, lambda *_, **__: None).start(requested, None)
+    return Session(folders, lambda *_, **__: None).start(requested, None), folders, path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train on words in strokes."""
+    trainer, folders, path = start(tmp_path_factory.mktemp("ctc"), 120)
     for _ in trainer.train(lambda: False):
         pass
     return trainer, Checkpoint.read(trainer.run.best), folders, path
+
+
+def test_signals_that_are_read_one_after_the_other_give_the_same_result(tmp_path):
+    weights = []
+    for num_passes in (1, 3):
+        (tmp_path / str(num_passes)).mkdir()
+        trainer, *_ = start(tmp_path / str(num_passes), 6, dropout=0.2)
+        trainer.learner.num_passes = num_passes
+        for _ in trainer.train(lambda: False):
+            pass
+        weights.append(trainer.learner.model.state_dict())
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weight, weights[1][name], rtol=1e-3, atol=1e-5)
 
 
 def test_ctc_is_chosen_for_strokes_and_learns_to_read_them(trained):
@@ -186,13 +251,38 @@ def test_ctc_is_chosen_for_strokes_and_learns_to_read_them(trained):
     assert sum(a == b for a, b in zip(most_likely, texts, strict=True)) >= len(texts) - 2
 
 
+def test_a_checkpoint_without_its_subsampling_is_refused(trained, monkeypatch, tmp_path):
+    _, checkpoint, _, _ = trained
+    flat = TrainConfig.to_flat
+    monkeypatch.setattr(
+        TrainConfig, "to_flat", lambda self: {k: v for k, v in flat(self).items() if k != "subsampling"}
+    )
+    checkpoint.write(tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="before --subsampling could be chosen: train it again"):
+        Checkpoint.read(tmp_path / "a.safetensors")
+
+
+def test_a_signal_is_decoded_once_for_a_search(trained, monkeypatch):
+    _, checkpoint, _, _ = trained
+    calls, rows = [], StrokesCoding.rows
+    monkeypatch.setattr(StrokesCoding, "rows", lambda self, data: calls.append(data) or rows(self, data))
+    writer = Transcriber.of(checkpoint, checkpoint.model())
+    data = json.dumps(strokes_of("LVT")).encode()
+    writer.rows(Signal.of("a", data))
+    assert writer.best([Signal.of("b", data)])[0][0].text == "LVT"
+    assert len(calls) == 1
+    for number in range(2, 80):
+        writer.rows(Signal.of("c", json.dumps([[[0, 0], [0, number], [number, 1]]]).encode()))
+    assert len(writer._vectors) < 80
+
+
 def test_what_a_model_without_a_decoder_cannot_do_is_refused(trained):
     _, checkpoint, _, _ = trained
     writer = Transcriber.of(checkpoint, checkpoint.model())
     with pytest.raises(UsageError, match="--prime needs a decoder"):
-        writer.write([], SamplingConfig(given="", prime="L"))
+        writer.write([], SamplingConfig(given=("",), prime="L"))
     with pytest.raises(UsageError, match="--temperature and other options of sampling need a decoder"):
-        writer.write([], SamplingConfig(given="", temperature=0.5))
+        writer.write([], SamplingConfig(given=("",), temperature=0.5))
 
 
 def test_an_impossible_text_counts_as_drawn_uniformly(generator, make_dataset):

@@ -14,7 +14,7 @@ from seqgen.encoders.image import ImageCoding
 from seqgen.errors import SignalError
 
 LINES, PICTURES = ImageCoding(48, is_line=True), ImageCoding(64, is_line=False)
-CONFIG = ModelConfig(num_layers=1, hidden_size=8, embedding_size=8)
+CONFIG = ModelConfig(num_layers=1, hidden_size=8, embedding_size=8, subsampling=4)
 
 
 def file(image, **options):
@@ -132,8 +132,8 @@ def test_what_is_not_an_image_gets_a_reason(data, message):
 def test_padding_has_no_effect_on_the_convolutions_of_lines(widths, generator):
     front_end = LINES.front_end(CONFIG)
     front_end.initialise(generator)
-    for bias in front_end.biases:
-        torch.nn.init.normal_(bias, generator=generator)
+    for norm in front_end.norms:
+        torch.nn.init.normal_(norm.bias, generator=generator)
     rows = torch.randint(256, (max(widths), len(widths), 48), dtype=torch.uint8, generator=generator)
     together, counts = front_end(rows, torch.tensor(widths))
     assert counts.tolist() == [-(-width // 4) for width in widths]

@@ -7,10 +7,10 @@ from torch import nn
 
 from seqgen.config import ModelOptions
 from seqgen.errors import UsageError
-from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
 from seqgen.model.stack import drop
 from seqgen.model.state import concatenate, reset, select, tensors_of
+from seqgen.noise import Noise
 
 
 def ids(time, batch, vocabulary, generator):

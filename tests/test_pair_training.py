@@ -177,6 +177,8 @@ def test_pairs_that_are_much_longer_than_others_are_left_out_and_reported(start_
          "--encoder-layers 2 needs --given, which names what texts are given: omit it"),
         (False, {"model": {"alignment": "none"}},
          "--alignment none needs --given, which names what texts are given: omit it"),
+        (False, {"model": {"subsampling": 2}},
+         "--subsampling 2 needs --given, which names what texts are given: omit it"),
         (False, {"optimization": {"max_length": 9}},
          "--max-length 9 needs --given, which names what texts are given: omit it"),
     ],

@@ -63,6 +63,10 @@ def test_each_line_of_standard_input_has_a_line_of_output(upper):
     assert written(done) == "BAD\n\nDAB\n\nCAB\n"
 
 
+def test_each_of_several_givens_has_a_line_of_output(upper):
+    assert written(upper("sample", "--given", "bad", "--given", "", "--given", "dab")) == "BAD\n\nDAB\n"
+
+
 def test_only_line_feeds_end_a_line_and_unknown_characters_are_reported_once(upper):
     done = upper("sample", "--given", "-", stdin="b\u2028a\vd\x00\nb\u2028c\n")
     assert written(done).count("\n") == 2
@@ -168,7 +172,7 @@ def test_a_prime_fixes_the_beginning(upper, more):
 
 def test_samples_of_the_model_have_its_likelihood(upper, model):
     writer = Transcriber.of(model.checkpoint, model._model)
-    for each in writer.write(["bad"], SamplingConfig(given="", temperature=1.5, num_samples=5, seed=3))[0]:
+    for each in writer.write(["bad"], SamplingConfig(given=("",), temperature=1.5, num_samples=5, seed=3))[0]:
         if each.text and each.text.isascii():
             ids = [writer.level.START, *writer.level.encode(each.text).tolist(), writer.level.END]
             nats = model.score(each.text, given="bad")["nats_per_token"] * (len(ids) - 1)
@@ -191,7 +195,9 @@ def test_a_text_that_is_cut_and_a_given_that_is_too_long_are_reported(upper):
         (["--given", "x", "--beam-size", "3", "--top-k", "4"], "--beam-size is for the most likely text"),
         (["--given", "x", "--no-repeat", "3"], "--no-repeat is for sampling, but the most likely text"),
         (["--given", "x", "--bars", "3"], "--bars is for models of music"),
-        (["--given", "-", "--prime", "-"], "cannot both read standard input"),
+        (["--given", "-", "--prime", "-"], "cannot be combined with --prime - or another --given"),
+        (["--given", "-", "--given", "x"], "cannot be combined with --prime - or another --given"),
+        (["--given", "x", "--given", "y", "--num-samples", "2"], "--num-samples needs --json"),
         (["--given", "-", "--num-samples", "2"], "--num-samples needs --json"),
     ],
 )

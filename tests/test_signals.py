@@ -25,6 +25,8 @@ from seqgen.corpus.signals import signal_in
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.encoders.strokes import StrokesCoding
 from seqgen.errors import CorpusError
+from seqgen.evaluation.attention_map import AttentionMap
+from seqgen.evaluation.attention_picture import draw
 from seqgen.sampling.transcriber import Transcriber
 from seqgen.training.session import Session
 from tests.pairs import split_corpus, write_table
@@ -182,6 +184,17 @@ def test_a_crew_of_two_writes_the_same_vectors(tmp_path):
     assert all(path.read_bytes() == (other / path.name).read_bytes() for path in one.iterdir())
 
 
+@pytest.mark.parametrize(("size", "level"), [((90, 30), "character"), ((30, 30), "subword")])
+def test_sentences_are_read_by_characters_from_lines_and_by_subwords_from_pictures(size, level, tmp_path):
+    rows = ["image\ttext\n"]
+    for number in range(8):
+        Image.new("L", size, 20 * number).save(tmp_path / f"{number}.png")
+        rows += [f"{number}.png\tit is line number {300 * number + i} of this text\n" for i in range(300)]
+    (tmp_path / "a.tsv").write_text("".join(rows), encoding="utf-8")
+    corpus = split_corpus(tmp_path / "a.tsv", given="image", field="text")
+    assert corpus.config.level == level
+
+
 def line_image(text, folder, name):
     """Write an image of bars, a width for each letter."""
     image = Image.new("L", (14 * len(text) + 6, 24), 255)
@@ -209,10 +222,14 @@ def picture(text, folder, name):
 
 
 @pytest.mark.parametrize(
-    ("write", "suffix", "alignment", "steps"),
-    [(line_image, ".png", "ctc", 150), (tone_file, ".wav", "ctc", 150), (picture, ".png", "attention", 150)],
+    ("write", "suffix", "alignment", "second"),
+    [
+        (line_image, ".png", "ctc", "column 5"),
+        (tone_file, ".wav", "ctc", "0.04 s"),
+        (picture, ".png", "attention", "row 1, column 2"),
+    ],
 )
-def test_images_and_recordings_are_learned(write, suffix, alignment, steps, tmp_path):
+def test_images_and_recordings_are_learned(write, suffix, alignment, second, tmp_path):
     texts = ["".join(letters) for size in (2, 3, 4) for letters in product("ab", repeat=size)]
     for number, text in enumerate(texts):
         write(text, tmp_path, f"{number}{suffix}")
@@ -221,7 +238,7 @@ def test_images_and_recordings_are_learned(write, suffix, alignment, steps, tmp_
         corpus=CorpusConfig(corpus=(str(tmp_path),), given=suffix, valid=str(tmp_path)),
         model=ModelOptions(hidden_size=32, dropout=0.0),
         optimization=OptimizationOptions(batch_size=8, learning_rate=0.005),
-        budget=BudgetConfig(steps=steps),
+        budget=BudgetConfig(steps=150),
         machine=MachineConfig(device="cpu", precision="float32"),
     )
     folders = FoldersConfig(checkpoints_dir=str(tmp_path / "runs"), data_dir=str(tmp_path / "data"))
@@ -235,3 +252,10 @@ def test_images_and_recordings_are_learned(write, suffix, alignment, steps, tmp_
     files = [tmp_path / f"{number}{suffix}" for number in range(len(texts))]
     written = [best[0].text for best in writer.best([signal_in(path, "") for path in files])]
     assert sum(a == b for a, b in zip(written, texts, strict=True)) > 0.7 * len(texts)
+    attention = AttentionMap.of(checkpoint, checkpoint.model(), signal_in(files[-1], ""))
+    assert attention.given[1] == second
+    assert attention.to_json()["places"] == attention.places
+    assert len(attention.places) == len(attention.text)
+    draw(attention, tmp_path / "attention.png")
+    with Image.open(tmp_path / "attention.png") as drawn:
+        assert len(drawn.getcolors(1 << 20)) > 50

@@ -1,6 +1,7 @@
 """Signals on the command line and from Python: train, sample, evaluate and inspect."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,11 @@ def test_a_folder_gives_a_table_and_bad_files_are_reported(shapes):
     assert (done.returncode, done.stdout) == (0, "LTV.inkml\tLTV\nTIT.inkml\tTIT\n")
     assert shapes("sample", "--checkpoint", "shapes", "--given", "@ink", "--output", "table.tsv").returncode == 0
     assert (shapes.folder / "table.tsv").read_text(encoding="utf-8") == done.stdout
+    several = ["--given", "@TIT.json", "--given", "@ink", "--given", "LTV.json"]
+    done = shapes("sample", "--checkpoint", "shapes", *several)
+    assert (done.returncode, done.stdout) == (
+        0, "TIT.json\tTIT\nLTV.inkml\tLTV\nTIT.inkml\tTIT\nLTV.json\tLTV\n"
+    )  # fmt: skip
     done = shapes(
         "sample",
         "--checkpoint",
@@ -138,6 +144,17 @@ def test_a_language_model_helps_to_read(shapes):
     options = ["--corpus", "test.jsonl", "--language-model", "words", "--json"]
     done = shapes("evaluate", "--checkpoint", "shapes", *options)
     assert json.loads(done.stdout)["writing"]["exact"]["value"] > 0.8
+    weighted = ["--language-model", "words", "--language-model-weight"]
+    done = shapes("sample", "--checkpoint", "shapes", "--given", "@LTV.json", *weighted, "0.2")
+    assert (done.returncode, done.stdout) == (0, "LTV\n")
+    assert "weight of the language model: 0.2" in done.stderr
+    done = shapes("sample", "--checkpoint", "shapes", "--given", "@LTV.json", *weighted, "50", "--json")
+    alone = shapes("sample", "--checkpoint", "shapes", "--given", "@LTV.json", "--json")
+    assert json.loads(done.stdout)["score"] < json.loads(alone.stdout)["score"] - 1
+    for command in (["sample", "--given", "@LTV.json"], ["evaluate", "--corpus", "test.jsonl"]):
+        done = shapes(*command, "--checkpoint", "shapes", "--language-model-weight", "0.2")
+        assert done.returncode == 2
+        assert "--language-model-weight needs --language-model" in done.stderr
     done = shapes("sample", "--checkpoint", "words", "--language-model", "words")
     assert done.returncode == 2
     assert "--language-model needs --given" in done.stderr
@@ -159,9 +176,16 @@ def test_a_corpus_of_another_kind_is_refused(shapes):
 def test_inspect_draws_when_the_outputs_occur(shapes):
     done = shapes("inspect", "--checkpoint", "shapes", "--given", "@LTV.json", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["text"] == ["L", "T", "V"]
+    content = json.loads(done.stdout)
+    assert content["text"] == ["L", "T", "V"]
+    assert content["given"][:2] == ["movement 1", "movement 3"]
     with Image.open(shapes.folder / "attention.png") as picture:
         assert picture.width > picture.height
+    table = shapes("inspect", "--checkpoint", "shapes", "--given", "@LTV.json").stdout
+    assert "occurs at" in table
+    places = [int(number) for number in re.findall(r"movement (\d+)", table)]
+    assert places == sorted(places)
+    assert len(places) == 3
 
 
 def test_python_reads_files(shapes):

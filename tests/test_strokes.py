@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.encoders import coding_from_json
@@ -96,6 +97,18 @@ def test_what_is_not_strokes_gets_a_reason(data, message):
     assert raised.value.kind
 
 
+def test_strokes_are_drawn_with_their_dots_and_places():
+    rows = CODING.rows(json.dumps([[[0, 10], [0, 0]], [[4, 4]]]).encode())
+    axes = Figure().subplots()
+    CODING.draw(rows, axes)
+    line, dot = axes.lines
+    assert np.ptp(line.get_ydata()) == pytest.approx(16)
+    assert (len(dot.get_xdata()), dot.get_marker()) == (1, ".")
+    assert CODING.place(rows, 0.5) == (0.0, 0.0)
+    x, y = CODING.place(rows, len(rows))
+    assert (x, y) == (pytest.approx(dot.get_xdata()[0]), pytest.approx(dot.get_ydata()[0]))
+
+
 def test_the_coding_survives_json():
     again = coding_from_json(json.loads(json.dumps(CODING.to_json())))
     assert isinstance(again, StrokesCoding)
@@ -103,10 +116,10 @@ def test_the_coding_survives_json():
 
 
 def test_padding_has_no_effect_on_the_front_end(generator):
-    front_end = CODING.front_end(ModelConfig(num_layers=1, hidden_size=8, embedding_size=8))
+    front_end = CODING.front_end(ModelConfig(num_layers=1, hidden_size=8, embedding_size=8, subsampling=2))
     front_end.initialise(generator)
-    for bias in front_end.biases:
-        torch.nn.init.normal_(bias, generator=generator)
+    for norm in front_end.norms:
+        torch.nn.init.normal_(norm.bias, generator=generator)
     lengths = torch.tensor([7, 1, 12])
     values = torch.randn(12, 3, 3, generator=generator)
     together, counts = front_end(values, lengths)

@@ -16,8 +16,8 @@ from seqgen.config import BudgetConfig, CorpusConfig, TrainOptions
 from seqgen.errors import CheckpointError, CorpusError, TrainingError, UsageError
 from seqgen.evaluation.likelihood import Likelihood, score
 from seqgen.model.hardware import PRECISIONS
-from seqgen.model.noise import Noise
 from seqgen.model.state import map_state, tensors_of
+from seqgen.noise import Noise
 from seqgen.training import session, validation
 from seqgen.training.batch import Batch
 from seqgen.training.budget import VALIDATION_SHARE, StepBudget, TimeBudget

@@ -12,9 +12,10 @@ from seqgen.config import DeviceConfig, FoldersConfig
 def inspect_attention(
     name: str | None, given: str, output: Path, folders: FoldersConfig, machine: DeviceConfig, *, as_json: bool
 ) -> None:
-    """Print and draw which tokens of a given each token of the text is written from."""
+    """Print and draw which part of a given each token of the text is written from, or when it occurs in it."""
     source, loaded, model = load(name, folders, machine)
-    from seqgen.evaluation.attention_map import AttentionMap, draw
+    from seqgen.evaluation.attention_map import AttentionMap
+    from seqgen.evaluation.attention_picture import draw
 
     attention = AttentionMap.of(loaded, model, given_argument(given, loaded.given_coding))
     draw(attention, output)
@@ -22,8 +23,9 @@ def inspect_attention(
         display.write_result(json.dumps(attention.to_json(), ensure_ascii=False) + "\n")
     else:
         rows = [
-            [token, attention.given[weights.index(max(weights))], f"{max(weights):.0%}"]
-            for token, weights in zip(attention.text, attention.weights, strict=True)
+            [token, attention.given[place], f"{weights[place]:.0%}"]
+            for token, weights, place in zip(attention.text, attention.weights, attention.places, strict=True)
         ]
-        display.show_table(["text", "mostly attends to", "weight"], rows)
+        heads = ["mostly attends to", "weight"] if model.has_attention else ["occurs at", "probability"]
+        display.show_table(["text", *heads], rows)
     display.note(f"{source}; saved as {output}")

@@ -68,7 +68,7 @@ def evaluate(
     display.note(str(source))
     with display.waiting("reading", is_quiet=False):
         held_out = HeldOut(loaded, evaluation.corpus, folders, reading)
-    fusion = load_fusion(evaluation.language_model, loaded, model, folders, machine)
+    fusion = load_fusion(evaluation, loaded, model, folders, machine)
     if evaluation.per_document or evaluation.per_token:
         _list(loaded, model, held_out, evaluation, fusion)
     else:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,12 +56,12 @@ def sample_given(
         UsageError: the options cannot be combined.
     """
     config.refuse_for_given()
-    is_piped = config.given == STANDARD_INPUT
-    if is_piped and config.prime == STANDARD_INPUT:
-        raise UsageError("--given - and --prime - cannot both read standard input")
-    is_listed = is_piped or _is_folder(config.given or "", loaded.given_coding)
+    is_piped = STANDARD_INPUT in config.given
+    if is_piped and (config.prime == STANDARD_INPUT or len(config.given) > 1):
+        raise UsageError("--given - reads standard input: it cannot be combined with --prime - or another --given")
+    is_listed = is_piped or len(config.given) > 1 or _is_folder(config.given[0], loaded.given_coding)
     if is_listed and config.num_samples > 1 and not as_json:
-        raise UsageError(f"--given {config.given} writes one line for each: --num-samples needs --json")
+        raise UsageError("several givens have one line each: --num-samples needs --json")
     from seqgen.sampling.transcriber import Transcriber, following
 
     writer = Transcriber.of(loaded, model, fusion)
@@ -71,7 +71,7 @@ def sample_given(
     display.note(str(source) if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
     notices = _Notices(writer, loaded.config.optimization.max_length)
     written: list[tuple[str, str]] = []
-    for givens in _givens(config.given or "", writer):
+    for givens in _givens(config.given, writer):
         notices.check(givens)
         for given, best in zip(givens, writer.write(givens, config), strict=True):
             notices.count(best)
@@ -177,26 +177,32 @@ def _is_folder(argument: str, coding: "Coding[Any] | None") -> bool:
     return isinstance(coding, SignalCoding) and Path(argument.removeprefix("@")).is_dir()
 
 
-def _givens(argument: str, writer: "Transcriber") -> "Iterator[list[str | Signal]]":
-    """Yield what the texts are given: that of the argument, of the files in a folder, or of lines as they come.
+def _givens(arguments: Sequence[str], writer: "Transcriber") -> "Iterator[list[str | Signal]]":
+    """Yield what the texts are given: that of the arguments, of the files in a folder, or of lines as they come.
 
     For signals, lines of standard input are names of files. A file that cannot be read is reported; it is left out of a
     folder, and its line stays empty.
     """
     coding = writer.given_coding
-    if _is_folder(argument, coding):
-        for signals in _signals(_files_in(Path(argument.removeprefix("@")), coding), writer):
-            yield [signal for signal in signals if signal]
-    elif argument != STANDARD_INPUT:
-        yield [given_argument(argument, coding)]
-    else:
-        from seqgen.levels.base import TextLevel
+    for is_folder, some in groupby(arguments, lambda argument: _is_folder(argument, coding)):
+        if is_folder:
+            for argument in some:
+                for signals in _signals(_files_in(Path(argument.removeprefix("@")), coding), writer):
+                    yield [signal for signal in signals if signal]
+        elif (texts := list(some)) != [STANDARD_INPUT]:
+            yield [given_argument(argument, coding) for argument in texts]
+        else:
+            yield from _givens_of_lines(writer)
 
-        for lines in _given_lines():
-            if isinstance(coding, TextLevel):
-                yield list(lines)
-            else:
-                yield from _signals(lines, writer)
+
+def _givens_of_lines(writer: "Transcriber") -> "Iterator[list[str | Signal]]":
+    from seqgen.levels.base import TextLevel
+
+    for lines in _given_lines():
+        if isinstance(writer.given_coding, TextLevel):
+            yield list(lines)
+        else:
+            yield from _signals(lines, writer)
 
 
 def _files_in(folder: Path, coding: "TextLevel | SignalCoding") -> list[str]:

@@ -56,8 +56,8 @@ def inspect(
     given: Annotated[
         str | None,
         typer.Option(
-            help="Show which parts of this text, or @FILE, the model attends to while it writes; for models that were "
-            "trained with --given.",
+            help="Show which parts of this text, or of the text, image, recording or strokes in @FILE, the model "
+            "attends to while it writes, or where it reads each token; for models that were trained with --given.",
             metavar="TEXT|@FILE",
         ),
     ] = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from seqgen.cli import display
 from seqgen.cli.model import load
 from seqgen.cli.progress import ShownProgress
-from seqgen.config import DeviceConfig, FoldersConfig
+from seqgen.config import DeviceConfig, EvaluationConfig, FoldersConfig, SamplingConfig
 from seqgen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 
 def load_fusion(
-    name: str | None, loaded: "Checkpoint", model: "LanguageModel", folders: FoldersConfig, machine: DeviceConfig
+    options: SamplingConfig | EvaluationConfig,
+    loaded: "Checkpoint",
+    model: "LanguageModel",
+    folders: FoldersConfig,
+    machine: DeviceConfig,
 ) -> "Fusion | None":
-    """Return the language model of a run, with a weight that suits a conditional model; None without a name.
+    """Return the language model that options name, with its weight; None if they name none.
 
     Args:
-        name: of the run of the language model.
+        options: name the run of the language model, and possibly its weight.
         loaded: the conditional checkpoint.
         model: its model.
         folders: where runs and prepared corpora are.
@@ -30,13 +34,14 @@ def load_fusion(
         UsageError: the models do not suit each other.
         CheckpointError: the language model does not exist or is damaged.
     """
-    if name is None:
+    if options.language_model is None:
         return None
     if loaded.given_coding is None:
         raise UsageError("--language-model is for models that write from something given; this one does not: omit it")
     from seqgen.evaluation.fusion_weight import fused
 
-    _, other, other_model = load(name, folders, machine)
-    fusion, message = fused(loaded, model, other, other_model, folders, ShownProgress())
+    _, other, other_model = load(options.language_model, folders, machine)
+    weight = options.language_model_weight
+    fusion, message = fused(loaded, model, other, other_model, folders, weight, ShownProgress())
     display.note(message)
     return fusion

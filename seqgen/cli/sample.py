@@ -51,9 +51,9 @@ def sample(
     from seqgen.levels.note import NoteLevel
     from seqgen.sampling.transcriber import check_given
 
-    check_given(loaded, is_given=sampling.given is not None)
+    check_given(loaded, is_given=bool(sampling.given))
     if loaded.given_coding is not None:
-        fusion = load_fusion(sampling.language_model, loaded, model, folders, machine)
+        fusion = load_fusion(sampling, loaded, model, folders, machine)
         sample_given(source, loaded, model, sampling, outputs, fusion, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, TextLevel):
         _sample_text(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)

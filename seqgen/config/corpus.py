@@ -27,7 +27,8 @@ class CorpusConfig(Options):
     valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
     level: str = option(
         "Type of token; auto chooses note for music, word for pairs whose text consists of phones, tags or other "
-        "tokens of a small set between spaces, subword for pairs of sentences, and character for any other text.",
+        "tokens of a small set between spaces, subword for pairs of sentences and captions of pictures, and character "
+        "for any other text.",
         "auto",
         choices=("auto", *registry.names("levels")),
     )

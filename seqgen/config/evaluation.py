@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from seqgen import registry
-from seqgen.config.bounds import COUNT, LAYERS, SEED, UNITS, WINDOW
+from seqgen.config.bounds import COUNT, LAYERS, NOT_NEGATIVE, SEED, UNITS, WINDOW
 from seqgen.config.model import INITIAL_WEIGHTS
 from seqgen.errors import UsageError
 from seqgen.options import Interval, Options, flag, option
@@ -34,6 +34,12 @@ class EvaluationConfig(Options):
         "Run of a language model whose likelihood is added in the search of a model that is given something.",
         metavar="NAME|FILE",
     )
+    language_model_weight: float | None = option(
+        "Weight of the language model in the search.",
+        metavar="X",
+        bound=NOT_NEGATIVE,
+        shown_default="chosen on validation pairs",
+    )
     per_document: bool = option("Print one line of JSON per document instead of the report.", False)
     per_token: bool = option("Print one line of JSON per token instead of the report.", False)
 
@@ -41,6 +47,8 @@ class EvaluationConfig(Options):
         super().__post_init__()
         if self.per_document and self.per_token:
             raise UsageError("--per-document and --per-token cannot be combined: give only one of them")
+        if self.language_model_weight is not None and self.language_model is None:
+            raise UsageError("--language-model-weight needs --language-model")
         if self.per_token and self.language_model is not None:
             raise UsageError("--language-model helps to write texts, but --per-token scores tokens: omit one of them")
         others = [name for name in ("dynamic", "cache", "num_samples") if getattr(self, name)]

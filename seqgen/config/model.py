@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqgen import registry
-from seqgen.config.bounds import DROP, ENCODER_LAYERS, LAYERS, NOT_NEGATIVE, UNITS
+from seqgen.config.bounds import COUNT, DROP, ENCODER_LAYERS, LAYERS, NOT_NEGATIVE, UNITS
 from seqgen.errors import UsageError
 from seqgen.options import Options, chosen, option, resolved
 
@@ -23,6 +23,7 @@ ARCHITECTURE = (
     "softmax_cutoff",
     "alignment",
     "encoder_layers",
+    "subsampling",
 )
 
 
@@ -68,6 +69,13 @@ class ModelOptions(Options):
     encoder_layers: int | None = chosen(
         "Number of bidirectional layers that read what is given.", metavar="N", bound=ENCODER_LAYERS, group="Given"
     )
+    subsampling: int | None = chosen(
+        "Number of columns of a line, of frames of 10 ms, or of pen movements per vector that the encoder reads: 4, 2 "
+        "or 1.",
+        metavar="N",
+        bound=COUNT,
+        group="Given",
+    )
     dropout: float | None = chosen("Dropout between layers and before the output layer.", metavar="P", bound=DROP)
     embedding_dropout: float | None = chosen("Dropout of the token embedding.", metavar="P", bound=DROP)
     recurrent_dropout: float | None = chosen("Dropout of the recurrent weights.", metavar="P", bound=DROP)
@@ -101,6 +109,7 @@ class ModelConfig(ModelOptions):
     residual: bool = resolved(ModelOptions, "residual", False)
     layer_norm: bool = resolved(ModelOptions, "layer_norm", False)
     encoder_layers: int = resolved(ModelOptions, "encoder_layers", 0)
+    subsampling: int = resolved(ModelOptions, "subsampling", 1)
     dropout: float = resolved(ModelOptions, "dropout", 0.0)
     embedding_dropout: float = resolved(ModelOptions, "embedding_dropout", 0.0)
     recurrent_dropout: float = resolved(ModelOptions, "recurrent_dropout", 0.0)

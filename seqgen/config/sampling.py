@@ -82,10 +82,12 @@ class SamplingConfig(Options):
     key: str | None = option(
         "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
     )
-    given: str | None = option(
+    given: tuple[str, ...] = option(
         "What the text is written from, for a model trained with --given: a text; @FILE reads it, or an image, a "
         "recording or strokes, from a file; @FOLDER all of these in a folder; - reads a text or the name of such a "
-        "file per line from standard input and writes one line for each; @@ stands for a text that starts with @.",
+        "file per line from standard input; @@ stands for a text that starts with @. Can be repeated; several givens "
+        "have one line each.",
+        (),
         metavar="TEXT|@FILE|-",
         group="Given",
     )
@@ -97,9 +99,15 @@ class SamplingConfig(Options):
         group="Given",
     )
     language_model: str | None = option(
-        "Run of a language model of the same level whose likelihood is added in the search; its weight is chosen on "
-        "validation pairs.",
+        "Run of a language model of the same level whose likelihood is added in the search.",
         metavar="NAME|FILE",
+        group="Given",
+    )
+    language_model_weight: float | None = option(
+        "Weight of the language model in the search.",
+        metavar="X",
+        bound=NOT_NEGATIVE,
+        shown_default="chosen on validation pairs",
         group="Given",
     )
     seed: int | None = option(
@@ -109,8 +117,10 @@ class SamplingConfig(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("beam_size", "language_model"):
-            if getattr(self, name) is not None and self.given is None:
+            if getattr(self, name) is not None and not self.given:
                 raise UsageError(f"{flag(name)} needs --given")
+        if self.language_model_weight is not None and self.language_model is None:
+            raise UsageError("--language-model-weight needs --language-model")
         if "" in self.stop:
             raise UsageError("--stop must not be empty")
         if self.keep_stop and not self.stop:

@@ -11,7 +11,7 @@ from seqgen.corpus.crew import Crew
 from seqgen.corpus.dataset import DatasetWriter
 from seqgen.corpus.split import PARTS
 from seqgen.corpus.split_corpus import SplitCorpus, TrainingDocuments
-from seqgen.encoders import coding_class, coding_from_json
+from seqgen.encoders import coding_from_json
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
 from seqgen.levels.base import Coding, Level
@@ -32,14 +32,14 @@ class Levels(NamedTuple):
 
 
 def fit(corpus: SplitCorpus, crew: Crew) -> Levels:
-    """Return the levels, which the first process fits and sends to the others."""
+    """Return the levels; those of texts are fitted by the first process, which sends them to the others."""
     if crew.is_first:
         config = corpus.config
         level = corpus.level or level_class(config.level).fit(TrainingDocuments(corpus), config)
         given_coding = corpus.given_coding
         if corpus.corpus.has_given and given_coding is None:
             givens = TrainingDocuments(corpus, of_given=True)
-            given_coding = coding_class(config.given_level).fit(givens, replace(config, ngram=1))
+            given_coding = level_class(config.given_level).fit(givens, replace(config, ngram=1))
         crew.broadcast(lambda: json.dumps([each and each.to_json() for each in (level, given_coding)]).encode())
     else:
         level_content, given_content = json.loads(crew.broadcast(bytes))

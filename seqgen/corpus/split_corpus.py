@@ -17,7 +17,8 @@ from seqgen.corpus.pairs import is_column, with_given_of
 from seqgen.corpus.sentences import are_sentences
 from seqgen.corpus.signals import TEXT_KIND, kind_of
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
-from seqgen.encoders import SIGNALS
+from seqgen.encoders import SIGNALS, signal_class
+from seqgen.encoders.base import SignalCoding
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Coding, Level
 from seqgen.levels.decomposed import DecomposedLevel
@@ -38,7 +39,7 @@ class SplitCorpus:
         valid: the documents of `--valid`; None without that option.
         split: how the corpus is divided; None if `valid` is given.
         level: the vocabulary; None if it is to be made from the training part.
-        given_coding: that of what the documents are given; None likewise, and for documents without.
+        given_coding: that of what the documents are given; None for texts likewise, and for documents without.
     """
 
     config: CorpusConfig
@@ -84,9 +85,7 @@ class SplitCorpus:
 
     def _with_levels(self, requested: CorpusConfig) -> Self:
         """Return the pairs with the levels that `auto` chooses."""
-        config = self.config
-        if requested.level == "auto" and requested.ngram == 1 and self.level is None:
-            config = replace(config, level=self._suitable_level("level"))
+        config, given_coding = self.config, self.given_coding
         given_kind = self.corpus.given_kind
         if self.valid is not None and self.valid.given_kind != given_kind:
             raise CorpusError(
@@ -95,23 +94,34 @@ class SplitCorpus:
             )
         if self.given_coding is not None and kind_of(self.given_coding) != given_kind:
             raise CorpusError(f"the texts are given {given_kind}, but this model is given {kind_of(self.given_coding)}")
-        if given_kind != TEXT_KIND and requested.given_level in ("auto", given_kind):
-            config = replace(config, given_level=given_kind)
-        elif given_kind != TEXT_KIND or requested.given_level in SIGNALS:
+        if requested.given_level not in ("auto", given_kind) and {given_kind, requested.given_level} & {*SIGNALS}:
             raise CorpusError(
                 f"--given-level {requested.given_level} does not suit what is given, which is {given_kind}: omit it"
             )
-        elif requested.given_level == "auto":
-            name = self.given_coding.name if self.given_coding else self._suitable_level("given_level", of_given=True)
+        if given_kind != TEXT_KIND:
+            config = replace(config, given_level=given_kind)
+            given_coding = given_coding or signal_class(given_kind).fit(TrainingDocuments(self, of_given=True), config)
+        if requested.level == "auto" and requested.ngram == 1 and self.level is None:
+            is_in_order = isinstance(given_coding, SignalCoding) and bool(given_coding.subsamplings)
+            config = replace(config, level=self._suitable_level("level", is_in_order=is_in_order))
+        if given_kind == TEXT_KIND and requested.given_level == "auto":
+            name = given_coding.name if given_coding else self._suitable_level("given_level", of_given=True)
             config = replace(config, given_level=name)
-        return replace(self, config=config)
+        return replace(self, config=config, given_coding=given_coding)
 
-    def _suitable_level(self, option: str, *, of_given: bool = False) -> str:
+    def _suitable_level(self, option: str, *, of_given: bool = False, is_in_order: bool = False) -> str:
+        """Return the level for the texts, or for what they are given, and report why.
+
+        Args:
+            option: that chooses the level.
+            of_given: whether what is given is encoded.
+            is_in_order: whether what is given is in the order of the characters, so that sentences need no subwords.
+        """
         documents = [[text] for text in first_texts(TrainingDocuments(self, of_given=of_given))]  # read only once
         side = "what is given" if of_given else "the text to write"
         if number := num_closed_tokens(documents):
             level, reason = WordLevel.name, f"consists of {number} different tokens between spaces"
-        elif are_sentences(documents):
+        elif not is_in_order and are_sentences(documents):
             level, reason = "subword", "consists of sentences"
         elif of_given and any(unicodedata.normalize("NFD", text) != text for [text] in documents):
             level, reason = DecomposedLevel.name, "has accents or Hangul syllables"
@@ -122,7 +132,7 @@ class SplitCorpus:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of content and settings; equal fingerprints mean equal ids."""
+        """A digest of content and settings, which include the coding of signals; equal ones mean equal ids."""
         config = self.config
         settings: list[Any] = [config.level, config.vocabulary_size, config.ngram, config.document, config.field]
         settings.append(config.encoding)

@@ -10,16 +10,11 @@ from seqgen import registry
 from seqgen.config import ModelConfig
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.encoders.text import Embedding
-from seqgen.levels import level_class, level_from_json
+from seqgen.levels import level_from_json
 from seqgen.levels.base import Coding, Level
 
 _TEXT = "text"
 SIGNALS = tuple(name for name in registry.names("encoders") if name != _TEXT)
-
-
-def coding_class(name: str) -> type[Coding[Any]]:
-    """Return the class of a level or of a kind of signal by name."""
-    return signal_class(name) if name in SIGNALS else level_class(name)
 
 
 def signal_class(name: str) -> type[SignalCoding]:

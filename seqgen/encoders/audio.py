@@ -10,7 +10,6 @@ the recording.
 """
 
 import io
-import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -25,6 +24,7 @@ from seqgen.encoders._convolutions import Convolutions
 from seqgen.encoders._resampling import resampled
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
+from seqgen.levels.base import Ids
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -38,7 +38,9 @@ _RANGE = 80.0  # dB below the loudest number that are distinguished
 _MAX_SECONDS = 1200
 _BLOCK = 2048  # frames that are computed together
 _MAX_SAMPLES = 1 << 28  # of all channels
-_CHANNELS, _STRIDES = (128, 128), (2, 2)
+_CHANNELS = (128, 128)
+# Recordings do not change in training: of 200 strings of digits, 5 min, 4.0 % are wrong; 10.5 % with a speed of 82 to
+# 122 %, voices higher or lower by up to 10 %, and intervals of up to 10 % of the time and 30 % of the filters silent.
 
 
 class AudioCoding(SignalCoding):
@@ -54,7 +56,9 @@ class AudioCoding(SignalCoding):
         {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au"}
     )
     unit: ClassVar[str] = "frame"
-    subsampling = math.prod(_STRIDES)
+    axis: ClassVar[str] = "seconds"
+    scale: ClassVar[float] = _HOP
+    subsamplings = (4, 2, 1)
 
     def __init__(self, rate: int, num_filters: int) -> None:
         self.rate = rate
@@ -98,9 +102,22 @@ class AudioCoding(SignalCoding):
         levels: NDArray[np.float32] = 10 * np.log10(np.maximum(power @ self._filters.T, np.finfo(np.float64).tiny))
         return levels.astype(np.float32)
 
-    def front_end(self, config: ModelConfig) -> FrontEnd:  # noqa: ARG002  # always of the same size
-        """Return convolutions that divide the number of positions by four."""
-        return Convolutions(self.num_filters, _CHANNELS, _STRIDES, scale=1 / 64)
+    def label(self, index: int, subsampling: int) -> str:
+        """Return the time at which an output of the front end begins."""
+        return f"{index * subsampling * _HOP:.2f} s"
+
+    def draw(self, rows: Ids, axes: Any) -> None:
+        """Draw the spectrogram."""
+        axes.imshow(rows.T, cmap="magma", aspect="auto", origin="lower", extent=(0, len(rows) * _HOP, 0, 1))
+        axes.set(ylabel="mel frequency", xticks=[], yticks=[])
+
+    def place(self, rows: Ids, position: float) -> tuple[float, float]:  # noqa: ARG002  # the same in all recordings
+        """Return the time of a frame, at the upper edge."""
+        return position * _HOP, 1.0
+
+    def front_end(self, config: ModelConfig) -> FrontEnd:
+        """Return convolutions that divide the number of positions."""
+        return Convolutions(self.num_filters, _CHANNELS, config.subsampling, scale=1 / 64)
 
     @cached_property
     def _filters(self) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.levels.base import Coding, Encoder, Ids
+from seqgen.noise import Noise
 from seqgen.wording import counted
 
 
@@ -50,12 +51,16 @@ class FrontEnd(nn.Module, ABC):
         """Draw the initial weights."""
 
     @abstractmethod
-    def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, rows: Tensor, lengths: Tensor, dtype: torch.dtype = torch.float32, noise: Noise | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return vectors, on which padding has no effect, and how many there are.
 
         Args:
             rows: token ids, shape (positions, batch), or vectors, shape (positions, batch, features).
             lengths: the number of positions of each, shape (batch,).
+            dtype: the precision of convolutions.
+            noise: draws the random changes of augmentation; None for none.
 
         Returns:
             Shape (vectors, batch, size), and the number of vectors of each, shape (batch,).
@@ -68,13 +73,17 @@ class SignalCoding(Coding[bytes]):
     Attributes:
         suffixes: of files that hold such signals, in lower case.
         unit: what a position is called, in the singular.
-        subsampling: the number of positions per vector of the front end; 0 if the vectors are not in the order of the
-            text.
+        axis: what is counted along the axis of a picture, in the plural.
+        scale: the number of these per position.
+        subsamplings: the numbers of positions per vector of the front end among which one can be chosen, the usual
+            one first; none if the vectors are not in the order of the text.
     """
 
     suffixes: ClassVar[frozenset[str]]
     unit: ClassVar[str]
-    subsampling: int
+    axis: ClassVar[str]
+    scale: ClassVar[float] = 1.0
+    subsamplings: tuple[int, ...]
 
     @abstractmethod
     def rows(self, data: bytes) -> NDArray[Any]:
@@ -106,6 +115,18 @@ class SignalCoding(Coding[bytes]):
     def extent(self, content: bytes, before: bytes | None = None) -> dict[str, float]:  # noqa: ARG002  # of a text
         """Return nothing: signals have no size that is comparable between kinds."""
         return {}
+
+    def label(self, index: int, subsampling: int) -> str:
+        """Return the name of a vector of the front end: that of its first position."""
+        return f"{self.unit} {index * subsampling + 1}"
+
+    @abstractmethod
+    def draw(self, rows: Ids, axes: Any) -> None:
+        """Draw a signal with its vectors, see `rows`, into axes of matplotlib."""
+
+    @abstractmethod
+    def place(self, rows: Ids, position: float) -> tuple[float, float]:
+        """Return the coordinates of a position of a signal in its drawing."""
 
     def shown(self, rows: Ids) -> str:
         """Return a signal for display: the number of its vectors."""

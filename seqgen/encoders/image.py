@@ -6,22 +6,19 @@ network makes a grid.
 """
 
 import io
-import math
 import warnings
 from collections.abc import Iterable
-from itertools import islice, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from seqgen.config import CorpusConfig, ModelConfig
-from seqgen.encoders._convolutions import initialise, masked
+from seqgen.encoders._image_networks import PICTURE_SUBSAMPLING, LineConvolutions, PictureConvolutions
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
+from seqgen.levels.base import Ids
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,8 +28,6 @@ _LINE_HEIGHT, _SIDE = 48, 64  # pixels, of lines and of pictures
 _MAX_COLUMNS = 1 << 13
 _NUM_SAMPLED = 200  # images from which their kind is chosen
 _CONTRAST = (1, 99)  # percentiles of grey that become black and white
-_LINE_LAYERS = ((16, (2, 2)), (32, (2, 2)), (64, (2, 1)), (64, (2, 1)))  # channels, and what is pooled
-_PICTURE_LAYERS = ((32, (2, 2)), (64, (2, 2)), (128, (2, 2)))
 
 
 class ImageCoding(SignalCoding):
@@ -51,11 +46,12 @@ class ImageCoding(SignalCoding):
         {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm"}
     )
     unit: ClassVar[str] = "column"  # of a line; a row of a picture
+    axis: ClassVar[str] = "columns"
 
     def __init__(self, height: int, *, is_line: bool) -> None:
         self.height = height
         self.is_line = is_line
-        self.subsampling = math.prod(columns for _, (_, columns) in _LINE_LAYERS) if is_line else 0
+        self.subsamplings = (4, 2, 1) if is_line else ()
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[bytes]], config: CorpusConfig) -> Self:  # noqa: ARG003  # has no options
@@ -94,82 +90,31 @@ class ImageCoding(SignalCoding):
         rows: NDArray[Any] = np.ascontiguousarray(grey.T.round().astype(self.dtype))
         return rows
 
-    def front_end(self, config: ModelConfig) -> FrontEnd:  # noqa: ARG002  # always of the same size
-        """Return convolutions whose positions are four columns each, or the cells of a grid."""
-        return LineConvolutions(self.height) if self.is_line else PictureConvolutions(self.height)
+    def label(self, index: int, subsampling: int) -> str:
+        """Return the first column of an output of the front end, or the row and the column of a cell of the grid."""
+        if self.is_line:
+            return super().label(index, subsampling)
+        row, column = divmod(index, self.height // PICTURE_SUBSAMPLING)
+        return f"row {row + 1}, column {column + 1}"
+
+    def draw(self, rows: Ids, axes: Any) -> None:
+        """Draw the line, or the picture."""
+        pixels = 255 - (rows.T if self.is_line else rows.reshape(self.height, self.height, 3))
+        height, width = pixels.shape[:2]
+        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, aspect="auto", extent=(0, width, height, 0))
+        axes.set_axis_off()
+
+    def place(self, rows: Ids, position: float) -> tuple[float, float]:  # noqa: ARG002  # the same in all lines
+        """Return a column, at the upper edge."""
+        return position, 0.0
+
+    def front_end(self, config: ModelConfig) -> FrontEnd:
+        """Return convolutions whose positions are a few columns each, or the cells of a grid."""
+        return LineConvolutions(self.height, config.subsampling) if self.is_line else PictureConvolutions()
 
     def to_json(self) -> dict[str, Any]:
         """Return the kind of image and its height."""
         return {"level": self.name, "height": self.height, "is_line": self.is_line}
-
-
-class _Layers(FrontEnd):
-    """Convolutions of 3 x 3 pixels, each with a ReLU and max pooling.
-
-    Args:
-        channels: of the image.
-        layers: the number of outputs of each, and the size of what is pooled.
-    """
-
-    def __init__(self, channels: int, layers: tuple[tuple[int, tuple[int, int]], ...]) -> None:
-        super().__init__()
-        self._pools = [pool for _, pool in layers]
-        sizes = [channels, *(outputs for outputs, _ in layers)]
-        self.weights = nn.ParameterList(torch.empty(after, before, 3, 3) for before, after in pairwise(sizes))
-        self.biases = nn.ParameterList(torch.empty(size) for size in sizes[1:])
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw the initial weights."""
-        initialise(self.weights, self.biases, generator)
-
-    def _convolved(self, index: int, values: Tensor) -> Tensor:
-        return F.relu(F.conv2d(values, self.weights[index], self.biases[index], padding=1))
-
-
-class LineConvolutions(_Layers):
-    """Reads lines; each output covers four columns.
-
-    Args:
-        height: of the lines.
-    """
-
-    def __init__(self, height: int) -> None:
-        super().__init__(1, _LINE_LAYERS)
-        for _, (rows, _) in _LINE_LAYERS:
-            height = -(-height // rows)
-        self.size = _LINE_LAYERS[-1][0] * height
-
-    def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the outputs of the last convolution, see `FrontEnd`."""
-        values = rows.permute(1, 2, 0)[:, None].to(self.biases[0]) / 128  # (batch, 1, height, columns)
-        values = masked(values, lengths)
-        for index, pool in enumerate(self._pools):
-            values = masked(self._convolved(index, values), lengths)
-            values = F.max_pool2d(values, pool, ceil_mode=True)
-            lengths = -(-lengths // pool[1])
-        return values.flatten(1, 2).permute(2, 0, 1), lengths
-
-
-class PictureConvolutions(_Layers):
-    """Reads square pictures; the outputs are the cells of a grid, row by row.
-
-    Args:
-        side: of the pictures.
-    """
-
-    def __init__(self, side: int) -> None:
-        super().__init__(3, _PICTURE_LAYERS)
-        self._side = side
-        self.size = _PICTURE_LAYERS[-1][0]
-
-    def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the outputs of the last convolution, see `FrontEnd`."""
-        side, batch, _ = rows.shape
-        values = rows.view(side, batch, side, 3).permute(1, 3, 0, 2).to(self.biases[0]) / 128
-        for index, pool in enumerate(self._pools):
-            values = F.max_pool2d(self._convolved(index, values), pool, ceil_mode=True)
-        cells = values.flatten(2).permute(2, 0, 1)
-        return cells, torch.full_like(lengths, len(cells))
 
 
 def _opened(data: bytes) -> "Image":

@@ -5,7 +5,6 @@ ignored. In InkML, each trace is a stroke.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
@@ -18,10 +17,13 @@ from seqgen.config import CorpusConfig, ModelConfig
 from seqgen.encoders._convolutions import Convolutions
 from seqgen.encoders.base import FrontEnd, SignalCoding
 from seqgen.errors import SignalError
+from seqgen.levels.base import Ids
 
 _POINTS_PER_HEIGHT = 16  # of the whole writing
 _MAX_POINTS = 1 << 15  # fits 16 bits
-_CHANNELS, _STRIDES = (64, 128), (1, 2)
+_CHANNELS = (64, 128)
+# Strokes do not change in training: of numbers by other writers, 5 min, 0.85 % of the characters are wrong, and 98.5 %
+# of single digits right after 2 min; with random turns, slants and sizes 0.77 and 98.2 %, which is no clear difference.
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -38,7 +40,8 @@ class StrokesCoding(SignalCoding):
     name: ClassVar[str] = "strokes"
     suffixes: ClassVar[frozenset[str]] = frozenset({".inkml"})
     unit: ClassVar[str] = "movement"
-    subsampling = math.prod(_STRIDES)
+    axis: ClassVar[str] = "movements"
+    subsamplings = (2, 1)
 
     def __init__(self, points_per_height: int) -> None:
         self.points_per_height = points_per_height
@@ -79,9 +82,28 @@ class StrokesCoding(SignalCoding):
         rows: NDArray[Any] = (np.array(movements[1:]) / [step, step, 1.0]).astype(self.dtype)
         return rows
 
-    def front_end(self, config: ModelConfig) -> FrontEnd:  # noqa: ARG002  # always of the same size
-        """Return convolutions that halve the number of positions."""
-        return Convolutions(3, _CHANNELS, _STRIDES)
+    def draw(self, rows: Ids, axes: Any) -> None:
+        """Draw the strokes."""
+        points = _points(rows)
+        for stroke in np.split(points, np.flatnonzero(rows[:, 2] > 0) + 1):
+            axes.plot(*stroke.T, color="black", linewidth=2, marker="." if len(stroke) == 1 else None)
+        axes.set_aspect("equal")
+        axes.invert_yaxis()
+        axes.set_axis_off()
+
+    def place(self, rows: Ids, position: float) -> tuple[float, float]:
+        """Return where the pen was."""
+        x, y = _points(rows)[min(int(position), len(rows))]
+        return float(x), float(y)
+
+    def front_end(self, config: ModelConfig) -> FrontEnd:
+        """Return convolutions that divide the number of positions."""
+        return Convolutions(3, _CHANNELS, config.subsampling)
+
+
+def _points(rows: Ids) -> NDArray[np.float64]:
+    """Return the points between which movements lie, shape (movements + 1, 2)."""
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(rows[:, :2], axis=0, dtype=np.float64)])
 
 
 def _parsed(data: bytes) -> list[NDArray[np.float64]]:

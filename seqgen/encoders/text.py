@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgen.encoders.base import FrontEnd
+from seqgen.noise import Noise
 
 # The embedding has at most as many features as there are tokens, rounded up to a size at which products are fast: more
 # of them take time in the lowest layer, but represent nothing else.
@@ -28,6 +29,12 @@ class Embedding(FrontEnd):
         """Draw the initial weights."""
         self.weight.data.normal_(generator=generator)
 
-    def forward(self, rows: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        rows: Tensor,
+        lengths: Tensor,
+        dtype: torch.dtype = torch.float32,  # noqa: ARG002  # there is no product
+        noise: Noise | None = None,  # noqa: ARG002  # texts are not changed
+    ) -> tuple[Tensor, Tensor]:
         """Return the vectors of token ids, see `FrontEnd`."""
         return F.embedding(rows, self.weight), lengths

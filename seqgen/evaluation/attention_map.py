@@ -1,30 +1,38 @@
 """The attention of a conditional model: which tokens of the given each token of the text was written from."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from seqgen import files
 from seqgen.checkpoint import Checkpoint
 from seqgen.encoders.base import Signal, SignalCoding
 from seqgen.errors import UsageError
 from seqgen.levels.base import Ids, TextLevel
-from seqgen.model.ctc import CtcModel, collapsed, forbid
+from seqgen.model.ctc import BLANK, CtcModel, forbid
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
-from seqgen.pictures import any_font, font_families, literal, shown_in
 from seqgen.sampling.transcriber import Transcriber, is_empty
 
-_CELL = 0.3  # inches
-_MARGIN = 1.5  # inches, for labels and the title
-_MAX_INCHES = 40.0
-_MAX_LABELS = 130  # along a side
 _EDGES = {TextLevel.START: "START", TextLevel.END: "END"}
+
+
+@dataclass(frozen=True)
+class GivenSignal:
+    """A signal as a model reads it.
+
+    Attributes:
+        coding: of its kind.
+        rows: its vectors.
+        subsampling: the number of them per vector of the front end.
+    """
+
+    coding: SignalCoding
+    rows: Ids
+    subsampling: int
 
 
 @dataclass(frozen=True)
@@ -32,15 +40,19 @@ class AttentionMap:
     """The attention weights of one text.
 
     Attributes:
-        given: the tokens of the given, from the start to the end token, or the numbers of the encoder's outputs.
+        given: the tokens of the given, from the start to the end token, or the names of the vectors of a signal.
         text: the tokens of the text that the model writes, to the end token if it has a decoder.
-        weights: for each token of the text, the weight of each token of the given, with a sum of 1; without a decoder
-            the probability of the token at each output.
+        weights: for each token of the text, the weight of each token or vector of the given, with a sum of 1; without a
+            decoder the probability of the token at each output.
+        places: for each token of the text, the index of what it mostly attends to; without a decoder, of its output.
+        signal: what is given, if it is not a text.
     """
 
     given: list[str]
     text: list[str]
     weights: list[list[float]]
+    places: list[int]
+    signal: GivenSignal | None = None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, model: LanguageModel, given: str | Signal, text: str | None = None) -> Self:
@@ -63,7 +75,7 @@ class AttentionMap:
             raise UsageError("--given must not be empty")
         rows = writer.rows(given)
         if isinstance(model, CtcModel):
-            text_ids, weights = _outputs(model, rows, writer.unseen_ids)
+            text_ids, places, weights = _outputs(model, rows, writer.unseen_ids)
             if not text_ids:
                 raise UsageError("the model writes nothing for this: train it for longer, or give it something else")
         else:
@@ -74,15 +86,17 @@ class AttentionMap:
             ids = torch.tensor([writer.level.START, *text_ids[:-1]], device=model.device)
             with torch.inference_mode():
                 weights = model.attention_weights(ids[:, None], Given.of([rows], model.device))[0]
-        if isinstance(writer.given_coding, SignalCoding):
-            labels = [str(number) for number in range(1, weights.shape[-1] + 1)]
-        else:
-            labels = _labels(writer.given_coding, rows)
-        return cls(labels, _labels(writer.level, text_ids), weights.tolist())
+            places = weights.argmax(-1).tolist()
+        written = _labels(writer.level, text_ids), weights.tolist(), places
+        coding = writer.given_coding
+        if not isinstance(coding, SignalCoding):
+            return cls(_labels(coding, rows), *written)
+        signal = GivenSignal(coding, rows, model.config.subsampling)
+        return cls([coding.label(index, signal.subsampling) for index in range(weights.shape[-1])], *written, signal)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {"given": self.given, "text": self.text, "weights": self.weights}
+        return {"given": self.given, "text": self.text, "weights": self.weights, "places": self.places}
 
 
 def _labels(level: TextLevel, rows: Sequence[int] | Ids) -> list[str]:
@@ -92,32 +106,15 @@ def _labels(level: TextLevel, rows: Sequence[int] | Ids) -> list[str]:
 
 
 @torch.inference_mode()
-def _outputs(model: CtcModel, rows: Ids, unseen_ids: Sequence[int]) -> tuple[list[int], Tensor]:
-    """Return the tokens of the most likely outputs, and the probability of each of them over time."""
+def _outputs(model: CtcModel, rows: Ids, unseen_ids: Sequence[int]) -> tuple[list[int], list[int], Tensor]:
+    """Return the tokens of the most likely outputs, where each is most likely, and its probability at each output."""
     values, _ = model.log_probabilities(Given.of([rows], model.device))
     forbid(values, unseen_ids)
-    tokens = collapsed(values[:, 0].argmax(-1).tolist())
-    return tokens, values[:, 0, tokens].exp().t()
-
-
-@any_font()
-def draw(attention: AttentionMap, path: Path) -> None:
-    """Draw the weights as a PNG file: a column per token of the given, a row per token of the text."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    width, height = (min(_MAX_INCHES, _MARGIN + _CELL * len(side)) for side in (attention.given, attention.text))
-    with rc_context({"font.family": font_families()}):
-        figure = Figure(figsize=(max(3.0, width), max(2.5, height)), layout="constrained")
-        axes = figure.subplots()
-        axes.imshow(attention.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for axis, labels in ((axes.xaxis, attention.given), (axes.yaxis, attention.text)):
-            step = -(-len(labels) // _MAX_LABELS)
-            shown = [literal(shown_in(label.strip(" ") or label)) for label in labels[::step]]
-            axis.set_ticks(range(0, len(labels), step), shown)
-        axes.xaxis.tick_top()
-        axes.tick_params(axis="x", labelrotation=90)  # labels of several characters would overlap
-        axes.set(xlabel="given", ylabel="text")
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=120)
-    files.replace(path, picture.getvalue())
+    best, outputs = values[:, 0].max(-1)
+    tokens, places, end = [], [], 0
+    for token, group in groupby(outputs.tolist()):
+        begin, end = end, end + len(list(group))
+        if token != BLANK:
+            tokens.append(token)
+            places.append(begin + int(best[begin:end].argmax()))
+    return tokens, places, values[:, 0, tokens].exp().t()

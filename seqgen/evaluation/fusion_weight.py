@@ -27,9 +27,10 @@ def fused(
     other: Checkpoint,
     other_model: LanguageModel,
     folders: FoldersConfig,
+    weight: float | None = None,
     progress: Progress = SILENT,
 ) -> tuple[Fusion, str]:
-    """Return a language model with the weight that gives the fewest wrong characters on validation pairs.
+    """Return a language model with a weight for the search.
 
     Args:
         checkpoint: of the conditional model.
@@ -37,6 +38,7 @@ def fused(
         other: the checkpoint of the language model.
         other_model: the language model.
         folders: where prepared corpora are kept.
+        weight: the weight; None for the one that gives the fewest wrong characters on validation pairs.
         progress: receives the progress.
 
     Returns:
@@ -46,7 +48,9 @@ def fused(
         UsageError: the models do not suit each other.
     """
     writer = Transcriber.of(checkpoint, model)
-    fusion = Fusion.of(other, other_model, writer.level, DEFAULT_WEIGHT)
+    fusion = Fusion.of(other, other_model, writer.level, DEFAULT_WEIGHT if weight is None else weight)
+    if weight is not None:
+        return fusion, f"weight of the language model: {weight}"
     corpus = RunCorpus(checkpoint, folders)
     if not corpus.is_encoded:
         return fusion, f"weight of the language model: {DEFAULT_WEIGHT} ({corpus.missing})"
@@ -57,13 +61,13 @@ def fused(
         texts = [writer.level.decode(dataset.document(index)) for index in chosen]
     rates = {}
     with progress.task("choosing the weight of the language model", len(WEIGHTS)) as task:
-        for weight in WEIGHTS:
-            rates[weight] = _error_rate(replace(writer, fusion=replace(fusion, weight=weight)), givens, texts)
+        for tried in WEIGHTS:
+            rates[tried] = _error_rate(replace(writer, fusion=replace(fusion, weight=tried)), givens, texts)
             task.advance()
-    best = min(WEIGHTS, key=lambda weight: rates[weight])
+    best = min(WEIGHTS, key=lambda tried: rates[tried])
     return replace(fusion, weight=best), (
         f"weight of the language model: {best}, with {rates[best]:.1%} of the characters wrong in {len(texts)} "
-        f"validation pairs (without it {rates[0.0]:.1%})"
+        f"validation pairs (without it {rates[0.0]:.1%}); --language-model-weight {best} sets it without this search"
     )
 
 

@@ -17,7 +17,7 @@ from seqgen.encoders.base import FrontEnd
 from seqgen.levels.base import Level
 from seqgen.model.encoder import Encoder, Given
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.noise import Noise
+from seqgen.noise import Noise
 
 BLANK = Level.START  # which is never part of a text
 _UNLIKELY = -10.0  # initial bias
@@ -73,7 +73,7 @@ class CtcModel(LanguageModel):
         Args:
             given: what the texts are given.
             dtype: the precision of the matrix products.
-            noise: draws the dropout masks; None for no dropout.
+            noise: draws dropout masks and the changes of augmentation; None for neither.
 
         Returns:
             Shape (outputs, batch, vocabulary_size), in float32, and the number of outputs of each text, shape (batch,).
@@ -91,7 +91,7 @@ class CtcModel(LanguageModel):
             given: what the texts are given.
             targets: ids, shape (time, batch), each text followed by its end token and then by padding.
             dtype: the precision of the matrix products.
-            noise: draws the dropout masks; None for no dropout.
+            noise: draws dropout masks and the changes of augmentation; None for neither.
         """
         return text_nats(*self.log_probabilities(given, dtype, noise), targets)
 

@@ -14,10 +14,10 @@ from seqgen.cells import cell_class
 from seqgen.cells.base import Cell, State, draw_uniform
 from seqgen.config import ModelConfig
 from seqgen.encoders.base import FrontEnd
-from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
 from seqgen.model.stack import drop, drop_weights
 from seqgen.model.state import tensors_of
+from seqgen.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ class Encoder(nn.Module):
         Args:
             given: the sequences; what follows the end of each has no effect.
             dtype: the precision of the matrix products.
-            noise: draws the dropout masks; None for no dropout.
+            noise: draws dropout masks and the changes of augmentation; None for neither.
         """
-        inputs, lengths = self.front_end(given.rows, given.lengths)
+        inputs, lengths = self.front_end(given.rows, given.lengths, dtype, noise)
         inputs = drop(inputs, self.config.embedding_dropout, noise)
         reversal = _reversal(len(inputs), lengths)
         for index, (forward, backward) in enumerate(self.cells):

@@ -11,9 +11,9 @@ from seqgen.config import ModelConfig
 from seqgen.encoders.base import FrontEnd
 from seqgen.model.attention import Attention, Memory
 from seqgen.model.encoder import Bridge, Encoder, Given
-from seqgen.model.noise import Noise
 from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 from seqgen.model.stack import Stack, drop
+from seqgen.noise import Noise
 
 _ALIGNMENT = 16  # oneDNN's LSTM takes twice as long if the number of inputs is not a multiple
 
@@ -155,7 +155,7 @@ class LanguageModel(nn.Module):
             ids: token ids, shape (time, batch).
             state: the state before the first step.
             dtype: the precision of the matrix products; logits and state are always in float32.
-            noise: draws the dropout masks; None for no dropout.
+            noise: draws dropout masks and the changes of augmentation; None for neither.
             memory: what a conditional model attends to.
 
         Returns:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from seqgen.cells import cell_class
 from seqgen.cells.base import Cell, State
 from seqgen.config import ModelConfig
-from seqgen.model.noise import Noise
 from seqgen.model.scan import scan
+from seqgen.noise import Noise
 
 
 class Stack(nn.Module):

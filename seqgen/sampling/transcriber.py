@@ -1,7 +1,7 @@
 """The transcriber: writes the most likely text for each of many givens, on top of beam search."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqgen.checkpoint import Checkpoint
@@ -74,6 +74,9 @@ def is_empty(given: str | Signal) -> bool:
 
 
 EMPTY = WrittenText("", 0.0, 0)  # of an empty given
+_NUM_KEPT = (
+    64  # signals whose vectors are kept, since signals are checked, some at a time, before their texts are written
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Transcriber:
     given_coding: TextLevel | SignalCoding
     unseen_ids: Sequence[int]
     fusion: Fusion | None = None
+    _vectors: dict[Signal, Ids] = field(default_factory=dict, repr=False, compare=False)  # of signals
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, model: LanguageModel, fusion: Fusion | None = None) -> "Transcriber":
@@ -121,10 +125,14 @@ class Transcriber:
             return coding.document(coding.normalise(given))
         if isinstance(given, str):
             raise UsageError(f"this model is given {coding.name}: name a file with --given @FILE, got a text")
-        try:
-            return coding.document(given.read())
-        except SignalError as error:
-            raise CorpusError(f"{given.name} {error}") from error
+        if given not in self._vectors:
+            if len(self._vectors) >= _NUM_KEPT:
+                self._vectors.clear()
+            try:
+                self._vectors[given] = coding.document(given.read())
+            except SignalError as error:
+                raise CorpusError(f"{given.name} {error}") from error
+        return self._vectors[given]
 
     def best(
         self,

@@ -11,7 +11,7 @@ from seqgen.levels.base import PADDING
 from seqgen.model.ctc import CtcModel
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.noise import Noise
+from seqgen.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Batch:
             model: the model, on the device of the batch.
             state: of the streams before the first step; what documents are given replaces it.
             dtype: the precision of the products.
-            noise: draws the dropout masks; None for no dropout.
+            noise: draws dropout masks and the changes of augmentation; None for neither.
             smoothing: of the labels, see `seqgen.model.softmax.cross_entropy`.
         """
         memory = None

@@ -9,6 +9,7 @@ from seqgen.config import MachineConfig, ModelConfig
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
+from seqgen.noise import Noise
 from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
 from seqgen.training.distributed import World
@@ -44,7 +45,7 @@ def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> flo
     """Return the seconds of a forward and backward pass, estimated from half of the streams if a GPU lacks memory."""
     begun, count = time.perf_counter(), batch.num_streams
     try:
-        loss, _ = batch.loss(model, model.initial_state(count), dtype)
+        loss, _ = batch.loss(model, model.initial_state(count), dtype, Noise(0, count, device=model.device))
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         loss.item()  # waits for a GPU
         return time.perf_counter() - begun

@@ -12,8 +12,8 @@ from seqgen.errors import CheckpointError
 from seqgen.levels.base import PADDING
 from seqgen.model.hardware import PRECISIONS
 from seqgen.model.language_model import LanguageModel
-from seqgen.model.noise import Noise
 from seqgen.model.state import concatenate, detach, reset, select
+from seqgen.noise import Noise
 from seqgen.training.averaging import Average
 from seqgen.training.batch import Batch
 from seqgen.training.distributed import World
@@ -112,7 +112,7 @@ class Learner:
         return StepResult(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
 
     def _noise(self, step: int, part: int, num_streams: int) -> Noise:
-        """Return the source of dropout masks, which depends only on seed, step and part, so it need not be saved."""
+        """Return the source of random numbers, which depends only on seed, step and part, so it need not be saved."""
         seed = ((self._seed * 1_000_003 + step) * MAX_PARTS + part) % 2**63
         first = min(self._world.share(num_streams).start, num_streams - 1)
         return Noise(seed, num_streams, first, self.model.device)
@@ -125,7 +125,7 @@ class Learner:
         Args:
             batch: the streams of this process, or a part of them in time.
             state: the state of the streams.
-            noise: draws their dropout masks.
+            noise: draws their dropout masks and the changes of augmentation.
             num_tokens: the number of targets of all processes.
 
         Returns:

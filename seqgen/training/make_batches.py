@@ -3,7 +3,7 @@
 from seqgen.config import TrainConfig
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.training.batches import Batches
-from seqgen.training.pair_batches import PairBatches, ctc_subsampling
+from seqgen.training.pair_batches import PairBatches
 from seqgen.training.stream_batches import StreamBatches
 
 
@@ -11,7 +11,7 @@ def make_batches(corpus: PreparedCorpus, config: TrainConfig) -> Batches:
     """Return the training set as batches."""
     options, seed = config.optimization, config.machine.seed
     if corpus.given_coding is not None:
-        subsampling = ctc_subsampling(corpus.given_coding) if config.model.alignment == "ctc" else 0
+        subsampling = config.model.subsampling if config.model.alignment == "ctc" else 0
         return PairBatches(corpus.train, options.batch_size, options.max_length, seed, subsampling=subsampling)
     variants = corpus.level.variants(config.corpus)
     return StreamBatches(corpus.train, options.batch_size, options.sequence_length, seed, variants=variants)

@@ -8,15 +8,13 @@ are read together, and the order of the batches, are random. All this happens wi
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seqgen.corpus.dataset import Dataset
-from seqgen.encoders.base import SignalCoding
-from seqgen.levels.base import PADDING, Coding
+from seqgen.levels.base import PADDING
 from seqgen.model.encoder import Given
 from seqgen.training.batch import Batch
 from seqgen.training.batches import SHARD_SIZE, Batches
@@ -164,15 +162,6 @@ class PairBatches(Batches):
             pairs = random.permutation(pairs)
         pairs = pairs[np.lexsort((lengths[pairs, 1], lengths[pairs, 0]))]
         return pairs, lengths[pairs]
-
-
-def ctc_subsampling(coding: Coding[Any]) -> int:
-    """Return the number of positions of what is given per output of a network without a decoder.
-
-    Returns:
-        1 for text; 0 for what has no order, for which there is no such network.
-    """
-    return coding.subsampling if isinstance(coding, SignalCoding) else 1
 
 
 def _batch(dataset: Dataset, pairs: NDArray[np.int64]) -> Batch:

@@ -1,8 +1,9 @@
 """The recipe for pairs: texts that are written from something given."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from seqgen.encoders.base import SignalCoding
 from seqgen.errors import UsageError
 from seqgen.options import flag
 from seqgen.training.batches import SHARD_SIZE, Batches
-from seqgen.training.pair_batches import PairBatches, ctc_subsampling
+from seqgen.training.pair_batches import PairBatches
 from seqgen.training.sizes import FINE_TUNING
 from seqgen.wording import counted
 
@@ -39,11 +40,16 @@ DROPOUT_PER_DOUBLING = 0.07
 MAX_DROPOUT = 0.5
 SIGNAL_BATCH_SIZE = 32
 CTC_LAYERS = 2
-MAX_WITHOUT_ROOM = 0.01  # share of the pairs, from which on attention is used instead of ctc
+# Share of the pairs with fewer outputs than ctc needs: above the first there is less subsampling if that helps at least
+# half of them, above the second, which is a guess, attention is used. 2,498 lines of writing, 5 min: 92 % of the tokens
+# wrong with attention, 72 % with ctc, which leaves out 1.4 % of the lines (1.1 % with half of the subsampling).
+FEW_WITHOUT_ROOM, MANY_WITHOUT_ROOM = 0.01, 0.1
 OUTLIER = 3  # times the length that 99 % of the pairs do not exceed
 # Units, and the steps up to which they beat more units. 384 units in the same time: 30.5 % instead of 28.2 %. 10,000
 # inflected forms of German, 10 epochs: 10.8 % wrong with 256 units, 9.3 % with 384.
 SIZES = ((256, 3000), (384, 8000), (512, math.inf))
+# Of signals, for which more units have not been measured alone.
+SIGNAL_SIZES = ((256, 10_000), (384, math.inf))
 
 
 class PairRecipe:
@@ -51,35 +57,60 @@ class PairRecipe:
 
     Args:
         corpus: the prepared corpus.
-        alignment: as requested.
+        options: of the model, as requested.
 
     Raises:
-        UsageError: what is given has no order, so that it cannot be aligned without a decoder.
+        UsageError: what is given cannot be read in this way.
     """
 
-    def __init__(self, corpus: PreparedCorpus, alignment: str) -> None:
+    def __init__(self, corpus: PreparedCorpus, options: ModelOptions) -> None:
         self._corpus = corpus
         assert corpus.given_coding is not None  # noqa: S101  # these are pairs
-        self._coding = corpus.given_coding
-        self._subsampling = ctc_subsampling(self._coding)
-        if alignment == "ctc" and not self._subsampling:
+        coding = corpus.given_coding
+        self._is_signal = isinstance(coding, SignalCoding)
+        available = coding.subsamplings if isinstance(coding, SignalCoding) else (1,)
+        if options.alignment == "ctc" and not available:
             raise UsageError("--alignment ctc needs what is given in the order of the text, which pictures are not")
-        self._alignment = self._suitable_alignment() if alignment == "auto" else alignment
+        if options.subsampling is not None:
+            _check_subsampling(options.subsampling, available or (1,))
+        self._smallest, self._messages = min(available, default=1), list[str]()
+        self._alignment, self._subsampling = self._choices(options, available)
 
-    def _suitable_alignment(self) -> str:
-        """Return ctc for signals in the order of the text if nearly all texts are short enough for it."""
-        if not isinstance(self._coding, SignalCoding) or not self._subsampling:
-            return "attention"
-        batches = PairBatches(self._corpus.train, 1, self._max_length(), 0, subsampling=self._subsampling)
-        is_rare = batches.num_without_room <= MAX_WITHOUT_ROOM * self._corpus.train.num_documents
-        return "ctc" if is_rare else "attention"
+    def _choices(self, options: ModelOptions, available: Sequence[int]) -> tuple[str, int]:
+        """Return the alignment and the subsampling, one of those that are available, in descending order."""
+        considered = available if options.subsampling is None else (options.subsampling,)
+        if options.alignment == "ctc":
+            return "ctc", self._suitable_subsampling(considered)[0]
+        if options.alignment == "auto" and self._is_signal and available:
+            subsampling, share = self._suitable_subsampling(considered)
+            if share <= MANY_WITHOUT_ROOM:
+                return "ctc", subsampling
+            self._messages.append(f"{share:.0%} of the texts need more outputs than there are: --alignment attention")
+        return "attention" if options.alignment == "auto" else options.alignment, next(iter(considered), 1)
+
+    def _suitable_subsampling(self, subsamplings: Sequence[int]) -> tuple[int, float]:
+        """Return one of several numbers, in descending order, and the share of the pairs without room for ctc."""
+        chosen, *less = subsamplings
+        share = self._share_without_room(chosen)
+        for subsampling in less:
+            reduced = self._share_without_room(subsampling)
+            if share <= FEW_WITHOUT_ROOM or reduced > share / 2:
+                break
+            self._messages.append(f"{share:.0%} of the texts need more outputs: --subsampling {subsampling}")
+            chosen, share = subsampling, reduced
+        return chosen, share
+
+    def _share_without_room(self, subsampling: int) -> float:
+        train = self._corpus.train
+        batches = PairBatches(train, 1, self._max_length, 0, subsampling=subsampling)
+        return batches.num_without_room / max(1, train.num_documents)
 
     def batches(self, options: OptimizationOptions) -> tuple[Batches, list[str]]:
         """Return batches, and messages if pairs are left out."""
         dataset = self._corpus.train
-        max_length = options.max_length or self._max_length()
+        max_length = options.max_length or self._max_length
         batch_size = next(size for size, num_pairs in BATCH_SIZES if dataset.num_documents <= num_pairs)
-        if isinstance(self._coding, SignalCoding):
+        if self._is_signal:
             batch_size = SIGNAL_BATCH_SIZE
         subsampling = self._subsampling if self._alignment == "ctc" else 0
         batches = PairBatches(dataset, options.batch_size or batch_size, max_length, 0, subsampling=subsampling)
@@ -89,10 +120,10 @@ class PairRecipe:
                 remedies.append(f"{batches.num_too_long:,} are longer than --max-length {max_length:,}")
             if batches.num_without_room:
                 remedies.append(
-                    f"{batches.num_without_room:,} have fewer outputs than their texts need (--alignment attention)"
+                    f"{batches.num_without_room:,} have fewer outputs than their texts need ({self._remedy})"
                 )
             raise UsageError(f"no pair can be learned from: {' and '.join(remedies)}")
-        messages = []
+        messages = self._messages
         if batches.num_too_long:
             messages.append(
                 f"{counted(batches.num_too_long, 'pair')} with more than {max_length:,} tokens on a side are left out "
@@ -101,10 +132,17 @@ class PairRecipe:
         if batches.num_without_room:
             messages.append(
                 f"{counted(batches.num_without_room, 'pair')} with fewer outputs of the network than their text needs "
-                "are left out of training (--alignment ctc)"
+                f"are left out of training ({self._remedy})"
             )
         return batches, messages
 
+    @property
+    def _remedy(self) -> str:
+        """The options with which pairs need fewer outputs than there are."""
+        less = f"--subsampling {self._smallest} or " if self._subsampling > self._smallest else ""
+        return f"{less}--alignment attention"
+
+    @cached_property
     def _max_length(self) -> int:
         dataset, counts = self._corpus.train, np.zeros(1, dtype=np.int64)
         assert dataset.given is not None  # noqa: S101  # these are pairs
@@ -123,8 +161,8 @@ class PairRecipe:
         """
         if self._alignment == "ctc":
             _refuse_decoder(options)
-        for hidden_size, max_steps in SIZES:
-            model = _with_size(options, hidden_size, self._alignment)
+        for hidden_size, max_steps in SIGNAL_SIZES if self._is_signal else SIZES:
+            model = _with_size(replace(options, subsampling=self._subsampling), hidden_size, self._alignment)
             steps = num_steps(model)
             if steps <= max_steps or options.hidden_size is not None:
                 break
@@ -160,6 +198,18 @@ class PairRecipe:
             weight_decay=WEIGHT_DECAY,
             label_smoothing=0.0 if model.alignment == "ctc" else LABEL_SMOOTHING,
         )
+
+
+def _check_subsampling(requested: int, available: Sequence[int]) -> None:
+    """Check that the subsampling that the user requested is available.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if requested not in available and len(available) == 1:
+        raise UsageError(f"--subsampling {requested} is for lines of writing, recordings and strokes: omit it")
+    if requested not in available:
+        raise UsageError(f"--subsampling must be {', '.join(map(str, available[:-1]))} or 1 here, got {requested}")
 
 
 def _refuse_decoder(options: ModelOptions) -> None:

@@ -15,7 +15,7 @@ from seqgen.training.batches import Batches
 from seqgen.training.calibration import step_seconds
 from seqgen.training.distributed import ALONE, World
 from seqgen.training.initial_model import initial_model
-from seqgen.training.pair_batches import PairBatches, ctc_subsampling
+from seqgen.training.pair_batches import PairBatches
 from seqgen.training.pair_recipe import PairRecipe
 from seqgen.training.stream_recipe import StreamRecipe
 from seqgen.wording import counted
@@ -33,7 +33,8 @@ def check_given_options(requested: TrainOptions) -> None:
     if requested.corpus.given is None:
         alignment = None if model.alignment == "auto" else model.alignment
         values = {
-            "encoder_layers": model.encoder_layers, "alignment": alignment, "max_length": optimization.max_length
+            "encoder_layers": model.encoder_layers, "alignment": alignment, "subsampling": model.subsampling,
+            "max_length": optimization.max_length,
         }  # fmt: skip
         for name, value in values.items():
             if value:
@@ -69,7 +70,7 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     if corpus.given_coding is None:
         recipe = StreamRecipe(corpus, requested.corpus)
     else:
-        recipe = PairRecipe(corpus, requested.model.alignment)
+        recipe = PairRecipe(corpus, requested.model)
     batches, messages = recipe.batches(requested.optimization)
     world.check_streams(batches.batch_size)
     options = requested.model
@@ -121,8 +122,8 @@ def _num_steps(
     """
     num_streams = world.local.size * world.largest_share(batches.batch_size)
     length = batches.sequence_length
-    if isinstance(batches, PairBatches) and corpus.given_coding is not None:
-        length = batches.vectors_per_pair(max(1, ctc_subsampling(corpus.given_coding)))
+    if isinstance(batches, PairBatches):
+        length = batches.vectors_per_pair(model.subsampling)
     check_memory(model, num_streams, length, machine, corpus.level.vocabulary_size)
     if budget.time is None:
         return float(budget.num_steps(batches.steps_per_epoch))
