@@ -1,6 +1,6 @@
 """Augmentation: random changes of what is read in training, so that a model does not depend on them.
 
-Signals are changed as images, shape (batch, channels, rows, columns), which are zero after the end of each.
+Lines are images, shape (batch, channels, rows, columns), which are zero after the end of each.
 """
 
 import torch

@@ -53,14 +53,14 @@ class Convolutions(FrontEnd):
         for weight, norm, stride in zip(self.weights, self.norms, self._strides, strict=True):
             values = F.conv1d(values, weight.to(values), None, stride, _KERNEL // 2)
             lengths = (lengths + stride - 1) // stride
-            values = masked(F.relu(norm(masked(values, lengths), lengths)), lengths)
+            values = activated(values, norm, lengths)
         return values.permute(2, 0, 1).to(self.weights[0]), lengths
 
 
 class InstanceNorm(nn.Module):
     """Instance normalization (Ulyanov, Vedaldi & Lempitsky 2016): mean 0 and variance 1 per channel of each signal.
 
-    Then it is multiplied by a weight, and a bias is added. What remains of a channel with a single number is the bias.
+    Then it is multiplied by a weight, and a bias is added. A channel with a single number becomes the bias.
 
     Args:
         num_channels: the number of channels.
@@ -89,7 +89,7 @@ class InstanceNorm(nn.Module):
 
 
 class ChannelBias(nn.Module):
-    """Adds a number to each channel; in place of `InstanceNorm` where the mean counts, such as that of a colour.
+    """Adds a bias to each channel; replaces `InstanceNorm` where the mean carries information, such as a colour.
 
     Args:
         num_channels: the number of channels.
@@ -102,6 +102,11 @@ class ChannelBias(nn.Module):
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002  # as of the normalization
         """Return the sum, see `InstanceNorm`."""
         return values + self.bias.to(values).view(-1, *(1,) * (values.ndim - 2))
+
+
+def activated(values: Tensor, norm: nn.Module, lengths: Tensor) -> Tensor:
+    """Return the ReLU of normalized values, shape (batch, channels, ..., positions), zero after the end of each."""
+    return masked(F.relu(norm(masked(values, lengths), lengths)), lengths)
 
 
 def halvings(subsampling: int, num_layers: int) -> tuple[int, ...]:

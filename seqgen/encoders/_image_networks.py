@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqgen.encoders._augmentation import sampled, waves
-from seqgen.encoders._convolutions import ChannelBias, InstanceNorm, halvings, initialise, masked
+from seqgen.encoders._convolutions import ChannelBias, InstanceNorm, activated, halvings, initialise, masked
 from seqgen.encoders.base import FrontEnd
 from seqgen.noise import Noise
 
@@ -54,14 +54,13 @@ class _Layers(FrontEnd):
             lengths: the numbers of outputs, shape (batch,).
             dtype: the precision of the convolutions.
         """
-        # Images end with a whole output, so that what is pooled is either inside or outside of them.
+        # Images are padded to whole outputs, so that pooling never mixes what is inside and outside of them.
         num_columns = math.prod(self._pooled)
         values = F.pad(images, (0, -images.shape[-1] % num_columns)).to(dtype, memory_format=torch.channels_last)
         for weight, norm, columns in zip(self.weights, self.norms, self._pooled, strict=True):
             values = F.max_pool2d(F.conv2d(values, weight.to(values), padding=1), (2, columns), ceil_mode=True)
             num_columns //= columns
-            inside = lengths * num_columns
-            values = masked(F.relu(norm(masked(values, inside), inside)), inside)
+            values = activated(values, norm, lengths * num_columns)
         return values.to(self.weights[0])
 
 

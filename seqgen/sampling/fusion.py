@@ -113,7 +113,7 @@ class PrefixScorer:
 
 
 def _shared_ids(own: TextLevel, level: TextLevel) -> NDArray[np.int64]:
-    """Return, for each token of `level`, the id of the token of `own` with the same text; -1 if there is none."""
+    """Return an array that maps ids of `level` to ids of `own` with the same text, and to -1 where `own` has none."""
     texts = {digits: token for token, digits in reversed(list(enumerate(own.hexadecimal)))}
     ids = np.array([texts.get(digits, -1) for digits in level.hexadecimal])
     ids[Level.START], ids[Level.END] = -1, Level.END

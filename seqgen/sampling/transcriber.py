@@ -74,9 +74,7 @@ def is_empty(given: str | Signal) -> bool:
 
 
 EMPTY = WrittenText("", 0.0, 0)  # of an empty given
-_NUM_KEPT = (
-    64  # signals whose vectors are kept, since signals are checked, some at a time, before their texts are written
-)
+_NUM_KEPT = 64  # signals whose vectors are kept: `sample` checks several before it writes their texts
 
 
 @dataclass(frozen=True)

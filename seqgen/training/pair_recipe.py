@@ -79,11 +79,13 @@ class PairRecipe:
     def _choices(self, options: ModelOptions, available: Sequence[int]) -> tuple[str, int]:
         """Return the alignment and the subsampling, one of those that are available, in descending order."""
         considered = available if options.subsampling is None else (options.subsampling,)
-        if options.alignment == "ctc":
-            return "ctc", self._suitable_subsampling(considered)[0]
-        if options.alignment == "auto" and self._is_signal and available:
+        if options.alignment == "ctc" or (options.alignment == "auto" and self._is_signal and available):
             subsampling, share = self._suitable_subsampling(considered)
-            if share <= MANY_WITHOUT_ROOM:
+            if options.alignment == "ctc" or share <= MANY_WITHOUT_ROOM:
+                if subsampling < considered[0]:
+                    self._messages.append(
+                        f"more than {FEW_WITHOUT_ROOM:.0%} of the texts need more outputs: --subsampling {subsampling}"
+                    )
                 return "ctc", subsampling
             self._messages.append(f"{share:.0%} of the texts need more outputs than there are: --alignment attention")
         return "attention" if options.alignment == "auto" else options.alignment, next(iter(considered), 1)
@@ -96,7 +98,6 @@ class PairRecipe:
             reduced = self._share_without_room(subsampling)
             if share <= FEW_WITHOUT_ROOM or reduced > share / 2:
                 break
-            self._messages.append(f"{share:.0%} of the texts need more outputs: --subsampling {subsampling}")
             chosen, share = subsampling, reduced
         return chosen, share
 
@@ -123,7 +124,7 @@ class PairRecipe:
                     f"{batches.num_without_room:,} have fewer outputs than their texts need ({self._remedy})"
                 )
             raise UsageError(f"no pair can be learned from: {' and '.join(remedies)}")
-        messages = self._messages
+        messages = [*self._messages]
         if batches.num_too_long:
             messages.append(
                 f"{counted(batches.num_too_long, 'pair')} with more than {max_length:,} tokens on a side are left out "

@@ -1,5 +1,8 @@
 """How the benchmarks measure: in pairs, and the median of the ratios."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -22,6 +25,14 @@ def in_pairs(ours: Callable[[], object], reference: Callable[[], object], pairs:
         median(theirs for _, theirs in times),
         median(theirs / mine for mine, theirs in times),
     )
+
+
+def in_own_process(module: str, *arguments: str | int) -> list[float]:
+    """Return the numbers that `python -m MODULE` prints, in a process without what `process.settle` has set here."""
+    without = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, env=without, capture_output=True, text=True, check=True)
+    return [float(number) for number in done.stdout.split()]
 
 
 def row(name: str, ours: str, reference: str, ratio: float | None = None) -> None:

@@ -4,10 +4,7 @@ The reference has the same layers and sizes, reads batches of 64 pairs in random
 after the other; it runs in a process of its own, as in `training.py`.
 """
 
-import os
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,9 +25,9 @@ from seqgen.config import (
 )
 from seqgen.sampling.transcriber import Transcriber
 from seqgen.training.loop import Trainer
-from seqgen.training.report import Report
 from seqgen.training.session import Session
-from tests.benchmarks.measure import row, seconds
+from tests.benchmarks.measure import in_own_process, row, seconds
+from tests.benchmarks.training import speeds
 
 HIDDEN_SIZE, BATCH_SIZE, NUM_PAIRS, NUM_WRITTEN = 256, 64, 4000, 1000
 STEPS, OWN_STEPS = 60, 600  # ours learns to write
@@ -127,19 +124,15 @@ def ours() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         run = trainer(Path(folder))
         per_pair = run.corpus.train.num_targets / run.corpus.train.num_documents
-        reports = [each for each in run.train(lambda: False) if isinstance(each, Report)]
-        speeds = [report.tokens_per_second / per_pair for report in reports if report.tokens_per_second is not None]
+        measured = [speed / per_pair for speed in speeds(run)]
         writer = Transcriber(run.averaged, run.corpus.level, run.corpus.given_coding, run.unseen)
         givens = [given for given, _ in pairs()[:NUM_WRITTEN]]
-        return median(speeds[1:]), NUM_WRITTEN / seconds(lambda: writer.best(givens))
+        return median(measured[1:]), NUM_WRITTEN / seconds(lambda: writer.best(givens))
 
 
 def main() -> None:
     mine = ours()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KMP_", "OMP_"))}
-    command = [sys.executable, "-m", "tests.benchmarks.pairs"]
-    done = subprocess.run(command, capture_output=True, check=True, env=environment)
-    theirs = tuple(map(float, done.stdout.split()))
+    theirs = in_own_process("tests.benchmarks.pairs")
     rows = (
         ("train on pairs of words, 2x256", "pairs/s"),
         (f"write {NUM_WRITTEN:,} words, beam 5 (theirs greedy)", "texts/s"),

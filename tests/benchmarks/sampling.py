@@ -1,7 +1,5 @@
 """Tokens a second, against `nn.LSTM` in float32 step by step; each in a process of its own."""
 
-import os
-import subprocess
 import sys
 import time
 from statistics import median
@@ -14,9 +12,10 @@ from seqgen.config import ModelConfig, SamplingConfig
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
-from tests.benchmarks.measure import row
+from tests.benchmarks.measure import in_own_process, row
 
 VOCABULARY, PAIRS = 121, 5
+MODULE = "tests.benchmarks.sampling"  # prints tokens a second
 
 
 def ours(model: LanguageModel, num_streams: int, steps: int) -> float:
@@ -51,18 +50,13 @@ def measure_ours(num_layers: int, num_streams: int, steps: int) -> float:
     return median(ours(model, num_streams, steps) for _ in range(PAIRS))
 
 
-def in_own_process(*arguments: object) -> float:
-    """Return what `python -m tests.benchmarks.sampling` prints: tokens a second."""
-    without = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
-    command = [sys.executable, "-m", "tests.benchmarks.sampling", *map(str, arguments)]
-    return float(subprocess.run(command, env=without, capture_output=True, text=True, check=True).stdout)
-
-
 def main() -> None:
     for num_layers in (1, 2):
         for num_streams, steps in ((1, 400), (256, 40)):
             size = num_layers, num_streams, steps
-            pairs = [(in_own_process("ours", *size), in_own_process("reference", *size)) for _ in range(3)]
+            pairs = [
+                (*in_own_process(MODULE, "ours", *size), *in_own_process(MODULE, "reference", *size)) for _ in range(3)
+            ]
             row(
                 f"sample {num_streams} from lstm {num_layers}x512",
                 f"{median(mine for mine, _ in pairs):,.0f} tokens/s",

@@ -5,10 +5,7 @@ connections and layer norms as well, ignores padding, and changes the lines by a
 process of its own, as in `training.py`.
 """
 
-import os
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,9 +27,9 @@ from seqgen.config import (
     TrainOptions,
 )
 from seqgen.training.loop import Trainer
-from seqgen.training.report import Report
 from seqgen.training.session import Session
-from tests.benchmarks.measure import row
+from tests.benchmarks.measure import in_own_process, row
+from tests.benchmarks.training import speeds
 
 HIDDEN_SIZE, BATCH_SIZE, NUM_LINES, HEIGHT = 256, 32, 400, 48
 STEPS = 40
@@ -107,17 +104,12 @@ def ours() -> float:
     with tempfile.TemporaryDirectory() as folder:
         run = trainer(Path(folder))
         per_line = run.corpus.train.num_targets / run.corpus.train.num_documents
-        reports = [each for each in run.train(lambda: False) if isinstance(each, Report)]
-        speeds = [report.tokens_per_second / per_line for report in reports if report.tokens_per_second is not None]
-        return median(speeds[1:])
+        return median([speed / per_line for speed in speeds(run)][1:])
 
 
 def main() -> None:
     own = ours()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KMP_", "OMP_"))}
-    command = [sys.executable, "-m", "tests.benchmarks.signals"]
-    done = subprocess.run(command, capture_output=True, check=True, env=environment)
-    other = float(done.stdout)
+    (other,) = in_own_process("tests.benchmarks.signals")
     name = f"train on lines of writing, ctc, 2x{HIDDEN_SIZE}"
     row(name, f"{own:,.1f} lines/s", f"nn.LSTM, float32 {other:,.1f} lines/s", own / other)
 

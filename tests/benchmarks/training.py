@@ -4,9 +4,7 @@ The reference runs in a process of its own, which nothing of ours has settled: w
 would make it faster, too.
 """
 
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,10 +29,11 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.training.loop import Trainer
 from seqgen.training.report import Report
 from seqgen.training.session import Session
-from tests.benchmarks.measure import row, seconds
+from tests.benchmarks.measure import in_own_process, row, seconds
 
 BATCH_SIZE, SEQUENCE_LENGTH, STEPS, VOCABULARY = 64, 128, 10, 121
 PAIRS = 5
+MODULE = "tests.benchmarks.training"  # prints tokens a second, and the largest memory in bytes
 PRODUCT = 2048  # the side of the square matrices whose product bounds the speed
 KINDS = [*((name, None) for name in registry.names("cells")), ("lstm", 256), ("peephole-lstm", 256)]
 
@@ -100,7 +99,10 @@ def main() -> None:
     row(f"product of two {PRODUCT} x {PRODUCT} in bfloat16", f"{peak / 1e9:,.0f} GFLOP/s", "")
     with tempfile.TemporaryDirectory() as name:
         for num_layers in (1, 2):
-            pairs = [(in_own_process("ours", num_layers), in_own_process("reference", num_layers)) for _ in range(3)]
+            pairs = [
+                (in_own_process(MODULE, "ours", num_layers), in_own_process(MODULE, "reference", num_layers))
+                for _ in range(3)
+            ]
             ours, memory = (median(mine[index] for mine, _ in pairs) for index in (0, 1))
             theirs, their_memory = (median(reference[index] for _, reference in pairs) for index in (0, 1))
             row(
@@ -128,14 +130,6 @@ def main() -> None:
                 median(ours / theirs for ours, theirs in pairs),
             )
             row("  of the bound by its matrix products", f"{mine / bound(other.model, peak):.0%}", "")
-
-
-def in_own_process(what: str, num_layers: int) -> list[float]:
-    """Return what `python -m tests.benchmarks.training` prints: tokens a second, and the largest memory in bytes."""
-    command = [sys.executable, "-m", "tests.benchmarks.training", what, str(num_layers)]
-    without = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
-    done = subprocess.run(command, env=without, capture_output=True, text=True, check=True)
-    return [float(number) for number in done.stdout.split()]
 
 
 def measure_ours(num_layers: int) -> float:
