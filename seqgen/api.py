@@ -1,10 +1,12 @@
 """The Python API: load a trained model, sample from it and score texts with it."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +16,22 @@ from seqgen.checkpoint import Checkpoint
 from seqgen.config import DeviceConfig, FoldersConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.dataset import encoded
 from seqgen.corpus.documents import Document, Excerpt, Pair, Passage, cut
+from seqgen.corpus.music_file import reading_options
 from seqgen.corpus.reading import ReadingLog
 from seqgen.corpus.signals import SignalDocument, signal_in
 from seqgen.encoders.base import Signal
 from seqgen.errors import CorpusError, UsageError
+from seqgen.evaluation.best_of import compose_best
 from seqgen.evaluation.fusion_weight import fused
 from seqgen.evaluation.report import Evaluation
 from seqgen.levels.base import TextLevel, normalise_text
 from seqgen.levels.note import NoteLevel
 from seqgen.model.hardware import resolve_device
-from seqgen.music.prime import primed
+from seqgen.music.prime import first_bars, primed
 from seqgen.music.score import Score
 from seqgen.options import field_name
 from seqgen.runs import find
-from seqgen.sampling.composer import compose
+from seqgen.sampling.common_start import common_start, initial_metre
 from seqgen.sampling.fusion import Fusion
 from seqgen.sampling.sampler import begin, sample
 from seqgen.sampling.transcriber import Transcriber, check_given, is_empty
@@ -88,7 +92,11 @@ class Model:
 
         Args:
             prime: a score, or notes such as "C4 E4:2 R:1"; None for no prime.
-            options: fields of `seqgen.config.SamplingConfig`, named like the options of `seqgen sample`.
+            options: fields of `seqgen.config.SamplingConfig`, named like the options of `seqgen sample`; `instrument`
+                is a name or a sequence of names, one per part.
+
+        Warns:
+            UserWarning: the prime was changed, or the model writes for other instruments.
 
         Raises:
             UsageError: an option or the prime is invalid, or this is a model of text.
@@ -101,8 +109,19 @@ class Model:
                 raise UsageError(f'prime must be a score, or notes such as "C4 E4:2 R:1", got {prime!r}')
             config = _sampling_config(options)
             config.refuse_for_music()
-            score = primed(prime, level.grid, level.metre, config.key) if isinstance(prime, str) else prime
-            return compose(self._model, level, score, config, begin(config), self.checkpoint.unseen)
+            if isinstance(prime, str):
+                reading = reading_options(self.checkpoint.config.corpus)
+                score_of = partial(level.score_of, metre=initial_metre(level, config))
+                prime = primed(prime, reading, score_of, config.key, config.prime_bars)
+            else:
+                prime = first_bars(prime, config.prime_bars)
+            start = common_start(level, prime, config, self.checkpoint.unseen)
+            scores, _, notices = compose_best(
+                self.checkpoint, self._model, level, prime, config, FoldersConfig(), start.end
+            )
+            for notice in (*start.notices, *notices):
+                warnings.warn(notice, stacklevel=2)
+            return scores
 
     def _from_given(self, given: str | Path | Sequence[str | Path], config: SamplingConfig) -> list[str]:
         config.refuse_for_given()
@@ -203,9 +222,9 @@ def _sampling_config(options: Mapping[str, Any]) -> SamplingConfig:
             remedy = f"did you mean {nearest[0]}?" if nearest else f"the options are {', '.join(names)}"
             raise UsageError(f"there is no option {name}: {remedy}")
     values = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
-    stop = values.get("stop")
-    if isinstance(stop, str | list):
-        values["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    for name in ("stop", "instrument"):
+        if isinstance(value := values.get(name), str | list):
+            values[name] = (value,) if isinstance(value, str) else tuple(value)
     return SamplingConfig(**values)
 
 

@@ -55,3 +55,9 @@ def midi(*tracks: bytes, kind: int = 1, division: int = TICKS, num_tracks: int |
 def melody(*notes: tuple[float, float, int]) -> bytes:
     """Return a file of one track of notes, given as start, end and pitch."""
     return midi(track([event for single in notes for event in note(*single)]))
+
+
+def riff(data: bytes) -> bytes:
+    """Return a file in a RIFF container, after a chunk of odd size."""
+    content = b"RMID" + b"DISP\3\0\0\0abc\0" + b"data" + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+    return b"RIFF" + struct.pack("<I", len(content)) + content

@@ -7,6 +7,7 @@ import music21
 import pytest
 from hypothesis import assume, given, settings
 
+from seqgen.music.abc_reader import score_of
 from seqgen.music.abc_writer import rendered
 from seqgen.music.score import Bar, Note, Score, Tempo, track_of
 from tests.scores import melody, scores
@@ -139,3 +140,21 @@ def test_music21_reads_the_same_notes(score):
     stream = music21.converter.parse(text, format="abc")
     found = stream if stream.hasPartLikeStreams() else music21.stream.Score([stream])
     assert sum(sounding(found, score.grid, score.start), Counter()) == notes_of(score)
+
+
+def parts_of(score):
+    """Return onset, duration, pitch, program and kind of each note; the voices of a track are read as tracks."""
+    return Counter(
+        (note.onset - score.start, note.duration, note.pitch, track.program, track.is_drum)
+        for track in score.tracks
+        for note in track.notes
+    )
+
+
+@given(score=scores(max_tracks=3))
+@settings(max_examples=60, deadline=None)
+def test_the_reader_reads_the_written_notes(score):
+    found, _ = score_of(rendered(score), score.grid)
+    assert parts_of(found) == parts_of(score)
+    assert found.bars[: len(score.bars)] == tuple(score.bars)
+    assert found.pickup == score.pickup

@@ -13,7 +13,7 @@ COMMON, WALTZ, DUPLE = Bar(4, 4), Bar(3, 4), Bar(2, 4)
 
 
 def made(*lengths, bar=COMMON):
-    return regular([FoundBar(length, bar) for length in lengths], GRID)
+    return regular([FoundBar(length, bar) for length in lengths], GRID)[:4]
 
 
 def test_whole_bars_are_unchanged():
@@ -38,19 +38,19 @@ def test_two_bars_that_make_a_whole_one_are_joined():
 
 
 def test_a_bar_of_another_length_gets_its_own_time_signature():
-    assert made(48, 60, 48).bars == (COMMON, Bar(5, 4), COMMON)
-    assert made(48, 18, 48).bars == (COMMON, Bar(3, 8), COMMON)
-    assert made(48, 3, 48).bars == (COMMON, Bar(1, 16), COMMON)
+    assert made(48, 60, 48)[0] == (COMMON, Bar(5, 4), COMMON)
+    assert made(48, 18, 48)[0] == (COMMON, Bar(3, 8), COMMON)
+    assert made(48, 3, 48)[0] == (COMMON, Bar(1, 16), COMMON)
 
 
 def test_its_own_denominator_is_kept_if_possible():
-    assert made(36, 54, 36, bar=Bar(6, 8)).bars == (Bar(6, 8), Bar(9, 8), Bar(6, 8))
+    assert made(36, 54, 36, bar=Bar(6, 8))[0] == (Bar(6, 8), Bar(9, 8), Bar(6, 8))
     assert of_length(24, Bar(2, 2), GRID) == Bar(1, 2)
 
 
 def test_a_bar_with_missing_bar_lines_is_divided_into_whole_bars():
     assert made(120, bar=WALTZ) == ((WALTZ,) * 4, 0, (0,), 0)
-    assert made(48 * 5 + 12, 48).bars == (COMMON,) * 4 + (Bar(5, 4), COMMON)
+    assert made(48 * 5 + 12, 48)[0] == (COMMON,) * 4 + (Bar(5, 4), COMMON)
 
 
 def test_a_bar_that_fits_no_time_signature_is_lengthened_to_the_next():
@@ -83,7 +83,7 @@ def test_time_signatures_that_a_score_cannot_have_do_not_fit():
 )
 def test_bars_are_consecutive_and_nothing_is_lost(found, grid):
     found = [FoundBar(length, bar) for length, bar in found if fits(bar, grid)]
-    bars, pickup, starts, _ = regular(found, grid)
+    bars, pickup, starts, *_ = regular(found, grid)
     assert all(fits(bar, grid) for bar in bars)
     length = sum(bar.num_steps(grid) for bar in bars)
     assert len(starts) == len(found)
@@ -92,3 +92,30 @@ def test_bars_are_consecutive_and_nothing_is_lost(found, grid):
         assert end - start >= bar.num_steps
     if pickup:
         assert starts[0] + pickup == bars[0].num_steps(grid)
+
+
+def joined(*bars, bar=COMMON):
+    """Return the bars, where each begins, and how many sections have changed, from lengths and slacks."""
+    found = regular([FoundBar(num_steps, bar, slack) for num_steps, slack in bars], GRID)
+    return found.bars, found.starts, found.num_joined
+
+
+def test_a_section_is_shortened_for_the_upbeat_of_the_next():
+    """A whole bar with a long last note, then an upbeat of a quarter note."""
+    assert joined((48, None), (48, 21), (12, None), (48, None)) == ((COMMON,) * 3, (0, 48, 84, 96), 1)
+    assert joined((48, None), (42, 9), (12, None), (48, None)) == ((COMMON,) * 3, (0, 48, 84, 96), 1)
+
+
+def test_a_section_is_not_shortened_where_a_note_begins():
+    assert joined((48, None), (48, 9), (12, None), (48, None))[0] == (COMMON, COMMON, Bar(1, 4), COMMON)
+
+
+def test_a_section_is_lengthened_to_a_whole_bar():
+    """Before an upbeat that is shorter than what lacks, and before a section without an upbeat."""
+    assert joined((48, None), (24, 0), (12, None), (48, None)) == ((COMMON,) * 3, (0, 48, 84, 96), 1)
+    assert joined((48, None), (36, 0), (48, None)) == ((COMMON,) * 3, (0, 48, 96), 1)
+
+
+def test_bars_within_a_section_keep_their_lengths():
+    assert joined((48, None), (24, None), (12, None), (48, None))[2] == 0
+    assert joined((48, None), (48, None), (12, None), (48, None))[0] == (COMMON, COMMON, Bar(1, 4), COMMON)

@@ -119,13 +119,32 @@ def test_invalid_unseen_tokens_are_rejected(checkpoint, tmp_path, unseen):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"tempo": 0}, {"grid": 10**9}, {"metre": [4, 0]}, {"keys": ["C"]}, {"layouts": [[[200, False, 1, ""]]]}]
+    "changed",
+    [
+        {"tempo": 0},
+        {"grid": 10**9},
+        {"metres": [[4, 0]]},
+        {"metres": [[4.0, 4]]},
+        {"metres": []},
+        {"keys": ["C"]},
+        {"keys": [[9, 1]]},
+        {"num_bars": 0},
+        {"ranges": [[0, 1, 1, 70, 60]]},
+        {"layouts": [[[200, False, 1, ""]]]},
+    ],
 )
 def test_invalid_levels_of_music_are_rejected(changed):
-    content = NoteLevel(12, keys=[0], layouts=[(TrackHeader(0, False, 1, "Piano"),)]).to_json()
+    content = NoteLevel(12, keys={0: 1}, layouts=[(TrackHeader(0, False, 1, "Piano"),)]).to_json()
     assert level_from_json(content).to_json() == content
     with pytest.raises((ValueError, SeqgenError)):
         level_from_json(content | changed)
+
+
+def test_a_level_of_music_of_an_earlier_version_is_rejected_with_the_remedy():
+    content = NoteLevel(12).to_json()
+    del content["ranges"]
+    with pytest.raises(ValueError, match="in the tokens of an earlier version: train it again"):
+        level_from_json(content)
 
 
 @pytest.mark.parametrize(

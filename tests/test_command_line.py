@@ -87,7 +87,7 @@ def test_a_program_without_arguments_shows_its_help():
         (["evaluate", "--corpus", "a", "--corpus", "b"], "--corpus takes one value, got 'a' and 'b'"),
         (["inspect", "--output", "a.png", "--output", "b.png"], "--output takes one value, got 'a.png' and 'b.png'"),
         (["train", "--hiden-size", "3"], "No such option: --hiden-size (Possible options: "),
-        (["sample", "--temprature", "1"], "(Possible options: --temperature"),
+        (["sample", "--temprature", "1"], "(Possible options: --metre, --temperature, --tempo)"),
         (["--verson"], "(Possible options: --version)"),
         (["trian"], "No such command 'trian'. Did you mean 'train'?"),
         (["train", "--steps", "many"], "--steps must be a whole number, got 'many'"),
@@ -151,7 +151,7 @@ def test_runs_sources_and_choices_are_completed(complete):
     assert completed("train", "--from", "r") == ["rhyme"]
     assert completed("train", "--corpus", "builtin:py") == ["builtin:python-docs", "builtin:python-source"]
     assert completed("evaluate", "--corpus", "builtin:f") == ["builtin:folk-tunes"]
-    assert completed("train", "--transpose", "") == ["on", "off", "key"]
+    assert completed("train", "--transpose", "") == ["auto", "on", "near", "key", "off"]
     assert completed("train", "--corpus", "poems.t") == []  # the shell offers files instead
     assert {"--residual", "--resume"} == set(completed("train", "--res"))
 

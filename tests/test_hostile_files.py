@@ -43,6 +43,14 @@ COSTLY = {
     ),
     "a new metre at every letter": ("abc", b"X:1\nK:C\n" + b"[M:31/32]" * 20_000),
     "many bars of kern": ("kern", b"**kern\n" + b"=1\n4c\n" * 5000 + b"*-\n"),
+    "many notes of kern": ("kern", b"**kern\n" + b"4c\n" * 660_000),
+    "many columns of kern": (
+        "kern",
+        b"\n".join([b"\t".join([field] * 256) for field in (b"**kern", *[b"=", b"1"] * 500)]),
+    ),
+    "a long expansion list of kern": ("kern", b"**kern\n*>[" + b"A," * 600_000 + b"A]\n*>A\n" + b"=\n4c\n" * 15_000),
+    "a long name in kern": ("kern", b'**kern\n*I"' + b"trumpet in " * 150_000 + b"\n4c\n"),
+    "a chord of many notes of kern": ("kern", b"**kern\n" + b"4c " * 100_000 + b"\n"),
     "thousands of columns of kern": ("kern", b"\t".join([b"**kern"] * 4000) + b"\n"),
     "texts of a line without end": ("gzip", packed((b"a ", 50_000_000))),
     "a record of hundreds of thousands of fields": (

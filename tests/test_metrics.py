@@ -153,6 +153,10 @@ def test_features_by_hand():
         num_pitch_classes=(7 + 3) / 2,
         pitch_class_entropy=pytest.approx(sum(entropies) / 2),
         scale_consistency=pytest.approx((1 + 1) / 2),  # C, C sharp and G are in A flat major
+        in_key_rate=14 / 15,
+        tonic_ending_rate=1.0,
+        parallel_fifths=None,
+        parallel_octaves=None,
         groove_consistency=pytest.approx((1 + (1 - 4 / 48 / 2)) / 2),
         polyphony=pytest.approx((1 + 7 / 4) / 2),
         empty_bar_rate=2 / 5,

@@ -1,14 +1,17 @@
 """Files of music as documents."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus import music_file
 from seqgen.corpus.corpus import Corpus, parse_ahead
 from seqgen.corpus.crew import Crew
-from seqgen.corpus.music_file import MusicFile
+from seqgen.corpus.music_file import MusicFile, TuneDocument
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import RawFile
@@ -16,9 +19,12 @@ from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError, MusicError
 from seqgen.levels.note import tokens as t
-from seqgen.music.read import Tune
+from seqgen.levels.note.ranges import Part
+from seqgen.music import score_json
+from seqgen.music.read import ReadingOptions, Tune
 from seqgen.music.write import rendered
-from tests.scores import melody, random_melody
+from tests.midi_bytes import midi, note, track
+from tests.scores import melody, random_melody, scores
 
 BOOK = """X:1
 T:One
@@ -38,7 +44,7 @@ GABc|defg|d4|
 def file(tmp_path, name, content, cache=None, **options):
     path = tmp_path / name
     path.write_bytes(content)
-    return MusicFile(RawFile(str(path), lambda: path.open("rb"), **options), 12, cache)
+    return MusicFile(RawFile(str(path), lambda: path.open("rb"), **options), ReadingOptions(), cache)
 
 
 def test_every_tune_of_a_book_is_a_document(tmp_path):
@@ -124,11 +130,19 @@ def test_the_prepared_corpus_counts_notes_quarter_notes_and_all_keys(corpus, tmp
     }
     first = corpus.train.ids[: corpus.train.offsets[1]].tolist()
     assert corpus.level.decode(first) == corpus.level.decode([*corpus.level.encode(pieces[0]), t.END])
-    varied = corpus.varied(corpus.level.variants(split_corpus.config))
-    assert sum(varied.train.counts) == 12 * sum(corpus.train.counts)
-    lowest = min(note.pitch for score in pieces for note in score.notes)
-    assert t.PITCH + lowest - 1 in corpus.train.unseen
-    assert t.PITCH + lowest - 5 not in varied.train.unseen
+    varied = corpus.adapted(replace(split_corpus.config, transpose="on"))
+    lowest, highest = corpus.level.ranges[Part(0, 1, 1)]
+    expected = sum(
+        1 + len(corpus.level.encode(score))
+        for score in pieces
+        for semitones in range(-5, 7)
+        if lowest <= min(note.pitch for note in score.notes) + semitones
+        and max(note.pitch for note in score.notes) + semitones <= highest
+    )
+    assert sum(varied.train.counts) == expected > sum(corpus.train.counts)
+    assert sorted(set(varied.train.unseen) & set(range(t.PITCH, t.DRUM))) == [
+        t.PITCH + pitch for pitch in range(128) if not lowest <= pitch <= highest
+    ]
 
 
 def test_the_fingerprint_depends_on_the_grid(corpus):
@@ -154,3 +168,47 @@ def test_a_crew_divides_the_files(tmp_path):
     assert num_cached == [3, 5]
     (tmp_path / "a.txt").write_text("text")
     assert not parse_ahead(CorpusConfig(corpus=(str(tmp_path / "a.txt"),)), cache, Crew())
+
+
+HELD = "X:1\nM:4/4\nL:1/4\nK:C\n" + "C D E F | G A B c |\n" * 8 + "C4- | C4- | C4 |]\n"
+
+
+def test_a_piece_is_cut_where_both_parts_have_notes(tmp_path):
+    (tmp_path / "held.abc").write_text(HELD)
+    split_corpus = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "held.abc"),), transpose="off"))
+    parts = {part: list(document.chunks()) for part, document in split_corpus.documents()}
+    assert [len(score) for score in (*parts[TRAIN], *parts[VALID])] == [
+        16,
+        3,
+    ]  # 0.9 of the bars end within the last note
+    assert [score.num_notes for score in (*parts[TRAIN], *parts[VALID])] == [64, 1]
+    assert PreparedCorpus.prepare(split_corpus, tmp_path / "data").valid.extent["notes"] == 1
+
+
+@given(scores(), st.integers(0, 5))
+def test_a_piece_is_cut_at_the_nearest_bar_line_between_notes(score, position):
+    found = TuneDocument("a", score_json.to_json(score)).cut_near(position)
+    possible = [place for place in range(1, len(score)) if score[:place].num_notes and score[place:].num_notes]
+    if possible:
+        assert found in possible
+        assert abs(found - position) == min(abs(place - position) for place in possible)
+    else:
+        assert found == len(score)
+
+
+def test_a_piece_whose_notes_begin_in_one_bar_cannot_be_divided(tmp_path):
+    (tmp_path / "one.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nC4- | C4- | C4 |]\n")
+    with pytest.raises(CorpusError, match=r"one\.abc: .* nothing is left to validate on: give more bars, or --valid"):
+        SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "one.abc"),)))
+
+
+def test_a_piece_of_too_many_voices_is_skipped_and_counted(tmp_path):
+    held = [event for place in range(31) for event in note(place / 4, 9 + place / 4, 40 + place)]
+    for name, velocity in (("loud", 80), ("soft", 30)):  # a chord of two velocities takes two voices
+        chord = [*note(8, 9, 90), *note(8, 9, 91, velocity=velocity)]
+        (tmp_path / f"{name}.mid").write_bytes(midi(track([*held, *chord])))
+    problem = "soft.mid cannot be learned: its overlapping notes need 33 voices, more than 32"
+    for has_velocity, skipped in ((False, []), (True, ["1 score of too many voices"])):
+        corpus = Corpus.read([str(tmp_path)], CorpusConfig(velocity=has_velocity))
+        assert corpus.log.skipped == skipped
+        assert [problem in line for line in corpus.log.details] == [True] * len(skipped)

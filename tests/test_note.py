@@ -13,6 +13,7 @@ from seqgen.levels import level_from_json
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
+from seqgen.levels.note.encoder import TrackHeader
 from seqgen.music.keys import to_no_signature, transposed_key
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of
 from tests.scores import forms, melody, scores
@@ -20,6 +21,11 @@ from tests.scores import forms, melody, scores
 LEVEL = NoteLevel(12)
 C_MAJOR, FOUR_FOUR, PIANO = [t.KEY + 7], [t.METRE, t.POSITION + 4, t.DENOMINATOR + 2], [t.FAMILY, t.MEMBER]
 HEADER = [*C_MAJOR, *FOUR_FOUR, *PIANO]
+
+
+def of_length(num_bars):
+    """Return the tokens that state the length of a piece."""
+    return [t.LENGTH, t.POSITION + num_bars]
 
 
 def content(score):
@@ -68,7 +74,7 @@ def test_velocities_are_quantized_to_their_degree(score):
 def test_a_melody_takes_two_tokens_per_note():
     """C quarter, E quarter, G half | F eighth, E eighth, eighth rest, C for the rest of the bar."""
     p, at = t.PITCH, t.POSITION
-    expected = [*HEADER, t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
+    expected = [*HEADER, *of_length(2), t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
     expected += [t.BAR, p + 65, at + 6, p + 64, at + 12, t.REST, at + 18, p + 60]
     assert LEVEL.encode(melody()).tolist() == expected
 
@@ -79,7 +85,7 @@ def test_repeated_bars_are_encoded_by_their_distance():
     score = melody([(48 * bar + at, 24, pitch) for bar, pitch in enumerate(pitches) for at in (0, 24)], num_bars=6)
     a, b = ([t.BAR, t.PITCH + pitch, t.POSITION + 24, t.PITCH + pitch] for pitch in (60, 62))
     again = [t.REPEAT, p + 2, p + 2, t.REPEAT, p + 2, p + 1, t.REPEAT, p + 1, p + 1]
-    assert LEVEL.encode(score).tolist() == [*HEADER, *a, *b, *again]
+    assert LEVEL.encode(score).tolist() == [*HEADER, *of_length(6), *a, *b, *again]
     assert content(LEVEL.decode([*LEVEL.encode(score), 1])) == content(score)
 
 
@@ -167,14 +173,15 @@ def test_a_last_bar_that_ends_early_is_not_encoded_as_a_repetition():
 
 def test_a_pickup_and_an_end_within_a_bar():
     score = melody([(36, 12, 60), (48, 12, 62)], pickup=12)
-    expected = [*HEADER, t.BAR, t.POSITION + 36, t.PICKUP, t.PITCH + 60, t.BAR, t.PITCH + 62, t.POSITION + 12]
+    expected = [*HEADER, *of_length(2), t.BAR, t.POSITION + 36, t.PICKUP, t.PITCH + 60]
+    expected += [t.BAR, t.PITCH + 62, t.POSITION + 12]
     assert LEVEL.encode(score).tolist() == expected
 
 
 def test_a_voice_of_a_chorale_holds_while_another_moves():
     soprano = track_of([Note(0, 48, 72)])
     alto = track_of([Note(0, 24, 64), Note(24, 24, 65)])
-    expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, t.BAR, t.PITCH + 72, t.PITCH + 64]
+    expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, *of_length(1), t.BAR, t.PITCH + 72, t.PITCH + 64]
     expected += [t.POSITION + 24, t.HOLD, t.PITCH + 65]
     assert LEVEL.encode(Score((Bar(),), (soprano, alto))).tolist() == expected
 
@@ -190,8 +197,8 @@ def test_with_many_voices_only_those_that_change_are_encoded():
 def test_chords_and_overlapping_notes_of_one_track():
     chord = [Note(0, 24, 60), Note(0, 24, 64), Note(0, 48, 40)]
     ids = LEVEL.encode(Score((Bar(),), (track_of(chord),))).tolist()
-    begin = [*C_MAJOR, *FOUR_FOUR, *PIANO, t.SPLIT, t.BAR, t.PITCH + 64, t.CHORD, t.PITCH + 60, t.PITCH + 40]
-    assert ids == [*begin, t.POSITION + 24, t.REST, t.HOLD]
+    header = [*C_MAJOR, *FOUR_FOUR, *PIANO, t.SPLIT, *of_length(1)]
+    assert ids == [*header, t.BAR, t.PITCH + 64, t.CHORD, t.PITCH + 60, t.PITCH + 40, t.POSITION + 24, t.REST, t.HOLD]
 
 
 def test_a_bar_beyond_the_highest_position():
@@ -210,7 +217,7 @@ def test_whatever_the_grammar_allows_is_music(seed, grid, has_velocity):
     """Random streams never get stuck, and what they write survives decoding and encoding."""
     level = NoteLevel(grid, has_velocity=has_velocity)
     random, num_streams = np.random.default_rng(seed), 6
-    constraint = NoteConstraint(level.vocabulary_size, grid, [level.START], num_streams)
+    constraint = NoteConstraint(level.vocabulary_size, grid, [level.START], shifts=[0] * num_streams)
     preference = random.random((num_streams, level.vocabulary_size)) ** 8 + 1e-4
     preference[:, level.END] /= 50
     preference[:, t.REPEAT] += 0.1
@@ -312,8 +319,8 @@ def test_fitted_settings_survive_json():
     others = [melody(), melody().transposed(2)]
     level = NoteLevel.fit([[named], [named], others], CorpusConfig(velocity=True, grid=12))
     again = level_from_json(json.loads(json.dumps(level.to_json())))
-    assert (again.tempo, again.metre, again.has_velocity, again.layouts) == (90.0, (4, 4), True, level.layouts)
-    assert again.keys == (0, 2)
+    assert (again.tempo, again.metres, again.has_velocity, again.layouts) == (90.0, ((4, 4),), True, level.layouts)
+    assert (again.keys, again.num_bars, again.ranges) == ({0: 3, 2: 1}, 2, level.ranges)
     decoded = again.decode([*again.encode(named), 1])
     assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 90.0)
 
@@ -325,3 +332,69 @@ def test_scores_that_cannot_be_encoded_are_rejected():
         LEVEL.encode(Score((Bar(),), (track_of([]),)))
     with pytest.raises(MusicError, match="24 steps per quarter note, the model 12"):
         LEVEL.encode(melody(grid=24, num_bars=2))
+
+
+@pytest.mark.parametrize("has_velocity", [False, True])
+@pytest.mark.parametrize("grid", [4, 12, 96])
+def test_every_token_has_its_name(grid, has_velocity):
+    expected = ["", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT", "LENGTH"]
+    expected += [f"KEY {sharps}" for sharps in range(-7, 8)]
+    expected += [f"DENOMINATOR {number}" for number in (1, 2, 4, 8, 16, 32)]
+    expected += [f"FAMILY {number}" for number in range(16)]
+    expected += [f"MEMBER {number}" for number in range(8)]
+    expected += [f"VOICE {number}" for number in range(1, 32)]
+    expected += [f"LEFT {number}" for number in range(1, 65)]
+    expected += [f"PITCH {number}" for number in range(128)]
+    expected += [f"DRUM {number}" for number in range(128)]
+    expected += [f"POSITION {number}" for number in range(1, 8 * grid + 1)]
+    expected += [f"VELOCITY {number}" for number in range(16)] if has_velocity else []
+    level = NoteLevel(grid, has_velocity=has_velocity)
+    assert level.spelled(range(level.vocabulary_size)) == expected
+
+
+def test_the_names_of_the_tokens_of_a_piece_can_be_read():
+    drums = Track((Note(2, 2, 127, 127),), is_drum=True)
+    flute = Track((Note(0, 2, 60, 8),), program=73)
+    score = Score((Bar(3, 8, -1),), (flute, drums), grid=4)
+    level = NoteLevel(4, has_velocity=True)
+    assert " ".join(level.spelled(level.encode(score))) == (
+        "KEY -1 METRE POSITION 3 DENOMINATOR 8 FAMILY 9 MEMBER 1 DRUMS LENGTH POSITION 1 BAR "
+        "VELOCITY 1 PITCH 60 HOLD POSITION 2 REST "
+        "VELOCITY 15 DRUM 127 POSITION 4"
+    )
+
+
+def test_all_initial_metres_are_stored_the_most_frequent_first():
+    in_metres = [
+        Score((Bar(*metre),) * 2, (track_of([Note(0, 12, 60)]),)) for metre in ((3, 4), (6, 8), (2, 4), (6, 8), (3, 4))
+    ]
+    level = NoteLevel.fit([in_metres[:3], in_metres[3:4]], CorpusConfig(grid=12))
+    assert level.metres == ((6, 8), (3, 4), (2, 4))
+    assert level_from_json(json.loads(json.dumps(level.to_json()))).metres == level.metres
+
+
+def test_the_layouts_have_the_ranges_of_the_training_pieces():
+    level = NoteLevel.fit([[melody(), melody([(0, 12, 40)], num_bars=1)]], CorpusConfig(grid=12))
+    assert [(header.lowest, header.highest) for header in level.layouts[0]] == [(40, 67)]
+
+
+def test_notes_become_a_score_of_the_usual_metre_and_tempo_for_the_first_pitched_instrument_in_range():
+    kit = TrackHeader(0, is_drum=True, num_voices=1, name="Kit")
+    upper, lower = TrackHeader(40, False, 1, "Upper", 55, 90), TrackHeader(42, False, 1, "Lower", 36, 70)
+    level = NoteLevel(12, tempo=70.0, metres=[(3, 4), (2, 2)], layouts=[(kit, upper, lower)])
+    for pitch, name, program in ((60, "Upper", 40), (50, "Lower", 42), (95, "Upper", 40)):
+        score = level.score_of(track_of([Note(0, 12, pitch)]), 37)
+        assert (score.tracks[0].name, score.tracks[0].program) == (name, program)
+        assert (score.bars, score.tempos) == ((Bar(3, 4),) * 2, (Tempo(0, 70.0),))
+    assert level.score_of(track_of([Note(0, 96, 60)]), 96, (2, 2)).bars == (Bar(2, 2),) * 2
+    assert NoteLevel(12, layouts=[(kit,)]).score_of(melody().tracks[0], 96).tracks == melody().tracks
+
+
+def test_names_come_from_the_layout_with_the_same_instruments_and_as_many_voices_if_there_is_one():
+    layouts = [
+        (TrackHeader(0, is_drum=False, num_voices=2, name="Piano"),),
+        (TrackHeader(0, is_drum=False, num_voices=1, name="Melody"),),
+    ]
+    for known, name in ((layouts, "Melody"), (layouts[:1], "Piano"), ([], "")):
+        level = NoteLevel(12, layouts=known)
+        assert level.decode([*level.encode(melody()), 1]).tracks[0].name == name

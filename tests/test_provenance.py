@@ -11,6 +11,7 @@ from seqgen.corpus.music_file import MusicFile
 from seqgen.corpus.provenance import SAMPLES, record_sample
 from seqgen.corpus.reading import ReadingLog
 from seqgen.corpus.source_file import RawFile
+from seqgen.music.read import ReadingOptions
 
 
 def found(*sources, **options):
@@ -70,7 +71,7 @@ def test_parsed_music_is_skipped(tmp_path):
     broken.write_text("X:1\nK:C\n")
     for path in (tune, broken):
         raw = RawFile(path.name, lambda path=path: path.open("rb"))
-        MusicFile(raw, 12, tmp_path / "data" / "parsed").parse_ahead()
+        MusicFile(raw, ReadingOptions(), tmp_path / "data" / "parsed").parse_ahead()
     parsed = list((tmp_path / "data" / "parsed").iterdir())
     assert len(parsed) == 2
     (tmp_path / "elsewhere").mkdir()

@@ -11,10 +11,10 @@ from music21 import meter
 
 from seqgen.errors import MusicError
 from seqgen.music import midi_reader, notices, read
-from seqgen.music.read import MUSIC, Tune
+from seqgen.music.read import MUSIC, ReadingOptions, Tune
 from seqgen.music.score import Note, Score
 from tests import processes
-from tests.midi_bytes import melody, note, track
+from tests.midi_bytes import TICKS, melody, note, riff, track
 from tests.midi_bytes import midi as midi_of
 
 XML = b"""<score-partwise><part-list><score-part id="P1"><part-name/></score-part></part-list><part id="P1"><measure>
@@ -23,6 +23,8 @@ XML = b"""<score-partwise><part-list><score-part id="P1"><part-name/></score-par
 WHOLE_NOTE = {
     ".mid": melody((0, 4, 60)),
     ".midi": melody((0, 4, 60)),
+    ".kar": melody((0, 4, 60)),
+    ".rmi": riff(melody((0, 4, 60))),
     ".musicxml": XML,
     ".xml": XML,
     ".mxl": XML,  # not compressed, but recognized by its content
@@ -43,7 +45,7 @@ def test_the_same_note_is_read_from_every_format():
 
 def test_the_requested_grid_is_used():
     for suffix, data in WHOLE_NOTE.items():
-        (tune,) = read.read(f"note{suffix}", data, grid=24)
+        (tune,) = read.read(f"note{suffix}", data, ReadingOptions(24))
         assert (tune.score.grid, tune.score.tracks[0].notes[0].duration) == (24, 96)
 
 
@@ -72,11 +74,11 @@ def test_changes_are_counted():
 
 
 def test_tunes_of_a_book_are_in_order_and_an_invalid_one_does_not_stop_reading():
-    book = b"X:1\nT:One\nK:C\nC|\nX:2\nT:Two\nK:C\nC///////////////0|\nX:3\nT:Three\nD|\nX:4\nT:Four\nK:C\nE|\n"
+    book = b"X:1\nT:One\nK:C\nC|\nX:2\nT:Two\nK:C\nz4|\nX:3\nT:Three\nD|\nX:4\nT:Four\nK:C\nE|\n"
     one, two, three, four = read.read("book.abc", book)
     assert (one.name, four.name) == ("book.abc, tune 1 (One)", "book.abc, tune 4 (Four)")
-    assert (two.kind, three.kind) == ("damaged file", "text that is no ABC")
-    assert str(two).startswith("book.abc, tune 2 (Two) cannot be read: ")
+    assert (two.kind, three.kind) == ("file without notes", "text that is no ABC")
+    assert str(two) == "book.abc, tune 2 (Two) holds no notes"
     assert str(three) == "book.abc, tune 3 (Three) is incomplete ABC: it has no K: field, which states the key"
 
 
@@ -87,11 +89,11 @@ def test_an_error_message_begins_with_the_name():
 
 def test_an_unknown_suffix_is_an_error():
     (error,) = read.read("a.txt", b"text")
-    assert str(error) == "a.txt is not one of .abc, .krn, .mid, .midi, .musicxml, .mxl, .xml"
+    assert str(error) == "a.txt is not one of .abc, .kar, .krn, .mid, .midi, .musicxml, .mxl, .rmi, .xml"
 
 
 def test_an_exception_of_a_library_becomes_a_message(monkeypatch):
-    def fail(data, grid):
+    def fail(data, grid, pedal):
         raise ZeroDivisionError("division\nby zero " * 100)
 
     monkeypatch.setattr(midi_reader, "score_of", fail)
@@ -102,7 +104,7 @@ def test_an_exception_of_a_library_becomes_a_message(monkeypatch):
 
 @pytest.mark.parametrize("passing", [MemoryError, KeyboardInterrupt])
 def test_interrupts_and_memory_errors_are_raised(monkeypatch, passing):
-    def fail(data, grid):
+    def fail(data, grid, pedal):
         raise passing
 
     monkeypatch.setattr(midi_reader, "score_of", fail)
@@ -181,8 +183,8 @@ def test_random_values_in_musicxml_never_raise(tag, value):
     )
 
 
-def test_symusic_and_music21_are_imported_only_when_needed():
-    code = "import sys, seqgen.music.read; print({'music21', 'symusic'} & set(sys.modules))"
+def test_music21_and_numba_are_imported_only_when_needed():
+    code = "import sys, seqgen.music.read; print({'music21', 'numba'} & set(sys.modules))"
     done = processes.run([sys.executable, "-c", code])
     assert done.stdout == "set()\n"
 
@@ -190,3 +192,11 @@ def test_symusic_and_music21_are_imported_only_when_needed():
 def test_notes_are_plain_numbers():
     (tune,) = read.read("a.mid", melody((0, 1, 60)))
     assert tune.score.tracks[0].notes == (Note(0, 12, 60, 80),)
+
+
+def test_the_pedal_extends_notes_only_on_request():
+    events = [(0, b"\xb0\x40\x7f"), *note(0, 1, 60), (4 * TICKS, b"\xb0\x40\x00")]
+    for pedal, duration in ((False, 12), (True, 48)):
+        (tune,) = read.read("a.mid", midi_of(track(events)), ReadingOptions(pedal=pedal))
+        assert [single.duration for single in tune.score.notes] == [duration]
+        assert bool(tune.notices) != pedal

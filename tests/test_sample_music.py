@@ -9,10 +9,12 @@ from typer.testing import CliRunner
 
 import seqgen
 from seqgen.cli.app import app
+from seqgen.evaluation import best_of
 from seqgen.music.read import read
-from seqgen.music.score import Bar, Note, Score, track_of
+from seqgen.music.score import Bar, Note, Score, Tempo, track_of
 from seqgen.music.write import rendered
 from tests.conftest import RHYME
+from tests.scores import melody, random_melody
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 
@@ -111,6 +113,57 @@ def test_a_prime_may_be_a_file_and_may_be_omitted_from_the_output():
     assert len(score_in("rest.mid")) <= 4
 
 
+def test_a_prime_from_a_file_keeps_its_tempo_instrument_name_and_drums():
+    notes = [Note(12 * place, 12, SCALE[place]) for place in range(8)]
+    drums = track_of([Note(24 * place, 24, 38) for place in range(4)], "Snare", is_drum=True)
+    prime = Score((Bar(),) * 2, (track_of(notes, "My Violin", 40), drums), tempos=(Tempo(0, 60.0), Tempo(48, 75.0)))
+    Path("prime.mid").write_bytes(rendered(prime, ".mid"))
+    done = sample("--prime", "@prime.mid", "--output", "kept.mid")
+    assert done.exit_code == 0, done.output
+    assert "part Snare ends with the prime, because the model has never seen its notes" in done.stderr
+    kept = score_in("kept.mid")
+    assert [(track.name, track.program, track.is_drum) for track in kept.tracks] == [
+        ("My Violin", 40, False),
+        ("Snare", 0, True),
+    ]
+    assert kept.tempos == prime.tempos
+    assert [note[:3] for note in kept.tracks[0].notes][:8] == [note[:3] for note in notes]
+    assert [note[:3] for note in kept.tracks[1].notes] == [note[:3] for note in drums.notes]
+    assert sample("--prime", "@prime.mid", "--tempo", "90", "--output", "kept.mid").exit_code == 0
+    assert [round(tempo.quarters_per_minute, 3) for tempo in score_in("kept.mid").tempos] == [90]
+
+
+def test_what_the_reader_changed_in_a_prime_is_reported():
+    Path("two.abc").write_text("X:1\nK:C\n{g}C4 E4|\n\nX:2\nK:C\nG4 G4|\n", encoding="utf-8")
+    done = sample("--prime", "@two.abc", "--output", "two.mid")
+    assert "two.abc contains several pieces: the prime is the first" in done.stderr
+    assert "two.abc: 1 grace note omitted" in done.stderr
+
+
+def test_pitches_beyond_those_of_the_corpus_are_kept_and_reported():
+    done = sample("--prime", "C0 E4 C0", "--output", "moved.mid")
+    assert "2 notes of the prime read in another octave, in which the model has seen them: C0 as C4" in done.stderr
+    assert [note[:3] for note in score_in("moved.mid").notes][:3] == [(0, 12, 12), (12, 12, 64), (24, 12, 12)]
+
+
+def test_the_prime_can_be_limited_to_its_first_bars():
+    assert sample("--prime", "@tunes/3.mid", "--prime-bars", "1", "--output", "one.mid").exit_code == 0
+    limited, whole = score_in("one.mid"), piece(3, 1)
+    assert [n[:3] for n in limited.notes][:4] == [n[:3] for n in whole.notes][:4]
+    assert [n[:3] for n in limited.notes][4:8] != [n[:3] for n in whole.notes][4:8]
+    assert len(limited) <= 5
+
+
+def test_instruments_of_the_result_can_be_chosen():
+    done = sample("--instrument", "violin", "--instrument", "acoustic bass", "--output", "played.mid", run_name="duets")
+    assert done.exit_code == 0, done.output
+    assert "no layout of the corpus is for Violin, Acoustic Bass: the model writes for 2 x Acoustic" in done.stderr
+    assert [(track.name, track.program) for track in score_in("played.mid").tracks] == [
+        ("Violin", 40),
+        ("Acoustic Bass", 32),
+    ]
+
+
 def test_several_samples_are_numbered():
     done = sample("--num-samples", "3", "--output", "many.mid")
     assert done.exit_code == 0, done.output
@@ -125,6 +178,16 @@ def test_the_python_api_accepts_notes_and_rejects_options_for_text():
         model.compose(5)
     with pytest.raises(seqgen.UsageError, match="^prime: this model writes music, so a prime is notes"):
         model.compose("Hello")
+    with pytest.raises(seqgen.UsageError, match="^metre must be one of the corpus's metres, 4/4; got 3/4"):
+        model.compose(metre="3/4")
+    with pytest.raises(seqgen.UsageError, match="^prime_bars must be at most 6"):
+        model.compose(piece(1, 1), prime_bars=7)
+    with pytest.warns(UserWarning, match="1 note of the prime read in another octave, .*: C0 as C4"):
+        (moved,) = model.compose("C0 E4", metre="4/4", bars=1)
+    assert moved.tracks[0].notes[0].pitch == 12
+    with pytest.warns(UserWarning, match="no layout of the corpus is for Oboe: the model writes for Acoustic Grand"):
+        (played,) = model.compose(instrument=["oboe"], bars=1)
+    assert played.tracks[0].program == 68
     with pytest.raises(seqgen.UsageError, match="^no_repeat is for models of text"):
         model.compose(no_repeat=3)
     with pytest.raises(seqgen.UsageError, match=r"this is a model of music: use compose\(\)"):
@@ -174,13 +237,26 @@ def test_evaluate_counts_notes_and_compares_samples():
         (["--prime", "H4"], 2, "B4"),
         (["--prime", "C4:0.3"], 2, "multiples of 1/12 of a quarter"),
         (["--prime", "R:4"], 2, "must contain a note"),
-        (["--prime", "C0"], 2, "C0, which this model has never seen"),
+        (
+            ["--prime", "C4", "--prime-bars", "2"],
+            2,
+            "--prime-bars must be at most 1, the number of bars of the prime, ",
+        ),
+        (["--prime-bars", "2"], 2, "--prime-bars needs --prime"),
+        (["--metre", "6/8"], 2, "--metre must be one of the corpus's metres, 4/4; got 6/8"),
+        (["--metre", "six eight"], 2, "--metre must be such as 3/4 or 6/8"),
+        (["--instrument", "violn"], 2, "'violn' is unknown; similar names are Violin, Viola"),
+        (["--instrument", "violin", "--instrument", "cello"], 2, "pieces of the corpus have 1 part, got Violin, Cello"),
         (["--prime", "@rhyme.txt"], 2, "a model of music reads .abc"),
         (["--prime", "@none.mid"], 1, "none.mid cannot be read"),
         (["--prime", "@tunes/broken.mid"], 1, "broken.mid"),
         (["--output", "a.wav"], 2, "the suffix of a music file must be one of .mid"),
         (["--stop", "x"], 2, "--stop is for models of text"),
-        (["--no-repeat", "3"], 2, "--no-repeat is for models of text; this model writes music, which ends by itself"),
+        (
+            ["--no-repeat", "3"],
+            2,
+            "--no-repeat is for models of text; this model writes music",
+        ),
         (["--min-length", "3"], 2, "--min-length is for models of text"),
         (
             ["--prime", "Hello, world"],
@@ -199,10 +275,58 @@ def test_options_that_do_not_apply_to_music_are_rejected_with_a_one_line_error(a
 
 
 def test_models_of_text_reject_options_for_music():
-    for arguments in (["--bars", "4"], ["--tempo", "90"], ["--key", "D"]):
+    music = (["--bars", "4"], ["--tempo", "90"], ["--key", "D"], ["--metre", "6/8"], ["--instrument", "oboe"])
+    for arguments in (*music, ["--prime-bars", "2"]):
         done = run("sample", "--checkpoint", "rhyme", *arguments)
         assert done.exit_code == 2
         assert f"{arguments[0]} is for models of music" in done.stderr
     done = run("sample", "--checkpoint", "rhyme", "--output", "rhyme.mid", "--length", "20")
     assert done.exit_code == 1
     assert "the sample contains no valid ABC notation" in done.stderr
+
+
+def cost(piece):
+    """Return the nats per note of a piece in JSON."""
+    return piece["nats"] / len(piece["notes"])
+
+
+def test_the_best_of_several_pieces_is_the_most_likely_per_note_that_is_not_copied(monkeypatch):
+    pieces = [json.loads(line) for line in sample("--num-samples", "6", "--json").stdout.splitlines()]
+    monkeypatch.setattr(best_of, "_is_copied", lambda *_: False)
+    kept = [json.loads(line) for line in sample("--best-of", "3", "--num-samples", "2", "--json").stdout.splitlines()]
+    assert [each["seed"] for each in kept] == [min(group, key=cost)["seed"] for group in (pieces[:3], pieces[3:])]
+    copied = [len(piece["notes"]) == len(kept[0]["notes"]) for piece in pieces[:3]]
+    monkeypatch.setattr(best_of, "_is_copied", lambda score, _: score.num_notes == len(kept[0]["notes"]))
+    done = sample("--best-of", "3", "--json")
+    others = [piece for piece, is_copied in zip(pieces, copied, strict=False) if not is_copied]
+    assert json.loads(done.stdout)["seed"] == min(others or pieces[:3], key=cost)["seed"]
+    assert f"{sum(copied)} piece" in done.stderr
+    assert "of 3 have most of their melody from the training set" in done.stderr
+
+
+def test_a_piece_with_the_melody_of_a_training_piece_is_copied():
+    from seqgen.evaluation.copying import Library, works_of
+
+    library = Library(work for seed in range(3) for work in works_of("known", piece(seed, 1)))
+    assert best_of._is_copied(piece(1, 1).transposed(3), library)
+    assert not best_of._is_copied(random_melody(5), library)
+    assert not best_of._is_copied(melody([(0, 12, 60)], num_bars=1), library)
+
+
+def test_samples_report_their_parts_and_whether_they_were_cut():
+    done = sample("--output", "whole.mid", run_name="duets")
+    assert "written to whole.mid: 2 parts, 4 bars of 4/4" in done.stderr
+    assert "cut" not in done.stderr
+    done = sample("--length", "20", "--output", "cut.mid")
+    assert "1 part" in done.stderr
+    assert "cut after --length 20, without an ending" in done.stderr
+    ended = [json.loads(sample("--length", length, "--json").stdout)["ended"] for length in ("20", "2000")]
+    assert ended == [False, True]
+
+
+@pytest.mark.parametrize("suffix", [".mid", ".musicxml", ".abc"])
+def test_samples_have_a_title_and_part_names(suffix):
+    assert sample("--output", f"titled{suffix}", run_name="duets").exit_code == 0
+    content = Path(f"titled{suffix}").read_bytes()
+    for text in ("duets, seed 1", "Part 1", "Part 2"):
+        assert text.encode() in content

@@ -39,8 +39,9 @@ def test_length_and_beginning_of_a_score():
 def test_a_slice_is_a_score():
     made = score((0, 24, 60), (24, 48, 62), (72, 24, 64), num_bars=2, tempos=(Tempo(0, 60.0), Tempo(72, 90.0)))
     assert made[1:] == score((24, 24, 64), num_bars=1, tempos=(Tempo(0, 60.0), Tempo(24, 90.0)))
-    assert made[:1] == score((0, 24, 60), (24, 24, 62), num_bars=1, tempos=(Tempo(0, 60.0),))
+    assert made[:1] == score((0, 24, 60), (24, 24, 62), num_bars=1, tempos=(Tempo(0, 60.0),), is_excerpt=True)
     assert made[:] == made
+    assert made[:1][:1].is_excerpt
     assert len(made[1:1]) == 0
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
+from seqgen.music.measures import Measure, WrittenNote, WrittenPart, merged
 from seqgen.music.repeats import Signs
 from seqgen.music.score import Bar, Note, Tempo, Track
 from seqgen.music.tempos import tempo_map
-from seqgen.music.written_parts import Measure, WrittenNote, WrittenPart, score_from_parts
+from seqgen.music.written_parts import score_from_parts
 
 GRID = 12
 
@@ -36,6 +37,12 @@ def test_parts_stay_aligned_when_a_measure_of_one_is_short():
     assert spans(score, 1) == [(0, 48, 72), (48, 48, 74), (96, 48, 76)]
 
 
+def test_a_whole_rest_beside_a_pickup_does_not_lengthen_it():
+    score, _ = made([measure(), measure((0, 4, 72))], [measure((0, 1, 60), quarters=1.0), measure((0, 4, 62))])
+    assert score.pickup == 12
+    assert spans(score, 1) == [(36, 12, 60), (48, 48, 62)]
+
+
 def test_a_part_may_end_early_or_be_silent():
     score, _ = made([measure()], [measure((0, 4, 72)), measure((0, 4, 74))], [measure((0, 1, 60))])
     assert [spans(score, place) for place in range(2)] == [[(0, 48, 72), (48, 48, 74)], [(0, 12, 60)]]
@@ -55,6 +62,23 @@ def test_repeats_are_those_of_the_first_part_that_has_any():
     repeat = Signs(passes=2)
     score, _ = made([measure((0, 4, 72))], [measure((0, 4, 60), signs=repeat)])
     assert spans(score, 0) == [(0, 48, 72), (48, 48, 72)]
+
+
+def test_the_key_is_that_of_the_first_pitched_part():
+    drums = WrittenPart([Measure(Bar(), 4.0, [WrittenNote(0, 4, 38)])], is_drum=True)
+    piano = WrittenPart([Measure(Bar(sharps=-3), 4.0, [WrittenNote(0, 4, 60)])])
+    score = score_from_parts([drums, piano], GRID, Counter())
+    assert score.bars == (Bar(sharps=-3),)
+    assert [track.is_drum for track in score.tracks] == [True, False]
+
+
+def test_staves_are_merged_into_one_part():
+    upper = [measure((0, 4, 72)), measure((0, 2, 74), quarters=2.0)]
+    lower = [measure((0, 4, 48), tempos=[(0, 60.0)], signs=Signs(passes=2))]
+    assert merged([upper, lower]) == [
+        measure((0, 4, 72), (0, 4, 48), tempos=[(0, 60.0)], signs=Signs(passes=2)),
+        measure((0, 2, 74), quarters=2.0),
+    ]
 
 
 def test_tempos_apply_where_they_are_played_and_the_first_from_the_beginning():
@@ -106,3 +130,19 @@ def test_too_many_parts_are_rejected():
 def test_parts_keep_name_program_and_drums():
     part = WrittenPart([measure((0, 4, 38))], "Drums", 3, is_drum=True)
     assert score_from_parts([part], GRID, Counter()).tracks == (Track((Note(0, 48, 38),), "Drums", 3, is_drum=True),)
+
+
+def test_a_section_makes_room_for_the_upbeat_of_the_next():
+    """The section is repeated without its upbeat, and its last note lasts too long for that of the next section."""
+    first = [measure((0, 2, 60), (2, 2, 62), signs=Signs(passes=2))]
+    second = [measure((0, 1, 64), quarters=1.0), measure((0, 4, 65))]
+    score, counts = made([*first, *second])
+    assert spans(score) == [(0, 24, 60), (24, 24, 62), (48, 24, 60), (72, 12, 62), (84, 12, 64), (96, 48, 65)]
+    assert (score.bars, counts) == ((Bar(),) * 3, {notices.JOINED: 1})
+
+
+def test_a_section_that_ends_with_short_notes_keeps_its_length():
+    first = [measure((0, 2, 60), (2, 1, 62), (3, 1, 62), signs=Signs(passes=2))]
+    score, counts = made([*first, measure((0, 1, 64), quarters=1.0), measure((0, 4, 65))])
+    assert score.bars == (Bar(), Bar(), Bar(1, 4), Bar())
+    assert counts == {}

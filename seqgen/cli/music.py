@@ -3,6 +3,8 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from seqgen.wording import counted
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
+    from seqgen.config import FoldersConfig
     from seqgen.levels.note import NoteLevel
     from seqgen.model.language_model import LanguageModel
     from seqgen.music.score import Score
@@ -32,6 +35,7 @@ def sample_music(
     model: "LanguageModel",
     config: SamplingConfig,
     outputs: Sequence[Path],
+    folders: "FoldersConfig",
     *,
     omit_prime: bool,
     as_json: bool,
@@ -45,31 +49,43 @@ def sample_music(
         model: its model.
         config: the sampling options.
         outputs: files, whose suffixes determine their formats; several samples are numbered.
+        folders: where prepared corpora are kept.
         omit_prime: whether to omit the prime.
         as_json: whether to print the notes as JSON.
     """
     config.refuse_for_music()
+    from seqgen.corpus.music_file import reading_options
+    from seqgen.evaluation.best_of import compose_best
     from seqgen.music.prime import primed
-    from seqgen.sampling.composer import DEFAULT_BARS, compose, without_prime
-    from seqgen.sampling.sampler import begin
+    from seqgen.sampling.common_start import common_start, initial_metre
+    from seqgen.sampling.composer import without_prime
+    from seqgen.sampling.sampler import first_seed
 
-    samples = begin(config)
-    display.note(f"{source}, seed {samples[0].seed}")
+    config = replace(config, seed=first_seed(config))
+    display.note(f"{source}, seed {config.seed}")
     given = read_standard_input() if config.prime == STANDARD_INPUT else config.prime
-    prime = primed(given, level.grid, level.metre, config.key)
-    min_bars = (config.bars or DEFAULT_BARS) // 2  # a piece should not end after 2 of 16 bars
-    scores = compose(model, level, prime, config, samples, loaded.unseen, min_bars)
-    end = max(note.end for note in prime.notes) if prime else 0
+    options = reading_options(loaded.config.corpus)
+    score_of = partial(level.score_of, metre=initial_metre(level, config))
+    prime = primed(given, options, score_of, config.key, config.prime_bars, display.note)
+    start = common_start(level, prime, config, loaded.unseen)
+    for notice in start.notices:
+        display.note(notice)
+    scores, samples, notices = compose_best(loaded, model, level, prime, config, folders, start.end)
+    for notice in notices:
+        display.note(notice)
+    end = start.end
     if omit_prime and prime:
         scores, end = [without_prime(score, end) for score in scores], 0
     if as_json:
         display.write_result("".join(_as_json(*pair, given) for pair in zip(samples, scores, strict=True)))
         if not outputs:
             return
-    for path in outputs or [Path(f"{source.resolve().parent.name}-{samples[0].seed}.mid")]:
-        for score, place in zip(scores, numbered(path, len(scores)), strict=True):
-            write_score(score, place, source, end)
-            display.note(f"written to {place}: {described(score)}")
+    for path in outputs or [Path(f"{source.resolve().parent.name}-{config.seed}.mid")]:
+        for score, sample, place in zip(scores, samples, numbered(path, len(scores)), strict=True):
+            title = f"{source.resolve().parent.name}, seed {sample.seed}"
+            write_score(replace(score, title=title), place, source, end)
+            ending = f"; cut after --length {config.length:,}, without an ending" if sample.is_cut else ""
+            display.note(f"written to {place}: {described(score)}{ending}")
             if not (outputs or as_json):
                 display.write_result(f"{place}\n")
     if sys.stderr.isatty():
@@ -111,10 +127,8 @@ def write_file(path: Path, content: bytes, source: Path) -> None:
 
 def described(score: "Score") -> str:
     """Return the size of a score: parts, bars, notes."""
-    tracks = [track for track in score.tracks if track.notes]
-    parts = f"{len(tracks)} parts, " if len(tracks) != 1 else ""
     bars = f"{counted(len(score), 'bar')} of {score.bars[0].numerator}/{score.bars[0].denominator}"
-    return f"{parts}{bars}, {counted(score.num_notes, 'note')}"
+    return f"{counted(len(score.tracks), 'part')}, {bars}, {counted(score.num_notes, 'note')}"
 
 
 def write_tunes(texts: Sequence[str], path: Path, source: Path) -> None:
@@ -159,4 +173,5 @@ def _as_json(sample: "Sample", score: "Score", prime: str) -> str:
         for note in track.notes
     ]
     content = {"notes": notes, "prime": prime, "tokens": sample.tokens, "nats": sample.nats, "seed": sample.seed}
+    content["ended"] = not sample.is_cut
     return json.dumps(content, ensure_ascii=False) + "\n"

@@ -59,7 +59,9 @@ def sample(
         _sample_text(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
     elif isinstance(loaded.level, NoteLevel):
         _refuse_unknown_suffixes(outputs)
-        sample_music(source, loaded, loaded.level, model, sampling, outputs, omit_prime=omit_prime, as_json=as_json)
+        sample_music(
+            source, loaded, loaded.level, model, sampling, outputs, folders, omit_prime=omit_prime, as_json=as_json
+        )
 
 
 def _sample_text(

@@ -42,13 +42,16 @@ class CorpusConfig(Options):
         group="Music",
     )
     transpose: str = option(
-        "on: transpose each piece to a random key in every epoch; key: transpose all pieces to one key, and samples "
-        "back; off: keep the original keys.",
-        "on",
-        choices=("on", "off", "key"),
+        "on: transpose each piece to a random key in every epoch, within the range of its parts; key: transpose all "
+        "pieces to one key, and samples back; near: the same, but in training also to the keys with one sharp or flat; "
+        "off: keep the original keys; auto: the more keys, the more epochs there are.",
+        "auto",
+        choices=("auto", "on", "near", "key", "off"),
         group="Music",
     )
     velocity: bool = option("Also model the velocity (loudness) of notes.", False, group="Music")
+    chords: bool = option("Read chord symbols as a part of block chords.", False, group="Music")
+    pedal: bool = option("Let the sustain pedal of MIDI files extend notes.", False, group="Music")
     document: str = option(
         "Unit of text that the model learns to begin and end. With file, each record of a table is a document, too.",
         "file",

@@ -66,21 +66,49 @@ class SamplingConfig(Options):
     )
     keep_stop: bool = option("Keep the text given with --stop at the end of the sample.", False)
     bars: int | None = option(
-        "Maximum number of bars to write after the prime; a piece may end in the second half of them.",
-        shown_default="16",
+        "Number of bars to write after the prime; the piece is led to an ending there.",
+        shown_default="chosen by the model; with --prime, up to the median length of the corpus",
         metavar="N",
         bound=COUNT,
         group="Music",
     )
     tempo: float | None = option(
         "Tempo in quarter notes per minute.",
-        shown_default="as in the corpus",
+        shown_default="as in the corpus, or in the file with the prime",
         metavar="X",
         bound=Interval(10, 1000),
         group="Music",
     )
     key: str | None = option(
         "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
+    )
+    metre: str | None = option(
+        "Metre of the first bar, such as 6/8; one that pieces of the corpus begin with.",
+        metavar="N/D",
+        group="Music",
+        shown_default="chosen by the model; with notes as --prime, the most frequent one",
+    )
+    instrument: tuple[str, ...] = option(
+        "Instrument of a part: a General MIDI name such as Violin or Acoustic Grand Piano, or an unambiguous part of "
+        "one. Can be repeated: once per part, except drums.",
+        (),
+        metavar="NAME",
+        group="Music",
+    )
+    prime_bars: int | None = option(
+        "Use only the first N bars of the prime; a pickup is not counted.",
+        shown_default="all",
+        metavar="N",
+        bound=COUNT,
+        group="Music",
+    )
+    best_of: int | None = option(
+        "Write N pieces for each sample, and keep the one that is most likely per note, of those that are not copied "
+        "from the training set.",
+        shown_default="1",
+        metavar="N",
+        bound=COUNT,
+        group="Music",
     )
     given: tuple[str, ...] = option(
         "What the text is written from, for a model trained with --given: a text; @FILE reads it, or an image, a "
@@ -159,7 +187,10 @@ class SamplingConfig(Options):
         Raises:
             UsageError: such an option is given.
         """
-        self._refuse(("bars", "tempo", "key"), "is for models of music; this model writes text")
+        self._refuse(
+            ("bars", "tempo", "key", "metre", "instrument", "prime_bars", "best_of"),
+            "is for models of music; this model writes text",
+        )
 
     def refuse_for_music(self) -> None:
         """Reject options that only models of text have.
@@ -169,7 +200,7 @@ class SamplingConfig(Options):
         """
         self._refuse(
             ("stop", "min_length", "no_repeat"),
-            "is for models of text; this model writes music, which ends by itself or after --bars",
+            "is for models of text; this model writes music, which ends after --bars",
         )
 
     def _refuse(self, names: tuple[str, ...], reason: str) -> None:

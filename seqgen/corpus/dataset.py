@@ -41,6 +41,7 @@ class Dataset:
             vectors.
         extent: how much text or music there is, in the units that the level counts.
         given: what each document is given, in the same order; None for a corpus without `--given`.
+        other_inputs: what the network reads instead of `ids`, see `Level.inputs`; None for nothing else.
     """
 
     ids: NDArray[Any]
@@ -48,6 +49,12 @@ class Dataset:
     counts: NDArray[np.int64]
     extent: Mapping[str, float]
     given: "Dataset | None" = None
+    other_inputs: NDArray[Any] | None = None
+
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """What the network reads, in the shape of `ids`."""
+        return self.ids if self.other_inputs is None else self.other_inputs
 
     @property
     def num_documents(self) -> int:
@@ -121,7 +128,8 @@ class Dataset:
             raise ValueError(
                 f"{name} holds {len(offsets) - 1} documents, of which {given.num_documents} are given something"
             )
-        return cls(rows, offsets, counts, extents[name], given)
+        inputs = coding.inputs(rows, offsets) if isinstance(coding, Level) else None
+        return cls(rows, offsets, counts, extents[name], given, inputs)
 
 
 class DatasetWriter:

@@ -56,6 +56,10 @@ class Document(ABC, Generic[Content]):
         """16 bytes that near-duplicates share; by default the digest, which only duplicates share."""
         return self.digest
 
+    def cut_near(self, position: int) -> int:
+        """Return the nearest position at which the document can be divided; its size if there is none."""
+        return position
+
     @property
     def hash_fraction(self) -> float:
         """A hash of the family in [0, 1), which decides on which side of a split the document is."""

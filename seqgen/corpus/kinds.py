@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.encodings import canonical
-from seqgen.corpus.music_file import MUSIC, MusicFile
+from seqgen.corpus.music_file import MUSIC, MusicFile, reading_options
 from seqgen.corpus.pairs import is_column, paired
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.record_file import with_records
@@ -63,7 +63,7 @@ def _files_of(source: str, config: CorpusConfig, log: ReadingLog, cache: Path | 
     for raw in found:
         try:
             if config.given is None and config.level in ("auto", MUSIC.level) and _is_music(raw):
-                files.append(MusicFile(raw, config.grid, cache))
+                files.append(MusicFile(raw, reading_options(config), cache, has_velocity=config.velocity))
             elif config.level != MUSIC.level:
                 files.append(_text(raw, config, log))
             elif raw.is_alone:

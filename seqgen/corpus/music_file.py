@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import Kind, RawFile, SourceFile
 from seqgen.corpus.statistics import Statistics
 from seqgen.errors import MusicError
+from seqgen.levels.note.encoder import NoteEncoder
 from seqgen.music import read as music
 from seqgen.music import score_json
 from seqgen.music.families import families, lines
@@ -23,8 +25,8 @@ from seqgen.music.score import Score
 from seqgen.wording import counted
 
 MAX_BYTES = 1 << 27  # of a file of music, which is held in memory
-_FAST = {".mid", ".midi"}  # parsed faster than a copy of the result
-_VERSION = 1  # of the conversion from files to scores
+_FAST = {".mid", ".midi", ".kar", ".rmi"}  # parsed faster than a copy of the result
+_VERSION = 2  # of the conversion from files to scores
 
 
 class Music(Kind):
@@ -37,7 +39,7 @@ class Music(Kind):
 
     def settings(self, config: CorpusConfig) -> list[Any]:
         """Return the options that change the ids of music only."""
-        return [config.grid, config.velocity, config.transpose == "key"]
+        return [reading_options(config), config.velocity]
 
     def summary(self, num_files: int, statistics: Statistics, unit: str | None) -> str:  # noqa: ARG002  # never cut
         """Return a sentence on what was read."""
@@ -57,6 +59,11 @@ class Music(Kind):
 
 
 MUSIC = Music()
+
+
+def reading_options(config: CorpusConfig) -> music.ReadingOptions:
+    """Return how the options of the corpus read music."""
+    return music.ReadingOptions(config.grid, config.chords, config.pedal)
 
 
 class TuneDocument(Document[Score]):
@@ -96,6 +103,13 @@ class TuneDocument(Document[Score]):
         """A hash of the score."""
         return self._digest
 
+    def cut_near(self, position: int) -> int:
+        """Return the nearest bar line between the beginnings of two notes; the number of bars if there is none."""
+        score = self.score
+        onsets = [note.onset for note in score.notes]
+        first, last = (bisect_right(score.bar_starts, onset) - 1 for onset in (min(onsets), max(onsets)))
+        return min(max(position, first + 1), last) if first < last else self.size
+
     def chunks(self) -> Iterator[Score]:
         """Yield the whole score."""
         yield self.score
@@ -120,16 +134,20 @@ class MusicFile(SourceFile):
 
     Args:
         raw: its bytes.
-        grid: steps per quarter note.
+        options: how it is read.
         cache: a folder for what takes long to parse; None for no cache.
+        has_velocity: whether velocities are encoded, which takes more voices.
     """
 
     kind = MUSIC
 
-    def __init__(self, raw: RawFile, grid: int, cache: Path | None) -> None:
+    def __init__(
+        self, raw: RawFile, options: music.ReadingOptions, cache: Path | None, *, has_velocity: bool = False
+    ) -> None:
         super().__init__(raw)
-        self._grid = grid
+        self._options = options
         self._cache = cache
+        self._encoder = NoteEncoder(options.grid, has_velocity=has_velocity)
 
     @property
     def tunes(self) -> Sequence[TuneDocument]:
@@ -174,11 +192,17 @@ class MusicFile(SourceFile):
     def _parsed(self) -> _ParsedMusic:
         parsed = _ParsedMusic([], [], Counter())
         for entry in self._entries():
-            if "score" in entry:
-                parsed.tunes.append(TuneDocument(entry["name"], entry["score"]))
-                parsed.changes.update(entry["notices"])
-            else:
+            if "score" not in entry:
                 parsed.rejected.append((entry["kind"], entry["message"]))
+                continue
+            tune = TuneDocument(entry["name"], entry["score"])
+            try:
+                self._encoder.voiced(tune.score)
+            except MusicError as error:
+                parsed.rejected.append((error.kind, f"{tune.name} cannot be learned: {error}"))
+            else:
+                parsed.tunes.append(tune)
+                parsed.changes.update(entry["notices"])
         return parsed
 
     def _entries(self) -> list[dict[str, Any]]:
@@ -186,7 +210,7 @@ class MusicFile(SourceFile):
         data = self._bytes()
         if self._cache is None or not self._is_slow:
             return self._read(data)
-        key = hashlib.sha256(repr((_VERSION, self._grid, self.name)).encode() + data).hexdigest()[:32]
+        key = hashlib.sha256(repr((_VERSION, self._options, self.name)).encode() + data).hexdigest()[:32]
         cached = self._cache / f"{key}.json"
         with suppress(OSError, ValueError):
             entries: list[dict[str, Any]] = json.loads(cached.read_text(encoding="utf-8"))
@@ -198,7 +222,7 @@ class MusicFile(SourceFile):
         return entries
 
     def _read(self, data: bytes) -> list[dict[str, Any]]:
-        return [_entry(found) for found in music.read(self.raw.unpacked_name, data, self._grid)]
+        return [_entry(found) for found in music.read(self.raw.unpacked_name, data, self._options)]
 
     def _bytes(self) -> bytes:
         with self.raw.opened() as file:

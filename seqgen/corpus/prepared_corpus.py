@@ -10,6 +10,7 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from seqgen.config import CorpusConfig
 from seqgen.corpus.build import GIVEN_CODING, STORE, encode, encode_share, fit
 from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.dataset import Dataset
@@ -25,7 +27,7 @@ from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.encoders import coding_from_json
 from seqgen.errors import CorpusError, SeqgenError
 from seqgen.levels import level_from_json
-from seqgen.levels.base import Coding, Level
+from seqgen.levels.base import Coding, Ids, Level
 
 _BUILDING, _LOCK = ".building-", ".lock"  # a corpus is built in a folder of its own, with a lock file beside it
 
@@ -40,6 +42,7 @@ class PreparedCorpus:
         valid: the documents that validate.
         fingerprint: of the `SplitCorpus`.
         given_coding: encodes what the documents are given; None for a corpus without `--given`.
+        may_vary: which variants of each training document are used, shape (documents, variants); None without variants.
     """
 
     level: Level[Any]
@@ -47,15 +50,23 @@ class PreparedCorpus:
     valid: Dataset
     fingerprint: str
     given_coding: Coding[Any] | None = None
+    may_vary: NDArray[np.bool_] | None = None
 
-    def varied(self, variants: NDArray[np.int64] | None) -> Self:
-        """Return the corpus with the training counts that it has when tokens vary, see `Level.variants`."""
-        if variants is None:
-            return self
-        counts = np.zeros_like(self.train.counts)
-        for variant in variants:
-            np.add.at(counts, variant, self.train.counts)
-        return replace(self, train=replace(self.train, counts=counts))
+    def adapted(self, config: CorpusConfig) -> Self:
+        """Return the corpus for training with these options, see `Level.adapted` and `Level.variants`."""
+        level = self.level.adapted(config)
+        parts = [part if level is self.level else _adapted(part, level) for part in (self.train, self.valid)]
+        train, valid = parts
+        may_vary = None
+        if (variants := level.variants(config)) is not None:
+            documents = map(train.document, range(train.num_documents))
+            may_vary = np.array([level.may_vary(ids, config) for ids in documents])
+            counts = np.zeros_like(train.counts)
+            for variant, is_used in zip(variants, may_vary.T, strict=True):
+                ids = train.ids[np.repeat(is_used, np.diff(train.offsets))]
+                np.add.at(counts, variant, _counts(ids, len(counts)))
+            train = replace(train, counts=counts)
+        return replace(self, level=level, train=train, valid=valid, may_vary=may_vary)
 
     @classmethod
     def prepare(cls, corpus: SplitCorpus, data_dir: Path, crew: Crew = ALONE) -> Self:
@@ -132,6 +143,21 @@ class PreparedCorpus:
         except (TypeError, LookupError, SeqgenError) as error:
             raise ValueError(f"{folder / 'store.json'} is damaged") from error
         return cls(level, train, valid, folder.name, given_coding)
+
+
+def _adapted(part: Dataset, level: Level[Any]) -> Dataset:
+    """Return a part as an adapted level encodes it."""
+    documents = [level.adapt(part.ids[start:stop]) for start, stop in pairwise(part.offsets.tolist())]
+    ids = np.concatenate(documents)
+    inputs = level.inputs(ids, part.offsets)
+    return replace(part, ids=ids, counts=_counts(ids, len(part.counts)), other_inputs=inputs)
+
+
+def _counts(ids: Ids, vocabulary_size: int) -> NDArray[np.int64]:
+    """Return how often each token is a target."""
+    counts = np.bincount(ids, minlength=vocabulary_size)
+    counts[: Level.START + 1] = 0  # begins every document and is never a target
+    return counts
 
 
 def prepared_folder(data_dir: Path, fingerprint: str) -> Path:

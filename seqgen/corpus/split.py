@@ -41,7 +41,8 @@ class Split:
 
     Attributes:
         threshold: documents whose `hash_fraction` is below it validate; None cuts every document.
-        valid_fraction: a document of size n that is cut trains on its first `int((1 - valid_fraction) * n)`.
+        valid_fraction: a document of size n that is cut trains on its first `int((1 - valid_fraction) * n)`, or so many
+            that it can be divided there.
         too_long: hash fractions below the threshold of documents that train, because they are too long to validate.
         cut: hash fractions of documents that are cut.
         share: about how much of the text validates.
@@ -61,7 +62,10 @@ class Split:
                 is_valid = hash_fraction < self.threshold and hash_fraction not in self.too_long
                 yield VALID if is_valid else TRAIN, document
                 return
-        position = int((1 - self.valid_fraction) * document.size)
+        position = document.cut_near(int((1 - self.valid_fraction) * document.size))
+        if position == document.size:
+            yield TRAIN, document
+            return
         if position:
             yield TRAIN, Excerpt(document, 0, position)
         yield VALID, Excerpt(document, position)

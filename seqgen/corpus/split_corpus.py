@@ -227,7 +227,7 @@ class SplitCorpus:
                 return
         raise CorpusError(
             f"{name}: with --valid-fraction {self.config.valid_fraction:g} nothing is left to "
-            f"{'validate on' if TRAIN in filled else 'train on'}: give more text, or --valid"
+            f"{'validate on' if TRAIN in filled else 'train on'}: give more {self.corpus.kind.unit}s, or --valid"
         )
 
 

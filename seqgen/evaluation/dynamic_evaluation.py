@@ -124,5 +124,5 @@ def _usual_gradients(model: LanguageModel, train: Dataset, progress: Progress) -
 
 def _spread(train: Dataset, device: torch.device) -> Iterator[Stretch]:
     for segment in segments(train, range(train.num_documents), _SEGMENT, _TRAINING_TOKENS):
-        ids = train.ids[segment.begin : segment.begin + segment.length + 1]
-        yield from document_stretches(ids, STRETCH, device)
+        which = slice(segment.begin, segment.begin + segment.length + 1)
+        yield from document_stretches(train.ids[which], train.inputs[which], STRETCH, device)

@@ -92,7 +92,7 @@ def surprisals(
         if dataset.given is not None:
             pairs = np.arange(dataset.num_documents)
             return pair_surprisals(model, dataset, pairs, torch.float32, task, deadline)[0]
-        reader = _SegmentReader(model, dataset.ids, num_streams, sequence_length, torch.float32, deadline, task)
+        reader = _SegmentReader(model, dataset, num_streams, sequence_length, torch.float32, deadline, task)
         for first in range(0, dataset.num_documents, _DOCUMENTS_AT_ONCE):
             documents = range(first, min(first + _DOCUMENTS_AT_ONCE, dataset.num_documents))
             _read_exactly(reader, segments(dataset, documents, size))
@@ -157,7 +157,7 @@ def estimate(
     size = max(_SHORTEST_SEGMENT, min(max_tokens, dataset.num_targets) // num_streams)
     documents = range(0, dataset.num_documents, -(-dataset.num_documents // _DOCUMENTS_AT_ONCE))
     chosen = segments(dataset, documents, size, max_tokens)[share]
-    reader = _SegmentReader(model, dataset.ids, num_streams, 64, dtype)
+    reader = _SegmentReader(model, dataset, num_streams, 64, dtype)
     reader.read(chosen, range(len(chosen)), reader.warm_up(chosen))
     nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in chosen)
     return Likelihood(
@@ -181,16 +181,16 @@ class _SegmentReader:
     def __init__(
         self,
         model: LanguageModel,
-        ids: NDArray[np.integer],
+        dataset: Dataset,
         num_streams: int,
         sequence_length: int,
         dtype: torch.dtype,
         deadline: float = math.inf,
         task: Task | None = None,
     ) -> None:
-        self.nats = surprisal_array(len(ids))
+        self.nats = surprisal_array(len(dataset.ids))
         self._model = model
-        self._ids = ids
+        self._dataset = dataset
         self._num_streams = num_streams
         self._sequence_length = sequence_length
         self._dtype = dtype
@@ -237,13 +237,13 @@ class _SegmentReader:
                 raise TimeoutError
             place = np.arange(start, min(start + steps, int(length[0])))[:, None]
             scored = place < length
-            inputs = self._tokens(np.where(scored, begin + place, 0))
-            targets = self._tokens(np.where(scored, begin + place + 1, 0))
+            inputs = self._tokens(self._dataset.inputs, np.where(scored, begin + place, 0))
+            targets = self._tokens(self._dataset.ids, np.where(scored, begin + place + 1, 0))
             logits, state = self._model(inputs, state, self._dtype)
             nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
             self.nats[(begin + place + 1)[scored]] = nats.cpu().numpy()[scored]
             self.task.advance(int(scored.sum()))
         return state
 
-    def _tokens(self, positions: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self._ids[positions].astype(np.int64)).to(self._model.device)
+    def _tokens(self, ids: NDArray[np.integer], positions: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(ids[positions].astype(np.int64)).to(self._model.device)

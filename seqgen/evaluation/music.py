@@ -14,6 +14,7 @@ from seqgen.errors import MusicError
 from seqgen.evaluation.copying import Copying, Library, Work, works_of
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.note import NoteLevel
+from seqgen.levels.note.inputs import Countdown
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import MusicComparison, compare
 from seqgen.music.score import Score
@@ -23,7 +24,7 @@ from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import begin
 
 _FREE_LENGTH = 2000  # maximum tokens of a sample without the grammar; longer samples are judged up to here
-_BARS, _LENGTH = 64, 8000  # limits of a sample with the grammar; most pieces are shorter
+_LENGTH = 8000  # maximum tokens of a sample with the grammar
 
 
 class NamedScore(NamedTuple):
@@ -84,14 +85,14 @@ def report_on_music(
         seed: seed of the first sample.
         progress: receives the progress.
     """
-    config = SamplingConfig(num_samples=num_samples, seed=seed, bars=_BARS, length=_LENGTH)
+    config = SamplingConfig(num_samples=num_samples, seed=seed, length=_LENGTH)
     begun = begin(config)
     with progress.task("sampling", num_samples) as task:
 
         def count() -> None:
             task.advance(sum(sample.is_finished for sample in begun) - task.done)
 
-        samples = compose(model, level, None, config, begun, checkpoint.unseen, after_step=count)
+        samples = compose(model, level, None, config, begun, checkpoint.unseen, count)
     valid_share = _valid_share(checkpoint, model, level, config, progress)
     known, new = list(_works(train)), list(_works(held_out))
     library = Library(work for piece in known for work in works_of(*piece))
@@ -127,7 +128,7 @@ def _valid_share(
     never = Never(level.vocabulary_size, checkpoint.unseen)
     seeds = [sample.seed for sample in begin(config)]
     reading = prefill(model, [level.START]).repeat(len(seeds))
-    draws = decode(model, reading, uniform_numbers(seeds), config, never, "auto")
+    draws = decode(model, reading, uniform_numbers(seeds), config, never, "auto", Countdown(len(seeds)))
     free = progress.track("sampling without the grammar", islice(draws, _FREE_LENGTH), _FREE_LENGTH)
     ids = np.array([draw.ids.numpy() for draw in free])
     return sum(_is_music(level, stream.tolist()) for stream in ids.T) / len(seeds)

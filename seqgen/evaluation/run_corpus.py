@@ -105,7 +105,7 @@ class RunCorpus:
     def _prepared(self) -> PreparedCorpus | None:
         """The prepared corpus, if it still exists."""
         with suppress(OSError, ValueError):
-            prepared = PreparedCorpus.open(self._folder)
+            prepared = PreparedCorpus.open(self._folder).adapted(self._checkpoint.config.corpus)
             if _vocabularies(prepared) == _vocabularies(self._checkpoint):
                 return prepared
         return None

@@ -29,11 +29,15 @@ class Stretch:
 def stretches(dataset: Dataset, length: int, device: torch.device) -> Iterator[Stretch]:
     """Yield all documents in order, in stretches of at most this number of tokens."""
     for begin, end in zip(dataset.offsets[:-1].tolist(), dataset.offsets[1:].tolist(), strict=True):
-        yield from document_stretches(dataset.ids[begin:end], length, device)
+        yield from document_stretches(dataset.ids[begin:end], dataset.inputs[begin:end], length, device)
 
 
-def document_stretches(ids: Ids, length: int, device: torch.device) -> Iterator[Stretch]:
-    """Yield the stretches of one document."""
+def document_stretches(ids: Ids, inputs: Ids, length: int, device: torch.device) -> Iterator[Stretch]:
+    """Yield the stretches of one document, given its tokens and what the network reads instead."""
     for first in range(0, len(ids) - 1, length):
-        tokens = torch.from_numpy(ids[first : first + length + 1].astype(np.int64)).to(device)
-        yield Stretch(tokens[:-1, None], tokens[1:, None], is_first=first == 0)
+        stop = min(first + length, len(ids) - 1)
+        read, targets = (
+            torch.from_numpy(each.astype(np.int64)[:, None]).to(device)
+            for each in (inputs[first:stop], ids[first + 1 : stop + 1])
+        )
+        yield Stretch(read, targets, is_first=first == 0)

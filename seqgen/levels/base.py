@@ -135,6 +135,30 @@ class Level(Coding[Content]):
         """
         return None
 
+    def may_vary(self, ids: Ids, config: CorpusConfig) -> NDArray[np.bool_]:
+        """Return which variants of a training document may be used, given its ids with START; shape (variants,)."""
+        raise NotImplementedError  # a level with variants has it
+
+    def compile(self) -> None:
+        """Compile what `may_vary` uses, so that the time of a run does not include it."""
+
+    def adapted(self, config: CorpusConfig) -> Self:  # noqa: ARG002  # some levels use it
+        """Return the level for training with these options, which the recipe has chosen for the prepared corpus."""
+        return self
+
+    def inputs(self, ids: Ids, offsets: NDArray[np.int64]) -> Ids | None:  # noqa: ARG002  # some levels use it
+        """Return what the network reads instead of the tokens of documents, shape (tokens,); None for nothing else.
+
+        Args:
+            ids: of the documents, concatenated.
+            offsets: where each begins, and where the last ends.
+        """
+        return None
+
+    def adapt(self, ids: Ids) -> Ids:
+        """Return the ids of a document of the prepared corpus as this adapted level encodes them, with START."""
+        return ids
+
     @abstractmethod
     def spelled(self, ids: Sequence[int]) -> list[str]:
         """Return what each token adds to the content, as readable text; empty for START and END."""

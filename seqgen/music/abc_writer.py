@@ -35,7 +35,8 @@ def rendered(score: Score) -> str:
     tracks = [
         [[(next(numbers), voice) for voice in voices_of(notes)] for notes in hands_of(track)] for track in score.tracks
     ]
-    lines = _header(score, names[0] if len(names) == 1 else "Untitled", [_group(staves) for staves in tracks])
+    title = score.title.translate(_UNSAFE) or (names[0] if len(names) == 1 else "Untitled")
+    lines = _header(score, title, [_group(staves) for staves in tracks])
     is_alone = next(numbers) == 2
     for track, name, staves in zip(score.tracks, names, tracks, strict=True):
         title = f' name="{name}"'
@@ -131,10 +132,11 @@ def _sound(score: Score, symbol: Symbol, accidentals: Accidentals) -> str:
     """Return a rest, a note, or a chord in brackets; its notes have individual ties unless all are tied."""
     if len(symbol.notes) < 2:
         return _name(score, symbol.notes[0], accidentals, is_alone=True) if symbol.notes else "z"
-    is_held = [note.end > symbol.end for note in symbol.notes]
-    names = [_name(score, note, accidentals, is_alone=False) for note in symbol.notes]
+    notes = symbol.notes[::-1]  # from the lowest up, which is the order of their accidentals
+    is_held = [note.end > symbol.end for note in notes]
+    names = [_name(score, note, accidentals, is_alone=False) for note in notes]
     ties = ["-" if held and not all(is_held) else "" for held in is_held]
-    return f"[{''.join(name + tie for name, tie in zip(reversed(names), reversed(ties), strict=True))}]"
+    return f"[{''.join(name + tie for name, tie in zip(names, ties, strict=True))}]"
 
 
 def _name(score: Score, note: Note, accidentals: Accidentals, *, is_alone: bool) -> str:

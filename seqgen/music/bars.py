@@ -15,10 +15,13 @@ class FoundBar(NamedTuple):
     Attributes:
         num_steps: length.
         bar: its time and key signature; the time signature `fits` the grid.
+        slack: how much its end may be shortened because no note begins there, if it is the last bar of a section and is
+            not followed by its continuation; None for any other bar.
     """
 
     num_steps: int
     bar: Bar
+    slack: int | None = None
 
 
 def fits(bar: Bar, grid: int) -> bool:
@@ -36,12 +39,15 @@ class RegularBars(NamedTuple):
         pickup: number of steps of a first bar that is incomplete, otherwise 0.
         starts: the step at which each bar of the file begins.
         num_stretched: number of bars that were lengthened, because no time signature has their length.
+        num_joined: number of sections that were shortened or lengthened so that the next one begins at its place in a
+            bar.
     """
 
     bars: tuple[Bar, ...]
     pickup: int
     starts: tuple[int, ...]
     num_stretched: int
+    num_joined: int
 
 
 def regular(found: Sequence[FoundBar], grid: int) -> RegularBars:
@@ -49,6 +55,8 @@ def regular(found: Sequence[FoundBar], grid: int) -> RegularBars:
 
     - A first bar that is too short is a pickup; a last one is filled with rests.
     - Two short bars that together make a whole one, as before and after a repeat, become one bar.
+    - At the end of a section, two bars become a whole one if the first can be shortened, or lengthened by a rest. Tunes
+      with unequal upbeats would otherwise have bars such as 1/8.
     - A bar of at least twice its length (bar lines are missing) is divided into whole bars.
     - Any other bar of irregular length gets a time signature of its own.
 
@@ -59,19 +67,20 @@ def regular(found: Sequence[FoundBar], grid: int) -> RegularBars:
         raise endless()
     bars: list[Bar] = []
     starts: list[int] = []
-    num_stretched = place = 0
+    num_stretched = num_joined = place = 0
     pickup = _pickup(found, grid)
     time = found[0].bar.num_steps(grid) - pickup if pickup else 0
     while place < len(found):
-        num_steps, bar = found[place]
-        following = found[place + 1].num_steps if place + 1 < len(found) else 0
+        num_steps, bar, _ = found[place]
         starts.append(time)
         if pickup and not place:
             new, taken = [bar], pickup
-        elif num_steps < num_steps + following == bar.num_steps(grid):
-            starts.append(time + num_steps)
-            new, taken = [bar], num_steps + following
-            place += 1
+        elif (joined := _joined(found[place : place + 2], grid)) is not None:
+            new, taken = [bar], bar.num_steps(grid)
+            num_joined += joined[1]
+            if joined[0] == 2:
+                starts.append(time + taken - found[place + 1].num_steps)
+                place += 1
         else:
             new = _cut(num_steps, bar, grid, is_last=place + 1 == len(found))
             taken = sum(bar.num_steps(grid) for bar in new)
@@ -79,7 +88,23 @@ def regular(found: Sequence[FoundBar], grid: int) -> RegularBars:
         bars += new
         time += taken
         place += 1
-    return RegularBars(tuple(bars), pickup, tuple(starts), num_stretched)
+    return RegularBars(tuple(bars), pickup, tuple(starts), num_stretched, num_joined)
+
+
+def _joined(pair: Sequence[FoundBar], grid: int) -> tuple[int, bool] | None:
+    """Return how many of two bars are joined to a whole one, and whether their length changes; None for neither."""
+    (num_steps, bar, slack), *rest = pair
+    if not rest or not num_steps:
+        return None
+    following, whole = rest[0].num_steps, bar.num_steps(grid)
+    surplus = num_steps + following - whole
+    if surplus == 0 and following:
+        return 2, False
+    if slack is None or num_steps > whole or rest[0].bar[:2] != bar[:2]:
+        return None
+    if following >= whole:
+        return (1, True) if num_steps < whole else None
+    return (2, True) if following and surplus <= slack else None
 
 
 def _pickup(found: Sequence[FoundBar], grid: int) -> int:

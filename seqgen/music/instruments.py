@@ -1,9 +1,13 @@
-"""Names of tracks and drums, and the staff positions of drums."""
+"""Names of instruments, tracks and drums, and the staff positions of drums."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import cache
 from typing import NamedTuple
 
+from seqgen.errors import UsageError
 from seqgen.music.score import Track
 
 # General MIDI has eight instruments of each family.
@@ -55,11 +59,58 @@ _DRUMS = {
     58: Drum("Vibraslap", "A4", "x"),
     59: Drum("Ride cymbal 2", "F5", "x"),
 }
+_PLAIN_NAMES = {"".join(filter(str.isalpha, drum.name.lower())): pitch for pitch, drum in reversed(_DRUMS.items())}
+_PLAIN_NAMES |= {"acousticbassdrum": 35, "acousticsnare": 38, "hihat": 42}  # General MIDI; usually closed
+_PLACES = {(drum.place, drum.notehead): pitch for pitch, drum in reversed(_DRUMS.items())}  # the first of several
+
+
+@cache
+def program_names() -> tuple[str, ...]:
+    """Return the General MIDI names of all programs."""
+    from music21.noteworthy.constants import MidiInstruments
+
+    return tuple(MidiInstruments)
+
+
+def program_of(name: str) -> int:
+    """Return the General MIDI program of an instrument, given its name or a part of it that no other name has.
+
+    Raises:
+        UsageError: the name is unknown or ambiguous; the message lists similar names.
+    """
+    given = _words(name)
+    words = [_words(known) for known in program_names()]
+    if given and given in words:
+        return words.index(given)
+    similar = [
+        program
+        for program, known in enumerate(words)
+        if given and (known.startswith(given) or f" {given} " in f" {known} ")
+    ]
+    if len(similar) == 1:
+        return similar[0]
+    nearest = get_close_matches(given, words, 4)
+    names = [program_names()[program] for program in similar or map(words.index, nearest)]
+    problem = "may be" if similar else "is unknown; similar names are" if names else "is unknown"
+    raise UsageError(
+        "--instrument must be the name of a General MIDI instrument, such as Violin or Acoustic Grand Piano: "
+        f"{name!r} {problem} {', '.join(names)}".rstrip()
+    )
 
 
 def drum_of(pitch: int) -> Drum:
     """Return the drum of a pitch; a drum that is not in a drum set is on the middle line."""
     return _DRUMS.get(pitch, Drum(f"Percussion {pitch}", "B4", "x"))
+
+
+def drum_named(name: str) -> int | None:
+    """Return the pitch of the drum with this English name, with or without hyphens and numbers, or None."""
+    return _PLAIN_NAMES.get("".join(filter(str.isalpha, name.lower())))
+
+
+def drum_at(place: str, notehead: str) -> int | None:
+    """Return the pitch of the most usual drum at a staff position, such as F4, with a notehead, or None."""
+    return _PLACES.get((place, notehead))
 
 
 def names_of(tracks: Sequence[Track]) -> list[str]:
@@ -73,3 +124,8 @@ def names_of(tracks: Sequence[Track]) -> list[str]:
             seen[family] += 1
             names[place] = f"{family} {seen[family]}" if missing[family] > 1 else family
     return names
+
+
+def _words(name: str) -> str:
+    """Return the words of a name in lower case, without punctuation."""
+    return " ".join(re.findall(r"[^\W_]+", name.casefold()))

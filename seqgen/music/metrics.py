@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Any, Self
 
 from seqgen.music.melody import bar_at
+from seqgen.music.part_writing import parallels
 from seqgen.music.score import DEFAULT_GRID, Note, Score
-
-_MAJOR = (0, 2, 4, 5, 7, 9, 11)  # also natural minor, from its sixth
+from seqgen.music.tonality import SCALE, ends_on_tonic, notes_in_key
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Features:
         num_pitch_classes: used in a piece, mean over pieces.
         pitch_class_entropy: of the notes of a piece in bits, mean over pieces.
         scale_consistency: share of the notes of a piece in the best of the 12 diatonic scales, mean over pieces.
+        in_key_rate: share of all notes in the scale of their key signature.
+        tonic_ending_rate: share of the pieces that end on a tonic of their key signature, see `ends_on_tonic`.
+        parallel_fifths: per 100 moves of several parts, see `Parallels`.
+        parallel_octaves: the same, with unisons.
         groove_consistency: similarity of onsets in consecutive bars, mean over pieces; see `groove_consistency`.
         polyphony: number of simultaneous notes while any sounds, mean over pieces.
         empty_bar_rate: share of all bars in which nothing sounds.
@@ -47,6 +51,10 @@ class Features:
     num_pitch_classes: float | None
     pitch_class_entropy: float | None
     scale_consistency: float | None
+    in_key_rate: float | None
+    tonic_ending_rate: float | None
+    parallel_fifths: float | None
+    parallel_octaves: float | None
     groove_consistency: float | None
     polyphony: float | None
     empty_bar_rate: float | None
@@ -61,6 +69,8 @@ class Features:
         classes = [Counter(pitch % 12 for pitch in of_piece) for of_piece in pitches if of_piece]
         num_notes = sum(score.num_notes for score in scores)
         repeated = [repeated_bars(score) for score in scores]
+        in_key = [notes_in_key(score) for score in scores]
+        moves = parallels(scores)
         return cls(
             num_pieces=len(scores),
             num_notes=num_notes,
@@ -69,6 +79,10 @@ class Features:
             num_pitch_classes=_mean(map(len, classes)),
             pitch_class_entropy=_mean(map(_entropy, classes)),
             scale_consistency=_mean(map(_scale_consistency, classes)),
+            in_key_rate=_ratio(sum(some for some, _ in in_key), sum(total for _, total in in_key)),
+            tonic_ending_rate=_mean(map(ends_on_tonic, scores)),
+            parallel_fifths=_ratio(100 * moves.fifths, moves.num_moves),
+            parallel_octaves=_ratio(100 * moves.octaves, moves.num_moves),
             groove_consistency=_mean(map(groove_consistency, scores)),
             polyphony=_mean(map(polyphony, scores)),
             empty_bar_rate=_ratio(sum(map(num_empty_bars, scores)), sum(map(len, scores))),
@@ -157,7 +171,7 @@ def _bars(score: Score) -> list[list[tuple[int, int, int, int]]]:
 
 
 def _scale_consistency(classes: Counter[int]) -> float:
-    return max(sum(classes[(tonic + step) % 12] for step in _MAJOR) for tonic in range(12)) / classes.total()
+    return max(sum(classes[(tonic + step) % 12] for step in SCALE) for tonic in range(12)) / classes.total()
 
 
 def _entropy(classes: Counter[int]) -> float:

@@ -1,153 +1,177 @@
-"""MIDI files -> arrays of notes: the bytes are checked, and parsed by symusic."""
+"""MIDI files -> parts of notes, and the changes of tempo, metre and key; times are in ticks."""
 
-import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
-from seqgen.music.limits import MAX_NOTES, MAX_SILENT_TRACKS, MAX_TRACKS, endless, too_many_notes, too_many_tracks
-from seqgen.music.score import NUM_PITCHES
-
-_MAX_HANGING_QUARTERS = 4
-_HEADER = struct.Struct(">4sIHHH")
-_CHUNK = struct.Struct(">4sI")
-_SMPTE = 0x8000
-_END_OF_TRACK = b"\xff\x2f\x00"
-_ALL_NOTES_OFF = b"".join(  # each with a delta time of 0
-    bytes([0, 0x80 | channel]) + b"\0".join(bytes([pitch, 0]) for pitch in range(NUM_PITCHES)) for channel in range(16)
+from seqgen.music.limits import (
+    MAX_BARS,
+    MAX_NOTES,
+    MAX_NUMERATOR,
+    MAX_SILENT_TRACKS,
+    endless,
+    too_many_notes,
+    too_many_tracks,
 )
-_PADDING = bytes(8)  # if a meta event lacks its data, symusic reads slightly beyond the end
+from seqgen.music.midi_controllers import num_large_bends, pedal_spans, sustained
+from seqgen.music.midi_events import TrackEvents, events_of
+from seqgen.music.midi_file import tracks_of
+from seqgen.music.midi_notes import NoteArrays, notes_of
 
-Ticks = npt.NDArray[np.int64]
+_MAX_NAME = 100
+_MAX_HANGING_QUARTERS = 4
+_MAX_QUARTERS = MAX_BARS * 4 * MAX_NUMERATOR
+_DRUM_CHANNEL = 9
+_TEXT, _NAME, _LYRIC, _PORT, _TEMPO, _TIME, _KEY = 0x01, 0x03, 0x05, 0x21, 0x51, 0x58, 0x59  # types of meta events
+_KARAOKE = b"@"  # begins the texts that are not sung
 
 
-class NoteArrays(NamedTuple):
-    """The notes of a track as arrays; times are in ticks."""
+class Part(NamedTuple):
+    """The notes of one program of one channel of a track."""
 
-    onsets: Ticks
-    durations: Ticks
-    pitches: Ticks
-    velocities: Ticks
+    name: str
+    program: int
+    is_drum: bool
+    notes: NoteArrays
 
 
-def parsed(data: bytes, counts: Counter[str]) -> tuple[Any, list[NoteArrays]]:
-    """Return symusic's score, and the notes of each of its tracks.
+class TempoChange(NamedTuple):
+    """A tempo, in quarter notes per minute."""
 
-    symusic drops notes that are never switched off. The file is therefore parsed again with all notes switched off at
-    the end of each track; a note found only then is kept, but lasts a whole note at most.
+    tick: int
+    quarters_per_minute: float
+
+
+class MetreChange(NamedTuple):
+    """A time signature."""
+
+    tick: int
+    numerator: int
+    denominator: int
+
+
+class KeyChange(NamedTuple):
+    """A key signature."""
+
+    tick: int
+    sharps: int
+    mode: int
+
+
+class ParsedMidi(NamedTuple):
+    """A MIDI file.
+
+    Attributes:
+        tpq: ticks per quarter note.
+        parts: all that have notes.
+        tempos: changes of tempo.
+        metres: time signatures.
+        keys: key signatures; of several at one time, the last counts.
+    """
+
+    tpq: int
+    parts: list[Part]
+    tempos: list[TempoChange]
+    metres: list[MetreChange]
+    keys: list[KeyChange]
+
+
+def parsed(data: bytes, counts: Counter[str], *, pedal: bool = False) -> ParsedMidi:
+    """Return the content of a MIDI file.
+
+    Args:
+        data: the file.
+        counts: updated with what was omitted or changed.
+        pedal: whether the sustain pedal extends notes.
 
     Raises:
         MusicError: the file is unusable.
     """
-    division, tracks = _checked(data)
-    midi = _parse(division, tracks)
-    closed = _parse(division, [_switched_off(track) for track in tracks])
-    _check_size(closed)
-    num_hanging = closed.note_num() - midi.note_num()
-    lines = [_line(track) for track in midi.tracks]
-    if num_hanging:
-        counts[notices.HANGING] += num_hanging
-        lines = _shortened(lines, [_line(track) for track in closed.tracks], _MAX_HANGING_QUARTERS * midi.tpq)
-        midi = closed
-    if any((line.onsets < 0).any() or (line.durations < 0).any() for line in lines):
-        raise endless()  # its times overflow 31 bits
-    return midi, lines
-
-
-def _checked(data: bytes) -> tuple[int, list[bytes]]:
-    """Return the division and the content of each track.
-
-    Raises:
-        MusicError: the file is empty, not MIDI, truncated, or of an unsupported kind.
-    """
-    if not data:
-        raise MusicError("empty file", "is empty")
-    if len(data) < _HEADER.size or not data.startswith(b"MThd"):
-        raise MusicError("file that is no MIDI", "is not a MIDI file, despite its suffix: it does not begin with MThd")
-    _, size, kind, num_tracks, division = _HEADER.unpack_from(data)
-    if division & _SMPTE:
-        raise MusicError(
-            "MIDI timed in frames",
-            "counts time in film frames (SMPTE) instead of quarter notes, so it has no bars: export it again with bars",
-        )
-    if not division:
-        raise MusicError("damaged file", "is damaged: its quarter notes have no ticks")
-    if kind == 2:
-        raise MusicError("MIDI of format 2", "is a collection of patterns (MIDI of format 2): export it as format 1")
-    if num_tracks > MAX_SILENT_TRACKS:
-        raise too_many_tracks(num_tracks)
-    tracks = [content for name, content in _chunks(data, _CHUNK.size + size) if name == b"MTrk"]
-    if len(tracks) < num_tracks:
-        raise _cut_short(f"it has {len(tracks)} of {num_tracks} tracks")
-    return division, tracks[:num_tracks]
-
-
-def _chunks(data: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and content of each chunk from an offset on."""
-    while place + _CHUNK.size <= len(data):
-        name, size = _CHUNK.unpack_from(data, place)
-        place += _CHUNK.size
-        if name == b"MTrk" and place + size > len(data):
-            raise _cut_short(f"it has {len(data) - place:,} of {size:,} bytes of a track")
-        yield name, data[place : place + size]
-        place += size
-
-
-def _cut_short(what: str) -> MusicError:
-    return MusicError("file cut short", f"is cut short: {what}")
-
-
-def _parse(division: int, tracks: Sequence[bytes]) -> Any:
-    """Parse the tracks with symusic, without anything else that is in the file."""
-    from symusic import Score
-
-    header = _HEADER.pack(b"MThd", _HEADER.size - _CHUNK.size, 1, len(tracks), division)
-    chunks = [_CHUNK.pack(b"MTrk", len(track)) + track for track in tracks]
-    try:
-        return Score.from_midi(b"".join([header, *chunks, _PADDING]))
-    except (RuntimeError, ValueError) as error:
-        raise MusicError("damaged file", "is damaged: its events are invalid, or it is cut short") from error
-
-
-def _check_size(midi: Any) -> None:
-    """Reject a file without notes, or with too many notes or tracks."""
-    if not midi.note_num():
+    tpq, contents = tracks_of(data)
+    tracks = events_of(contents)
+    if max((events.end for events in tracks), default=0) > _MAX_QUARTERS * tpq:
+        raise endless()
+    parts = _parts(tracks, tpq, counts, pedal=pedal)
+    num_notes = sum(len(part.notes.onsets) for place in parts for part in place)
+    if not num_notes:
         raise MusicError("file without notes", "holds no notes")
-    if midi.note_num() > MAX_NOTES:
-        raise too_many_notes(midi.note_num())
-    num_tracks = sum(len(track.notes) > 0 for track in midi.tracks)
-    if num_tracks > MAX_TRACKS:
-        raise too_many_tracks(num_tracks)
+    if num_notes > MAX_NOTES:
+        raise too_many_notes(num_notes)
+    counts[notices.LYRIC] += _num_lyrics(tracks)
+    counts[notices.BEND] += sum(map(num_large_bends, tracks))
+    return ParsedMidi(
+        tpq,
+        [part for place in parts for part in place],
+        [TempoChange(tick, _tempo(content)) for tick, content in _metas(tracks, _TEMPO, 3)],
+        [MetreChange(tick, content[0], 1 << content[1]) for tick, content in _metas(tracks, _TIME, 2)],
+        _keys(tracks, parts),
+    )
 
 
-def _switched_off(track: bytes) -> bytes:
-    """Return the content of a track with all notes switched off at its end."""
-    if track.endswith(_END_OF_TRACK):  # its delta time goes to the first note off
-        track = track[: -len(_END_OF_TRACK)] + _ALL_NOTES_OFF[1:]
-    else:
-        track += _ALL_NOTES_OFF
-    return track + b"\0" + _END_OF_TRACK
+def _parts(tracks: Sequence[TrackEvents], tpq: int, counts: Counter[str], *, pedal: bool) -> list[list[Part]]:
+    """Return the parts of each track."""
+    ports = [next((content[0] for _, content in _metas([events], _PORT, 1)), 0) for events in tracks]
+    pedals = pedal_spans(zip(ports, tracks, strict=True))
+    parts: list[list[Part]] = []
+    used = set()
+    num_parts = 0
+    for port, events in zip(ports, tracks, strict=True):
+        name = _name(events)
+        found, num_hanging = notes_of(events, _MAX_HANGING_QUARTERS * tpq)
+        counts[notices.HANGING] += num_hanging
+        parts.append([])
+        for channel, program, notes in found:
+            used.add((port, channel))
+            spans = pedals.get((port, channel)) if pedal else None
+            parts[-1].append(Part(name, program, channel == _DRUM_CHANNEL, sustained(notes, spans) if spans else notes))
+        num_parts += len(found)
+        if num_parts > MAX_SILENT_TRACKS:
+            raise too_many_tracks(num_parts)
+    if not pedal:
+        counts[notices.PEDAL] += sum(len(pedals[channel].starts) for channel in used & set(pedals))
+    return parts
 
 
-def _line(track: Any) -> NoteArrays:
-    notes = track.notes.numpy()
-    return NoteArrays(*(notes[name].astype(np.int64) for name in ("time", "duration", "pitch", "velocity")))
+def _name(events: TrackEvents) -> str:
+    """Return the first name of a track; it is Latin-1 if it is not UTF-8."""
+    names = (_decoded(content) for _, content in events.metas(_NAME))
+    return next(filter(None, names), "")
 
 
-def _shortened(lines: list[NoteArrays], closed: list[NoteArrays], max_duration: int) -> list[NoteArrays]:
-    """Return the notes of `closed`, limiting the duration of those that `lines` lacks."""
-    known = Counter(note for line in lines for note in zip(*line, strict=True))
-    shortened = []
-    for line in closed:
-        durations = line.durations.copy()
-        for place, note in enumerate(zip(*line, strict=True)):
-            if not known[note]:
-                durations[place] = min(durations[place], max_duration)
-            known[note] -= 1
-        shortened.append(line._replace(durations=durations))
-    return shortened
+def _decoded(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    printable = "".join(character if character.isprintable() else " " for character in text[:_MAX_NAME])
+    return " ".join(printable.split())
+
+
+def _metas(tracks: Sequence[TrackEvents], kind: int, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the time and data of the meta events of a type in all tracks, except those with less data than a size."""
+    for events in tracks:
+        yield from ((tick, content) for tick, content in events.metas(kind) if len(content) >= size)
+
+
+def _tempo(content: bytes) -> float:
+    microseconds = int.from_bytes(content[:3], "big")
+    return 6e7 / microseconds if microseconds else 0.0
+
+
+def _keys(tracks: Sequence[TrackEvents], parts: Sequence[Sequence[Part]]) -> list[KeyChange]:
+    """Return the key signatures: those of the first pitched track come last, those of drums first."""
+    ranks = [2 if not place else 3 if any(not part.is_drum for part in place) else 1 for place in parts]
+    order = sorted(range(len(tracks)), key=lambda track: (ranks[track], -track))
+    signatures = _metas([tracks[track] for track in order], _KEY, 2)
+    return [KeyChange(tick, int.from_bytes(content[:1], signed=True), content[1]) for tick, content in signatures]
+
+
+def _num_lyrics(tracks: Sequence[TrackEvents]) -> int:
+    """Return the number of syllables: lyrics, and all texts of karaoke files."""
+    texts = [content for _, content in _metas(tracks, _TEXT, 1)]
+    if not any(text.startswith(_KARAOKE) for text in texts):
+        texts = []
+    lyrics = [content for _, content in _metas(tracks, _LYRIC, 1)]
+    return sum(bool(text.strip()) and not text.startswith(_KARAOKE) for text in (*texts, *lyrics))

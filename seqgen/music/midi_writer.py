@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from seqgen.errors import MusicError
+from seqgen.music.instruments import names_of
 from seqgen.music.score import Score, Track
 
 _MIN_TICKS = 480  # per quarter note, the resolution that most programs expect
@@ -22,7 +23,7 @@ class _Event(NamedTuple):
 
 
 def rendered(score: Score) -> bytes:
-    """Return a file of format 1: a track of tempos and signatures, then one track per track of the score.
+    """Return a file of format 1: a track of title, tempos and signatures, then one track per track of the score.
 
     Times are counted from the beginning of the first whole bar, so that a pickup is preceded by a rest and bars remain
     intact. Each of up to 15 pitched tracks has its own channel; drums have channel 10. With more tracks, those of one
@@ -37,9 +38,9 @@ def rendered(score: Score) -> bytes:
     file = MidiFile()
     ticks = -(-_MIN_TICKS // score.grid)
     file.ticksPerQuarterNote = ticks * score.grid
-    file.tracks = [_track("", [*_signatures(score), *_tempos(score)], score.num_steps, ticks)]
-    for track, channel in zip(score.tracks, channels_of(score.tracks), strict=True):
-        file.tracks.append(_track(track.name, _notes(track), score.num_steps, ticks, channel))
+    file.tracks = [_track(score.title, [*_signatures(score), *_tempos(score)], score.num_steps, ticks)]
+    for track, name, channel in zip(score.tracks, names_of(score.tracks), channels_of(score.tracks), strict=True):
+        file.tracks.append(_track(name, _notes(track), score.num_steps, ticks, channel))
     content: bytes = file.writestr()
     return content
 

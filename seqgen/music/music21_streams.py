@@ -10,9 +10,10 @@ from typing import Any
 
 from seqgen.music import notices
 from seqgen.music.bars import fits
+from seqgen.music.measures import Measure, WrittenNote
+from seqgen.music.musicxml_harmony import SYMBOL
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar
-from seqgen.music.written_parts import Measure, WrittenNote
 
 
 def decoded_text(data: bytes) -> str:
@@ -30,13 +31,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
-
-
-def title_of(part: Any) -> tuple[str, int]:
-    """Return the name and program of a part."""
-    instrument = part.getInstrument(returnDefault=False)
-    name = part.partName or (instrument and instrument.partName) or ""
-    return str(name), (instrument and instrument.midiProgram) or 0
 
 
 def measures_of(part: Any, grid: int, counts: Counter[str]) -> list[Measure]:
@@ -59,13 +53,13 @@ class _PartReader:
     """Reads the measures of a part in order."""
 
     def __init__(self, grid: int, counts: Counter[str]) -> None:
-        from music21 import bar, harmony, key, meter, note, repeat, tempo
+        from music21 import bar, expressions, key, meter, note, repeat, tempo
 
         self._grid = grid
         self._counts = counts
         self._bar = Bar()
         self._kinds = (  # the first kind that matches an element counts
-            (harmony.Harmony, _ignore),  # a chord symbol, which is a chord in music21
+            (expressions.TextExpression, self._add_words),
             (note.NotRest, self._add_note),
             (bar.Repeat, self._add_repeat),
             (meter.TimeSignature, self._add_metre),
@@ -111,6 +105,10 @@ class _PartReader:
         tempo = element.getQuarterBPM()
         if tempo:
             self._measure.tempos.append((offset, float(tempo)))
+
+    def _add_words(self, offset: float, element: Any) -> None:
+        if element.content.startswith(SYMBOL):
+            self._measure.symbols.append((offset, element.content.removeprefix(SYMBOL)))
 
     def _add_repeat(self, _: float, element: Any) -> None:
         if element.direction == "start":

@@ -2,21 +2,27 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from seqgen.music import notices
 from seqgen.music.keys import transposed_key
 from seqgen.music.limits import is_countable
-from seqgen.music.music21_streams import measures_of, quiet, title_of
+from seqgen.music.measures import Measure, WrittenPart, merged
+from seqgen.music.music21_streams import measures_of, quiet
 from seqgen.music.musicxml_document import score_root
-from seqgen.music.score import NUM_PITCHES, Score
-from seqgen.music.written_parts import WrittenPart, score_from_parts
+from seqgen.music.musicxml_harmony import prepare_harmony
+from seqgen.music.musicxml_parts import UNLISTED, ListedPart, drum_of_note, listed_parts
+from seqgen.music.musicxml_signs import jumps_of, measure_repeats
+from seqgen.music.score import Score
+from seqgen.music.written_parts import score_from_parts
 
 _OF_SCORES = {"identification", "part-list", "part"}
 _EVENTS = {"note", "backup", "forward", "attributes", "direction", "sound", "barline"}
-_OF_NOTES = {"pitch", "duration", "chord", "tie", "staff"}  # all voices of a staff are one part
+_OF_NOTES = {"pitch", "duration", "chord", "tie", "staff"}  # without voices: all of a staff are one part
 _OF_RESTS = {"duration", "chord", "type", "dot", "staff"}
 _OF_ATTRIBUTES = {"divisions", "key", "time", "staves"}
 _DIRECTIONS = {"words", "segno", "coda", "metronome"}
@@ -24,20 +30,29 @@ _ENDING = re.compile(r"\d{1,2}(?:[,. -]+\d{1,2})*")
 _STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
-class _Description(NamedTuple):
+@dataclass
+class _Description:
     """What the XML says about a part, but music21 does not.
 
     Attributes:
+        listed: what the part list says.
+        is_drum: whether all of its notes are unpitched.
         transpositions: place of a measure -> semitones from written to sounding pitch from this measure on.
-        is_drum: whether the part has unpitched notes.
+        repeats: for each measure the distance of the measure that each staff repeats.
+        jumps: for each measure the fields of its signs that `<sound>` elements determine.
     """
 
-    transpositions: dict[int, int]
-    is_drum: bool
+    listed: ListedPart = UNLISTED
+    is_drum: bool = False
+    transpositions: dict[int, int] = field(default_factory=dict)
+    repeats: Sequence[Mapping[str, int]] = ()
+    jumps: Sequence[Mapping[str, Any]] = ()
 
 
-def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
+def score_of(data: bytes, grid: int, *, chords: bool = False) -> tuple[Score, Counter[str]]:
     """Return the score of a MusicXML file, and how often each change was made on reading it.
+
+    With `chords`, its chord symbols become a track.
 
     What does not sound is removed before music21 reads the file, which saves a quarter of the time.
 
@@ -48,44 +63,44 @@ def score_of(data: bytes, grid: int) -> tuple[Score, Counter[str]]:
 
     counts = Counter[str]()
     root = score_root(data)
-    drums = _drums(root)
-    descriptions = {part.get("id", ""): _prepared(part, drums, counts) for part in root.findall("part")}
+    prepare_harmony(root, counts, chords=chords)
+    listed = listed_parts(root)
+    parts = [(part.get("id", ""), part) for part in root.findall("part")]
+    descriptions = {name: _prepared(part, listed.get(name, UNLISTED), counts) for name, part in parts}
     root[:] = [child for child in root if child.tag in _OF_SCORES]
+    for entry in root.iterfind("part-list/score-part"):
+        entry[:] = []
     with quiet():
         importer: Any = MusicXMLImporter()  # type: ignore[no-untyped-call]  # music21 types some of its functions
         importer.xmlRootToScore(root, importer.stream)
-        parts = [_part(part, descriptions, grid, counts) for part in importer.stream.parts]
-    return score_from_parts(parts, grid, counts), +counts
+        staves = [(_name(staff, descriptions), staff) for staff in importer.stream.parts]
+        written = [
+            _part([staff for _, staff in group], descriptions.get(name, _Description()), grid, counts)
+            for name, group in groupby(staves, key=lambda pair: pair[0])
+        ]
+    return score_from_parts(written, grid, counts, chords=chords), +counts
 
 
-def _drums(root: Element) -> dict[str, int]:
-    """Return the MIDI pitch of each unpitched instrument by id; a part's id stands for its first instrument."""
-    drums: dict[str, int] = {}
-    for part in root.iterfind("part-list/score-part"):
-        for instrument in part.iterfind("midi-instrument"):
-            number = instrument.findtext("midi-unpitched", "").strip()
-            if number.isdecimal() and 1 <= int(number) <= NUM_PITCHES:
-                drums[instrument.get("id", "")] = int(number) - 1
-                drums.setdefault(part.get("id", ""), int(number) - 1)
-    return drums
-
-
-def _prepared(part: Element, drums: Mapping[str, int], counts: Counter[str]) -> _Description:
+def _prepared(part: Element, listed: ListedPart, counts: Counter[str]) -> _Description:
     """Remove from a part what does not sound, and return what music21 does not provide."""
-    transpositions = {0: 0}
-    is_drum = False
+    is_drum = part.find("measure/note/unpitched") is not None and part.find("measure/note/pitch") is None
+    is_drum_set = "1" not in {(lines.text or "").strip() for lines in part.iter("staff-lines")}
+    description = _Description(listed, is_drum, repeats=list(measure_repeats(part)))
+    description.jumps = [jumps_of(measure) for measure in part.iterfind("measure")]
     for place, measure in enumerate(part.iterfind("measure")):
         measure[:] = [event for event in measure if event.tag in _EVENTS and not _is_silent(event, counts)]
         for barline in measure.iterfind("barline"):
             barline[:] = [sign for sign in barline if sign.tag != "ending" or _is_ending(sign)]
         for event in measure:
             if event.tag == "note":
-                is_drum |= _pitch_drum(event, part.get("id", ""), drums)
+                if is_drum and event.find("unpitched") is not None:
+                    _add_pitch(event, drum_of_note(event, listed, is_drum_set=is_drum_set))
                 _prepare_note(event, counts)
             elif event.tag == "attributes":
-                transpositions.update((place, _semitones(transpose)) for transpose in event.iterfind("transpose"))
+                for transpose in event.iterfind("transpose"):
+                    description.transpositions[place] = _semitones(transpose)
                 _prepare_attributes(event)
-    return _Description(transpositions, is_drum)
+    return description
 
 
 def _is_silent(event: Element, counts: Counter[str]) -> bool:
@@ -96,6 +111,9 @@ def _is_silent(event: Element, counts: Counter[str]) -> bool:
         counts[notices.CUE] += is_cue
         return is_grace or (is_cue and event.find("chord") is not None)
     if event.tag == "direction":
+        counts[notices.PEDAL_MARK] += sum(
+            sign.get("type") == "start" for sign in event.iterfind("direction-type/pedal")
+        )
         event[:] = [child for child in event if child.tag != "direction-type" or _directs(child)]
         return event.find("direction-type") is None and event.find("sound") is None
     return False
@@ -113,6 +131,7 @@ def _directs(kind: Element) -> bool:
 def _prepare_note(note: Element, counts: Counter[str]) -> None:
     """Keep only what determines the sound of a note, or the duration of a note that does not sound."""
     note.attrib.clear()
+    counts[notices.LYRIC] += len(note.findall("lyric"))
     is_unknown = note.find("unpitched") is not None
     counts[notices.UNPITCHED] += is_unknown
     if note.find("pitch") is not None and note.find("cue") is None:
@@ -131,19 +150,16 @@ def _prepare_attributes(attributes: Element) -> None:
         key[:] = [child for child in key if child.tag != "mode"]  # music21 would build its scale
 
 
-def _pitch_drum(note: Element, part: str, drums: Mapping[str, int]) -> bool:
-    """Give an unpitched note the pitch of its drum, if known; return whether it is known."""
+def _add_pitch(note: Element, key: int | None) -> None:
+    """Give an unpitched note the pitch of its drum, if known."""
     unpitched = note.find("unpitched")
-    instrument = note.find("instrument")
-    key = drums.get(part if instrument is None else instrument.get("id", ""))
     if unpitched is None or key is None:
-        return False
+        return
     unpitched.tag = "pitch"
     unpitched[:] = []
     name = _STEPS[key % 12]
     for tag, text in ("step", name[0]), ("alter", str(len(name) - 1)), ("octave", str(key // 12 - 1)):
         SubElement(unpitched, tag).text = text
-    return True
 
 
 def _semitones(transpose: Element) -> int:
@@ -151,15 +167,38 @@ def _semitones(transpose: Element) -> int:
     return round(float(transpose.findtext("chromatic") or 0) + 12 * float(transpose.findtext("octave-change") or 0))
 
 
-def _part(part: Any, descriptions: Mapping[str, _Description], grid: int, counts: Counter[str]) -> WrittenPart:
-    """Return a written part from a music21 part; a part of two staves has become two."""
-    names = {name.rsplit("-Staff", 1)[0] for name in map(str, part.groups)} & descriptions.keys()
-    description = descriptions[names.pop()] if names else _Description({0: 0}, is_drum=False)
-    measures = measures_of(part, grid, counts)
+def _name(staff: Any, names: Container[str]) -> str:
+    """Return the id of the part to which a music21 part belongs; a part of two staves has become two."""
+    groups = (name.rsplit("-Staff", 1)[0] for name in map(str, staff.groups))
+    return next((name for name in groups if name in names), "")
+
+
+def _part(staves: Sequence[Any], description: _Description, grid: int, counts: Counter[str]) -> WrittenPart:
+    """Return a part from the music21 parts of its staves: one instrument is one part."""
+    read = [measures_of(staff, grid, counts) for staff in staves]
+    for number, measures in enumerate(read, 1):
+        _repeat_measures(measures, str(number), description.repeats)
+    part = WrittenPart(merged(read), *description.listed[:2], is_drum=description.is_drum)
+    for measure, jumps in zip(part.measures, description.jumps, strict=False):
+        measure.signs = measure.signs._replace(**jumps)
+    if not part.is_drum:
+        _transpose(part.measures, description.transpositions)
+    return part
+
+
+def _repeat_measures(measures: Sequence[Measure], staff: str, repeats: Sequence[Mapping[str, int]]) -> None:
+    """Fill the empty measures of a staff that repeat others."""
+    for place, (measure, distances) in enumerate(zip(measures, repeats, strict=False)):
+        distance = distances.get(staff, distances.get("", 0))
+        if 0 < distance <= place and not measure.notes:
+            measure.notes = measures[place - distance].notes
+
+
+def _transpose(measures: Sequence[Measure], transpositions: Mapping[int, int]) -> None:
+    """Transpose measures from written to sounding pitch."""
     semitones = 0
     for place, measure in enumerate(measures):
-        semitones = description.transpositions.get(place, semitones)
+        semitones = transpositions.get(place, semitones)
         if semitones:
             measure.notes = [note._replace(pitch=note.pitch + semitones) for note in measure.notes]
             measure.bar = measure.bar._replace(sharps=transposed_key(measure.bar.sharps, semitones))
-    return WrittenPart(measures, *title_of(part), is_drum=description.is_drum)

@@ -33,8 +33,12 @@ def rendered(score: Score) -> bytes:
     _add_tempos(score, whole.parts.first())
     exporter = music21().musicxml.m21ToXml.ScoreExporter(whole, makeNotation=False)
     root = exporter.parse()
-    for parent, placeholder in (root, "movement-title"), (root.find("identification"), "creator"):
-        parent.remove(parent.find(placeholder))  # "Music21 Fragment" and "Music21"
+    placeholders = root.find("movement-title"), root.find("identification/creator")  # "Music21 Fragment", "Music21"
+    root.find("identification").remove(placeholders[1])
+    if score.title:
+        placeholders[0].text = score.title
+    else:
+        root.remove(placeholders[0])
     for track, part, description in zip(score.tracks, root.iter("part"), root.iter("score-part"), strict=True):
         if track.is_drum:
             drum_notation.rewrite(part, description)

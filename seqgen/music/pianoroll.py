@@ -81,7 +81,7 @@ def draw(score: Score, num_prime_steps: int = 0) -> bytes:
         _draw_bars(axes, score, width / (last - first))
         for place, (track, colour) in enumerate(zip(score.tracks, cycle(_COLOURS), strict=False)):
             _draw_notes(axes, track, paper, colour, 0.9 - 0.4 * place / len(score.tracks))
-    _draw_legend(figure, score.tracks, has_prime=num_prime_steps > score.start)
+    _draw_legend(figure, score, has_prime=num_prime_steps > score.start)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH)
     return picture.getvalue()
@@ -148,16 +148,20 @@ def _draw_notes(axes: Any, track: Track, paper: _Paper, colour: str, thickness: 
     axes.add_collection(PolyCollection(boxes, facecolors=colour, edgecolors="white", linewidths=0.6, zorder=2))
 
 
-def _draw_legend(figure: Any, tracks: Sequence[Track], *, has_prime: bool) -> None:
+def _draw_legend(figure: Any, score: Score, *, has_prime: bool) -> None:
+    """Draw the title, and the names of the parts."""
     from matplotlib.patches import Patch
 
     entries = [
         Patch(color=colour, label=literal(name))
-        for track, name, colour in zip(tracks, names_of(tracks), cycle(_COLOURS), strict=False)
+        for track, name, colour in zip(score.tracks, names_of(score.tracks), cycle(_COLOURS), strict=False)
         if track.notes
     ]
     if len(entries) > _MAX_NAMES:
         entries = [*entries[:_MAX_NAMES], Patch(alpha=0, label=f"and {len(entries) - _MAX_NAMES} more")]
     if has_prime:
         entries.append(Patch(color=_PRIME, label="Prime"))
-    figure.legend(handles=entries, loc="outside upper left", ncols=8, frameon=False, fontsize=9)
+    figure.legend(
+        handles=entries, loc="outside upper left", ncols=8, frameon=False, fontsize=9,
+        title=literal(score.title), title_fontsize=11, alignment="left",
+    )  # fmt: skip

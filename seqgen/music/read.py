@@ -15,6 +15,23 @@ Parse = Callable[[], tuple[Score, Counter[str]]]
 _MAX_REASON = 200
 
 
+class ReadingOptions(NamedTuple):
+    """How music is read.
+
+    Attributes:
+        grid: steps per quarter note.
+        chords: whether chord symbols become a part of block chords.
+        pedal: whether the sustain pedal extends notes.
+    """
+
+    grid: int = DEFAULT_GRID
+    chords: bool = False
+    pedal: bool = False
+
+
+DEFAULT_OPTIONS = ReadingOptions()
+
+
 class Tune(NamedTuple):
     """A piece that was read.
 
@@ -29,19 +46,19 @@ class Tune(NamedTuple):
     notices: Mapping[str, int]
 
 
-def read(name: str, data: bytes, grid: int = DEFAULT_GRID) -> Iterator[Tune | MusicError]:
+def read(name: str, data: bytes, options: ReadingOptions = DEFAULT_OPTIONS) -> Iterator[Tune | MusicError]:
     """Yield every piece of a file in order, or an error for a piece that cannot be read.
 
     Args:
         name: of the file; its suffix, one of `MUSIC`, determines the format.
         data: the content of the file, unpacked.
-        grid: steps per quarter note.
+        options: how it is read.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in MUSIC:
         yield MusicError("file of another format", f"{name} is not one of {', '.join(sorted(MUSIC))}")
         return
-    for piece, parse in _PIECES[suffix](name, data, grid):
+    for piece, parse in _PIECES[suffix](name, data, options):
         yield _guarded(piece, parse)
 
 
@@ -59,26 +76,28 @@ def _guarded(name: str, parse: Parse) -> Tune | MusicError:
     return Tune(name, score, notices)
 
 
-def _midi(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    yield name, partial(midi_reader.score_of, data, grid)
+def _midi(name: str, data: bytes, options: ReadingOptions) -> Iterator[tuple[str, Parse]]:
+    yield name, partial(midi_reader.score_of, data, options.grid, pedal=options.pedal)
 
 
-def _musicxml(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    yield name, partial(musicxml_reader.score_of, data, grid)
+def _musicxml(name: str, data: bytes, options: ReadingOptions) -> Iterator[tuple[str, Parse]]:
+    yield name, partial(musicxml_reader.score_of, data, options.grid, chords=options.chords)
 
 
-def _kern(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
-    yield name, partial(kern_reader.score_of, data, grid)
+def _kern(name: str, data: bytes, options: ReadingOptions) -> Iterator[tuple[str, Parse]]:
+    yield name, partial(kern_reader.score_of, data, options.grid)
 
 
-def _abc(name: str, data: bytes, grid: int) -> Iterator[tuple[str, Parse]]:
+def _abc(name: str, data: bytes, options: ReadingOptions) -> Iterator[tuple[str, Parse]]:
     for piece, text in abc_reader.tunes(name, data):
-        yield piece, partial(abc_reader.score_of, text, grid)
+        yield piece, partial(abc_reader.score_of, text, options.grid, chords=options.chords)
 
 
-_PIECES: Mapping[str, Callable[[str, bytes, int], Iterator[tuple[str, Parse]]]] = {
+_PIECES: Mapping[str, Callable[[str, bytes, ReadingOptions], Iterator[tuple[str, Parse]]]] = {
     ".mid": _midi,
     ".midi": _midi,
+    ".kar": _midi,
+    ".rmi": _midi,
     ".musicxml": _musicxml,
     ".xml": _musicxml,
     ".mxl": _musicxml,

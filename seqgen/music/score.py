@@ -106,6 +106,8 @@ class Score:
             whole bar, so that the notes of a pickup begin late in it.
         tempos: at least one, the first at 0.
         grid: steps per quarter note.
+        title: of a piece that is written; may be empty.
+        is_excerpt: whether the piece continues after the last bar.
     """
 
     bars: tuple[Bar, ...]
@@ -113,6 +115,8 @@ class Score:
     pickup: int = 0
     tempos: tuple[Tempo, ...] = (Tempo(0, DEFAULT_TEMPO),)
     grid: int = DEFAULT_GRID
+    title: str = ""
+    is_excerpt: bool = False
 
     def __post_init__(self) -> None:
         if self.bars and not 0 <= self.pickup < self.bar_starts[1]:
@@ -142,7 +146,10 @@ class Score:
         inside = [tempo._replace(onset=tempo.onset - start) for tempo in self.tempos if start < tempo.onset < end]
         tempos = (Tempo(0, before.quarters_per_minute), *inside)
         pickup = self.pickup if first == 0 and stop else 0
-        return replace(self, bars=self.bars[first:stop], tracks=tracks, tempos=tempos, pickup=pickup)
+        is_excerpt = self.is_excerpt or stop < len(self)
+        return replace(
+            self, bars=self.bars[first:stop], tracks=tracks, tempos=tempos, pickup=pickup, is_excerpt=is_excerpt
+        )
 
     @cached_property
     def bar_starts(self) -> tuple[int, ...]:

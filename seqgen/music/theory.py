@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from seqgen.errors import UsageError
 from seqgen.music.keys import transposed_key
-from seqgen.music.score import MAX_SHARPS, NUM_PITCHES, Score
+from seqgen.music.score import DENOMINATORS, MAX_SHARPS, NUM_PITCHES, Score
 
 MAX_QUARTERS = 1000  # of one typed note
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -133,6 +133,21 @@ def key_name(sharps: int, mode: str = "") -> str:
         return f"{key_name(sharps, 'major')} / {key_name(sharps, 'minor')}"
     alteration, fifth = divmod(sharps + (4 if mode == "minor" else 1), 7)
     return f"{_FIFTHS[fifth]}{_signs(alteration)} {mode}"
+
+
+def metre_of(text: str) -> tuple[int, int]:
+    """Return the numerator and denominator of a metre such as 6/8.
+
+    Raises:
+        UsageError: it is not a metre.
+    """
+    match = re.fullmatch("([1-9][0-9]{0,2})/([1-9][0-9]?)", text.strip())
+    if not match or int(match[2]) not in DENOMINATORS:
+        raise UsageError(
+            f"--metre must be such as 3/4 or 6/8, with one of the denominators {', '.join(map(str, DENOMINATORS))}, "
+            f"got {text!r}"
+        )
+    return int(match[1]), int(match[2])
 
 
 def best_key(score: Score) -> int:

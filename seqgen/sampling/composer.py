@@ -2,22 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+
+import numpy as np
 
 from seqgen.config import SamplingConfig
-from seqgen.errors import UsageError
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
-from seqgen.levels.note.constraint import NoteConstraint
-from seqgen.levels.note.state import Given
+from seqgen.levels.note.constraint import Habits, NoteConstraint
+from seqgen.levels.note.header import HeaderConstraint
+from seqgen.levels.note.inputs import Countdown
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.keys import to_no_signature
-from seqgen.music.score import Score, Tempo
-from seqgen.music.theory import key_of, name_of
+from seqgen.music.score import Score
+from seqgen.sampling.common_start import CommonStart, common_start
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import Sample
-
-DEFAULT_BARS = 16
 
 
 def compose(
@@ -27,97 +26,75 @@ def compose(
     config: SamplingConfig,
     samples: Sequence[Sample],
     unseen_ids: Sequence[int],
-    min_bars: int = 0,
     after_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Return one piece per sample; each begins with the prime.
+    """Return one piece per sample, which begins with the prime and is led to its end.
 
     Args:
         model: the language model.
         level: its vocabulary.
         prime: the music that all pieces continue; None to begin freely.
-        config: bars, length, key, tempo, temperature and filters.
-        samples: one per stream, with its seed; their tokens and nats are updated.
+        config: bars, length, key, tempo, metre, instruments, temperature and filters.
+        samples: one per stream, with its seed; their tokens and nats are updated. Those that reach the maximum length
+            in tokens are cut.
         unseen_ids: ids that were never a target in training; they are drawn only if no other token is allowed.
-        min_bars: the minimum number of bars after the prime.
         after_step: called whenever each piece has one more token.
 
     Raises:
-        UsageError: the prime contains pitches that the model has never seen.
+        UsageError: the prime, the metre or the instruments do not fit the model, or each other.
     """
-    start = _common_start(level, prime, config, unseen_ids)
-    shift = -to_no_signature(start.sharps) if start.sharps and level.is_in_one_key else 0
+    start = common_start(level, prime, config, unseen_ids)
+    keys = [_key_of(level, start.sharps, sample.seed) for sample in samples]
     # A model of all keys could write in any of them, but keys that composers choose are easier to read, sing and play.
     foreign = level.foreign_keys if start.sharps is None and not level.is_in_one_key else []
-    out_of_range = [t.PITCH + pitch for pitch in range(t.NUM_PITCHES) if not 0 <= pitch + shift < t.NUM_PITCHES]
+    shifts = [-to_no_signature(sharps) if level.is_in_one_key else 0 for sharps in keys]
     constraint = NoteConstraint(
         level.vocabulary_size,
         level.grid,
         start.ids,
-        len(samples),
-        [*unseen_ids, *out_of_range, *foreign],
+        Habits([*unseen_ids, *foreign], level.metres, level.ranges, level.layout_tokens),
+        shifts,
         start.given,
-        min_bars and start.num_bars + min_bars,
+        (start.num_bars or 1, start.num_bars or t.MAX_LEFT),
     )
-    last_bar = start.num_bars + (config.bars or DEFAULT_BARS)
-    written = _write(model, start.ids, config, samples, constraint, last_bar, after_step)
-    return [_finished(level.decode(ids)[:last_bar], config, shift) for ids in written]
+    countdown = Countdown(len(samples), start.num_bars)
+    written = _write(model, start, config, samples, constraint, countdown, after_step)
+    return [_finished(level.decode(ids), start, shift) for ids, shift in zip(written, shifts, strict=True)]
 
 
-class _CommonStart(NamedTuple):
-    """The common start of all pieces.
-
-    Attributes:
-        ids: the tokens to continue.
-        given: the contents that some voices of a prime must have after them; None without a prime.
-        num_bars: the number of bars of the prime.
-        sharps: the key signature of the result; None for any.
-    """
-
-    ids: list[int]
-    given: Given | None
-    num_bars: int
-    sharps: int | None
-
-
-def _common_start(
-    level: NoteLevel, prime: Score | None, config: SamplingConfig, unseen_ids: Sequence[int]
-) -> _CommonStart:
-    sharps = None if config.key is None else key_of(config.key).sharps
-    if prime is not None:
-        _check_pitches(level, prime, unseen_ids)
-        begun = level.prime(prime)
-        return _CommonStart(begun.ids, begun.given, begun.num_bars, prime.bars[0].sharps)
-    key = [] if sharps is None or level.is_in_one_key else [level.key_token(sharps)]
-    return _CommonStart([level.START, *key], None, 0, sharps)
+def _key_of(level: NoteLevel, sharps: int | None, seed: int) -> int:
+    """Return a key signature: the requested one, or one of the corpus, as often as it occurs there."""
+    if sharps is not None or not level.keys:
+        return sharps or 0
+    numbers = np.array(list(level.keys.values()))
+    return int(np.random.default_rng(seed).choice(list(level.keys), p=numbers / numbers.sum()))
 
 
 def _write(
     model: LanguageModel,
-    ids: list[int],
+    start: CommonStart,
     config: SamplingConfig,
     samples: Sequence[Sample],
     constraint: NoteConstraint,
-    last_bar: int,
+    countdown: Countdown,
     after_step: Callable[[], None],
 ) -> list[list[int]]:
-    """Return the tokens of each piece, up to its end, its last bar or the maximum length."""
-    written = [list(ids) for _ in samples]
-    reading, numbers = prefill(model, ids).repeat(len(samples)), uniform_numbers([sample.seed for sample in samples])
-    draws = decode(model, reading, numbers, config, constraint, "auto")
+    """Return the tokens of each piece, up to its end or the maximum length."""
+    written = [list(start.ids) for _ in samples]
+    numbers = uniform_numbers([sample.seed for sample in samples])
+    read = [int(countdown(np.full(len(samples), token))[0]) for token in start.ids]
+    reading = prefill(model, read).repeat(len(samples))
+    draws = decode(model, reading, numbers, config, HeaderConstraint(constraint, start.header), "auto", countdown)
     for count, draw in enumerate(draws, 1):
-        num_bars = constraint.num_bars
         for stream, (token, nats) in enumerate(zip(draw.ids.tolist(), draw.nats.tolist(), strict=True)):
             sample = samples[stream]
             if sample.is_finished:
                 continue
             sample.tokens += 1
             sample.nats += nats
-            if token in (t.BAR, t.REPEAT) and num_bars[stream] >= last_bar:
-                sample.is_finished = True  # the token would begin one bar too many
-                continue
             written[stream].append(token)
-            sample.is_finished = token == t.END or count == config.length
+            sample.is_cut = token != t.END and count == config.length
+            sample.is_finished = token == t.END or sample.is_cut
         after_step()
         if all(sample.is_finished for sample in samples):
             break
@@ -138,19 +115,5 @@ def without_prime(score: Score, end: int) -> Score:
     return replace(score, tracks=tracks)[first:]
 
 
-def _finished(score: Score, config: SamplingConfig, shift: int) -> Score:
-    score = score.transposed(shift) if shift else score
-    return score if config.tempo is None else replace(score, tempos=(Tempo(0, config.tempo),))
-
-
-def _check_pitches(level: NoteLevel, prime: Score, unseen_ids: Sequence[int]) -> None:
-    transposed = prime.transposed(to_no_signature(prime.bars[0].sharps)) if level.is_in_one_key else prime
-    known = sorted(set(range(t.NUM_PITCHES)) - {token - t.PITCH for token in unseen_ids})
-    unknown = sorted(
-        {note.pitch for track in transposed.tracks if not track.is_drum for note in track.notes} - set(known)
-    )
-    if unknown:
-        raise UsageError(
-            f"--prime contains {', '.join(map(name_of, unknown[:5]))}, which this model has never seen: its pitches "
-            f"are {name_of(known[0])} to {name_of(known[-1])}"
-        )
+def _finished(score: Score, start: CommonStart, shift: int) -> Score:
+    return start.restored(score.transposed(shift) if shift else score)

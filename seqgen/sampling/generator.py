@@ -1,10 +1,12 @@
 """The generator: `prefill` reads a prime, then `decode` draws one token after the other in every stream."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.cells.base import State
@@ -79,6 +81,7 @@ def decode(
     config: SamplingConfig,
     constraint: Constraint,
     precision: str = "float32",
+    inputs: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
 ) -> Iterator[Draw]:
     """Return endless draws, with all streams in one batch; kernels are compiled before this returns.
 
@@ -89,18 +92,24 @@ def decode(
         config: temperature, top-k and top-p.
         constraint: restricts the tokens; each draw is added to it.
         precision: the precision of the products, as in `--precision`.
+        inputs: returns what the network reads instead of the tokens that were drawn, shape (streams,).
 
     Raises:
         CheckpointError: the likelihoods are not finite.
     """
     dtype = PRECISIONS[resolve_precision(precision, model.device.type)]
     step = stepper(model, reading.state, dtype, reading.memory)
-    return _draws(step, reading.logits, numbers, config, constraint)
+    return _draws(step, reading.logits, numbers, config, constraint, inputs)
 
 
 @torch.inference_mode()
 def _draws(
-    step: Stepper, logits: Tensor, numbers: Iterator[Tensor], config: SamplingConfig, constraint: Constraint
+    step: Stepper,
+    logits: Tensor,
+    numbers: Iterator[Tensor],
+    config: SamplingConfig,
+    constraint: Constraint,
+    inputs: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None,
 ) -> Iterator[Draw]:
     for number in numbers:
         likelihood = logits.log_softmax(-1).cpu()
@@ -115,7 +124,7 @@ def _draws(
             read = ids.clamp(min=0)  # a stream without a token reads any token, because its results are not used
         yield Draw(ids, -likelihood.gather(-1, read[:, None])[:, 0])
         constraint.advance(drawn)
-        logits = step(read)
+        logits = step(read if inputs is None else torch.from_numpy(inputs(read.numpy())))
 
 
 def draw(likely: Tensor, numbers: Tensor) -> Tensor:

@@ -51,8 +51,13 @@ class Sample:
 
 def begin(config: SamplingConfig) -> list[Sample]:
     """Return samples before their first token, with consecutive seeds from the given or a random one."""
-    seed = secrets.randbelow(2**31) if config.seed is None else config.seed
+    seed = first_seed(config)
     return [Sample(seed + index) for index in range(config.num_samples)]
+
+
+def first_seed(config: SamplingConfig) -> int:
+    """Return the seed of the first sample, the given or a random one."""
+    return secrets.randbelow(2**31) if config.seed is None else config.seed
 
 
 class _Writer:

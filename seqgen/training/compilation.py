@@ -16,10 +16,11 @@ def compile_kernels(requested: ModelOptions, level: Level[Any], machine: Machine
 
     Args:
         requested: the options of the network.
-        level: its vocabulary.
+        level: its vocabulary, whose grammar is compiled.
         machine: the device and the precision of training; validation also uses float32.
         is_sampled: whether samples are displayed during training.
     """
+    level.compile()
     device = resolve_device(machine.device)
     dtype = PRECISIONS[resolve_precision(machine.precision, device)]
     tiny = ModelConfig(

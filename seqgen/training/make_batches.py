@@ -13,5 +13,11 @@ def make_batches(corpus: PreparedCorpus, config: TrainConfig) -> Batches:
     if corpus.given_coding is not None:
         subsampling = config.model.subsampling if config.model.alignment == "ctc" else 0
         return PairBatches(corpus.train, options.batch_size, options.max_length, seed, subsampling=subsampling)
-    variants = corpus.level.variants(config.corpus)
-    return StreamBatches(corpus.train, options.batch_size, options.sequence_length, seed, variants=variants)
+    return StreamBatches(
+        corpus.train,
+        options.batch_size,
+        options.sequence_length,
+        seed,
+        variants=corpus.level.variants(config.corpus),
+        may_vary=corpus.may_vary,
+    )

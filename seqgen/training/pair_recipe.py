@@ -170,7 +170,7 @@ class PairRecipe:
         return model, steps
 
     def with_dropout(
-        self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: int
+        self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: float
     ) -> ModelConfig:
         """Return the model options with all dropout rates."""
         del num_parameters

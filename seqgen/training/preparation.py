@@ -74,7 +74,7 @@ def prepare_again(
         corpus = None
         if world.local.is_first:
             corpus = PreparedCorpus.of_stream(Path(folders.data_dir), checkpoint.fingerprint)
-        return _shared(corpus, config, folders, world)
+        return _shared(corpus, folders, world)
     sources, same = ", ".join(config.corpus), f"--resume {name} --corpus PATH"
 
     def read_again() -> SplitCorpus:
@@ -112,12 +112,10 @@ def _prepare(
             say(detail, is_detail=True)
         corpus = PreparedCorpus.prepare(documents, Path(folders.data_dir), crew)
         release_memory()
-    return _shared(corpus, config, folders, world)
+    return _shared(corpus, folders, world)
 
 
-def _shared(
-    corpus: PreparedCorpus | None, config: CorpusConfig, folders: FoldersConfig, world: World
-) -> PreparedCorpus:
+def _shared(corpus: PreparedCorpus | None, folders: FoldersConfig, world: World) -> PreparedCorpus:
     """Return the corpus in all processes, of which some or all may have prepared it."""
     world.wait()  # for the first process of each machine
     own = corpus.fingerprint if corpus else ""
@@ -128,7 +126,7 @@ def _shared(
             f"process {world.rank} has a different corpus than the first (fingerprint {corpus.fingerprint}, not "
             f"{fingerprint}): give every machine the same files"
         )
-    return corpus.varied(corpus.level.variants(config))
+    return corpus
 
 
 def _read(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> SplitCorpus:

@@ -18,6 +18,7 @@ from seqgen.training.initial_model import initial_model
 from seqgen.training.pair_batches import PairBatches
 from seqgen.training.pair_recipe import PairRecipe
 from seqgen.training.stream_recipe import StreamRecipe
+from seqgen.training.transposition import choose_transposition, variety
 from seqgen.wording import counted
 
 DEFAULT_TIME = "10m"
@@ -66,18 +67,16 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     """
     budget, machine = _budget(requested.budget), _machine(requested.machine)
     world.check_alike(machine)
-    recipe: StreamRecipe | PairRecipe
-    if corpus.given_coding is None:
-        recipe = StreamRecipe(corpus, requested.corpus)
-    else:
-        recipe = PairRecipe(corpus, requested.model)
+    recipe = StreamRecipe(corpus) if corpus.given_coding is None else PairRecipe(corpus, requested.model)
     batches, messages = recipe.batches(requested.optimization)
     world.check_streams(batches.batch_size)
     options = requested.model
     model, steps = recipe.model(options, lambda model: _num_steps(model, batches, budget, machine, corpus, world))
     num_parameters = initial_model(model, corpus, seed=0).num_parameters
     epochs = steps / batches.steps_per_epoch
-    model = recipe.with_dropout(model, options, epochs, num_parameters)
+    corpus_options = choose_transposition(requested.corpus, corpus.level, epochs)
+    added = variety(corpus_options, corpus.level)
+    model = recipe.with_dropout(model, options, epochs / added, num_parameters / added)
     chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     messages.append(
         f"{model.depth} x {model.hidden_size:,} units, {_counted_steps(steps, budget)}{chosen} ({epochs:.1f} "
@@ -85,7 +84,7 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     )
     sized = replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length)
     config = TrainConfig(
-        corpus=replace(requested.corpus, level=corpus.level.name, vocabulary_size=corpus.level.vocabulary_size),
+        corpus=replace(corpus_options, level=corpus.level.name, vocabulary_size=corpus.level.vocabulary_size),
         model=model,
         optimization=recipe.optimization(sized, model, batches),
         budget=budget,

@@ -87,6 +87,7 @@ class Session:
         started = time.perf_counter()
         repeated_options = repeated(requested, earlier, corpus.fingerprint, self.say) if earlier else requested
         config, reasons = resolve(repeated_options, corpus, world)
+        corpus = corpus.adapted(config.corpus)
         if config.budget.time is not None:
             _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
         for reason in reasons:
@@ -147,6 +148,7 @@ class Session:
         config = replace(checkpoint.config, machine=machine)
         corpus = prepare_again(checkpoint, run.name, self.folders, self.say, world, is_moved=bool(moved))
         self._compile_kernels(config, corpus)
+        corpus = corpus.adapted(config.corpus)
         model = empty_model(config.model, corpus).to(config.machine.device)
         if world.is_first:
             run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(corpus.fingerprint, config)))

@@ -36,6 +36,7 @@ class StreamBatches(Batches):
         shard_size: the number of documents that are ordered together.
         variants: mappings of ids to ids, shape (variants, vocabulary); each document is mapped by a random one, drawn
             anew in each epoch. None for no mapping.
+        may_vary: which of them may map each document, shape (documents, variants), at least one; None for all.
     """
 
     dataset: Dataset
@@ -44,6 +45,7 @@ class StreamBatches(Batches):
     seed: int
     shard_size: int = SHARD_SIZE
     variants: NDArray[np.int64] | None = None
+    may_vary: NDArray[np.bool_] | None = None
 
     @cached_property
     def num_chunks(self) -> int:
@@ -111,7 +113,7 @@ class StreamBatches(Batches):
         num_long = self._batches_for(int(counts[long].sum()))
         schedule = random.permutation(np.repeat([True, False], [len(short), num_long]))
         next_short, next_long = int(schedule[:done].sum()), int((~schedule[:done]).sum())
-        ways = random.integers(1 if self.variants is None else len(self.variants), size=len(counts))
+        ways = self._ways(first + np.arange(len(counts)), random)
         streams = self._streams(first + long, counts[long], next_long)
         for is_whole in schedule[done:]:
             if is_whole:
@@ -122,6 +124,15 @@ class StreamBatches(Batches):
             if self.variants is not None:
                 batch = _varied(batch, self.variants, ways[documents - first])
             yield batch
+
+    def _ways(self, documents: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+        """Draw one of the possible variants for each document."""
+        if self.may_vary is None:
+            return random.integers(1 if self.variants is None else len(self.variants), size=len(documents))
+        may_vary = self.may_vary[documents]
+        drawn = (random.random(len(documents)) * may_vary.sum(1)).astype(np.int64)
+        ways: NDArray[np.int64] = np.argmax(may_vary.cumsum(1) > drawn[:, None], axis=1)
+        return ways
 
     def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
         """Group short documents by length; documents of equal length are grouped at random."""
@@ -165,7 +176,7 @@ class StreamBatches(Batches):
         time = np.arange(lengths.max())[:, None]
         scored = time < lengths
         positions = np.where(scored, begin + time, 0)
-        inputs = self.dataset.ids[positions].astype(np.int64)
+        inputs = self.dataset.inputs[positions].astype(np.int64)
         if self.starts_inside:
             inputs[0, fresh] = Level.START
         following = self.dataset.ids[np.where(scored, positions + 1, 0)].astype(np.int64)

@@ -1,9 +1,8 @@
 """The recipe for texts and music that are read as streams."""
 
-import math
 from collections.abc import Callable
 
-from seqgen.config import CorpusConfig, ModelConfig, ModelOptions, OptimizationConfig, OptimizationOptions
+from seqgen.config import ModelConfig, ModelOptions, OptimizationConfig, OptimizationOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.training.batches import Batches
 from seqgen.training.dropout import choose_dropout
@@ -22,12 +21,10 @@ class StreamRecipe:
 
     Args:
         corpus: the prepared corpus.
-        config: the options of the corpus.
     """
 
-    def __init__(self, corpus: PreparedCorpus, config: CorpusConfig) -> None:
+    def __init__(self, corpus: PreparedCorpus) -> None:
         self._corpus = corpus
-        self._config = config
 
     def batches(self, options: OptimizationOptions) -> tuple[Batches, list[str]]:
         """Return batches of a size that the corpus can fill, and a message if it is not the requested size."""
@@ -48,13 +45,10 @@ class StreamRecipe:
         return choose_size(options, self._corpus.level.vocabulary_size, num_steps)
 
     def with_dropout(
-        self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: int
+        self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: float
     ) -> ModelConfig:
         """Return the model options with all dropout rates."""
-        variety = self._variety
-        return choose_dropout(
-            model, options, epochs / variety, num_parameters / (self._corpus.train.num_targets * variety)
-        )
+        return choose_dropout(model, options, epochs, num_parameters / self._corpus.train.num_targets)
 
     def optimization(self, options: OptimizationOptions, model: ModelConfig, batches: Batches) -> OptimizationConfig:
         """Return the optimization options for a model and batches."""
@@ -63,13 +57,3 @@ class StreamRecipe:
             learning_rate=choose_learning_rate(model, batches.steps_per_epoch),
             weight_decay=WEIGHT_DECAY,
         )
-
-    @property
-    def _variety(self) -> float:
-        """How much information transposition adds to the training set, as a factor.
-
-        It is less than the number of keys: with twelve, 10 min on the chorales had dropout 0.25, and the loss was
-        lowest after half of the time, at 1.59 nats per note.
-        """
-        variants = self._corpus.level.variants(self._config)
-        return 1.0 if variants is None else math.sqrt(len(variants))

@@ -64,6 +64,7 @@ from seqgen.runs import LAST
 from seqgen.training.figures import Figures
 from seqgen.training.session import Session
 from tests.conftest import resolved
+from tests.midi_bytes import riff
 from tests.scores import random_melody
 
 SECONDS = 20  # of CPU time per input
@@ -71,6 +72,29 @@ WALL_SECONDS = 600  # of elapsed time per input
 MEMORY = 3 << 30  # in addition to what was used before
 TEXT = "Baa, baa, black sheep, have you any wool?\nÄ ö € 音楽\n" * 3
 ABC = "X:1\nT:a\nM:6/8\nL:1/8\nK:Gm\n|:G2A B2c|(3ABc d3 e>f|1 [CEG]4 z2:|2 _B,,2 ^f'3/2 {g}a/|]\nw:la la\n"
+KERN = """**kern **kern **text
+*Ipiano *Ipiano *
+*>[A,A,B] *>[A,A,B] *
+*>A *>A *
+*M3/4 *M3/4 *
+*MM90 *k[b-e-] *
+=1 =1 =1
+4c [4e la
+*^ * *
+2d 4C 8f] .
+. . 4.gq .
+. 4D 12.b-@16@ .
+*x *x * *
+*v *v * *
+*>B *>B *
+=2:|! =2:|! =2
+0%3c 2.r .
+*+ * *
+*- **kern *- *-
+2.ccc#
+==
+*-
+"""
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 STRANGE = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"9999999999", b"-1", b"\x1b[2J", b"<", b'"', b"1e999", b"[" * 5000)
 
@@ -81,6 +105,8 @@ class TooSlowError(BaseException):
 
 def seeds(suffix: str) -> list[bytes]:
     """Return valid files of a format."""
+    if suffix == ".rmi":
+        return [riff(content) for content in seeds(".mid")]
     if suffix in (".mid", ".musicxml", ".abc"):
         drums = track_of([Note(6 * place, 6, 36 + place % 9) for place in range(16)], is_drum=True)
         band = Score((Bar(3, 4, -2), Bar(4, 4, 1), Bar(2, 4), *6 * [Bar()]), (random_melody(2).tracks[0], drums))
@@ -109,7 +135,7 @@ def seeds(suffix: str) -> list[bytes]:
         ".flac": [recording("FLAC", "PCM_16")],
         ".mp3": [recording("MP3", None)],
         ".inkml": [b"<ink><trace>1 2, 3 4 5, 6 7</trace><trace>1 2</trace></ink>", b"[[[1, 2], [3.5, 4]], [[5, 6]]]"],
-        ".krn": [b"**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n4c\t4e\n2d\t8f\n.\t4.g\n=2\t=2\n*-\t*-\n"],
+        ".krn": [KERN.replace(" ", "\t").encode()],
     }[suffix]
 
 
@@ -282,6 +308,7 @@ def change(value: Any, chance: random.Random) -> None:
 
 READERS: dict[str, tuple[str, Callable[[str, bytes, Path], None]]] = {
     "midi": (".mid", read_music),
+    "rmi": (".rmi", read_music),
     "musicxml": (".musicxml", read_music),
     "mxl": (".mxl", read_music),
     "abc": (".abc", read_music),

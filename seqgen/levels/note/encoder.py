@@ -23,12 +23,16 @@ class TrackHeader(NamedTuple):
         is_drum: whether its pitches are drums.
         num_voices: number of voices.
         name: such as "Soprano"; may be empty, and is not encoded.
+        lowest: lowest pitch of such tracks, if known; not encoded either.
+        highest: highest pitch of such tracks, if known.
     """
 
     program: int
     is_drum: bool
     num_voices: int
     name: str = ""
+    lowest: int = 0
+    highest: int = t.NUM_PITCHES - 1
 
 
 Layout = tuple[TrackHeader, ...]
@@ -61,7 +65,8 @@ class NoteEncoder:
         if not score.num_notes:
             raise MusicError("score without notes", "the score has no notes")
         tracks = self.voiced(score)
-        yield from self.header(tuple(header for header, _ in tracks), score.bars[0])
+        num_bars = 0 if score.is_excerpt else len(score)
+        yield from self.header(tuple(header for header, _ in tracks), score.bars[0], num_bars)
         end = _end(score)
         num_voices = sum(header.num_voices for header, _ in tracks)
         bars = self.bars(score, self.slices(tracks, end), num_voices, score.num_steps)
@@ -86,12 +91,14 @@ class NoteEncoder:
             raise MusicError("score of too many voices", problem)
         return tracks
 
-    def header(self, layout: Layout, bar: Bar) -> list[int]:
-        """Return the tokens before the first bar."""
+    def header(self, layout: Layout, bar: Bar, num_bars: int = 0) -> list[int]:
+        """Return the tokens before the first bar of a piece of a number of bars, which is 0 if it is unknown."""
         tokens = [t.KEY + MAX_SHARPS + bar.sharps, *self._metre(bar)]
         for track in layout:
             tokens += [t.DRUMS] if track.is_drum else [t.FAMILY + track.program // 8, t.MEMBER + track.program % 8]
             tokens += [t.SPLIT] * (track.num_voices - 1)
+        if 0 < num_bars <= min(t.MAX_LEFT, t.BAR_QUARTERS * self.grid):
+            tokens += [t.LENGTH, t.POSITION + num_bars]
         return tokens
 
     def slices(self, tracks: VoicedTracks, end: int) -> Slices:

@@ -5,9 +5,11 @@ from seqgen.levels.note.contents import voice_due
 from seqgen.levels.note.state import (
     AFTER_BAR,
     AFTER_BAR_KEY,
+    AFTER_COUNT,
     AFTER_DISTANCE,
     AFTER_FAMILY,
     AFTER_KEY,
+    AFTER_LENGTH,
     AFTER_METRE,
     AFTER_NUMERATOR,
     AFTER_PICKUP,
@@ -18,8 +20,10 @@ from seqgen.levels.note.state import (
     BEGINNING,
     CURRENT_VOICE,
     DISTANCE,
+    FEWEST_LEFT,
     IS_SOURCE,
     LAST_SLICE,
+    MOST_LEFT,
     NUM_BARS,
     NUM_GIVEN,
     NUM_NOTES,
@@ -42,7 +46,9 @@ from seqgen.levels.note.tokens import (
     END,
     FAMILY,
     KEY,
+    LENGTH,
     MAX_DENSE,
+    MAX_LEFT,
     MAX_REACH,
     MAX_VOICES,
     MEMBER,
@@ -69,11 +75,17 @@ def allow_header(row: Row, state: Array, grid: int) -> None:
     elif phase == AFTER_NUMERATOR:
         for power in range(FAMILY - DENOMINATOR):
             row[DENOMINATOR + power] = 4 * grid * state[NUMERATOR] % (1 << power) == 0
+    elif phase == AFTER_LENGTH:
+        fewest, most = max(state[FEWEST_LEFT] - 1, 1), min(state[MOST_LEFT] - 1, _longest(grid))
+        row[POSITION + fewest : POSITION + most + 1] = True
+    elif phase == AFTER_COUNT:
+        row[BAR] = True
     elif phase == AFTER_FAMILY:
         row[MEMBER : VOICE + 1] = True
     else:
         has_room = state[NUM_VOICES] < MAX_VOICES
-        row[BAR] = state[NUM_TRACKS] > 0
+        row[BAR] = state[NUM_TRACKS] > 0 and state[MOST_LEFT] > _longest(grid) + 1
+        row[LENGTH] = state[NUM_TRACKS] > 0 and state[FEWEST_LEFT] <= _longest(grid) + 1
         row[SPLIT] = state[NUM_TRACKS] > 0 and has_room
         row[DRUMS] = has_room
         row[FAMILY:MEMBER] = has_room
@@ -88,10 +100,11 @@ def allow_repeat(row: Row, grid: int, streams: Streams, i: int) -> None:
             source = streams.bars[i, (state[NUM_BARS] - distance) % MAX_REACH]
             row[POSITION + distance] = source & IS_SOURCE > 0
     elif state[PHASE] == AFTER_DISTANCE:
-        row[POSITION + 1 : POSITION + 1 + state[DISTANCE]] = True
+        row[POSITION + 1 : POSITION + 1 + min(state[DISTANCE], _most_repeated(state))] = True
     else:
-        row[BAR], row[REPEAT] = True, True
-        row[END] = state[NUM_NOTES] > 0
+        row[BAR] = state[MOST_LEFT] > 1
+        row[REPEAT] = _most_repeated(state) > 0
+        row[END] = _may_end(state)
 
 
 @compiled()
@@ -108,13 +121,32 @@ def allow_frame(row: Row, grid: int, streams: Streams, i: int, given: Given) -> 
         row[KEY:DENOMINATOR] = phase == AFTER_BAR
         row[METRE] = phase in (AFTER_BAR, AFTER_BAR_KEY)
     is_open = phase == AFTER_POSITION and state[STEP] <= state[LAST_SLICE]
-    row[END] = is_free and state[NUM_NOTES] > 0 and phase != AFTER_PICKUP and not is_open
+    row[END] = is_free and _may_end(state) and phase != AFTER_PICKUP and not is_open
     row[PICKUP] = phase == AFTER_POSITION and state[NUM_BARS] == 1 and state[LAST_SLICE] < 0
     if phase != AFTER_POSITION:
-        row[BAR] = is_free or given.contents[state[NUM_GIVEN], 0] >= bar_end
-        row[REPEAT] = is_free and _has_source(grid, streams, i)
+        is_over = is_free or given.contents[state[NUM_GIVEN], 0] >= bar_end
+        row[BAR] = is_over and state[MOST_LEFT] > 1
+        row[REPEAT] = is_free and _most_repeated(state) > 0 and _has_source(grid, streams, i)
     if phase != AFTER_POSITION or adds_position(state, highest):
         _allow_positions(row, state, highest, given)
+
+
+@compiled()
+def _longest(grid: int) -> int:
+    """Return the largest number of bars that LENGTH can state."""
+    return min(MAX_LEFT, BAR_QUARTERS * grid)
+
+
+@compiled()
+def _most_repeated(state: Array) -> int:
+    """Return how many bars may be repeated: those that are left, except one in which the first note may come."""
+    return int(state[MOST_LEFT] - 1 - (state[NUM_NOTES] == 0))
+
+
+@compiled()
+def _may_end(state: Array) -> bool:
+    """Return whether the current bar may be the last one."""
+    return bool(state[NUM_NOTES] > 0 and state[FEWEST_LEFT] <= 1)
 
 
 @compiled()

@@ -88,6 +88,8 @@ def follow(
     grid: int,
     states: Array,
     tracks: Array,
+    lowest: Array,
+    highest: Array,
     sounding: Array,
     onset_times: Array,
     bars: NDArray[np.int64],
@@ -104,8 +106,10 @@ def follow(
         forbidden: tokens that may come only where no other may, shape (vocabulary,).
         ids: the tokens, shape (streams,).
         grid: steps per quarter note.
-        states: of `Streams`, updated in place, like the next four.
+        states: of `Streams`, updated in place, like the next six.
         tracks: see there.
+        lowest: see there.
+        highest: see there.
         sounding: see there.
         onset_times: see there.
         bars: see there.
@@ -113,7 +117,10 @@ def follow(
         tokens: see there.
         until: see there.
     """
-    streams, given = Streams(states, tracks, sounding, onset_times, bars), Given(contents, tokens, until)
+    streams, given = (
+        Streams(states, tracks, lowest, highest, sounding, onset_times, bars),
+        Given(contents, tokens, until),
+    )
     row = np.zeros(mask.shape[1], dtype=np.bool_)
     for i in range(len(ids)):
         take(ids[i], grid, streams, i, given)

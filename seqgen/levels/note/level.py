@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from statistics import median
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,16 +15,22 @@ from seqgen.config import CorpusConfig
 from seqgen.errors import MusicError
 from seqgen.levels.base import Encoder, Ids, Level
 from seqgen.levels.note import tokens as t
+from seqgen.levels.note.checked_json import checked
 from seqgen.levels.note.decoder import decoded
-from seqgen.levels.note.encoder import Layout, NoteEncoder, TrackHeader
+from seqgen.levels.note.encoder import Layout, NoteEncoder
+from seqgen.levels.note.grammar import parse
+from seqgen.levels.note.inputs import inputs_of
+from seqgen.levels.note.layouts import familiar, named
+from seqgen.levels.note.matching import Match, best_match, share_outside
 from seqgen.levels.note.prime import Prime, prime_of
-from seqgen.music.bars import fits
-from seqgen.music.keys import to_no_signature, transposed_key
-from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo
-from seqgen.music.tempos import MAX_TEMPO
+from seqgen.levels.note.ranges import Ranges, ranges_of, with_ranges
+from seqgen.levels.note.transposition import ALL_KEYS, NEAR_KEYS, key_token, transposition, within_ranges
+from seqgen.music.keys import to_no_signature
+from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, Track
 
-TRANSPOSITIONS = range(-5, 7)  # semitones, to all keys by the shortest way
+_NUM_BARS = 16  # of the pieces of an empty corpus
 _MAX_LAYOUTS = 20
+_TRANSPOSITIONS = {"on": ALL_KEYS, "near": NEAR_KEYS}  # in training
 
 
 class NoteLevel(Level[Score]):
@@ -34,9 +41,12 @@ class NoteLevel(Level[Score]):
         has_velocity: whether velocities are encoded, in sixteen degrees; otherwise all are equal.
         is_in_one_key: whether pieces are transposed to the key without a signature.
         tempo: of all decoded pieces, in quarter notes per minute.
-        metre: numerator and denominator of the most frequent initial metre of the training pieces.
+        num_bars: the median length of the training pieces.
+        metres: numerators and denominators of all time signatures of the training pieces, the most frequent initial one
+            first.
         layouts: of the training pieces, the most frequent first.
-        keys: the initial key signatures of the training pieces before transposition, in sharps.
+        keys: how many training pieces begin with each key signature in sharps, before transposition.
+        ranges: of the parts of the training pieces, before transposition.
     """
 
     name: ClassVar[str] = "note"
@@ -48,37 +58,46 @@ class NoteLevel(Level[Score]):
         has_velocity: bool = False,
         is_in_one_key: bool = False,
         tempo: float = DEFAULT_TEMPO,
-        metre: Sequence[int] = (4, 4),
+        num_bars: int = _NUM_BARS,
+        metres: Sequence[Sequence[int]] = ((4, 4),),
         layouts: Sequence[Layout] = (),
-        keys: Sequence[int] = (),
+        keys: Mapping[int, int] = MappingProxyType({}),
+        ranges: Ranges = MappingProxyType({}),
     ) -> None:
         self._encoder = NoteEncoder(grid, has_velocity=has_velocity)
         self.grid = grid
         self.has_velocity = has_velocity
         self.is_in_one_key = is_in_one_key
         self.tempo = tempo
-        self.metre = tuple(metre)
+        self.num_bars = num_bars
+        self.metres = tuple((numerator, denominator) for numerator, denominator in metres)
         self.layouts = tuple(layouts)
-        self.keys = tuple(keys)
+        self.keys = dict(keys)
+        self.ranges = dict(ranges)
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[Score]], config: CorpusConfig) -> Self:
-        """Return the level with the most frequent layouts and metre of the training pieces, and their median tempo."""
-        level = cls(config.grid, has_velocity=config.velocity, is_in_one_key=config.transpose == "key")
+        """Return the level with the layouts, metres, keys, lengths and ranges of the training pieces."""
+        level = cls(config.grid, has_velocity=config.velocity)
         tempos: list[float] = []
-        metres: Counter[tuple[int, ...]] = Counter()
+        lengths: list[int] = []
+        metres: Counter[tuple[int, int]] = Counter()  # how many pieces begin with each
         layouts: Counter[Layout] = Counter()
-        keys: set[int] = set()
+        keys: Counter[int] = Counter()
         for score in chain.from_iterable(documents):
+            lengths.append(len(score))
             tempos.append(score.tempos[0].quarters_per_minute)
             metres[score.bars[0][:2]] += 1
+            metres.update(dict.fromkeys((bar[:2] for bar in score.bars), 0))
             layouts[tuple(header for header, _ in level._encoder.voiced(score))] += 1
-            keys.add(score.bars[0].sharps)
+            keys[score.bars[0].sharps] += 1
         if tempos:
             level.tempo = median(tempos)
-            level.metre = metres.most_common(1)[0][0]
-        level.layouts = tuple(layout for layout, _ in layouts.most_common(_MAX_LAYOUTS))
-        level.keys = tuple(sorted(keys))
+            level.num_bars = round(median(lengths))
+            level.metres = tuple(metre for metre, _ in metres.most_common())
+        level.keys = dict(sorted(keys.items()))
+        level.ranges = ranges_of(chain.from_iterable(documents))
+        level.layouts = tuple(with_ranges(layout, level.ranges) for layout, _ in layouts.most_common(_MAX_LAYOUTS))
         return level
 
     @property
@@ -96,7 +115,8 @@ class NoteLevel(Level[Score]):
         Raises:
             MusicError: the score has another grid, no notes, too many voices, or a metre that is too long.
         """
-        return np.fromiter(self._encoder.tokens(self._in_own_key(score)), dtype=self.dtype)
+        ids = np.fromiter(self._encoder.tokens(self._on_own_grid(score)), dtype=self.dtype)
+        return self.adapt(np.insert(ids, 0, self.START))[1:]
 
     def decode(self, ids: Sequence[int] | Ids) -> Score:
         """Return the score of the ids; an unfinished one ends with its last bar.
@@ -107,30 +127,51 @@ class NoteLevel(Level[Score]):
         tokens = [int(token) for token in ids if token != self.START]
         score = decoded(tokens, self.grid, self.vocabulary_size)
         layout = tuple(header for header, _ in self._encoder.voiced(score))
-        named = next((known for known in self.layouts if _unnamed(known) == layout), layout)
-        tracks = tuple(replace(track, name=header.name) for track, header in zip(score.tracks, named, strict=True))
+        names = named(layout, self.layouts)
+        tracks = tuple(replace(track, name=name) for track, name in zip(score.tracks, names, strict=True))
         return replace(score, tracks=tracks, tempos=(Tempo(0, self.tempo),))
 
     def spelled(self, ids: Sequence[int]) -> list[str]:
         """Return the names of the tokens."""
-        return [t.name_of(token) for token in ids]
+        return [t.name_of(int(token), self._encoder.highest_position) for token in ids]
 
     def extent(self, score: Score, before: Score | None = None) -> dict[str, float]:  # noqa: ARG002
         """Return the number of notes and of quarter notes of a score."""
         return {"notes": score.num_notes, "quarters": score.quarters}
 
     def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:
-        """Return the transpositions to all keys, with `--transpose on`; pitches beyond MIDI's range change octave."""
-        if config.transpose != "on":
-            return None
-        table = np.tile(np.arange(self.vocabulary_size), (len(TRANSPOSITIONS), 1))
-        pitches = np.arange(t.NUM_PITCHES)
-        keys = np.arange(-MAX_SHARPS, MAX_SHARPS + 1)
-        for row, semitones in zip(table, TRANSPOSITIONS, strict=True):
-            moved = pitches + semitones
-            row[t.PITCH : t.DRUM] = t.PITCH + np.where(moved < 0, moved + 12, np.where(moved > 127, moved - 12, moved))
-            row[t.KEY : t.DENOMINATOR] = [t.KEY + MAX_SHARPS + transposed_key(int(key), semitones) for key in keys]
-        return table
+        """Return the transpositions of training documents; pitches beyond MIDI's range change octave."""
+        semitones = _TRANSPOSITIONS.get(config.transpose)
+        return (
+            None if semitones is None else np.array([transposition(each, self.vocabulary_size) for each in semitones])
+        )
+
+    def compile(self) -> None:
+        """Compile the grammar."""
+        parse([], self.grid, self.vocabulary_size)
+
+    def may_vary(self, ids: Ids, config: CorpusConfig) -> NDArray[np.bool_]:
+        """Return which transpositions keep every part of a piece within its range, see `Level.may_vary`."""
+        semitones = _TRANSPOSITIONS[config.transpose]
+        return within_ranges(ids, semitones, self.ranges, self.grid, self.vocabulary_size)
+
+    def adapted(self, config: CorpusConfig) -> "NoteLevel":
+        """Return the level that encodes all pieces in one key with `--transpose key` or `near`."""
+        is_in_one_key = config.transpose in ("key", "near")
+        if self.is_in_one_key == is_in_one_key:
+            return self
+        return self.from_json({**self.to_json(), "is_in_one_key": is_in_one_key})
+
+    def inputs(self, ids: Ids, offsets: NDArray[np.int64]) -> Ids:
+        """Return the tokens with the numbers of bars that are left, see `Level.inputs`."""
+        return inputs_of(ids, offsets)
+
+    def adapt(self, ids: Ids) -> Ids:
+        """Return the ids of a piece as this level encodes it, from those in its original key, with START."""
+        if not self.is_in_one_key:
+            return ids
+        semitones = to_no_signature(int(ids[1]) - key_token(0))
+        return transposition(semitones, self.vocabulary_size)[ids].astype(self.dtype)
 
     def to_json(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -140,9 +181,11 @@ class NoteLevel(Level[Score]):
             "has_velocity": self.has_velocity,
             "is_in_one_key": self.is_in_one_key,
             "tempo": self.tempo,
-            "metre": self.metre,
+            "num_bars": self.num_bars,
+            "metres": self.metres,
             "layouts": self.layouts,
-            "keys": self.keys,
+            "keys": tuple(self.keys.items()),
+            "ranges": tuple((*part, *own) for part, own in self.ranges.items()),
         }
 
     @classmethod
@@ -152,55 +195,74 @@ class NoteLevel(Level[Score]):
         Raises:
             TypeError or ValueError: the settings are invalid; a checkpoint may be damaged or malicious.
         """
-        options = {name: value for name, value in content.items() if name not in ("level", "layouts")}
-        CorpusConfig(grid=options["grid"], velocity=options["has_velocity"])  # checks both
-        layouts = [tuple(TrackHeader(*track) for track in layout) for layout in content["layouts"]]
-        numerator, denominator = options["metre"]
-        is_valid = (
-            0 < options["tempo"] <= MAX_TEMPO
-            and fits(Bar(numerator, denominator), options["grid"])
-            and all(type(sharps) is int and abs(sharps) <= MAX_SHARPS for sharps in options["keys"])
-            and all(map(_is_valid, chain.from_iterable(layouts)))
-        )
-        if not is_valid:
-            raise ValueError("its music has an invalid tempo, metre, key or track")
-        return cls(**options, layouts=layouts)
+        return cls(**checked(content))
 
-    def _in_own_key(self, score: Score) -> Score:
-        """Return the score in the key of the level, if the level has one."""
+    def _on_own_grid(self, score: Score) -> Score:
         if score.grid != self.grid:
             problem = f"the score has {score.grid} steps per quarter note, the model {self.grid}"
             raise MusicError("score on another grid", problem)
-        return score.transposed(to_no_signature(score.bars[0].sharps)) if self.is_in_one_key else score
+        return score
 
-    def prime(self, score: Score) -> Prime:
+    def prime(self, score: Score, num_following: int, layouts: Sequence[Layout] | None = None) -> Prime:
         """Return the beginning of a piece that continues a score.
 
-        A score with as many tracks as a layout of the training pieces is complete so far, and is played by the
-        instruments of that layout. A score with fewer tracks than the most frequent layout provides the highest tracks
-        of that layout, and the others are still to be written.
+        The parts of the score fill tracks of the layout that fits them best, and the other tracks are to be written. If
+        no layout has a track for each part, the score is complete so far, as a layout of its own.
+
+        Args:
+            score: the beginning.
+            num_following: number of bars of the piece after those of the score.
+            layouts: the possible layouts; by default, those of the training pieces.
         """
-        score = self._in_own_key(score)
-        tracks = self._encoder.voiced(score)
-        fitting = [layout for layout in self.layouts if len(layout) == len(tracks)]
-        is_whole = bool(fitting) or not self.layouts or len(tracks) > len(self.layouts[0])
-        layout = (fitting or [tuple(header for header, _ in tracks)])[0] if is_whole else self.layouts[0]
-        merged = [
-            (header._replace(num_voices=max(header.num_voices, len(voices))), voices)
-            for header, (_, voices) in zip(layout, tracks, strict=False)
-        ]
-        merged += [(header, [[]]) for header in layout[len(merged) :]]
-        return prime_of(score, merged, self._encoder, is_whole=is_whole)
+        score = self._on_own_grid(score)
+        if self.is_in_one_key:
+            score = score.transposed(to_no_signature(score.bars[0].sharps))
+        own = tuple(header for header, _ in self._encoder.voiced(score))
+        match = best_match(
+            score.tracks, [header.num_voices for header in own], self.layouts if layouts is None else layouts
+        ) or Match(familiar(own, self.layouts), dict(enumerate(range(len(own)))), (0, 0, 0))
+        return prime_of(score, match, self._encoder, num_following)
+
+    def score_of(self, notes: Track, num_steps: int, metre: tuple[int, int] | None = None) -> Score:
+        """Return notes as a score, with the metre, tempo and instrument that are usual in the training pieces.
+
+        The instrument is that of the first track of the most frequent layout whose range fits the notes best.
+
+        Args:
+            notes: pitched notes.
+            num_steps: their length, with rests at the end; the last bar is filled up.
+            metre: replaces the usual one.
+        """
+        bar, headers = Bar(*metre or self.metres[0]), [track for track in chain(*self.layouts[:1]) if not track.is_drum]
+        header = min(headers, key=lambda header: share_outside(notes, header), default=None)
+        part = replace(notes, name=header.name, program=header.program) if header else notes
+        bars = (bar,) * -(-num_steps // bar.num_steps(self.grid))
+        return Score(bars, (part,), tempos=(Tempo(0, self.tempo),), grid=self.grid)
+
+    def header(self, num_bars: int | None, metre: tuple[int, int] | None, layout: Layout | None) -> dict[int, int]:
+        """Return the known tokens of the header and what follows it, by their places after START; place 0 has the key.
+
+        Args:
+            num_bars: of the whole piece; None if it is not known.
+            metre: None if it is not known.
+            layout: None if it is not known.
+        """
+        tokens = self._encoder.header(layout or (), Bar(*metre or self.metres[0]), num_bars or 0)
+        tokens += [t.LENGTH if num_bars is None else t.BAR]
+        known = range(1 if metre else 4, len(tokens) if layout else 4)
+        return {place: tokens[place] for place in known}
+
+    @property
+    def layout_tokens(self) -> list[list[int]]:
+        """The tokens of the tracks of all training pieces; none if there are too many layouts to know them all."""
+        layouts = self.layouts if len(self.layouts) < _MAX_LAYOUTS else ()
+        return [self._encoder.header(layout, Bar(*self.metres[0]))[4:] for layout in layouts]
 
     @property
     def foreign_keys(self) -> list[int]:
         """The tokens of the key signatures that no training piece begins with; none if the keys are unknown."""
         signatures = range(-MAX_SHARPS, MAX_SHARPS + 1)
-        return [self.key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
-
-    def key_token(self, sharps: int) -> int:
-        """Return the token of a key signature."""
-        return t.KEY + MAX_SHARPS + sharps
+        return [key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
 
 
 class _ScoreEncoder:
@@ -210,14 +272,3 @@ class _ScoreEncoder:
 
     def finish(self) -> Ids:
         return np.empty(0, self._dtype)
-
-
-def _is_valid(header: TrackHeader) -> bool:
-    has_types = tuple(map(type, header)) == (int, bool, int, str)
-    if has_types:
-        header.name.encode()  # raises ValueError for lone surrogates
-    return has_types and 0 <= header.program < 128 and 0 < header.num_voices <= t.MAX_VOICES
-
-
-def _unnamed(layout: Layout) -> Layout:
-    return tuple(header._replace(name="") for header in layout)

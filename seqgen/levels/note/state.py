@@ -14,6 +14,8 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
     AFTER_METRE,
     AFTER_NUMERATOR,
     AFTER_TRACK,
+    AFTER_LENGTH,
+    AFTER_COUNT,
     AFTER_FAMILY,
     AFTER_BAR,
     AFTER_BAR_KEY,
@@ -29,7 +31,7 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
     AFTER_DISTANCE,
     AFTER_AGAIN,
     AFTER_END,
-) = range(20)
+) = range(22)
 
 # The fields of a stream's state. Times are in steps.
 (
@@ -52,8 +54,12 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
     IS_COMPLETE,  # whether no note may be added to the chord, because it was given
     NUM_TIED,  # number of voices that sustain a note into the bar; more than all voices if it cannot be repeated anyway
     DISTANCE,  # of REPEAT
-) = range(19)
-NUM_FIELDS = 19
+    FEWEST_LEFT,  # how many bars are left at least, the current one included
+    MOST_LEFT,  # how many bars are left at most
+) = range(21)
+NUM_FIELDS = 21
+
+UNLIMITED = 1 << 30  # bars
 
 IS_SOURCE = 1 << MAX_VOICES
 
@@ -67,6 +73,8 @@ class Streams(NamedTuple):
     Attributes:
         states: the fields above, shape (streams, NUM_FIELDS).
         tracks: the track number of each voice, from 1, negative for drums; shape (streams, MAX_VOICES).
+        lowest: the lowest pitch that each voice may have, shape (streams, MAX_VOICES).
+        highest: the highest pitch that each voice may have, shape (streams, MAX_VOICES).
         sounding: whether each voice sounds, shape (streams, MAX_VOICES).
         onset_times: 1 + the time of the last onset of each pitch of each track, shape (streams, MAX_VOICES,
             NUM_PITCHES).
@@ -76,6 +84,8 @@ class Streams(NamedTuple):
 
     states: Array
     tracks: Array
+    lowest: Array
+    highest: Array
     sounding: Array
     onset_times: Array
     bars: NDArray[np.int64]
@@ -101,10 +111,13 @@ def initial_streams(num_streams: int) -> Streams:
     """Return streams before their first token."""
     states = np.zeros((num_streams, NUM_FIELDS), dtype=np.int32)
     states[:, [LAST_SLICE, CURRENT_VOICE, FORCED]] = -1
+    states[:, FEWEST_LEFT], states[:, MOST_LEFT] = 1, UNLIMITED
     by_voice = (num_streams, MAX_VOICES)
     return Streams(
         states,
         tracks=np.zeros(by_voice, dtype=np.int32),
+        lowest=np.zeros(by_voice, dtype=np.int32),
+        highest=np.full(by_voice, NUM_PITCHES - 1, dtype=np.int32),
         sounding=np.zeros(by_voice, dtype=np.int32),
         onset_times=np.zeros((*by_voice, NUM_PITCHES), dtype=np.int32),
         bars=np.zeros((num_streams, MAX_REACH), dtype=np.int64),

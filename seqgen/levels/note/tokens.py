@@ -1,13 +1,14 @@
 """The token language of the note level: its tokens, and how a score is written in them.
 
-    score   = START KEY metre track+ (bar | again)+ [POSITION p] END
-    metre   = METRE POSITION n, DENOMINATOR d                 a position token encodes the numerator
-    track   = (FAMILY MEMBER | DRUMS) SPLIT*                  an instrument, and one SPLIT per additional voice
+    score   = START KEY metre track+ [length] (bar | again)+ [POSITION p] END
+    metre   = METRE POSITION n, DENOMINATOR d         a position token encodes the numerator
+    track   = (FAMILY MEMBER | DRUMS) SPLIT*          an instrument, and one SPLIT per additional voice
+    length  = LENGTH POSITION n                       of the piece in bars, if it is at most `MAX_LEFT` and complete
     bar     = BAR [KEY] [metre] [slice] (POSITION p [PICKUP] slice)*
-    again   = REPEAT (POSITION d) (POSITION n)                repeats the n bars that began d bars ago, n <= d
-    slice   = content+                                        what begins, ends and continues at one time
+    again   = REPEAT (POSITION d) (POSITION n)        repeats the n bars that began d bars ago, n <= d
+    slice   = content+                                what begins, ends and continues at one time
     content = HOLD | REST | chord
-    chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*           in descending pitch
+    chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*   in descending pitch
 
 A voice sustains its chord until its next content, so no token encodes a duration, and a tie across a bar line costs
 nothing. A slice has one content per voice, from the highest voice to the lowest; HOLD continues the voice's chord. With
@@ -20,45 +21,59 @@ the bars have the same meaning at any place, and neither key nor metre may have 
 
 POSITION is a number of steps from the beginning of the bar. In a bar longer than the highest position, consecutive
 positions are added. PICKUP marks where the first bar begins. END closes the last bar, or ends all notes at a position.
+The network reads each BAR of a piece with a LENGTH as LEFT n, where n bars are left, this one included (`inputs.py`).
+It never predicts LEFT, which the tokens before determine, and so it knows its place in a piece without having to count.
 The language can only express whole bars, and every note has an end. The grammar (`grammar.py`) excludes what else is
-invalid in a score, such as a pitch that begins twice at the same time in one track.
+invalid, such as a pitch that begins twice at the same time in one track.
 
 Merging these tokens into 1,000 subwords with sentencepiece gave worse models: after 80 s, 1.95 instead of 1.62 nats per
 note on Bach's chorales and 1.31 instead of 1.23 on folk tunes.
 """
 
-START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD, REPEAT = range(11)
-KEY = 11  # plus the number of sharps + 7
-DENOMINATOR = 26  # plus the index in `DENOMINATORS`
-FAMILY = 32  # plus the General MIDI program divided by 8
-MEMBER = 48  # plus the index in the family
-VOICE = 55  # plus the voice, from 1
-PITCH = 87
-DRUM = 215  # plus the pitch
-POSITION = 342  # plus the number of steps, from 1
+from seqgen.music.score import DENOMINATORS, MAX_SHARPS
+
+START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD, REPEAT, LENGTH = range(12)
+KEY = 12  # plus the number of sharps + 7
+DENOMINATOR = 27  # plus the index in `DENOMINATORS`
+FAMILY = 33  # plus the General MIDI program divided by 8
+MEMBER = 49  # plus the index in the family
+VOICE = 56  # plus the voice, from 1
+LEFT = 87  # plus the number of bars that are left, from 1
+PITCH = 152
+DRUM = 280  # plus the pitch
+POSITION = 407  # plus the number of steps, from 1
 MAX_VOICES = 32
 MAX_DENSE = 6
+MAX_LEFT = 64
 MAX_REACH = 64  # longest distance of REPEAT, in bars
 NUM_PITCHES = 128
 BAR_QUARTERS = 8  # the positions of this number of quarter notes have a token each
 NUM_VELOCITIES, VELOCITY_STEP = 16, 8
 
-_WORDS = ("", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT")
-_NUMBERED = (  # the first token of each kind, its name, and its number
-    (POSITION, "POSITION", 1),
-    (DRUM, "DRUM", 0),
-    (PITCH, "PITCH", 0),
-    (VOICE, "VOICE", 1),
-    (MEMBER, "MEMBER", 0),
-    (FAMILY, "FAMILY", 0),
-    (DENOMINATOR, "DENOMINATOR", 0),
-    (KEY, "KEY", -7),
+_WORDS = ("", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT", "LENGTH")
+_NUMBERED = (  # the token of each kind for number 0, the first number, and the name of the kind
+    (POSITION, 1, "POSITION"),
+    (DRUM, 0, "DRUM"),
+    (PITCH, 0, "PITCH"),
+    (LEFT, 1, "LEFT"),
+    (VOICE, 1, "VOICE"),
+    (MEMBER, 0, "MEMBER"),
+    (FAMILY, 0, "FAMILY"),
+    (DENOMINATOR, 0, "DENOMINATOR"),
+    (KEY + MAX_SHARPS, -MAX_SHARPS, "KEY"),
 )
 
 
-def name_of(token: int) -> str:
-    """Return a token's name, such as PITCH 60 or POSITION 12; an empty string for START and END."""
+def name_of(token: int, highest_position: int) -> str:
+    """Return a token's name, such as PITCH 60 or POSITION 12; an empty string for START and END.
+
+    Args:
+        token: its id.
+        highest_position: the last position token; those of velocities follow.
+    """
     if token < KEY:
         return _WORDS[token]
-    first, kind, number = next(row for row in _NUMBERED if token >= row[0])
-    return f"{kind} {token - first + number}"
+    if token > highest_position:
+        return f"VELOCITY {token - highest_position - 1}"
+    zero, kind = next((zero, kind) for zero, first, kind in _NUMBERED if token >= zero + first)
+    return f"{kind} {DENOMINATORS[token - zero] if zero == DENOMINATOR else token - zero}"

@@ -9,10 +9,12 @@ from seqgen.levels.note.state import (
     AFTER_BAR_KEY,
     AFTER_BAR_METRE,
     AFTER_CHORD,
+    AFTER_COUNT,
     AFTER_DISTANCE,
     AFTER_END,
     AFTER_FAMILY,
     AFTER_KEY,
+    AFTER_LENGTH,
     AFTER_METRE,
     AFTER_NOTE,
     AFTER_NUMERATOR,
@@ -27,12 +29,14 @@ from seqgen.levels.note.state import (
     BAR_STEPS,
     CURRENT_VOICE,
     DISTANCE,
+    FEWEST_LEFT,
     FORCED,
     HAS_CHANGE,
     IS_COMPLETE,
     IS_SOURCE,
     LAST_SLICE,
     LOWEST,
+    MOST_LEFT,
     NUM_BARS,
     NUM_GIVEN,
     NUM_NOTES,
@@ -58,6 +62,8 @@ from seqgen.levels.note.tokens import (
     FAMILY,
     HOLD,
     KEY,
+    LEFT,
+    LENGTH,
     MAX_REACH,
     MAX_VOICES,
     MEMBER,
@@ -85,6 +91,8 @@ def take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None:
         _take_bar_line(token, streams, i)
     elif token in (END, PICKUP, METRE) or KEY <= token < FAMILY:
         _take_frame(token, streams, i, grid)
+    elif token == LENGTH:
+        state[PHASE] = AFTER_LENGTH
     elif token in (SPLIT, DRUMS) or FAMILY <= token <= VOICE:
         _take_track(token, state, streams.tracks[i])
     elif POSITION < token <= POSITION + BAR_QUARTERS * grid:
@@ -108,6 +116,7 @@ def _take_bar_line(token: int, streams: Streams, i: int) -> None:
         return
     state[BAR_START] += state[BAR_STEPS] if state[NUM_BARS] > 0 else 0
     state[NUM_BARS] += 1
+    state[FEWEST_LEFT], state[MOST_LEFT] = max(state[FEWEST_LEFT] - 1, 1), state[MOST_LEFT] - 1
     state[STEP], state[LAST_SLICE], state[CURRENT_VOICE], state[HAS_CHANGE] = 0, -1, -1, 0
     state[NUM_TIED] = streams.sounding[i].sum()
     state[PHASE] = AFTER_BAR
@@ -124,6 +133,7 @@ def _take_repeat(number: int, streams: Streams, i: int) -> None:
     for bar in range(state[NUM_BARS], state[NUM_BARS] + number):
         streams.bars[i, bar % MAX_REACH] = streams.bars[i, (bar - state[DISTANCE]) % MAX_REACH]
     state[NUM_BARS] += number
+    state[FEWEST_LEFT], state[MOST_LEFT] = max(state[FEWEST_LEFT] - number, 1), state[MOST_LEFT] - number
     state[BAR_START] += number * state[BAR_STEPS]
     for voice in range(state[NUM_VOICES]):
         streams.sounding[i, voice] = streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] >> voice & 1
@@ -169,10 +179,14 @@ def _take_track(token: int, state: Array, tracks: Array) -> None:
 
 @compiled()
 def _take_position(steps: int, state: Array, highest: int) -> None:
-    """Take a position, or the numerator of a metre."""
+    """Take a position, the numerator of a metre, or the number of bars."""
     if state[PHASE] == AFTER_METRE:
         state[NUMERATOR] = steps
         state[PHASE] = AFTER_NUMERATOR
+        return
+    if state[PHASE] == AFTER_LENGTH:
+        state[FEWEST_LEFT] = state[MOST_LEFT] = steps + 1
+        state[PHASE] = AFTER_COUNT
         return
     state[POSITION_BASE] = state[STEP] if adds_position(state, highest) else 0
     state[STEP] = state[POSITION_BASE] + steps
@@ -191,7 +205,7 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
     """Take a token of a voice's content, or VOICE."""
     state = streams.states[i]
     phase = state[PHASE]
-    if VOICE < token < PITCH:
+    if VOICE < token <= LEFT:
         state[CURRENT_VOICE] = token - VOICE
         state[PHASE] = AFTER_VOICE
         return

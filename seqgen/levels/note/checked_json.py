@@ -1,0 +1,54 @@
+"""The settings of a note level from a checkpoint, which may be damaged or malicious."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from seqgen.config import CorpusConfig
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.ranges import Part, Range
+from seqgen.music.bars import fits
+from seqgen.music.limits import MAX_BARS
+from seqgen.music.score import MAX_SHARPS, Bar
+from seqgen.music.tempos import MAX_TEMPO
+
+
+def checked(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the level's constructor.
+
+    Raises:
+        TypeError or ValueError: they are invalid, or an earlier version wrote them.
+    """
+    if "ranges" not in content:
+        raise ValueError("it writes music in the tokens of an earlier version: train it again")
+    options = {name: value for name, value in content.items() if name != "level"}
+    CorpusConfig(grid=options["grid"], velocity=options["has_velocity"])  # checks both
+    options["layouts"] = [tuple(TrackHeader(*track) for track in layout) for layout in content["layouts"]]
+    options["keys"] = {int(sharps): int(number) for sharps, number in content["keys"]}
+    options["ranges"] = {Part(*map(int, row[:3])): Range(*map(int, row[3:])) for row in content["ranges"]}
+    metres = [Bar(numerator, denominator) for numerator, denominator in content["metres"]]
+    is_valid = (
+        0 < options["tempo"] <= MAX_TEMPO
+        and 0 < options["num_bars"] <= MAX_BARS
+        and metres
+        and all(fits(metre, options["grid"]) and type(metre.numerator) is int for metre in metres)
+        and all(abs(sharps) <= MAX_SHARPS and number > 0 for sharps, number in options["keys"].items())
+        and all(0 <= own.lowest <= own.highest < t.NUM_PITCHES for own in options["ranges"].values())
+        and all(map(_is_valid, chain.from_iterable(options["layouts"])))
+    )
+    if not is_valid:
+        raise ValueError("its music has an invalid tempo, length, metre, key, range or track")
+    return options
+
+
+def _is_valid(header: TrackHeader) -> bool:
+    has_types = tuple(map(type, header)) == (int, bool, int, str, int, int)
+    if has_types:
+        header.name.encode()  # raises ValueError for lone surrogates
+    return (
+        has_types
+        and 0 <= header.program < 128
+        and 0 < header.num_voices <= t.MAX_VOICES
+        and 0 <= header.lowest <= header.highest < t.NUM_PITCHES
+    )

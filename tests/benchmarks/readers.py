@@ -1,0 +1,140 @@
+"""`python -m tests.benchmarks.readers [WORD]`: compares files of music21's corpus with verovio, note for note.
+
+Verovio is not among the dependencies: `pip install verovio`. Both play repeats and join ties; grace notes are removed
+first, because verovio takes their time from the notes before. A file that differs is compared again in written order.
+The differences that remain:
+
+- ties: seqgen joins a tied note to the next one of equal pitch that follows at once, even if that has no sign of its
+  own (Monteverdi) or begins a second ending; verovio needs both signs, and joins notes that are far apart.
+- unisons: two voices of a part that have the same pitch are one note in seqgen.
+- repeats: one without a beginning returns to the end of the previous one; in verovio to the beginning of the piece.
+- durations: seqgen reads `<duration>`, verovio the notehead, where both disagree (Beethoven, op. 18 no. 1).
+- rests: in seqgen, parts without notes do not determine the length of a measure (Monteverdi, two whole rests in 4/4).
+"""
+
+import base64
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+from xml.etree import ElementTree
+
+import symusic
+
+from seqgen.errors import MusicError
+from seqgen.music import kern_reader, musicxml_reader, played_measures
+from seqgen.music.music21_streams import decoded_text
+from seqgen.music.musicxml_document import score_root
+from seqgen.music.score import Note, track_of
+
+GRID = 120  # verovio's steps per quarter note
+_TOLERANCE = 2  # steps: its notes end one step early
+Span = tuple[int, int, int]  # onset, end, pitch
+
+
+def corpus() -> Path:
+    """Return the folder of music21's corpus."""
+    import music21
+
+    return Path(music21.__file__).parent / "corpus"
+
+
+def differences(path: Path, *, is_played: bool = True) -> tuple[list[Span], list[Span]]:
+    """Return the notes that only seqgen reads from a file, and those that only verovio reads.
+
+    Args:
+        path: of a file of kern or MusicXML.
+        is_played: whether repeats are played; otherwise in written order.
+    """
+    return _unmatched(seqgen_spans(path, is_played=is_played), verovio_spans(path, is_played=is_played))
+
+
+def seqgen_spans(path: Path, *, is_played: bool) -> set[Span]:
+    """Return the notes that seqgen reads."""
+    reader = kern_reader if path.suffix == ".krn" else musicxml_reader
+    order = played_measures.played if is_played else lambda signs: list(range(len(signs)))
+    with mock.patch.multiple(played_measures, played=order, _slack=lambda *_: None):  # sections keep their lengths
+        score, _ = reader.score_of(path.read_bytes(), GRID)
+    return _spans([note._replace(onset=note.onset - score.start) for note in score.notes])
+
+
+def verovio_spans(path: Path, *, is_played: bool) -> set[Span]:
+    """Return the notes that verovio reads."""
+    import verovio
+
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setOptions({"expandNever": not is_played})
+    if not toolkit.loadData(_without_grace_notes(path)):
+        raise ValueError(f"verovio cannot read {path.name}")
+    score = symusic.Score.from_midi(base64.b64decode(toolkit.renderToMIDI()))
+    scale = GRID / score.tpq
+    notes = [note for track in score.tracks for note in track.notes]
+    return _spans([Note(round(note.time * scale), round(note.duration * scale), note.pitch) for note in notes])
+
+
+def _spans(notes: list[Note]) -> set[Span]:
+    """Return the notes of all tracks together: one that is doubled counts once."""
+    return {(note.onset, note.end, note.pitch) for note in track_of(notes).notes}
+
+
+def _unmatched(ours: set[Span], theirs: set[Span]) -> tuple[list[Span], list[Span]]:
+    shifts = sorted(range(-_TOLERANCE, _TOLERANCE + 1), key=abs)
+    rest, only_ours = set(theirs), []
+    for onset, end, pitch in sorted(ours):
+        near = ((onset + first, end + second, pitch) for first in shifts for second in shifts)
+        match = next((span for span in near if span in rest), None)
+        if match:
+            rest.remove(match)
+        else:
+            only_ours.append((onset, end, pitch))
+    return only_ours, sorted(rest)
+
+
+def _without_grace_notes(path: Path) -> str:
+    if path.suffix == ".krn":
+        return "\n".join(_kern_lines(decoded_text(path.read_bytes())))
+    root = score_root(path.read_bytes())
+    for measure in root.iter("measure"):
+        for note in measure.findall("note"):
+            if note.find("grace") is not None:
+                measure.remove(note)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _kern_lines(text: str) -> Iterator[str]:
+    """Yield the lines without grace notes and variants of the order of sections."""
+    for line in text.split("\n"):
+        fields = line.split("\t")
+        if line.startswith("*>norep"):
+            fields = ["*"] * len(fields)
+        elif line[:1] not in "*=!":
+            fields = ["." if "q" in field else field for field in fields]
+        if set(fields) != {"."}:
+            yield "\t".join(fields)
+
+
+def main(word: str = "") -> None:
+    """Print the files that differ, and how many do not."""
+    suffixes = {".krn", ".mxl", ".xml", ".musicxml"}
+    paths = [path for path in sorted(corpus().rglob("*")) if path.suffix in suffixes and word in str(path)]
+    num_equal = 0
+    for path in paths:
+        try:
+            ours, theirs = differences(path)
+            where = ""
+            if (ours or theirs) and differences(path, is_played=False) == ([], []):
+                where = ", all because of the order of repeats"
+        except (MusicError, ValueError) as error:
+            print(f"{path.parent.name}/{path.name}: {error}", flush=True)
+            continue
+        num_equal += not ours and not theirs
+        if ours or theirs:
+            places = [round(onset / GRID, 2) for onset, _, _ in (ours or theirs)[:3]]
+            found = f"{len(ours)} notes only in seqgen, {len(theirs)} only in verovio"
+            print(f"{path.parent.name}/{path.name}: {found}, from quarter {places}{where}", flush=True)
+    print(f"{num_equal:,} of {len(paths):,} files are equal")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
