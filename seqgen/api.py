@@ -116,9 +116,7 @@ class Model:
             else:
                 prime = first_bars(prime, config.prime_bars)
             start = common_start(level, prime, config, self.checkpoint.unseen)
-            scores, _, notices = compose_best(
-                self.checkpoint, self._model, level, prime, config, FoldersConfig(), start.end
-            )
+            scores, _, notices = compose_best(self.checkpoint, self._model, level, start, config, FoldersConfig())
             for notice in (*start.notices, *notices):
                 warnings.warn(notice, stacklevel=2)
             return scores

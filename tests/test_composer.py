@@ -29,7 +29,11 @@ def write(make_model, level=LEVEL, prime=None, num_samples=3, unseen=(), **optio
     model = make_model(level.vocabulary_size)
     samples = [Sample(seed) for seed in range(num_samples)]
     config = SamplingConfig(length=options.pop("length", 600), num_samples=num_samples, **options)
-    return compose(model, level, prime, config, samples, list(unseen)), samples
+    return composed(model, level, prime, config, samples, list(unseen)), samples
+
+
+def composed(model, level, prime, config, samples, unseen=()):
+    return compose(model, level, common_start(level, prime, config, unseen), config, samples, unseen)
 
 
 def notes_before(track, end):
@@ -59,7 +63,7 @@ def test_music_continues_any_prime(prime, seed):
     options = SamplingConfig(length=5000, bars=2)
     if any(track.is_drum for track in prime.tracks) or not any(track.notes for track in prime.tracks):
         return
-    (piece,) = compose(model.eval(), level, prime, options, [Sample(seed)], [])
+    (piece,) = composed(model.eval(), level, prime, options, [Sample(seed)], [])
     end = max(note.end for note in prime.notes)
     if len(piece) >= len(prime):
         written = [(track.program, notes_before(track, end)) for track in piece.tracks]
@@ -76,7 +80,7 @@ def test_a_piece_ends_at_the_requested_bar(make_model, prime, num_bars):
         with torch.no_grad():
             model.output_bias[token] += bias
     samples = [Sample(seed) for seed in range(4)]
-    pieces = compose(model, SOLO, prime, SamplingConfig(bars=num_bars), samples, [])
+    pieces = composed(model, SOLO, prime, SamplingConfig(bars=num_bars), samples, [])
     assert [len(piece) for piece in pieces] == [(len(prime) if prime else 0) + num_bars] * 4
     assert not any(sample.is_cut for sample in samples)
 
@@ -108,7 +112,7 @@ def test_only_metres_of_the_corpus_are_written(make_model):
     model = make_model(level.vocabulary_size)
     with torch.no_grad():
         model.output_bias[t.METRE] += 5  # many changes
-    pieces = compose(model, level, None, SamplingConfig(bars=12), [Sample(seed) for seed in range(12)], [])
+    pieces = composed(model, level, None, SamplingConfig(bars=12), [Sample(seed) for seed in range(12)], [])
     assert {bar[:2] for piece in pieces for bar in piece.bars} == {(3, 4), (6, 8)}
 
 
@@ -122,7 +126,7 @@ def test_every_part_keeps_to_its_range_in_any_key(make_model, is_in_one_key, sha
     key = None if sharps is None else key_name(sharps, "major")
     prime = None if sharps is None else replace(choir, bars=(Bar(sharps=sharps),))
     samples = [Sample(seed) for seed in range(6)]
-    pieces = compose(model, level, prime, SamplingConfig(bars=8, key=key), samples, [])
+    pieces = composed(model, level, prime, SamplingConfig(bars=8, key=key), samples, [])
     for piece in pieces:
         pitched = [track for track in piece.tracks if not track.is_drum]
         for track in pitched:

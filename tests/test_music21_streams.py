@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seqgen.music import music21_streams, musicxml_reader, notices
+from seqgen.music import musicxml_reader, notices
+from seqgen.music.decoded_text import decoded_text
 
 GRID = 12
 
@@ -17,7 +18,7 @@ def corpus(name):
 
 
 def test_decoded_text_has_line_feeds_and_no_byte_order_mark():
-    assert music21_streams.decoded_text("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
+    assert decoded_text("\ufeffa\r\nb\rc".encode()) == "a\nb\nc"
 
 
 def flat(part):

@@ -70,7 +70,7 @@ def sample_music(
     start = common_start(level, prime, config, loaded.unseen)
     for notice in start.notices:
         display.note(notice)
-    scores, samples, notices = compose_best(loaded, model, level, prime, config, folders, start.end)
+    scores, samples, notices = compose_best(loaded, model, level, start, config, folders)
     for notice in notices:
         display.note(notice)
     end = start.end

@@ -172,8 +172,7 @@ class DatasetWriter:
             if error == (None, None, None):
                 self._flush()
                 self._written.result()
-                self._counter.counts[: Level.START + 1] = 0  # begins every document and is never a target
-                self._counter.counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
+                self._counter.target_counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
     def add(self, document: Document[Any]) -> None:
         """Encode a document, and what it is given."""

@@ -57,7 +57,7 @@ class Document(ABC, Generic[Content]):
         return self.digest
 
     def cut_near(self, position: int) -> int:
-        """Return the nearest position at which the document can be divided; its size if there is none."""
+        """Return the nearest position at which the document can be divided, or its size if it cannot be divided."""
         return position
 
     @property

@@ -104,7 +104,7 @@ class TuneDocument(Document[Score]):
         return self._digest
 
     def cut_near(self, position: int) -> int:
-        """Return the nearest bar line between the beginnings of two notes; the number of bars if there is none."""
+        """Return the nearest bar line with notes that begin before and after it, or the number of bars without one."""
         score = self.score
         onsets = [note.onset for note in score.notes]
         first, last = (bisect_right(score.bar_starts, onset) - 1 for onset in (min(onsets), max(onsets)))

@@ -27,7 +27,7 @@ from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.encoders import coding_from_json
 from seqgen.errors import CorpusError, SeqgenError
 from seqgen.levels import level_from_json
-from seqgen.levels.base import Coding, Ids, Level
+from seqgen.levels.base import Coding, IdCounter, Ids, Level
 
 _BUILDING, _LOCK = ".building-", ".lock"  # a corpus is built in a folder of its own, with a lock file beside it
 
@@ -55,8 +55,7 @@ class PreparedCorpus:
     def adapted(self, config: CorpusConfig) -> Self:
         """Return the corpus for training with these options, see `Level.adapted` and `Level.variants`."""
         level = self.level.adapted(config)
-        parts = [part if level is self.level else _adapted(part, level) for part in (self.train, self.valid)]
-        train, valid = parts
+        train, valid = (part if level is self.level else _adapted(part, level) for part in (self.train, self.valid))
         may_vary = None
         if (variants := level.variants(config)) is not None:
             documents = map(train.document, range(train.num_documents))
@@ -155,9 +154,9 @@ def _adapted(part: Dataset, level: Level[Any]) -> Dataset:
 
 def _counts(ids: Ids, vocabulary_size: int) -> NDArray[np.int64]:
     """Return how often each token is a target."""
-    counts = np.bincount(ids, minlength=vocabulary_size)
-    counts[: Level.START + 1] = 0  # begins every document and is never a target
-    return counts
+    counter = IdCounter(vocabulary_size)
+    counter.add(ids)
+    return counter.target_counts
 
 
 def prepared_folder(data_dir: Path, fingerprint: str) -> Path:

@@ -41,8 +41,8 @@ class Split:
 
     Attributes:
         threshold: documents whose `hash_fraction` is below it validate; None cuts every document.
-        valid_fraction: a document of size n that is cut trains on its first `int((1 - valid_fraction) * n)`, or so many
-            that it can be divided there.
+        valid_fraction: a document of size n that is cut trains on its first `int((1 - valid_fraction) * n)` characters
+            or bars, or on those before the nearest position at which it can be divided.
         too_long: hash fractions below the threshold of documents that train, because they are too long to validate.
         cut: hash fractions of documents that are cut.
         share: about how much of the text validates.

@@ -11,6 +11,7 @@ from seqgen.evaluation.run_corpus import RunCorpus
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.score import Score
+from seqgen.sampling.common_start import CommonStart
 from seqgen.sampling.composer import compose, without_prime
 from seqgen.sampling.sampler import Sample, begin
 from seqgen.wording import counted
@@ -22,10 +23,9 @@ def compose_best(
     checkpoint: Checkpoint,
     model: LanguageModel,
     level: NoteLevel,
-    prime: Score | None,
+    start: CommonStart,
     config: SamplingConfig,
     folders: FoldersConfig,
-    prime_end: int = 0,
 ) -> tuple[list[Score], list[Sample], list[str]]:
     """Compose pieces, each the best of `config.best_of`.
 
@@ -33,23 +33,19 @@ def compose_best(
         checkpoint: of the model.
         model: the language model.
         level: its vocabulary.
-        prime: the music that all pieces continue; None to begin freely.
+        start: what all pieces begin with.
         config: the sampling options.
         folders: where prepared corpora are kept.
-        prime_end: the time at which the prime ends.
 
     Returns:
         The pieces, their samples, and sentences on the choice.
-
-    Raises:
-        UsageError: see `compose`.
     """
     num_each = config.best_of or 1
     samples = begin(replace(config, num_samples=config.num_samples * num_each))
-    scores = compose(model, level, prime, config, samples, checkpoint.unseen)
+    scores = compose(model, level, start, config, samples, checkpoint.unseen)
     if num_each == 1:
         return scores, samples, []
-    parts = [without_prime(score, prime_end) for score in scores] if prime else scores
+    parts = [without_prime(score, start.end) for score in scores] if start.end else scores
     library, notices = _library(RunCorpus(checkpoint, folders))
     is_copied = [library is not None and _is_copied(part, library) for part in parts]
     costs = [sample.nats / max(1, part.num_notes) for sample, part in zip(samples, parts, strict=True)]

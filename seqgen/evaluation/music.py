@@ -18,6 +18,7 @@ from seqgen.levels.note.inputs import Countdown
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import MusicComparison, compare
 from seqgen.music.score import Score
+from seqgen.sampling.common_start import common_start
 from seqgen.sampling.composer import compose
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
@@ -92,7 +93,8 @@ def report_on_music(
         def count() -> None:
             task.advance(sum(sample.is_finished for sample in begun) - task.done)
 
-        samples = compose(model, level, None, config, begun, checkpoint.unseen, count)
+        start = common_start(level, None, config, checkpoint.unseen)
+        samples = compose(model, level, start, config, begun, checkpoint.unseen, count)
     valid_share = _valid_share(checkpoint, model, level, config, progress)
     known, new = list(_works(train)), list(_works(held_out))
     library = Library(work for piece in known for work in works_of(*piece))

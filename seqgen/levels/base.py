@@ -274,6 +274,13 @@ class IdCounter:
             self._num_bytes += min(len(ids), self.BLOCK - place)
             ids = ids[self.BLOCK - place :]
 
+    @property
+    def target_counts(self) -> NDArray[np.int64]:
+        """How often each id is a target: START begins every document and is never one."""
+        counts = self.counts.copy()
+        counts[: Level.START + 1] = 0
+        return counts
+
     def _add_bytes(self, ids: Ids, block: int) -> None:
         if block < self._EXACT or block % self._EVERY == 0:
             self.counts += _count_bytes(ids)[: len(self.counts)]

@@ -74,7 +74,7 @@ class _Normaliser:
 
 
 def _last_base(text: str) -> int:
-    """Return the index of the last base character, to which combining characters may be added; 0 if there is none."""
+    """Return the index of the last base character, which combining characters may follow, or 0 without one."""
     place = max(0, len(text) - 1)
     while place > 0 and _joins(text[place]):
         place -= 1

@@ -6,12 +6,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from seqgen.music.abc_tokens import ACCIDENTALS
 from seqgen.music.limits import MAX_BARS, endless
 from seqgen.music.score import MAX_SHARPS
-from seqgen.music.theory import signed
+from seqgen.music.theory import ALTERATIONS, FIFTHS, signed
 
-_LETTERS = "FCGDAEB"
-_SIGNS = {"__": -2, "_": -1, "=": 0, "^": 1, "^^": 2}
 _KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)")
 _MODES = {"maj": 0, "ion": 0, "mix": -1, "dor": -2, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
 _PROPERTY = re.compile(r'(?:^|(?<=\s))(\w+)=("[^"]*"|\S*)')
@@ -69,10 +68,10 @@ class Shift(NamedTuple):
 def key(value: str) -> AbcKey | None:
     """Return the key that a K: field states; None if it states a clef only."""
     plain = _PROPERTY.sub(lambda found: "" if found[1] in _PROPERTIES else found[0], value)
-    accidentals = tuple((letter.upper(), _SIGNS[sign]) for sign, letter in _ACCIDENTAL.findall(plain))
+    accidentals = tuple((letter.upper(), ACCIDENTALS[sign]) for sign, letter in _ACCIDENTAL.findall(plain))
     tonic = _KEY.match(plain)
     if tonic:
-        sharps = _LETTERS.index(tonic[1]) - 1 + 7 * {"#": 1, "b": -1, "": 0}[tonic[2]] + _mode(tonic[3])
+        sharps = FIFTHS.index(tonic[1]) - 1 + 7 * ALTERATIONS[tonic[2]] + _mode(tonic[3])
         is_explicit = tonic[3].lower() == "exp"
         return _key(0 if is_explicit else sharps, accidentals)
     if plain[:2] in ("HP", "Hp"):
@@ -89,7 +88,7 @@ def _mode(name: str) -> int:
 
 @lru_cache(maxsize=256)
 def _key(sharps: int, accidentals: tuple[tuple[str, int], ...]) -> AbcKey:
-    alterations = {letter: signed(letter, sharps) for letter in _LETTERS} | dict(accidentals)
+    alterations = {letter: signed(letter, sharps) for letter in FIFTHS} | dict(accidentals)
 
     def fitness(signature: int) -> tuple[int, int]:
         agreeing = sum(signed(letter, signature) == alteration for letter, alteration in alterations.items())

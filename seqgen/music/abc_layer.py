@@ -7,8 +7,7 @@ from typing import NamedTuple
 from seqgen.music.abc_settings import Settings
 from seqgen.music.abc_tokens import WrittenPitch
 from seqgen.music.measures import WrittenNote
-
-_NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+from seqgen.music.theory import NATURALS
 
 
 class ChordNote(NamedTuple):
@@ -68,7 +67,7 @@ class Layer:
         event = _Event(self.quarters, quarters)
         for pitch, units, ties in notes:
             alteration = self._alteration(pitch, settings)
-            sounding = 12 * (pitch.octave + 1) + _NATURALS[pitch.letter] + alteration + settings.semitones
+            sounding = 12 * (pitch.octave + 1) + NATURALS[pitch.letter] + alteration + settings.semitones
             name = (pitch.letter, pitch.octave)
             event.sounds.append(_Sound(name, alteration, sounding, units / notes[0].units, ties))
         self.quarters += event.quarters

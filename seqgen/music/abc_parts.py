@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import pairwise
 
 from seqgen.music.limits import MAX_BARS, endless
-from seqgen.music.measures import Measure, WrittenPart
+from seqgen.music.measures import Measure, WrittenPart, first_signs, rows_of
 from seqgen.music.repeats import PLAIN, played
 
 
@@ -24,13 +24,12 @@ def in_order(voices: Sequence[WrittenPart], labels: Mapping[int, str], order: Se
     """
     if not order or not labels:
         return list(voices)
-    rows = [[measure for measure in row if measure] for row in zip_longest(*(voice.measures for voice in voices))]
+    rows = rows_of(voice.measures for voice in voices)
     starts = sorted(labels)
-    sections = {labels[start]: range(start, stop) for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True)}
+    sections = {labels[start]: range(start, stop) for start, stop in pairwise([*starts, len(rows)])}
     places: list[int] = []
     for section in [range(starts[0]), *(sections[label] for label in order if label in sections)]:
-        signs = [next((measure.signs for measure in rows[place] if measure.signs != PLAIN), PLAIN) for place in section]
-        places += [section[place] for place in played(signs)]
+        places += [section[place] for place in played([first_signs(rows[place]) for place in section])]
         if len(places) > MAX_BARS:
             raise endless()
     return [voice._replace(measures=[_measure(voice, place, rows[place]) for place in places]) for voice in voices]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seqgen.errors import MusicError
 from seqgen.music.abc_voices import voices
-from seqgen.music.music21_streams import decoded_text
+from seqgen.music.decoded_text import decoded_text
 from seqgen.music.score import Score
 from seqgen.music.written_parts import score_from_parts
 

@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 _NOTE = re.compile(r"([\^_=]*)(\d*/\d*)?([A-Ga-g])([,']*)(.*)")
 _CHORD = re.compile(r"\[(.*)\](.*)", re.DOTALL)
 _BAR_LINE = re.compile(r"(:*)(\[?\|+\]?)(:*)\s*\[?(.*)|(::+)|\[(.*)", re.DOTALL)
-_SIGNS = {"": None, "__": -2, "_": -1, "=": 0, "^": 1, "^^": 2}
+ACCIDENTALS = {"__": -2, "_": -1, "=": 0, "^": 1, "^^": 2}  # semitones above the natural note
 _MAX_OCTAVES = 12
 
 
@@ -89,7 +89,7 @@ def note(text: str) -> tuple[WrittenPitch, float]:
     sign, fraction, letter, marks, units = _NOTE.fullmatch(text).groups(default="")  # type: ignore[union-attr]
     octave = 4 + letter.islower() + marks.count("'") - marks.count(",")
     octave = max(-_MAX_OCTAVES, min(_MAX_OCTAVES, octave))
-    accidental = None if fraction else _SIGNS[sign]
+    accidental = None if fraction else ACCIDENTALS.get(sign)
     return WrittenPitch(letter.upper(), octave, accidental, bool(fraction)), length(units)
 
 

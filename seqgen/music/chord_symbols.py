@@ -9,11 +9,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from seqgen.music.score import Note, Track, track_of
+from seqgen.music.theory import ALTERATIONS, NATURALS
 
 TRACK_NAME = "Chords"
 _LOWEST_ROOT = 48  # the C below middle C
-_NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_SIGNS = {"": 0, "#": 1, "##": 2, "b": -1, "bb": -2}
 _SPELLINGS = str.maketrans({"♯": "#", "♭": "b", "△": "Δ", "°": "o", "(": "", ")": "", ",": "", " ": ""})
 _NO_CHORD = re.compile(r"n\.?c\.?|no ?chord", re.IGNORECASE)
 _SYMBOL = re.compile(
@@ -50,10 +49,10 @@ def pitches(symbol: str) -> tuple[int, ...] | None:
     degrees = _degrees(found) if found else None
     if not found or degrees is None:
         return None
-    root = _LOWEST_ROOT + (_NATURALS[found["root"]] + _SIGNS[found["sign"]]) % 12
+    root = _LOWEST_ROOT + (NATURALS[found["root"]] + ALTERATIONS[found["sign"]]) % 12
     chord = {root + semitones for semitones in degrees.values()}
     if found["bass"]:
-        chord.add(root - (root - _NATURALS[found["bass"].upper()] - _SIGNS[found["bass_sign"]]) % 12)
+        chord.add(root - (root - NATURALS[found["bass"].upper()] - ALTERATIONS[found["bass_sign"]]) % 12)
     return tuple(sorted(chord))
 
 

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Self
 
-from seqgen.music.keys import to_no_signature
 from seqgen.music.melody import bar_at, top_line
 from seqgen.music.metrics import Features, pitched_notes
 from seqgen.music.score import Score
+from seqgen.music.tonality import degree
 
 Histogram = Mapping[float, float]
 
@@ -40,9 +40,7 @@ class Histograms:
         """Return the histograms of scores."""
         return cls(
             pitch_class=_shares(
-                (note.pitch + to_no_signature(score.bars[0].sharps)) % 12
-                for score in scores
-                for note in pitched_notes(score)
+                degree(note.pitch, score.bars[0].sharps) for score in scores for note in pitched_notes(score)
             ),
             interval=_shares(
                 note.pitch - before.pitch

@@ -4,8 +4,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from seqgen.music.theory import NATURALS
+
 TICKS = 2**11 * 3**3 * 5**2 * 7 * 11 * 13  # per quarter note; usual tuplets are exact, others nearly so
-_SEMITONES = dict(zip("cdefgab", (0, 2, 4, 5, 7, 9, 11), strict=True))
 _DURATION = re.compile(r"(0{1,3}|[1-9]\d{0,3})(?:%([1-9]\d{0,2}))?(\.{0,4})")
 _PITCH = re.compile(r"([a-gA-G])\1*(#+|-+|)")
 _TREMOLO = re.compile(r"@+\d+@+")
@@ -59,4 +60,4 @@ def _pitch(word: str) -> int | None:
     letter, signs = found.groups()
     repeats = len(found[0]) - len(signs)
     octave = 4 + repeats if letter.islower() else 4 - repeats + 1
-    return 12 * octave + _SEMITONES[letter.lower()] + signs.count("#") - signs.count("-")
+    return 12 * octave + NATURALS[letter.upper()] + signs.count("#") - signs.count("-")

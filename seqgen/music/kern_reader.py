@@ -8,11 +8,11 @@ from itertools import pairwise
 from seqgen.errors import MusicError
 from seqgen.music import notices
 from seqgen.music.bars import fits
+from seqgen.music.decoded_text import decoded_text
 from seqgen.music.humdrum_spines import Column, Line, lines_of
 from seqgen.music.kern_notes import TICKS, KernNote, notes_of
 from seqgen.music.limits import MAX_BARS, endless
 from seqgen.music.measures import Measure, WrittenNote, WrittenPart, merged
-from seqgen.music.music21_streams import decoded_text
 from seqgen.music.programs import instrument_of_code, program_of_name
 from seqgen.music.repeats import PLAIN
 from seqgen.music.score import MAX_SHARPS, Bar, Score

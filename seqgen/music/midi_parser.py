@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from seqgen.errors import MusicError
 from seqgen.music import notices
+from seqgen.music.decoded_text import decoded_text
 from seqgen.music.limits import (
     MAX_BARS,
     MAX_NOTES,
@@ -141,11 +142,8 @@ def _name(events: TrackEvents) -> str:
 
 
 def _decoded(content: bytes) -> str:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    printable = "".join(character if character.isprintable() else " " for character in text[:_MAX_NAME])
+    text = decoded_text(content)[:_MAX_NAME]
+    printable = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(printable.split())
 
 

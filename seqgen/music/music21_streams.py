@@ -1,4 +1,4 @@
-"""Parts that music21 has parsed -> measures, and what its readers share."""
+"""Parts that music21 has parsed -> measures."""
 
 import io
 import warnings
@@ -14,15 +14,6 @@ from seqgen.music.measures import Measure, WrittenNote
 from seqgen.music.musicxml_harmony import SYMBOL
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar
-
-
-def decoded_text(data: bytes) -> str:
-    """Return text in UTF-8, or else Latin-1, with line feeds."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from seqgen.music.keys import transposed_key
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS, NUM_PITCHES, Score
 
 MAX_QUARTERS = 1000  # of one typed note
-_NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_FIFTHS = "FCGDAEB"  # the order of sharps
-_ALTERATIONS = {"": 0, "#": 1, "##": 2, "b": -1, "bb": -2}
+NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}  # semitones above C
+FIFTHS = "FCGDAEB"  # the order of sharps
+ALTERATIONS = {"": 0, "#": 1, "##": 2, "b": -1, "bb": -2}
 _MODES = {
     "": "major", "maj": "major", "major": "major", "dur": "major",
     "m": "minor", "min": "minor", "minor": "minor", "moll": "minor",
@@ -62,7 +62,7 @@ def pitch_of(name: str) -> int:
     if not match:
         raise UsageError(_explained(_plain(name)))
     letter, alteration, octave = match.groups()
-    pitch = 12 * (int(octave) + 1) + _NATURALS[letter] + _ALTERATIONS[alteration]
+    pitch = 12 * (int(octave) + 1) + NATURALS[letter] + ALTERATIONS[alteration]
     if not 0 <= pitch < NUM_PITCHES:
         raise UsageError(f"{name} is out of range; notes go from C-1 to G9, and C4 is middle C")
     return pitch
@@ -99,12 +99,12 @@ def spelled(pitch: int, sharps: int) -> tuple[str, int, int]:
     lowest = sharps - 3
     place = lowest + (7 * pitch - lowest) % 12  # on the circle of fifths, where C is 0
     alteration, fifth = divmod(place + 1, 7)
-    return _FIFTHS[fifth], alteration, (pitch - alteration) // 12 - 1
+    return FIFTHS[fifth], alteration, (pitch - alteration) // 12 - 1
 
 
 def signed(letter: str, sharps: int) -> int:
     """Return the alteration of a letter under a key signature: 1, 0 or -1."""
-    return (sharps - _FIFTHS.index(letter) + 6) // 7
+    return (sharps - FIFTHS.index(letter) + 6) // 7
 
 
 def key_of(name: str) -> Key:
@@ -120,11 +120,11 @@ def key_of(name: str) -> Key:
     letter, alteration, mode = match[1], match[2], _MODES[match[3]]
     if name.strip()[0].islower() and not match[3]:
         raise UsageError(f"{name!r} may be major or minor; write {plain} major or {plain} minor")
-    sharps = _FIFTHS.index(letter) - 1 + 7 * _ALTERATIONS[alteration] - (3 if mode == "minor" else 0)
+    sharps = FIFTHS.index(letter) - 1 + 7 * ALTERATIONS[alteration] - (3 if mode == "minor" else 0)
     if abs(sharps) > MAX_SHARPS:
         other = sharps - 12 if sharps > 0 else sharps + 12
         raise UsageError(f"{name} has more than seven sharps or flats; write {key_name(other, mode)}")
-    return Key((_NATURALS[letter] + _ALTERATIONS[alteration]) % 12, mode, sharps)
+    return Key((NATURALS[letter] + ALTERATIONS[alteration]) % 12, mode, sharps)
 
 
 def key_name(sharps: int, mode: str = "") -> str:
@@ -132,7 +132,7 @@ def key_name(sharps: int, mode: str = "") -> str:
     if not mode:
         return f"{key_name(sharps, 'major')} / {key_name(sharps, 'minor')}"
     alteration, fifth = divmod(sharps + (4 if mode == "minor" else 1), 7)
-    return f"{_FIFTHS[fifth]}{_signs(alteration)} {mode}"
+    return f"{FIFTHS[fifth]}{_signs(alteration)} {mode}"
 
 
 def metre_of(text: str) -> tuple[int, int]:

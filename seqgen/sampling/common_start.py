@@ -9,8 +9,7 @@ from seqgen.config import SamplingConfig
 from seqgen.errors import UsageError
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.state import Given
-from seqgen.levels.note.tokens import MAX_LEFT
-from seqgen.levels.note.transposition import key_token
+from seqgen.levels.note.tokens import MAX_LEFT, key_token
 from seqgen.music.score import Note, Score, Tempo, Track
 from seqgen.music.theory import key_of, metre_of
 from seqgen.sampling.arrangement import Arrangement

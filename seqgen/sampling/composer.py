@@ -14,7 +14,7 @@ from seqgen.levels.note.inputs import Countdown
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.keys import to_no_signature
 from seqgen.music.score import Score
-from seqgen.sampling.common_start import CommonStart, common_start
+from seqgen.sampling.common_start import CommonStart
 from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from seqgen.sampling.sampler import Sample
 
@@ -22,28 +22,24 @@ from seqgen.sampling.sampler import Sample
 def compose(
     model: LanguageModel,
     level: NoteLevel,
-    prime: Score | None,
+    start: CommonStart,
     config: SamplingConfig,
     samples: Sequence[Sample],
     unseen_ids: Sequence[int],
     after_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Return one piece per sample, which begins with the prime and is led to its end.
+    """Return one piece per sample, which continues the start and is led to its end.
 
     Args:
         model: the language model.
         level: its vocabulary.
-        prime: the music that all pieces continue; None to begin freely.
-        config: bars, length, key, tempo, metre, instruments, temperature and filters.
+        start: what all pieces begin with.
+        config: length, temperature and filters.
         samples: one per stream, with its seed; their tokens and nats are updated. Those that reach the maximum length
             in tokens are cut.
         unseen_ids: ids that were never a target in training; they are drawn only if no other token is allowed.
         after_step: called whenever each piece has one more token.
-
-    Raises:
-        UsageError: the prime, the metre or the instruments do not fit the model, or each other.
     """
-    start = common_start(level, prime, config, unseen_ids)
     keys = [_key_of(level, start.sharps, sample.seed) for sample in samples]
     # A model of all keys could write in any of them, but keys that composers choose are easier to read, sing and play.
     foreign = level.foreign_keys if start.sharps is None and not level.is_in_one_key else []

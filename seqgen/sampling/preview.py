@@ -7,6 +7,7 @@ from seqgen.levels.base import Level, TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.textroll import text as as_text
+from seqgen.sampling.common_start import common_start
 from seqgen.sampling.composer import compose
 from seqgen.sampling.sampler import Sample, sample
 
@@ -36,7 +37,8 @@ def preview(
         knows_beginnings: whether training has shown enough beginnings of documents.
     """
     if isinstance(level, NoteLevel):
-        (score,) = compose(model, level, None, _MUSIC, [Sample(seed)], unseen_ids)
+        start = common_start(level, None, _MUSIC, unseen_ids)
+        (score,) = compose(model, level, start, _MUSIC, [Sample(seed)], unseen_ids)
         return as_text(score, width)
     assert isinstance(level, TextLevel)  # noqa: S101  # there are no other levels
     samples = [Sample(seed + index) for index in range(num_documents)]

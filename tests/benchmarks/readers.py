@@ -23,7 +23,7 @@ import symusic
 
 from seqgen.errors import MusicError
 from seqgen.music import kern_reader, musicxml_reader, played_measures
-from seqgen.music.music21_streams import decoded_text
+from seqgen.music.decoded_text import decoded_text
 from seqgen.music.musicxml_document import score_root
 from seqgen.music.score import Note, track_of
 

@@ -15,11 +15,11 @@ from seqgen.sampling.generator import decode, prefill, uniform_numbers
 from tests.benchmarks.measure import in_own_process, row
 
 VOCABULARY, PAIRS = 121, 5
-MODULE = "tests.benchmarks.sampling"  # prints tokens a second
+MODULE = "tests.benchmarks.sampling"  # prints tokens per second
 
 
 def ours(model: LanguageModel, num_streams: int, steps: int) -> float:
-    """Return tokens a second of the generator."""
+    """Return tokens per second of the generator."""
     reading, numbers = prefill(model, [0]).repeat(num_streams), uniform_numbers(range(num_streams))
     draws = decode(model, reading, numbers, SamplingConfig(), Never(VOCABULARY, []), "auto")
     for _ in range(20):
@@ -32,7 +32,7 @@ def ours(model: LanguageModel, num_streams: int, steps: int) -> float:
 
 @torch.inference_mode()
 def reference(num_layers: int, num_streams: int, steps: int) -> float:
-    """Return tokens a second of what every tutorial does."""
+    """Return tokens per second of what every tutorial does."""
     embedding, lstm, output = nn.Embedding(VOCABULARY, 512), nn.LSTM(512, 512, num_layers), nn.Linear(512, VOCABULARY)
     ids, state, begun = torch.zeros(1, num_streams, dtype=torch.long), None, 0.0
     for step in range(steps + 20):

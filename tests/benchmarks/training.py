@@ -33,7 +33,7 @@ from tests.benchmarks.measure import in_own_process, row, seconds
 
 BATCH_SIZE, SEQUENCE_LENGTH, STEPS, VOCABULARY = 64, 128, 10, 121
 PAIRS = 5
-MODULE = "tests.benchmarks.training"  # prints tokens a second, and the largest memory in bytes
+MODULE = "tests.benchmarks.training"  # prints tokens per second, and the largest memory in bytes
 PRODUCT = 2048  # the side of the square matrices whose product bounds the speed
 KINDS = [*((name, None) for name in registry.names("cells")), ("lstm", 256), ("peephole-lstm", 256)]
 

@@ -28,8 +28,6 @@ from seqgen.levels.note.state import (
 )
 from seqgen.music.score import DENOMINATORS
 
-_NUM_KEY_AND_METRE = 4  # tokens of the header before the tracks
-
 
 class Habits(NamedTuple):
     """What the pieces of a corpus have in common, to which sampled pieces keep.
@@ -137,9 +135,9 @@ class NoteConstraint:
     def _limit_tracks(self) -> None:
         """Exclude tracks with which no piece of the corpus continues."""
         for stream, header in self._headers.items() if self._layouts else ():
-            tracks = tuple(header[_NUM_KEY_AND_METRE:])
+            tracks = tuple(header[t.NUM_KEY_AND_METRE :])
             following = [layout[len(tracks) :] for layout in self._layouts if layout[: len(tracks)] == tracks]
-            if len(header) < _NUM_KEY_AND_METRE or not following:  # the length follows the tracks
+            if len(header) < t.NUM_KEY_AND_METRE or not following:  # the length follows the tracks
                 continue
             allowed = np.zeros(self._mask.shape[1], dtype=np.bool_)
             for rest in following:

@@ -79,7 +79,8 @@ def _allow_pitches(row: Row, streams: Streams, i: int, voice: int, below: int) -
     state, track = streams.states[i], streams.tracks[i, voice]
     first = DRUM if track < 0 else PITCH
     has_pitch = False
-    for pitch in range(streams.lowest[i, voice], min(below, streams.highest[i, voice] + 1)):
+    stop = min(below, streams.highest[i, voice] + 1)
+    for pitch in range(streams.lowest[i, voice], stop):
         if streams.onset_times[i, abs(track) - 1, pitch] != state[BAR_START] + state[STEP] + 1:
             row[first + pitch] = True
             has_pitch = True
@@ -90,9 +91,8 @@ def _allow_pitches(row: Row, streams: Streams, i: int, voice: int, below: int) -
 def _has_pitch(streams: Streams, i: int, voice: int, below: int) -> bool:
     """Return whether some pitch below another has no onset in the voice's track at this time yet."""
     state, track = streams.states[i], abs(streams.tracks[i, voice]) - 1
-    for pitch in range(
-        streams.lowest[i, voice], min(below, streams.highest[i, voice] + 1)
-    ):  # numba does not support generators here
+    stop = min(below, streams.highest[i, voice] + 1)
+    for pitch in range(streams.lowest[i, voice], stop):  # numba does not support generators here
         if streams.onset_times[i, track, pitch] != state[BAR_START] + state[STEP] + 1:
             return True
     return False

@@ -9,7 +9,7 @@ from seqgen.errors import MusicError
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.repeats import CodedBar, folded
 from seqgen.levels.note.voices import Voice, assign_voices
-from seqgen.music.score import DENOMINATORS, MAX_SHARPS, Bar, Score
+from seqgen.music.score import DENOMINATORS, Bar, Score
 from seqgen.music.voices import Chord
 
 Slices = dict[int, dict[int, list[int]]]  # the tokens of each content, by time and voice
@@ -93,10 +93,7 @@ class NoteEncoder:
 
     def header(self, layout: Layout, bar: Bar, num_bars: int = 0) -> list[int]:
         """Return the tokens before the first bar of a piece of a number of bars, which is 0 if it is unknown."""
-        tokens = [t.KEY + MAX_SHARPS + bar.sharps, *self._metre(bar)]
-        for track in layout:
-            tokens += [t.DRUMS] if track.is_drum else [t.FAMILY + track.program // 8, t.MEMBER + track.program % 8]
-            tokens += [t.SPLIT] * (track.num_voices - 1)
+        tokens = [t.key_token(bar.sharps), *self._metre(bar), *track_tokens(layout)]
         if 0 < num_bars <= min(t.MAX_LEFT, t.BAR_QUARTERS * self.grid):
             tokens += [t.LENGTH, t.POSITION + num_bars]
         return tokens
@@ -152,7 +149,7 @@ class NoteEncoder:
     def changes(self, before: Bar, bar: Bar) -> Iterator[int]:
         """Yield the tokens of the signatures in which a bar differs from the one before it."""
         if bar.sharps != before.sharps:
-            yield t.KEY + MAX_SHARPS + bar.sharps
+            yield t.key_token(bar.sharps)
         if bar[:2] != before[:2]:
             yield from self._metre(bar)
 
@@ -174,6 +171,15 @@ class NoteEncoder:
             velocity = self.highest_position + 1 + chord.notes[0].velocity // t.VELOCITY_STEP
             return [velocity, *tokens]
         return tokens
+
+
+def track_tokens(layout: Layout) -> list[int]:
+    """Return the tokens of the tracks in the header."""
+    tokens = []
+    for track in layout:
+        tokens += [t.DRUMS] if track.is_drum else [t.FAMILY + track.program // 8, t.MEMBER + track.program % 8]
+        tokens += [t.SPLIT] * (track.num_voices - 1)
+    return tokens
 
 
 def all_voices(tracks: VoicedTracks) -> Iterator[tuple[TrackHeader, Voice]]:

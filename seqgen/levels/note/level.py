@@ -17,14 +17,14 @@ from seqgen.levels.base import Encoder, Ids, Level
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.checked_json import checked
 from seqgen.levels.note.decoder import decoded
-from seqgen.levels.note.encoder import Layout, NoteEncoder
+from seqgen.levels.note.encoder import Layout, NoteEncoder, track_tokens
 from seqgen.levels.note.grammar import parse
 from seqgen.levels.note.inputs import inputs_of
 from seqgen.levels.note.layouts import familiar, named
 from seqgen.levels.note.matching import Match, best_match, share_outside
 from seqgen.levels.note.prime import Prime, prime_of
 from seqgen.levels.note.ranges import Ranges, ranges_of, with_ranges
-from seqgen.levels.note.transposition import ALL_KEYS, NEAR_KEYS, key_token, transposition, within_ranges
+from seqgen.levels.note.transposition import ALL_KEYS, NEAR_KEYS, transposition, within_ranges
 from seqgen.music.keys import to_no_signature
 from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, Track
 
@@ -170,7 +170,7 @@ class NoteLevel(Level[Score]):
         """Return the ids of a piece as this level encodes it, from those in its original key, with START."""
         if not self.is_in_one_key:
             return ids
-        semitones = to_no_signature(int(ids[1]) - key_token(0))
+        semitones = to_no_signature(int(ids[1]) - t.key_token(0))
         return transposition(semitones, self.vocabulary_size)[ids].astype(self.dtype)
 
     def to_json(self) -> dict[str, Any]:
@@ -249,20 +249,20 @@ class NoteLevel(Level[Score]):
         """
         tokens = self._encoder.header(layout or (), Bar(*metre or self.metres[0]), num_bars or 0)
         tokens += [t.LENGTH if num_bars is None else t.BAR]
-        known = range(1 if metre else 4, len(tokens) if layout else 4)
+        known = range(1 if metre else t.NUM_KEY_AND_METRE, len(tokens) if layout else t.NUM_KEY_AND_METRE)
         return {place: tokens[place] for place in known}
 
     @property
     def layout_tokens(self) -> list[list[int]]:
         """The tokens of the tracks of all training pieces; none if there are too many layouts to know them all."""
         layouts = self.layouts if len(self.layouts) < _MAX_LAYOUTS else ()
-        return [self._encoder.header(layout, Bar(*self.metres[0]))[4:] for layout in layouts]
+        return list(map(track_tokens, layouts))
 
     @property
     def foreign_keys(self) -> list[int]:
         """The tokens of the key signatures that no training piece begins with; none if the keys are unknown."""
         signatures = range(-MAX_SHARPS, MAX_SHARPS + 1)
-        return [key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
+        return [t.key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
 
 
 class _ScoreEncoder:

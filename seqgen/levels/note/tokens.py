@@ -49,6 +49,7 @@ MAX_REACH = 64  # longest distance of REPEAT, in bars
 NUM_PITCHES = 128
 BAR_QUARTERS = 8  # the positions of this number of quarter notes have a token each
 NUM_VELOCITIES, VELOCITY_STEP = 16, 8
+NUM_KEY_AND_METRE = 4  # tokens of the header before the tracks
 
 _WORDS = ("", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT", "LENGTH")
 _NUMBERED = (  # the token of each kind for number 0, the first number, and the name of the kind
@@ -62,6 +63,11 @@ _NUMBERED = (  # the token of each kind for number 0, the first number, and the 
     (DENOMINATOR, 0, "DENOMINATOR"),
     (KEY + MAX_SHARPS, -MAX_SHARPS, "KEY"),
 )
+
+
+def key_token(sharps: int) -> int:
+    """Return the token of a key signature."""
+    return KEY + MAX_SHARPS + sharps
 
 
 def name_of(token: int, highest_position: int) -> str:

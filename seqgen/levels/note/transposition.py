@@ -17,18 +17,13 @@ ALL_KEYS = tuple(range(-5, 7))  # semitones, to all keys by the shortest way
 NEAR_KEYS = (0, -7, -5, 5, 7)  # semitones, to the keys with one sharp or flat more, up and down
 
 
-def key_token(sharps: int) -> int:
-    """Return the token of a key signature."""
-    return t.KEY + MAX_SHARPS + sharps
-
-
 def transposition(semitones: int, vocabulary_size: int) -> NDArray[np.int64]:
     """Return the id that replaces each id, shape (vocabulary,); pitches beyond MIDI's range change octave."""
     table = np.arange(vocabulary_size)
     moved = np.arange(t.NUM_PITCHES) + semitones
     keys = range(-MAX_SHARPS, MAX_SHARPS + 1)
     table[t.PITCH : t.DRUM] = t.PITCH + np.where(moved < 0, moved + 12, np.where(moved > 127, moved - 12, moved))
-    table[t.KEY : t.DENOMINATOR] = [key_token(transposed_key(key, semitones)) for key in keys]
+    table[t.KEY : t.DENOMINATOR] = [t.key_token(transposed_key(key, semitones)) for key in keys]
     return table
 
 
