@@ -534,6 +534,19 @@ def test_a_recording_without_a_metre_is_reported():
     assert notices.PERFORMANCE not in read(midi(track(steady)))[1]
 
 
+def test_the_notes_of_a_recording_without_a_metre_are_counted_apart_from_those_of_other_files():
+    onsets = [place * 0.9 for place in range(15)] + [place * 0.5 for place in range(30, 35)]  # the last five are exact
+    free = [event for onset in onsets for event in note(onset, onset + 0.25, 60)]
+    counts = read(midi(track(free)), grid=4)[1]
+    counts.pop(notices.CLOSED)
+    assert counts == {notices.PERFORMANCE: 1, notices.PERFORMED: 20, notices.PERFORMED_QUANTIZED: 12}
+    another = Counter({notices.QUANTIZED: 1, notices.PERFORMANCE: 1, notices.PERFORMED: 2_000})
+    assert notices.phrases(Counter(counts) + another) == [
+        "2 performances without bars and metre, read in bars of 4/4: 12 of 2,020 notes (1%) quantized to the grid",
+        "1 note quantized to the grid",
+    ]
+
+
 def test_an_unusable_key_signature_is_counted():
     data = midi(track([*meta(0, 0x59, b"\x09\0"), *meta(0, 0x59, b"\x01\x02"), *note(0, 1, 60)]))
     assert read(data)[1] == {notices.KEY: 2}

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from seqgen.errors import CorpusError
+from seqgen.music import notices
 from seqgen.wording import counted
 
 _NUM_EXAMPLES = 20  # of one kind, in the details
@@ -93,8 +94,7 @@ class ReadingLog:
         for sentence, entry in self._notes.items():
             others = f" and {entry.count - 1:,} more" if entry.count > 1 else ""
             notes.append(f"{entry.examples[0]}{others}: {sentence}" if entry.examples[0] else sentence)
-        changes = [counted(number, kind) for kind, number in self._changes.items()]
-        return [*notes, *changes, *(f"skipped {phrase}" for phrase in self.skipped)]
+        return [*notes, *notices.phrases(self._changes), *(f"skipped {phrase}" for phrase in self.skipped)]
 
     @property
     def details(self) -> list[str]:

@@ -39,7 +39,10 @@ def score_of(data: bytes, grid: int, *, pedal: bool = False) -> tuple[Score, Cou
         late = [note._replace(onset=note.onset + missing) for note in notes] if missing else notes
         tracks.append(notices.track(late, part.name, part.program, counts, is_drum=part.is_drum))
     score = Score(bars, tuple(tracks), pickup, tempo_map(_tempos(midi, end, missing, grid), counts), grid)
-    counts[notices.PERFORMANCE] += _is_performance(midi)
+    if _is_performance(midi):
+        counts[notices.PERFORMANCE] += 1
+        counts[notices.PERFORMED] += sum(len(part.notes.onsets) for part in midi.parts)
+        counts[notices.PERFORMED_QUANTIZED] += counts.pop(notices.QUANTIZED, 0)
     first = bisect_right(score.bar_starts, min(track.notes[0].onset for track in tracks)) - 1
     return score[first:] if first else score, +counts
 

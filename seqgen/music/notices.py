@@ -1,9 +1,10 @@
 """The changes made when a piece of music is read; they are counted and reported."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seqgen.music.score import Note, Track, track_of
+from seqgen.wording import counted
 
 QUANTIZED = "note quantized to the grid"
 LENGTHENED = "note lengthened to one step"
@@ -31,7 +32,9 @@ STRETCHED = "bar lengthened to fit a time signature"
 TEMPO = "unusable tempo omitted"
 KEY = "unusable key signature omitted"
 BEAT_BARS = "piece in bars of one beat read in bars of four"
-PERFORMANCE = "performance without bars, most of its notes off the beat, quantized to bars of 4/4"
+PERFORMANCE = "performance without bars and metre, read in bars of 4/4"
+PERFORMED = "note of performances"
+PERFORMED_QUANTIZED = "note of performances quantized to the grid"
 PEDAL = "use of the sustain pedal omitted (--pedal reads it)"
 BEND = "large pitch bend omitted"
 MERGED = "track of the same instrument as another merged with it"
@@ -43,3 +46,16 @@ def track(notes: Sequence[Note], name: str, program: int, notices: Counter[str],
     notices[DOUBLED] += len(notes) - len(track.notes)
     notices[SHORTENED] += len(set(track.notes).difference(notes))
     return track
+
+
+def phrases(changes: Mapping[str, int]) -> list[str]:
+    """Return a phrase for each kind of change; that on performances has the share of their notes that are quantized."""
+    changes = dict(changes)
+    num_notes, num_quantized = changes.pop(PERFORMED, 0), changes.pop(PERFORMED_QUANTIZED, 0)
+    found = []
+    for kind, number in changes.items():
+        found.append(counted(number, kind))
+        if kind == PERFORMANCE:
+            share = f"{num_quantized:,} of {counted(num_notes, 'note')} ({num_quantized / num_notes:.0%})"
+            found[-1] += f": {share} quantized to the grid"
+    return found

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqgen.errors import MusicError, UsageError
+from seqgen.music import notices
 from seqgen.music.read import MUSIC, ReadingOptions, read
 from seqgen.music.score import Note, Score, Track, track_of
 from seqgen.music.theory import best_key, key_of, notes_of
-from seqgen.wording import counted
 
 MAX_BYTES = 1 << 26  # of a file
 
@@ -104,6 +104,6 @@ def _from_file(path: Path, options: ReadingOptions, report: Callable[[str], None
         raise found or MusicError("file without notes", f"{path} contains no music")
     if next(pieces, None) is not None:
         report(f"{path} contains several pieces: the prime is the first")
-    for change, count in found.notices.items():
-        report(f"{path}: {counted(count, change)}")
+    for phrase in notices.phrases(found.notices):
+        report(f"{path}: {phrase}")
     return found.score
