@@ -164,6 +164,19 @@ def test_a_repeat_within_a_measure_begins_and_ends_there():
     assert [note.pitch for note in score.tracks[0].notes] == [60, 62, 62, 64, 65, 64, 65]
 
 
+@pytest.mark.parametrize("double", ["==", "==2", "=||", "=2||", "=|!", "=!|"])
+def test_a_double_bar_line_ends_a_section_which_makes_room_for_the_upbeat_of_the_next(double):
+    """The half note D becomes a quarter note, so that the upbeat E completes the bar."""
+    lines = ["**kern", "*M4/4", "=1", "2c", "2d", "=2", "4e", "=3", "1f", "==", "*-"]
+    score, counts = kern(spines(*lines))
+    assert score.bars == (Bar(), Bar(1, 4), Bar())
+    assert counts == {}
+    score, counts = kern(spines(*lines).replace("=2", double))
+    assert spans(score) == [(0, 24, 60), (24, 12, 62), (36, 12, 64), (48, 48, 65)]
+    assert score.bars == (Bar(), Bar())
+    assert counts == {notices.JOINED: 1}
+
+
 def test_signatures_and_tempos_before_a_bar_line_apply_after_it():
     score, _ = kern(spines("**kern", "*M2/4", "*MM60", "2c", "*M3/4", "*k[b-e-]", "*MM90.5", "=2", "2.d", "==", "*-"))
     assert score.bars == (Bar(2, 4), Bar(3, 4, -2))

@@ -50,6 +50,10 @@ def pitches(score):
     return [single.pitch for single in score.tracks[0].notes]
 
 
+def spans(score):
+    return [single[:3] for single in score.tracks[0].notes]
+
+
 def test_notes_rests_chords_metre_key_and_tempo_are_read():
     sound = '<direction><direction-type><words>slow</words></direction-type><sound tempo="50"/></direction>'
     score, counts = read(
@@ -275,6 +279,23 @@ def test_endings_and_jumps_are_played():
 def test_an_endless_repeat_is_rejected():
     with pytest.raises(MusicError, match="has more than 20,000 bars"):
         read(attributes() + note("C4", 8) + barline("right", '<repeat direction="backward" times="1000000000"/>'))
+
+
+@pytest.mark.parametrize("style", ["light-light", "light-heavy", "heavy-light", "heavy-heavy"])
+def test_a_double_bar_line_ends_a_section_which_makes_room_for_the_upbeat_of_the_next(style):
+    """The half note D becomes a quarter note, so that the upbeat E completes the bar."""
+
+    def bars(location, style, offset):
+        sign = barline(location, f"<bar-style>{style}</bar-style>")
+        measures = [attributes() + note("C4", 4) + note("D4", 4), note("E4", 2), note("F4", 8)]
+        measures[offset] = sign + measures[offset] if location == "left" else measures[offset] + sign
+        score, counts = read(*measures)
+        return score.bars, spans(score), counts
+
+    joined = (Bar(), Bar()), [(0, 24, 60), (24, 12, 62), (36, 12, 64), (48, 48, 65)], {notices.JOINED: 1}
+    assert bars("right", style, 0) == bars("left", style, 1) == joined
+    apart = (Bar(), Bar(1, 4), Bar()), [(0, 24, 60), (24, 24, 62), (48, 12, 64), (60, 48, 65)], {}
+    assert bars("right", "dashed", 0) == bars("middle", style, 0) == bars("left", style, 0) == apart
 
 
 def test_measures_of_another_length_get_their_own_time_signatures():

@@ -29,6 +29,7 @@ _LABEL = re.compile(r"\*>([^\[\]]+)")
 _EXPANSION = re.compile(r"\*>\[(.*)\]")  # `*>norep[...]` and so on are variants
 _ENDS = re.compile(r":[|!]")
 _STARTS = re.compile(r"[|!]:")
+_DOUBLE = re.compile(r"==|[|!]{2}")
 
 _Kern = Sequence[tuple[Column, str]]  # the fields of a line that are kern
 
@@ -171,7 +172,7 @@ class _Reader:
             spine.interpret(field, self._grid, self.counts)
 
     def _add_barline(self, kern: _Kern) -> None:
-        """End a measure and begin another, and note repeats: `:|!` ends a section, `!|:` begins one."""
+        """End a measure and begin another; `:|!` ends a repeated section, `!|:` begins one, `==` and `||` end any."""
         if not self._is_empty:
             self._advance(column.end for column, _ in kern if column.end > self._now)
         if self._now > self._start:
@@ -180,6 +181,8 @@ class _Reader:
         for spine in self._spines.values():
             if _ENDS.search(tokens) and self._num_measures > 1:
                 spine.measures[-2].signs = spine.measures[-2].signs._replace(passes=2)
+            if _DOUBLE.search(tokens) and self._num_measures > 1:
+                spine.measures[-2].ends_section = True
             if _STARTS.search(tokens):
                 spine.measures[-1].signs = spine.measures[-1].signs._replace(starts=True)
 

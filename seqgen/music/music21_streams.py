@@ -15,6 +15,8 @@ from seqgen.music.musicxml_harmony import SYMBOL
 from seqgen.music.repeats import Signs
 from seqgen.music.score import MAX_SHARPS, Bar
 
+_DOUBLE = {"double", "final", "heavy-light", "heavy-heavy"}
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -49,10 +51,12 @@ class _PartReader:
         self._grid = grid
         self._counts = counts
         self._bar = Bar()
+        self._measure = Measure(self._bar)
         self._kinds = (  # the first kind that matches an element counts
             (expressions.TextExpression, self._add_words),
             (note.NotRest, self._add_note),
             (bar.Repeat, self._add_repeat),
+            (bar.Barline, self._add_barline),
             (meter.TimeSignature, self._add_metre),
             (key.Key, _ignore),  # the name of the key, beside its signature
             (key.KeySignature, self._add_signature),
@@ -62,6 +66,7 @@ class _PartReader:
 
     def measure(self, stream: Any, quarters: float, endings: tuple[int, ...]) -> Measure:
         """Return a measure with this length and these endings."""
+        self._before = self._measure
         self._measure = Measure(self._bar, quarters, signs=Signs(endings=endings))
         for offset, element in _elements(stream):
             for kind, add in self._kinds:
@@ -106,6 +111,12 @@ class _PartReader:
             self._sign(starts=True)
         else:
             self._sign(passes=2 if element.times is None else element.times)
+
+    def _add_barline(self, _: float, element: Any) -> None:
+        """End a section at a double bar line; one on the left belongs to the measure before."""
+        if element.type in _DOUBLE and element.location != "middle":
+            measure = self._before if element.location == "left" else self._measure
+            measure.ends_section = True
 
     def _add_expression(self, _: float, element: Any) -> None:
         name = type(element).__name__
