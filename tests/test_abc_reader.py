@@ -93,6 +93,38 @@ def test_voices_are_parts():
     ]
 
 
+def staves(directive, body="V:1\nc2 d2 |\nV:2\nE4 |\nV:3\nC4 |", head='V:1 name="S"\nV:2 name="A"\nV:3 name="B"\n'):
+    """Return the name and the notes of each track."""
+    score, counts = tune(body, head=f"{directive}\nM:4/4\nL:1/4\n{head}")
+    assert counts == {}
+    return [(track.name, [note[:3] for note in track.notes]) for track in score.tracks]
+
+
+@pytest.mark.parametrize(
+    "directive", ["%%score (1 2) 3", "%%staves [(1 2) | 3] % (1 3)", "I:score {( 2  1) *3}", "%%score (1 2 4)"]
+)
+def test_voices_in_parentheses_are_one_track(directive):
+    assert staves(directive) == [("S, A", [(0, 24, 72), (0, 48, 64), (24, 24, 74)]), ("B", [(0, 48, 60)])]
+
+
+@pytest.mark.parametrize("directive", ["%%score 1 2 3", "%%score {1 2} 3", "%%staves [1 2 3]", "%%scores (1 2)"])
+def test_voices_in_braces_and_brackets_are_separate_tracks(directive):
+    assert [name for name, _ in staves(directive)] == ["S", "A", "B"]
+
+
+def test_voices_of_a_staff_with_different_instruments_are_separate_tracks():
+    body = "V:1\n%%MIDI program 40\nc4 |\nV:2\n%%MIDI program 42\nE4 |\nV:3\n%%MIDI program 40\nC4 |"
+    assert staves("%%score (1 2 3)", body) == [("S, B", [(0, 48, 72), (0, 48, 60)]), ("A", [(0, 48, 64)])]
+    body = "V:1\nc4 |\nV:2\n%%MIDI channel 10\nE4 |"
+    assert [name for name, _ in staves("%%score (1 2)", body)] == ["S", "A"]
+
+
+def test_a_bar_of_rest_beside_the_upbeat_of_the_same_staff_does_not_lengthen_it():
+    assert staves("%%score (1 2)", "V:1\nG | c4 |\nV:2\nZ | E4 |", head="") == [
+        ("", [(36, 12, 67), (48, 48, 72), (48, 48, 64)])
+    ]
+
+
 def test_bars_of_rest_and_hidden_rests_have_their_duration():
     assert notes_of("C4 | Z2 | x2 E2 |") == [(0, 48, 60), (168, 24, 64)]
 

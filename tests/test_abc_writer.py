@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from seqgen.music.abc_reader import score_of
 from seqgen.music.abc_writer import rendered
 from seqgen.music.score import Bar, Note, Score, Tempo, track_of
+from seqgen.music.voices import hands_of
 from tests.scores import melody, scores
 from tests.test_write import notes_of, sounding
 
@@ -142,19 +143,22 @@ def test_music21_reads_the_same_notes(score):
     assert sum(sounding(found, score.grid, score.start), Counter()) == notes_of(score)
 
 
-def parts_of(score):
-    """Return onset, duration, pitch, program and kind of each note; the voices of a track are read as tracks."""
-    return Counter(
-        (note.onset - score.start, note.duration, note.pitch, track.program, track.is_drum)
-        for track in score.tracks
-        for note in track.notes
-    )
+def spans(notes, start):
+    return Counter((note.onset - start, note.duration, note.pitch) for note in notes)
+
+
+def staves_of(score):
+    """Return program, kind and notes of each staff, which are those of a track unless it is written on two staves."""
+    return [
+        (track.program, track.is_drum, spans(notes, score.start)) for track in score.tracks for notes in hands_of(track)
+    ]
 
 
 @given(score=scores(max_tracks=3))
 @settings(max_examples=60, deadline=None)
-def test_the_reader_reads_the_written_notes(score):
+def test_the_reader_reads_each_written_staff_as_a_track(score):
     found, _ = score_of(rendered(score), score.grid)
-    assert parts_of(found) == parts_of(score)
+    tracks = [(track.program, track.is_drum, spans(track.notes, found.start)) for track in found.tracks]
+    assert tracks == staves_of(score)
     assert found.bars[: len(score.bars)] == tuple(score.bars)
     assert found.pickup == score.pickup

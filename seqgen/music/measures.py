@@ -62,6 +62,11 @@ def rows_of(staves: Iterable[Sequence[Measure]]) -> list[list[Measure]]:
     return [[measure for measure in row if measure] for row in zip_longest(*staves)]
 
 
+def quarters_of(row: Sequence[Measure]) -> float:
+    """Return the length of simultaneous measures: that of the longest with notes, as others may have a whole rest."""
+    return max(measure.quarters for measure in [measure for measure in row if measure.notes] or row)
+
+
 def first_signs(row: Sequence[Measure]) -> Signs:
     """Return the signs of the first of simultaneous measures that has any."""
     return next((measure.signs for measure in row if measure.signs != PLAIN), PLAIN)
@@ -79,7 +84,7 @@ def merged(staves: Sequence[Sequence[Measure]]) -> list[Measure]:
     return [
         Measure(
             row[0].bar,
-            max(measure.quarters for measure in row),
+            quarters_of(row),
             [note for measure in row for note in measure.notes],
             first_tempos(row),
             first_signs(row),

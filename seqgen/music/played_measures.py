@@ -9,7 +9,7 @@ from typing import NamedTuple
 from seqgen.music import notices
 from seqgen.music.bars import FoundBar, RegularBars, regular
 from seqgen.music.limits import MAX_NOTES, too_many_notes
-from seqgen.music.measures import Measure, first_signs
+from seqgen.music.measures import Measure, first_signs, quarters_of
 from seqgen.music.repeats import Signs, played
 
 
@@ -32,8 +32,6 @@ def played_measures(
 ) -> tuple[RegularBars, list[Spot]]:
     """Return the bars of a piece, and where each measure is played in them.
 
-    The longest part with notes determines the length of a measure: others may have a whole rest in a pickup.
-
     Args:
         rows: the simultaneous measures, those of parts with signatures first.
         grid: steps per quarter note.
@@ -43,7 +41,7 @@ def played_measures(
         MusicError: there are too many bars or notes.
     """
     signs = [first_signs(row) for row in rows]
-    lengths = [round(_quarters(row) * grid) for row in rows]
+    lengths = [round(quarters_of(row) * grid) for row in rows]
     order = [place for place in played(signs) if lengths[place]]
     num_notes = sum(len(measure.notes) for place in order for measure in rows[place])
     if num_notes > MAX_NOTES:  # repeats multiply them
@@ -60,10 +58,6 @@ def played_measures(
         if following.start < spot.start + lengths[spot.place]:
             spots[number] = spot._replace(limit=following.start)
     return bars, spots
-
-
-def _quarters(row: Sequence[Measure]) -> float:
-    return max(measure.quarters for measure in [measure for measure in row if measure.notes] or row)
 
 
 def _section_ends(rows: Sequence[Sequence[Measure]], signs: Sequence[Signs], order: Sequence[int]) -> list[bool]:
