@@ -78,7 +78,7 @@ class Checkpoint:
                 raise ValueError(f"--num-layers {self.config.model.num_layers}, but only {len(weights)} tensors")
             with torch.device("meta"):  # allocates no memory before the sizes are compared with those of the weights
                 reads = front_end(self.given_coding, self.config.model) if self.given_coding is not None else None
-                model = make_model(self.config.model, self.level.vocabulary_size, reads)
+                model = make_model(self.config.model, self.level.vocabulary_size, reads, self.level.num_factors)
             model.load_state_dict(weights, assign=True)
         except (RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error

@@ -123,7 +123,9 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
 def make_model() -> Callable[..., LanguageModel]:
     """Return a function that creates a small model with random weights."""
 
-    def make(vocabulary_size: int, given_vocabulary_size: int = 0, **options: object) -> LanguageModel:
+    def make(
+        vocabulary_size: int, given_vocabulary_size: int = 0, num_factors: int = 0, **options: object
+    ) -> LanguageModel:
         sizes = {
             "num_layers": 1,
             "hidden_size": 16,
@@ -133,7 +135,7 @@ def make_model() -> Callable[..., LanguageModel]:
         } | options
         config = ModelConfig(**sizes)  # type: ignore[arg-type]
         reads = Embedding(given_vocabulary_size, config.embedding_size) if given_vocabulary_size else None
-        model = LanguageModel(config, vocabulary_size, reads)
+        model = LanguageModel(config, vocabulary_size, reads, num_factors)
         model.initialise(torch.Generator().manual_seed(0), torch.zeros(vocabulary_size))
         return model.eval()
 

@@ -16,6 +16,7 @@ from seqgen.evaluation.likelihood import score
 from seqgen.levels import level_class
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.habits import Habits
 from seqgen.levels.note.ranges import Part, Range
 from seqgen.levels.note.tokens import NUM_PITCHES, PITCH
 from tests.conftest import resolved, runner
@@ -57,7 +58,7 @@ def untrained(make_model, tmp_path):
     def write(level_name, document):
         config = CorpusConfig(level=level_name, document=document)
         level = level_class(level_name).fit([[TEXT * 9]], config)
-        model = make_model(level.vocabulary_size)
+        model = make_model(level.vocabulary_size, num_factors=level.num_factors)
         config = resolved(model.config, config)
         path = tmp_path / "model.safetensors"
         Checkpoint(config, config, level, [], True, "0", {}, model.state_dict()).write(path)
@@ -147,8 +148,8 @@ def test_a_model_of_text_does_not_compose(model):
 
 def test_music_is_composed_in_the_key_asked_for_and_without_pitches_that_training_lacks(make_model):
     flute = TrackHeader(0, is_drum=False, num_voices=1, name="Flute")
-    level = NoteLevel(12, layouts=[(flute,)], ranges={Part(0, 1, 1): Range(60, 67)})
-    network, seen = make_model(level.vocabulary_size), {60, 64, 67}
+    level = NoteLevel(12, habits=Habits(layouts=[(flute,)], ranges={Part(0, 1, 1): Range(60, 67)}))
+    network, seen = make_model(level.vocabulary_size, num_factors=level.num_factors), {60, 64, 67}
     config = resolved(network.config, CorpusConfig(level="note"))
     unseen = [PITCH + pitch for pitch in range(NUM_PITCHES) if pitch not in seen]
     model = Model(Checkpoint(config, config, level, unseen, True, "0", {}, network.state_dict()), "cpu")

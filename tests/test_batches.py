@@ -1,5 +1,6 @@
 """Batches for truncated back-propagation through time."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -107,6 +108,17 @@ def test_the_order_of_documents_changes_with_epoch_and_seed():
     assert orders[0] != orders[2]
 
 
+def test_streams_that_begin_inside_a_document_keep_its_factors():
+    dataset = dataset_of([41])
+    dataset = replace(dataset, factored=np.stack([dataset.ids, dataset.ids], 1))
+    for batch in epoch(StreamBatches(dataset, 2, 10, seed=1)):
+        tokens, factors = batch.inputs.unbind(-1)
+        is_fresh = batch.is_fresh[None] & (torch.arange(len(tokens)) == 0)[:, None]
+        assert torch.equal(tokens, factors.masked_fill(is_fresh, 0))
+        is_scored = batch.targets != PADDING
+        assert torch.equal(factors[is_scored] + 1, batch.targets[is_scored])
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_ids_of_any_type_become_int64(kind):
     dataset = Dataset(np.arange(11, dtype=kind), np.array([0, 11]), np.array([]), {})
@@ -114,10 +126,13 @@ def test_ids_of_any_type_become_int64(kind):
     assert batch.inputs.dtype == batch.targets.dtype == torch.int64
 
 
-def test_each_document_is_read_in_one_variant_drawn_in_each_epoch():
+@pytest.mark.parametrize("has_factors", [False, True])
+def test_each_document_is_read_in_one_variant_drawn_in_each_epoch(has_factors):
     """The variants add 0, 1,000 or 2,000 to every id: taken off again, the batches are what they are without them."""
     lengths = [3, 5, 20, 50, 4, 33]
     dataset = dataset_of(lengths)
+    if has_factors:
+        dataset = replace(dataset, factored=np.stack([dataset.ids, dataset.ids[::-1]], 1))
     variants = np.arange(len(dataset.ids)) + np.array([[0], [1000], [2000]])
     plain, varied = (StreamBatches(dataset, 2, 8, seed=1, variants=each) for each in (None, variants))
     drawn = []
@@ -131,7 +146,8 @@ def test_each_document_is_read_in_one_variant_drawn_in_each_epoch():
             for row, column in is_scored.nonzero().tolist():
                 document = np.searchsorted(dataset.offsets, int(before.targets[row, column]), side="right")
                 way = int(after.targets[row, column]) // 1000
-                assert way == int(after.inputs[row, column]) // 1000 == way_of.setdefault(document, way)
+                assert way == way_of.setdefault(document, way)
+                assert (after.inputs[row, column] // 1000 == way).all()
         assert len(way_of) == len(lengths)
         drawn.append(tuple(way_of.values()))
     assert len(set(drawn)) > 3

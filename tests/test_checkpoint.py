@@ -14,6 +14,7 @@ from seqgen.levels import level_from_json
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.habits import Habits
 from seqgen.runs import find
 from tests.conftest import resolved
 
@@ -134,7 +135,7 @@ def test_invalid_unseen_tokens_are_rejected(checkpoint, tmp_path, unseen):
     ],
 )
 def test_invalid_levels_of_music_are_rejected(changed):
-    content = NoteLevel(12, keys={0: 1}, layouts=[(TrackHeader(0, False, 1, "Piano"),)]).to_json()
+    content = NoteLevel(12, habits=Habits(keys={0: 1}, layouts=((TrackHeader(0, False, 1, "Piano"),),))).to_json()
     assert level_from_json(content).to_json() == content
     with pytest.raises((ValueError, SeqgenError)):
         level_from_json(content | changed)
@@ -142,9 +143,9 @@ def test_invalid_levels_of_music_are_rejected(changed):
 
 def test_a_level_of_music_of_an_earlier_version_is_rejected_with_the_remedy():
     content = NoteLevel(12).to_json()
-    del content["ranges"]
-    with pytest.raises(ValueError, match="in the tokens of an earlier version: train it again"):
-        level_from_json(content)
+    for version in ({}, {"tokens": content.pop("tokens") - 1}):
+        with pytest.raises(ValueError, match="in the tokens of another version of seqgen: train it again"):
+            level_from_json(content | version)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_the_grammar_of_notes_is_compiled_if_samples_are_displayed(machine_code)
     compile_kernels(requested, level, MachineConfig(device="cpu", precision="float32"), is_sampled=True)
     compiled_before = signatures()
     assert any("levels.note.grammar" in module for module, _ in compiled_before)
-    model = LanguageModel(requested, level.vocabulary_size)
+    model = LanguageModel(requested, level.vocabulary_size, num_factors=level.num_factors)
     model.initialise(torch.Generator().manual_seed(0), torch.zeros(level.vocabulary_size))
     preview(model.eval(), level, 1, [])
     assert signatures() == compiled_before

@@ -12,6 +12,7 @@ from seqgen.errors import UsageError
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.habits import Habits
 from seqgen.levels.note.ranges import Part, Range
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of
 from seqgen.music.theory import key_name
@@ -21,12 +22,12 @@ from seqgen.sampling.sampler import Sample
 from tests.scores import forms, melody, scores
 
 CHOIR = tuple(TrackHeader(52, is_drum=False, num_voices=1, name=name) for name in ("Soprano", "Alto", "Tenor", "Bass"))
-LEVEL = NoteLevel(12, layouts=[CHOIR])
-SOLO = NoteLevel(12, layouts=[(TrackHeader(0, is_drum=False, num_voices=1, name="Flute"),)])
+LEVEL = NoteLevel(12, habits=Habits(layouts=[CHOIR]))
+SOLO = NoteLevel(12, habits=Habits(layouts=[(TrackHeader(0, is_drum=False, num_voices=1, name="Flute"),)]))
 
 
 def write(make_model, level=LEVEL, prime=None, num_samples=3, unseen=(), **options):
-    model = make_model(level.vocabulary_size)
+    model = make_model(level.vocabulary_size, num_factors=level.num_factors)
     samples = [Sample(seed) for seed in range(num_samples)]
     config = SamplingConfig(length=options.pop("length", 600), num_samples=num_samples, **options)
     return composed(model, level, prime, config, samples, list(unseen)), samples
@@ -56,9 +57,9 @@ def test_music_continues_any_prime(prime, seed):
     from seqgen.model.language_model import LanguageModel
 
     layout = (CHOIR[0]._replace(num_voices=2), *CHOIR[1:3])
-    level = NoteLevel(12, layouts=[layout, layout[:2]])
+    level = NoteLevel(12, habits=Habits(layouts=[layout, layout[:2]]))
     config = ModelConfig(num_layers=1, hidden_size=16, embedding_size=8, dropout=0.0)
-    model = LanguageModel(config, level.vocabulary_size)
+    model = LanguageModel(config, level.vocabulary_size, num_factors=level.num_factors)
     model.initialise(torch.Generator().manual_seed(seed), torch.zeros(level.vocabulary_size))
     options = SamplingConfig(length=5000, bars=2)
     if any(track.is_drum for track in prime.tracks) or not any(track.notes for track in prime.tracks):
@@ -75,7 +76,7 @@ def test_music_continues_any_prime(prime, seed):
 @pytest.mark.parametrize("num_bars", [1, 6, 70])
 def test_a_piece_ends_at_the_requested_bar(make_model, prime, num_bars):
     """However much the model prefers to end or to repeat bars."""
-    model = make_model(LEVEL.vocabulary_size)
+    model = make_model(LEVEL.vocabulary_size, num_factors=LEVEL.num_factors)
     for token, bias in ((LEVEL.END, 9), (t.REPEAT, 3), (t.POSITION + 1, 3)):
         with torch.no_grad():
             model.output_bias[token] += bias
@@ -86,7 +87,7 @@ def test_a_piece_ends_at_the_requested_bar(make_model, prime, num_bars):
 
 
 def test_by_default_a_piece_with_a_prime_has_the_usual_length_of_the_corpus(make_model):
-    level = NoteLevel(12, layouts=SOLO.layouts, num_bars=6)
+    level = NoteLevel(12, habits=Habits(layouts=SOLO.habits.layouts, num_bars=6))
     for num_bars, expected in ((2, 6), (5, 8), (10, 13)):
         pieces, _ = write(make_model, level, melody(num_bars=num_bars), num_samples=2, length=10_000)
         assert {len(piece) for piece in pieces} == {expected}
@@ -103,13 +104,13 @@ def test_by_default_the_model_chooses_the_length(make_model):
     assert {len(piece) for piece in pieces} <= set(range(1, 65))
     assert len({len(piece) for piece in pieces}) > 10
     assert not any(sample.is_cut for sample in samples)
-    long = NoteLevel(12, layouts=SOLO.layouts, num_bars=80)
+    long = NoteLevel(12, habits=Habits(layouts=SOLO.habits.layouts, num_bars=80))
     assert {len(piece) for piece in write(make_model, long, num_samples=4, length=30_000)[0]} == {64}
 
 
 def test_only_metres_of_the_corpus_are_written(make_model):
-    level = NoteLevel(12, layouts=SOLO.layouts, metres=[(3, 4), (6, 8)])
-    model = make_model(level.vocabulary_size)
+    level = NoteLevel(12, habits=Habits(layouts=SOLO.habits.layouts, metres=[(3, 4), (6, 8)]))
+    model = make_model(level.vocabulary_size, num_factors=level.num_factors)
     with torch.no_grad():
         model.output_bias[t.METRE] += 5  # many changes
     pieces = composed(model, level, None, SamplingConfig(bars=12), [Sample(seed) for seed in range(12)], [])
@@ -120,8 +121,9 @@ def test_only_metres_of_the_corpus_are_written(make_model):
 @pytest.mark.parametrize("is_in_one_key", [False, True])
 def test_every_part_keeps_to_its_range_in_any_key(make_model, is_in_one_key, sharps):
     ranges = {Part(52, 1, 2): Range(60, 81), Part(52, 2, 2): Range(40, 60), Part(0, 1, 1): Range(20, 30)}
-    level = NoteLevel(12, layouts=[CHOIR[:2]], ranges=ranges, keys={1: 3, -3: 1}, is_in_one_key=is_in_one_key)
-    model = make_model(level.vocabulary_size)
+    habits = Habits(layouts=[CHOIR[:2]], ranges=ranges, keys={1: 3, -3: 1})
+    level = NoteLevel(12, is_in_one_key=is_in_one_key, habits=habits)
+    model = make_model(level.vocabulary_size, num_factors=level.num_factors)
     choir = Score((Bar(),), tuple(track_of([Note(0, 48, pitch)], program=52) for pitch in (72, 48)))
     key = None if sharps is None else key_name(sharps, "major")
     prime = None if sharps is None else replace(choir, bars=(Bar(sharps=sharps),))
@@ -178,7 +180,7 @@ def test_tempo_and_key_are_as_requested(make_model):
 
 
 def test_a_key_of_the_training_set_is_chosen_by_default(make_model):
-    level = NoteLevel(12, layouts=SOLO.layouts, keys={-1: 1, 2: 5})
+    level = NoteLevel(12, habits=Habits(layouts=SOLO.habits.layouts, keys={-1: 1, 2: 5}))
     free, _ = write(make_model, level, num_samples=12, bars=1)
     assert {piece.bars[0].sharps for piece in free} == {-1, 2}
     (asked, *_), _ = write(make_model, level, bars=1, key="F#")
@@ -186,7 +188,7 @@ def test_a_key_of_the_training_set_is_chosen_by_default(make_model):
 
 
 def test_a_model_in_one_key_returns_to_the_key_of_the_prime(make_model):
-    level = NoteLevel(12, is_in_one_key=True, layouts=SOLO.layouts)
+    level = NoteLevel(12, is_in_one_key=True, habits=Habits(layouts=SOLO.habits.layouts))
     prime = melody().transposed(2)
     assert prime.bars[0].sharps == 2
     (piece, *_), _ = write(make_model, level, prime, bars=1)
@@ -245,7 +247,7 @@ def test_drums_that_the_model_does_not_know_stay_drums_until_the_prime_ends(make
 
 def test_a_model_of_drums_continues_drums_and_rejects_notes(make_model):
     kit = (TrackHeader(0, is_drum=True, num_voices=1, name="Kit"),)
-    level, unseen = NoteLevel(12, layouts=[kit]), range(t.PITCH, t.DRUM)
+    level, unseen = NoteLevel(12, habits=Habits(layouts=[kit])), range(t.PITCH, t.DRUM)
     drums = track_of([Note(0, 24, 36), Note(24, 24, 38)], "My kit", is_drum=True)
     pieces, _ = write(make_model, level, Score((Bar(),), (drums,)), bars=1, unseen=unseen)
     for piece in pieces:
@@ -260,7 +262,7 @@ def test_a_model_of_drums_continues_drums_and_rejects_notes(make_model):
 
 def test_nothing_is_added_to_a_part_of_the_prime_while_other_parts_are_written(make_model):
     duo = (TrackHeader(0, is_drum=False, num_voices=3, name="A"), TrackHeader(0, is_drum=False, num_voices=1, name="B"))
-    pieces, _ = write(make_model, NoteLevel(12, layouts=[duo]), melody(), bars=1, length=2000)
+    pieces, _ = write(make_model, NoteLevel(12, habits=Habits(layouts=[duo])), melody(), bars=1, length=2000)
     for piece in pieces:
         assert notes_before(piece.tracks[0], 96) == [note[:3] for note in melody().tracks[0].notes]
         assert notes_before(piece.tracks[1], 96)
@@ -275,7 +277,7 @@ def test_drums_that_no_layout_has_are_continued_if_the_model_knows_them(make_mod
 
 
 def test_a_metre_is_that_of_the_first_bar_in_every_key(make_model):
-    level = NoteLevel(12, layouts=SOLO.layouts, metres=[(4, 4), (6, 8)], keys={-1: 1, 2: 1})
+    level = NoteLevel(12, habits=Habits(layouts=SOLO.habits.layouts, metres=[(4, 4), (6, 8)], keys={-1: 1, 2: 1}))
     for key, sharps in ((None, {-1, 2}), ("D", {2})):
         pieces, _ = write(make_model, level, bars=1, metre="6/8", key=key, num_samples=8)
         assert {piece.bars[0][:2] for piece in pieces} == {(6, 8)}
@@ -291,7 +293,7 @@ def test_instruments_of_the_corpus_are_those_that_the_model_writes_for(make_mode
     duet = tuple(
         TrackHeader(program, is_drum=False, num_voices=1, name=name) for program, name in ((40, "A"), (0, "B"))
     )
-    level = NoteLevel(12, layouts=[CHOIR, duet])
+    level = NoteLevel(12, habits=Habits(layouts=[CHOIR, duet]))
     for names in (["violin", "acoustic grand piano"], ["acoustic grand piano", "violin"]):
         pieces, _ = write(make_model, level, instrument=tuple(names), bars=1)
         looks = {tuple((track.name, track.program) for track in piece.tracks) for piece in pieces}
@@ -303,7 +305,7 @@ def test_instruments_of_the_corpus_are_those_that_the_model_writes_for(make_mode
 
 def test_other_instruments_replace_those_of_the_most_frequent_layout(make_model):
     drums = TrackHeader(0, is_drum=True, num_voices=1, name="Kit")
-    level = NoteLevel(12, layouts=[(drums, CHOIR[0], CHOIR[1]), CHOIR])
+    level = NoteLevel(12, habits=Habits(layouts=[(drums, CHOIR[0], CHOIR[1]), CHOIR]))
     pieces, _ = write(make_model, level, instrument=("flute", "choir aahs"), bars=1)
     for piece in pieces:
         looks = [(track.name, track.program, track.is_drum) for track in piece.tracks]

@@ -5,21 +5,25 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from seqgen import __version__, registry
 from seqgen.config import InspectionConfig
+from seqgen.corpus.dataset import Dataset
 from seqgen.errors import CorpusError
 from seqgen.evaluation.gradient_flow import GradientFlow, gradient_norms
+from seqgen.levels.note import NoteLevel
+from tests.scores import melody
 
 
 @pytest.mark.parametrize("name", registry.names("cells"))
 def test_norms_agree_with_finite_differences(make_model, generator, name):
     model = make_model(7, cell=name, num_layers=2, hidden_size=4)
     ids = torch.randint(7, (6, 1), generator=generator)
-    norms = gradient_norms(model, ids)
+    norms = gradient_norms(model, ids[:-1], ids[-1])
     assert len(norms) == 5
     double = model.double()
     for steps_back in (1, 3, 5):
@@ -51,7 +55,8 @@ def test_an_lstm_with_open_forget_gates_preserves_gradients(make_model, generato
         for parameter in cell.parameters():
             parameter.zero_()
         cell.bias[4:8] = 60.0
-    norms = gradient_norms(model, torch.randint(7, (30, 3), generator=generator))
+    ids = torch.randint(7, (30, 3), generator=generator)
+    norms = gradient_norms(model, ids[:-1], ids[-1])
     assert norms == pytest.approx([norms[0]] * 29, rel=1e-9)
     assert norms[0] > 0
 
@@ -59,7 +64,7 @@ def test_an_lstm_with_open_forget_gates_preserves_gradients(make_model, generato
 def test_the_model_is_not_changed(make_model, generator):
     model = make_model(7)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    gradient_norms(model, torch.randint(7, (5, 2), generator=generator))
+    gradient_norms(model, torch.randint(7, (4, 2), generator=generator), torch.tensor([1, 2]))
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -67,9 +72,10 @@ def test_the_model_is_not_changed(make_model, generator):
 def test_gradients_of_a_run_are_computed_within_documents(make_dataset, make_model, monkeypatch):
     dataset = make_dataset("abcdefgh" * 5, "hgfedcba", "x")
     seen = []
-    monkeypatch.setattr("seqgen.evaluation.gradient_flow.gradient_norms", lambda model, ids: seen.append(ids) or [1.0])
+    monkeypatch.setattr("seqgen.evaluation.gradient_flow.gradient_norms", lambda _, *ids: seen.append(ids) or [1.0])
     GradientFlow.of_run("run", make_model(300), dataset, 9)
-    (ids,) = seen
+    ((inputs, targets),) = seen
+    ids = torch.cat([inputs, targets[None]])
     assert ids.shape == (10, 32)
     whole = dataset.ids[dataset.offsets[0] : dataset.offsets[1]]
     stretches = {tuple(whole[begin : begin + 10]) for begin in range(len(whole) - 9)}
@@ -77,6 +83,14 @@ def test_gradients_of_a_run_are_computed_within_documents(make_dataset, make_mod
     assert {tuple(column) for column in ids.T.tolist()} <= stretches
     with pytest.raises(CorpusError, match="--length must be at most 41, the length of the longest document, got 50"):
         GradientFlow.of_run("run", make_model(300), dataset, 50)
+
+
+def test_gradients_of_a_model_of_music_are_computed_with_factors(make_model):
+    level = NoteLevel(12)
+    ids = np.concatenate([[level.START], level.encode(melody(num_bars=4)), [level.END]])
+    dataset = Dataset(ids, np.array([0, len(ids)]), np.array([]), {}).with_factors(level)
+    model = make_model(level.vocabulary_size, num_factors=level.num_factors)
+    assert len(GradientFlow.of_run("run", model, dataset, 9).norms) == 9
 
 
 def test_parameters_of_all_parts_add_up(make_model):

@@ -131,7 +131,7 @@ def test_the_prepared_corpus_counts_notes_quarter_notes_and_all_keys(corpus, tmp
     first = corpus.train.ids[: corpus.train.offsets[1]].tolist()
     assert corpus.level.decode(first) == corpus.level.decode([*corpus.level.encode(pieces[0]), t.END])
     varied = corpus.adapted(replace(split_corpus.config, transpose="on"))
-    lowest, highest = corpus.level.ranges[Part(0, 1, 1)]
+    lowest, highest = corpus.level.habits.ranges[Part(0, 1, 1)]
     expected = sum(
         1 + len(corpus.level.encode(score))
         for score in pieces

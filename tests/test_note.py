@@ -14,6 +14,7 @@ from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.habits import Habits
 from seqgen.music.keys import to_no_signature, transposed_key
 from seqgen.music.score import Bar, Note, Score, Tempo, Track, track_of
 from tests.scores import forms, melody, scores
@@ -319,8 +320,10 @@ def test_fitted_settings_survive_json():
     others = [melody(), melody().transposed(2)]
     level = NoteLevel.fit([[named], [named], others], CorpusConfig(velocity=True, grid=12))
     again = level_from_json(json.loads(json.dumps(level.to_json())))
-    assert (again.tempo, again.metres, again.has_velocity, again.layouts) == (90.0, ((4, 4),), True, level.layouts)
-    assert (again.keys, again.num_bars, again.ranges) == ({0: 3, 2: 1}, 2, level.ranges)
+    assert again.habits == level.habits
+    habits = again.habits
+    assert (habits.tempo, habits.metres, habits.keys, habits.num_bars) == (90.0, ((4, 4),), {0: 3, 2: 1}, 2)
+    assert again.has_velocity
     decoded = again.decode([*again.encode(named), 1])
     assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 90.0)
 
@@ -343,7 +346,6 @@ def test_every_token_has_its_name(grid, has_velocity):
     expected += [f"FAMILY {number}" for number in range(16)]
     expected += [f"MEMBER {number}" for number in range(8)]
     expected += [f"VOICE {number}" for number in range(1, 32)]
-    expected += [f"LEFT {number}" for number in range(1, 65)]
     expected += [f"PITCH {number}" for number in range(128)]
     expected += [f"DRUM {number}" for number in range(128)]
     expected += [f"POSITION {number}" for number in range(1, 8 * grid + 1)]
@@ -369,25 +371,25 @@ def test_all_initial_metres_are_stored_the_most_frequent_first():
         Score((Bar(*metre),) * 2, (track_of([Note(0, 12, 60)]),)) for metre in ((3, 4), (6, 8), (2, 4), (6, 8), (3, 4))
     ]
     level = NoteLevel.fit([in_metres[:3], in_metres[3:4]], CorpusConfig(grid=12))
-    assert level.metres == ((6, 8), (3, 4), (2, 4))
-    assert level_from_json(json.loads(json.dumps(level.to_json()))).metres == level.metres
+    assert level.habits.metres == ((6, 8), (3, 4), (2, 4))
+    assert level_from_json(json.loads(json.dumps(level.to_json()))).habits.metres == level.habits.metres
 
 
 def test_the_layouts_have_the_ranges_of_the_training_pieces():
     level = NoteLevel.fit([[melody(), melody([(0, 12, 40)], num_bars=1)]], CorpusConfig(grid=12))
-    assert [(header.lowest, header.highest) for header in level.layouts[0]] == [(40, 67)]
+    assert [(header.lowest, header.highest) for header in level.habits.layouts[0]] == [(40, 67)]
 
 
 def test_notes_become_a_score_of_the_usual_metre_and_tempo_for_the_first_pitched_instrument_in_range():
     kit = TrackHeader(0, is_drum=True, num_voices=1, name="Kit")
     upper, lower = TrackHeader(40, False, 1, "Upper", 55, 90), TrackHeader(42, False, 1, "Lower", 36, 70)
-    level = NoteLevel(12, tempo=70.0, metres=[(3, 4), (2, 2)], layouts=[(kit, upper, lower)])
+    level = NoteLevel(12, habits=Habits(tempo=70.0, metres=[(3, 4), (2, 2)], layouts=[(kit, upper, lower)]))
     for pitch, name, program in ((60, "Upper", 40), (50, "Lower", 42), (95, "Upper", 40)):
         score = level.score_of(track_of([Note(0, 12, pitch)]), 37)
         assert (score.tracks[0].name, score.tracks[0].program) == (name, program)
         assert (score.bars, score.tempos) == ((Bar(3, 4),) * 2, (Tempo(0, 70.0),))
     assert level.score_of(track_of([Note(0, 96, 60)]), 96, (2, 2)).bars == (Bar(2, 2),) * 2
-    assert NoteLevel(12, layouts=[(kit,)]).score_of(melody().tracks[0], 96).tracks == melody().tracks
+    assert NoteLevel(12, habits=Habits(layouts=[(kit,)])).score_of(melody().tracks[0], 96).tracks == melody().tracks
 
 
 def test_names_come_from_the_layout_with_the_same_instruments_and_as_many_voices_if_there_is_one():
@@ -396,5 +398,5 @@ def test_names_come_from_the_layout_with_the_same_instruments_and_as_many_voices
         (TrackHeader(0, is_drum=False, num_voices=1, name="Melody"),),
     ]
     for known, name in ((layouts, "Melody"), (layouts[:1], "Piano"), ([], "")):
-        level = NoteLevel(12, layouts=known)
+        level = NoteLevel(12, habits=Habits(layouts=known))
         assert level.decode([*level.encode(melody()), 1]).tracks[0].name == name

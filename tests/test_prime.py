@@ -5,13 +5,14 @@ import pytest
 from seqgen.errors import UsageError
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.habits import Habits
 from seqgen.music.prime import first_bars, primed
 from seqgen.music.read import DEFAULT_OPTIONS
 from seqgen.music.score import Bar, Tempo
 from seqgen.music.write import rendered
 from tests.scores import melody
 
-LEVEL = NoteLevel(12, tempo=66.0, metres=[(3, 4)], layouts=[(TrackHeader(40, False, 1, "Violin"),)])
+LEVEL = NoteLevel(12, habits=Habits(tempo=66.0, metres=[(3, 4)], layouts=[(TrackHeader(40, False, 1, "Violin"),)]))
 
 
 def primed_with(text, **options):

@@ -24,7 +24,7 @@ def model_of(make_model, tmp_path):
     def write(level_name="character", **options):
         config = CorpusConfig(corpus=("gone.txt",), level=level_name, **options)
         level = level_class(level_name).fit([["some text\n"]] if level_name != "note" else [], config)
-        model = make_model(level.vocabulary_size)
+        model = make_model(level.vocabulary_size, num_factors=level.num_factors)
         config = resolved(model.config, config)
         Checkpoint(config, config, level, [], True, "0", {}, model.state_dict()).write(tmp_path / "m.safetensors")
         return ["--checkpoint", "m.safetensors"]

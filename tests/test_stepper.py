@@ -16,6 +16,9 @@ every_cell = pytest.mark.parametrize("name", registry.names("cells"))
 def whole_and_stepped(model, num_streams, generator, dtype=torch.float32):
     """Return the logits of ten steps after three others, computed at once and step by step."""
     ids = torch.randint(model.vocabulary_size, (13, num_streams), generator=generator)
+    if model.num_factors:
+        factors = torch.randint(model.num_factors, (13, num_streams, 4), generator=generator)
+        ids = torch.cat([ids[..., None], model.vocabulary_size + factors], -1)
     with torch.inference_mode():
         _, state = model(ids[:3], model.initial_state(num_streams))
         whole, _ = model(ids[3:], state)
@@ -48,6 +51,15 @@ def test_steps_through_deep_projected_residual_normalised_layers_equal_the_whole
     model = shake(make_model(11, cell=name, **options), generator)
     whole, stepped = whole_and_stepped(model, 3, generator)
     torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_steps_with_factors_equal_the_whole_sequence(make_model, generator, monkeypatch, is_compiled):
+    if not is_compiled:
+        monkeypatch.setattr(module, "can_compile", lambda *_: False)
+    model = shake(make_model(11, num_factors=9, num_layers=2, residual=True), generator)
+    whole, stepped = whole_and_stepped(model, 3, generator)
+    torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_steps_of_an_adaptive_softmax_equal_the_whole_sequence(make_model, generator):

@@ -10,6 +10,7 @@ from seqgen.config import CorpusConfig
 from seqgen.levels.character import CharacterLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
+from seqgen.levels.note.habits import Habits
 from seqgen.levels.note.ranges import Part, Range, ranges_of, voice_ranges
 from seqgen.levels.note.transposition import ALL_KEYS
 from seqgen.music.keys import to_no_signature
@@ -55,14 +56,14 @@ def test_a_part_that_the_corpus_lacks_has_the_range_of_its_instrument():
 @settings(max_examples=40)
 def test_pieces_are_transposed_within_the_range_of_each_part(score):
     others = [score.transposed(semitones) for semitones in (-2, 3) if is_possible(score, semitones)]
-    level = NoteLevel(12, ranges=ranges_of([score, *others]))
+    level = NoteLevel(12, habits=Habits(ranges=ranges_of([score, *others])))
     may_vary = level.may_vary(document(level, score), CorpusConfig(transpose="on"))
     for semitones, is_used in zip(ALL_KEYS, may_vary.tolist(), strict=True):
         is_within = is_possible(score, semitones)
         if is_within:
             own = ranges_of([score.transposed(semitones)])
             is_within = all(
-                level.ranges[part].lowest <= lowest and highest <= level.ranges[part].highest
+                level.habits.ranges[part].lowest <= lowest and highest <= level.habits.ranges[part].highest
                 for part, (lowest, highest) in own.items()
             )
         assert is_used == (is_within or semitones == 0)

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.corpus.documents import Document
+from seqgen.corpus.factored_ids import FactoredIds
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Coding, IdCounter, Ids, Level
 
@@ -41,7 +42,7 @@ class Dataset:
             vectors.
         extent: how much text or music there is, in the units that the level counts.
         given: what each document is given, in the same order; None for a corpus without `--given`.
-        other_inputs: what the network reads instead of `ids`, see `Level.inputs`; None for nothing else.
+        factored: the tokens with their factors; None if the level has none.
     """
 
     ids: NDArray[Any]
@@ -49,12 +50,18 @@ class Dataset:
     counts: NDArray[np.int64]
     extent: Mapping[str, float]
     given: "Dataset | None" = None
-    other_inputs: NDArray[Any] | None = None
+    factored: FactoredIds | None = None
 
     @property
-    def inputs(self) -> NDArray[Any]:
-        """What the network reads, in the shape of `ids`."""
-        return self.ids if self.other_inputs is None else self.other_inputs
+    def inputs(self) -> NDArray[Any] | FactoredIds:
+        """What the network reads: `ids`, or the tokens with their factors."""
+        return self.ids if self.factored is None else self.factored
+
+    def with_factors(self, coding: Coding[Any]) -> Self:
+        """Return the dataset with the factors of its tokens, if the coding has any."""
+        if not isinstance(coding, Level) or not coding.num_factors:
+            return self
+        return replace(self, factored=FactoredIds(self.ids, self.offsets, coding.inputs))
 
     @property
     def num_documents(self) -> int:
@@ -128,8 +135,7 @@ class Dataset:
             raise ValueError(
                 f"{name} holds {len(offsets) - 1} documents, of which {given.num_documents} are given something"
             )
-        inputs = coding.inputs(rows, offsets) if isinstance(coding, Level) else None
-        return cls(rows, offsets, counts, extents[name], given, inputs)
+        return cls(rows, offsets, counts, extents[name], given).with_factors(coding)
 
 
 class DatasetWriter:

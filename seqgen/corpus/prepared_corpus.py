@@ -63,7 +63,7 @@ class PreparedCorpus:
             counts = np.zeros_like(train.counts)
             for variant, is_used in zip(variants, may_vary.T, strict=True):
                 ids = train.ids[np.repeat(is_used, np.diff(train.offsets))]
-                np.add.at(counts, variant, _counts(ids, len(counts)))
+                np.add.at(counts, variant[: len(counts)], _counts(ids, len(counts)))
             train = replace(train, counts=counts)
         return replace(self, level=level, train=train, valid=valid, may_vary=may_vary)
 
@@ -148,8 +148,7 @@ def _adapted(part: Dataset, level: Level[Any]) -> Dataset:
     """Return a part as an adapted level encodes it."""
     documents = [level.adapt(part.ids[start:stop]) for start, stop in pairwise(part.offsets.tolist())]
     ids = np.concatenate(documents)
-    inputs = level.inputs(ids, part.offsets)
-    return replace(part, ids=ids, counts=_counts(ids, len(part.counts)), other_inputs=inputs)
+    return replace(part, ids=ids, counts=_counts(ids, len(part.counts))).with_factors(level)
 
 
 def _counts(ids: Ids, vocabulary_size: int) -> NDArray[np.int64]:

@@ -53,7 +53,7 @@ class Baselines:
         with held_out.run.encoded(TRAIN) as train:
             # Transposed music is counted in every key that the model reads it in.
             ids = train.ids if variants is None else np.concatenate([variant[train.ids] for variant in variants])
-            ngrams = NgramModel.fit(replace(train, ids=ids, other_inputs=None), _MAX_ORDER, progress=progress)
+            ngrams = NgramModel.fit(replace(train, ids=ids, factored=None), _MAX_ORDER, progress=progress)
         scores = ngrams.scores(dataset, progress)
         order = 1 + int(np.argmin([score.nats for score in scores]))
         if not held_out.is_validation:

@@ -59,8 +59,10 @@ class GradientFlow:
         places = np.linspace(0, ends[-1] - 1, NUM_STREAMS).astype(np.int64)
         documents = np.searchsorted(ends, places, side="right")
         begins = dataset.offsets[documents] + places - np.concatenate([[0], ends])[documents]
-        ids = dataset.ids[begins + np.arange(length + 1)[:, None]]
-        return cls(name, model.parameters_by_layer, gradient_norms(model, torch.from_numpy(ids.astype(np.int64))))
+        read = begins + np.arange(length)[:, None]
+        inputs, targets = dataset.inputs[read].astype(np.int64), dataset.ids[read[-1] + 1].astype(np.int64)
+        norms = gradient_norms(model, torch.from_numpy(inputs), torch.from_numpy(targets))
+        return cls(name, model.parameters_by_layer, norms)
 
     @classmethod
     def untrained(cls, cell: str, config: InspectionConfig, device: str = "cpu") -> "GradientFlow":
@@ -77,33 +79,32 @@ class GradientFlow:
         model.initialise(generator, torch.zeros(_VOCABULARY))
         ids = torch.randint(_VOCABULARY, (config.length + 1, NUM_STREAMS), generator=generator)
         name = f"{cell} {config.num_layers}x{config.hidden_size}, untrained"
-        return cls(name, model.parameters_by_layer, gradient_norms(model.to(device), ids))
+        return cls(name, model.parameters_by_layer, gradient_norms(model.to(device), ids[:-1], ids[-1]))
 
 
-def gradient_norms(model: LanguageModel, ids: Tensor) -> list[float]:
+def gradient_norms(model: LanguageModel, inputs: Tensor, targets: Tensor) -> list[float]:
     """Return the norms of the gradient of the last loss with respect to the states 1, 2, ... steps back, in float64.
 
     They are computed on the model's device, or on the CPU if the device does not support float64.
 
     Args:
         model: the model, which is not changed.
-        ids: token ids, shape (time + 1, streams); the last ones are the targets of the last loss.
+        inputs: token ids, shape (time, streams), or tokens with their factors, shape (time, streams, 1 + factors).
+        targets: of the last loss, shape (streams,).
 
     Returns:
         One norm per step, over the states of all layers.
     """
     device = torch.device("cpu") if model.device.type == "mps" else model.device
-    model, ids = copy.deepcopy(model).to(device).double(), ids.to(device)
-    state = model.initial_state(ids.shape[1])
+    model, inputs, targets = copy.deepcopy(model).to(device).double(), inputs.to(device), targets.to(device)
+    state = model.initial_state(inputs.shape[1])
     states = []
-    for step_ids in ids[:-1]:
+    for ids in inputs:
         # Copies separate the path in time from the path to the layer above.
         state = map_state(lambda tensor: tensor.clone().requires_grad_(), state)
         states.append(tensors_of(state))
-        logits, state = model(step_ids[None], state, torch.float64)
-    loss = F.cross_entropy(
-        logits[0], ids[-1], reduction="sum"
-    )  # the gradient of a stream does not depend on the others
+        logits, state = model(ids[None], state, torch.float64)
+    loss = F.cross_entropy(logits[0], targets, reduction="sum")  # the gradient of a stream depends on no other
     gradients = torch.autograd.grad(loss, [part for parts in states for part in parts])
     size = len(states[0])
     by_state = (torch.cat(gradients[first : first + size], dim=1) for first in range(0, len(gradients), size))

@@ -19,10 +19,12 @@ from torch import Tensor
 
 from seqgen.cells.base import State
 from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.factored_ids import FactoredIds
 from seqgen.evaluation.pair_likelihood import evenly_spaced, pair_surprisals
 from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.evaluation.segments import Segment, segments
 from seqgen.evaluation.surprisal_array import surprisal_array
+from seqgen.levels.base import Ids
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import concatenate, select, tensors_of
 
@@ -245,5 +247,5 @@ class _SegmentReader:
             self.task.advance(int(scored.sum()))
         return state
 
-    def _tokens(self, ids: NDArray[np.integer], positions: NDArray[np.int64]) -> Tensor:
+    def _tokens(self, ids: Ids | FactoredIds, positions: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(ids[positions].astype(np.int64)).to(self._model.device)

@@ -1,20 +1,21 @@
 """Comparison of samples of a model of music with held-out music and with the training set."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
 from seqgen.corpus.documents import Document
-from seqgen.errors import MusicError
 from seqgen.evaluation.copying import Copying, Library, Work, works_of
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.note import NoteLevel
-from seqgen.levels.note.inputs import Countdown
+from seqgen.levels.note import tokens as t
+from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.comparison import MusicComparison, compare
 from seqgen.music.score import Score
@@ -127,19 +128,36 @@ def _valid_share(
     checkpoint: Checkpoint, model: LanguageModel, level: NoteLevel, config: SamplingConfig, progress: Progress
 ) -> float:
     """Return the share of samples drawn without the grammar that are valid music."""
-    never = Never(level.vocabulary_size, checkpoint.unseen)
     seeds = [sample.seed for sample in begin(config)]
-    reading = prefill(model, [level.START]).repeat(len(seeds))
-    draws = decode(model, reading, uniform_numbers(seeds), config, never, "auto", Countdown(len(seeds)))
-    free = progress.track("sampling without the grammar", islice(draws, _FREE_LENGTH), _FREE_LENGTH)
-    ids = np.array([draw.ids.numpy() for draw in free])
-    return sum(_is_music(level, stream.tolist()) for stream in ids.T) / len(seeds)
+    judge = Judge(level, checkpoint.unseen, len(seeds))
+    reading = prefill(model, level.inputs(np.array([level.START]))).repeat(len(seeds))
+    draws = decode(model, reading, uniform_numbers(seeds), config, judge, "auto", judge.inputs)
+    for _ in progress.track("sampling without the grammar", islice(draws, _FREE_LENGTH), _FREE_LENGTH):
+        pass
+    return float(judge.is_valid.mean())
 
 
-def _is_music(level: NoteLevel, ids: list[int]) -> bool:
-    ids = ids[: ids.index(level.END) + 1] if level.END in ids else ids
-    try:
-        level.decode(ids)
-    except MusicError:
-        return False
-    return True
+class Judge(Never):
+    """Follows streams that are drawn without the grammar, up to their ends.
+
+    Args:
+        level: the vocabulary.
+        forbidden: the excluded ids.
+        num_streams: number of streams.
+
+    Attributes:
+        is_valid: whether each stream is valid so far, shape (streams,).
+    """
+
+    def __init__(self, level: NoteLevel, forbidden: Sequence[int], num_streams: int) -> None:
+        super().__init__(level.vocabulary_size, forbidden)
+        self.is_valid = np.ones(num_streams, dtype=np.bool_)
+        self._is_over = np.zeros(num_streams, dtype=np.bool_)
+        self._grammar = NoteConstraint(level.vocabulary_size, level.grid, shifts=[0] * num_streams)
+        self.inputs = self._grammar.inputs
+
+    def advance(self, ids: NDArray[np.int64]) -> None:
+        """Take the next token of each stream; one that is invalid is over."""
+        self.is_valid &= self._is_over | (self._grammar.mask()[np.arange(len(ids)), ids] == 0)
+        self._is_over |= ~self.is_valid | (ids == t.END)
+        self._grammar.advance(np.where(self._is_over, t.END, ids))

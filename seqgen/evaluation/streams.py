@@ -16,7 +16,7 @@ class Stretch:
     """Consecutive tokens of one document.
 
     Attributes:
-        inputs: token ids, shape (time, 1).
+        inputs: token ids, shape (time, 1), or tokens with their factors, shape (time, 1, 1 + factors).
         targets: the id after each input, shape (time, 1).
         is_first: whether it is the beginning of a document.
     """
@@ -33,7 +33,7 @@ def stretches(dataset: Dataset, length: int, device: torch.device) -> Iterator[S
 
 
 def document_stretches(ids: Ids, inputs: Ids, length: int, device: torch.device) -> Iterator[Stretch]:
-    """Yield the stretches of one document, given its tokens and what the network reads instead."""
+    """Yield the stretches of one document, given its tokens and what the network reads."""
     for first in range(0, len(ids) - 1, length):
         stop = min(first + length, len(ids) - 1)
         read, targets = (

@@ -123,6 +123,11 @@ class Level(Coding[Content]):
         """The number of ids."""
 
     @property
+    def num_factors(self) -> int:
+        """The number of ids of factors, which follow those of the tokens, see `LanguageModel`."""
+        return 0
+
+    @property
     def edges(self) -> tuple[Ids, Ids]:
         """The start and the end token."""
         return np.array([self.START], dtype=self.dtype), np.array([self.END], dtype=self.dtype)
@@ -131,7 +136,8 @@ class Level(Coding[Content]):
         """Return the augmentations of training documents.
 
         Returns:
-            The id that replaces each id in each variant, shape (variants, vocabulary); None without augmentation.
+            The id that replaces each id in each variant, shape (variants, vocabulary + num_factors); None without
+            augmentation.
         """
         return None
 
@@ -146,14 +152,13 @@ class Level(Coding[Content]):
         """Return the level for training with these options, which the recipe has chosen for the prepared corpus."""
         return self
 
-    def inputs(self, ids: Ids, offsets: NDArray[np.int64]) -> Ids | None:  # noqa: ARG002  # some levels use it
-        """Return what the network reads instead of the tokens of documents, shape (tokens,); None for nothing else.
+    def inputs(self, ids: Ids) -> Ids:
+        """Return what the network reads: the tokens of a document, or of its beginning, with START.
 
-        Args:
-            ids: of the documents, concatenated.
-            offsets: where each begins, and where the last ends.
+        Returns:
+            Shape (tokens,), or (tokens, 1 + factors) if there are factors.
         """
-        return None
+        return ids
 
     def adapt(self, ids: Ids) -> Ids:
         """Return the ids of a document of the prepared corpus as this adapted level encodes them, with START."""

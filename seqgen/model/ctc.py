@@ -119,14 +119,17 @@ def text_nats(log_probabilities: Tensor, lengths: Tensor, targets: Tensor) -> Te
     return F.ctc_loss(log_probabilities, texts, lengths, is_text.sum(0), blank=BLANK, reduction="none")
 
 
-def make_model(config: ModelConfig, vocabulary_size: int, front_end: FrontEnd | None) -> LanguageModel:
+def make_model(
+    config: ModelConfig, vocabulary_size: int, front_end: FrontEnd | None, num_factors: int = 0
+) -> LanguageModel:
     """Return a model with these options, whose weights are not set.
 
     Args:
         config: the resolved model options.
         vocabulary_size: the number of token ids.
         front_end: reads what texts are given; None if they are given nothing.
+        num_factors: the number of ids of factors.
     """
     if front_end is not None and config.alignment == "ctc":
         return CtcModel(config, vocabulary_size, front_end)
-    return LanguageModel(config, vocabulary_size, front_end)
+    return LanguageModel(config, vocabulary_size, front_end, num_factors)

@@ -11,6 +11,7 @@ from seqgen.config import ModelConfig
 from seqgen.encoders.base import FrontEnd
 from seqgen.model.attention import Attention, Memory
 from seqgen.model.encoder import Bridge, Encoder, Given
+from seqgen.model.factors import sum_of_embeddings
 from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_entropy
 from seqgen.model.stack import Stack, drop
 from seqgen.noise import Noise
@@ -25,13 +26,22 @@ class LanguageModel(nn.Module):
         config: the resolved model options.
         vocabulary_size: the number of token ids.
         front_end: reads what texts are given, if the options have encoder layers.
+        num_factors: the number of ids of factors, which follow those of the tokens. A factor is a further id that is
+            read with a token. Its embedding is added to that of the token (Sennrich & Haddow 2016 concatenate them),
+            and another one to the output of the highest layer, as a log-linear model beside the recurrent one.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary_size: int, front_end: FrontEnd | None = None) -> None:
+    def __init__(
+        self, config: ModelConfig, vocabulary_size: int, front_end: FrontEnd | None = None, num_factors: int = 0
+    ) -> None:
         super().__init__()
         self.config = config
         self.vocabulary_size = vocabulary_size
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
+        if num_factors:
+            self.factor_embedding = nn.Parameter(torch.empty(num_factors, config.embedding_size))
+            self.factor_output = nn.Parameter(torch.empty(num_factors, config.output_size))
+        self.num_factors = num_factors
         self.stack = Stack(config)
         if front_end is not None:
             self.encoder = Encoder(config, front_end)
@@ -63,6 +73,9 @@ class LanguageModel(nn.Module):
         else:
             self.embedding.normal_(generator=generator)
             draw_uniform(self.output_weight, generator)
+        if self.num_factors:  # a token has about thirty factors, whose sum would hide its own embedding
+            self.factor_embedding.zero_()
+            self.factor_output.zero_()
         if self.config.encoder_layers:
             self.encoder.initialise(generator)
             self.bridge.initialise(generator)
@@ -85,6 +98,11 @@ class LanguageModel(nn.Module):
         return self.config.encoder_layers > 0 and self.config.alignment not in ("none", "ctc")
 
     @property
+    def input_matrix(self) -> Tensor:
+        """The embeddings of all ids that are read, shape (vocabulary_size + num_factors, embedding_size)."""
+        return torch.cat([self.embedding, self.factor_embedding]) if self.num_factors else self.embedding
+
+    @property
     def output_matrix(self) -> Tensor:
         """The matrix that maps the highest layer's output to logits, shape (vocabulary_size, output_size)."""
         return self.embedding if self.config.tie_weights else self.output_weight
@@ -98,6 +116,8 @@ class LanguageModel(nn.Module):
     def parameters_by_layer(self) -> dict[str, int]:
         """The number of trainable parameters of each part of the model."""
         counts = {"embedding": self.embedding.numel()}
+        if self.num_factors:
+            counts["factors"] = self.factor_embedding.numel() + self.factor_output.numel()
         for number, cell in enumerate(self.stack.cells, start=1):
             counts[f"layer {number} ({self.config.cell})"] = sum(part.numel() for part in cell.parameters())
         if self.config.layer_norm:
@@ -152,7 +172,7 @@ class LanguageModel(nn.Module):
         """Return the logits of the next tokens and the state after the last step.
 
         Args:
-            ids: token ids, shape (time, batch).
+            ids: token ids, shape (time, batch), or tokens with their factors, shape (time, batch, 1 + factors).
             state: the state before the first step.
             dtype: the precision of the matrix products; logits and state are always in float32.
             noise: draws dropout masks and the changes of augmentation; None for neither.
@@ -175,15 +195,28 @@ class LanguageModel(nn.Module):
         """Return the highest layer's output, shape (time, batch, output_size), and the last state; see `forward`."""
         rate = self.config.embedding_dropout if noise is not None else 0.0
         input_weight = None
-        if self.vocabulary_size + _ALIGNMENT <= self.config.embedding_size and not rate:
+        if self.num_factors:
+            inputs = drop(sum_of_embeddings(ids, self.input_matrix), rate, noise)
+        elif self.vocabulary_size + _ALIGNMENT <= self.config.embedding_size and not rate:
             inputs, input_weight = self._one_hot(ids, dtype), self._folded(dtype)
         else:
             inputs = drop(F.embedding(ids, self.embedding), rate, noise)
         attend = None
         if self.has_attention and memory is not None:
             attend = partial(self.attention, memory=memory, dtype=dtype)
-        outputs: tuple[Tensor, list[State]] = self.stack(inputs, state, dtype, noise, input_weight, attend)
-        return outputs
+        hidden, state = self.stack(inputs, state, dtype, noise, input_weight, attend)
+        return self.with_factors(hidden, ids), state
+
+    def with_factors(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Return the highest layer's output with the influence of the factors.
+
+        Args:
+            hidden: its output, shape (..., output_size).
+            ids: tokens with their factors, shape (..., 1 + factors); without factors they have no influence.
+        """
+        if not self.num_factors:
+            return hidden
+        return hidden + sum_of_embeddings(ids[..., 1:] - self.vocabulary_size, self.factor_output)
 
     def logits(self, hidden: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the logits of the highest layer's output, shape (time, batch, vocabulary_size)."""

@@ -22,7 +22,9 @@ _NUMBERS_PER_WEIGHT = 5  # the weight, its gradient, two moments and its average
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, vocabulary_size: int) -> int:
+def training_bytes(
+    model: ModelConfig, num_tokens: int, machine: MachineConfig, vocabulary_size: int, num_factors: int = 0
+) -> int:
     """Return a lower bound in bytes for the parameters and for the activations that the backward pass needs.
 
     Args:
@@ -30,10 +32,11 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
         num_tokens: the number of tokens that are read at once, both sides of pairs together.
         machine: device and precision.
         vocabulary_size: the number of token ids.
+        num_factors: the number of ids of factors.
     """
     with torch.device("meta"):  # shapes only
         reads = Embedding(1, model.embedding_size) if model.encoder_layers else None  # the least that is possible
-        network = make_model(replace(model, dropout=0.0), vocabulary_size, reads)
+        network = make_model(replace(model, dropout=0.0), vocabulary_size, reads, num_factors)
     stored = PRECISIONS[machine.precision].itemsize
 
     def layer_bytes(cells: Iterable[Cell]) -> int:
@@ -48,7 +51,12 @@ def training_bytes(model: ModelConfig, num_tokens: int, machine: MachineConfig, 
 
 
 def check_memory(
-    model: ModelConfig, num_streams: int, sequence_length: int, machine: MachineConfig, vocabulary_size: int
+    model: ModelConfig,
+    num_streams: int,
+    sequence_length: int,
+    machine: MachineConfig,
+    vocabulary_size: int,
+    num_factors: int = 0,
 ) -> None:
     """Reject sizes that cannot fit into memory.
 
@@ -59,13 +67,15 @@ def check_memory(
         sequence_length: the number of tokens per stream.
         machine: device and precision.
         vocabulary_size: the number of token ids.
+        num_factors: the number of ids of factors.
 
     Raises:
         ShortageError: training needs more memory than the machine, or its GPU, has in total.
     """
     is_divided = machine.device == "cuda"
     num_tokens = sequence_length * (1 if is_divided else num_streams)
-    needed, available = training_bytes(model, num_tokens, machine, vocabulary_size), total_memory(machine.device)
+    needed = training_bytes(model, num_tokens, machine, vocabulary_size, num_factors)
+    available = total_memory(machine.device)
     if available is not None and needed > available:
         streams = "" if is_divided else f"--batch-size (here {num_streams:,}), "
         raise ShortageError(

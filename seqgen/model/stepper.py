@@ -11,6 +11,7 @@ from seqgen.cells.base import Cell, Kernels, State
 from seqgen.kernels import as_array
 from seqgen.model.attention import Memory
 from seqgen.model.compiled_scan import can_compile, packed
+from seqgen.model.factors import sum_of_embeddings
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import select
 
@@ -22,7 +23,11 @@ class Stepper(Protocol):
     """Some streams of tokens, which are read one token at a time."""
 
     def __call__(self, ids: Tensor) -> Tensor:
-        """Read token ids, shape (streams,); return the next logits, shape (streams, vocabulary)."""
+        """Read token ids, shape (streams,) or, with factors, (streams, 1 + factors); return the next logits.
+
+        Returns:
+            Shape (streams, vocabulary).
+        """
 
     def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
         """Continue with other streams.
@@ -74,31 +79,34 @@ class _CompiledStepper:
     def __init__(self, model: LanguageModel, state: list[State], dtype: torch.dtype, memory: Memory | None) -> None:
         has_more = model.config.residual or model.config.layer_norm
         self.above = model.stack.above if has_more else lambda _, outputs, *__: outputs
-        self.embedding = model.embedding.to(dtype)
-        self.logits = model.logits
+        self.embedding = model.input_matrix if model.num_factors else model.embedding.to(dtype)
+        self.dtype = dtype
+        self.model = model
         self.layers = [
             _Layer(cell, cell.kernels, before, dtype)
             for cell, before in zip(model.stack.cells, state, strict=True)
             if cell.kernels is not None
         ]
-        has_table = model.vocabulary_size <= _MAX_TABLE
+        has_table = not model.num_factors and model.vocabulary_size <= _MAX_TABLE
         self.table = self.layers[0].input_product(self.embedding) if has_table else None
         self.attention = model.attention if model.has_attention else None
         self.memory = None if memory is None else Memory(memory.vectors.to(dtype), memory.mask)
 
     def __call__(self, ids: Tensor) -> Tensor:
         lowest, *others = self.layers
-        if self.table is not None:
+        if self.model.num_factors:
+            lowest.gates[0] = lowest.input_product(sum_of_embeddings(ids, self.embedding).to(self.dtype))
+        elif self.table is not None:
             torch.index_select(self.table, 0, ids, out=lowest.gates[0])
         else:
             lowest.gates[0] = lowest.input_product(self.embedding[ids])
         outputs = self.above(0, lowest.step(), self.embedding, None)
         if self.attention is not None and self.memory is not None:
-            outputs = self.attention(outputs[None], self.memory, self.embedding.dtype)[0]
+            outputs = self.attention(outputs[None], self.memory, self.dtype)[0]
         for index, layer in enumerate(others, start=1):
             layer.gates[0] = layer.input_product(outputs.to(layer.gates.dtype))
             outputs = self.above(index, layer.step(), outputs, None)
-        return self.logits(outputs.float())
+        return self.model.logits(self.model.with_factors(outputs.float(), ids))
 
     def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
         for layer in self.layers:

@@ -172,7 +172,7 @@ class _Reader:
             spine.interpret(field, self._grid, self.counts)
 
     def _add_barline(self, kern: _Kern) -> None:
-        """End a measure and begin another; `:|!` ends a repeated section, `!|:` begins one, `==` and `||` end any."""
+        """End a measure and begin another; `:|!` and `!|:` end and begin a repetition, `==` and `||` end a section."""
         if not self._is_empty:
             self._advance(column.end for column, _ in kern if column.end > self._now)
         if self._now > self._start:

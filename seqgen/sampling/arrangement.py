@@ -35,7 +35,7 @@ class Arrangement(NamedTuple):
         if not names:
             return None
         programs = tuple(map(program_of, names))
-        layouts = [layout for layout in level.layouts if len(_programs(layout)) == len(programs)]
+        layouts = [layout for layout in level.habits.layouts if len(_programs(layout)) == len(programs)]
         same = [layout for layout in layouts if sorted(_programs(layout)) == sorted(programs)]
         return cls(programs, tuple(same or layouts))
 
@@ -46,7 +46,7 @@ class Arrangement(NamedTuple):
             UsageError: no layout has this number of parts.
         """
         if not self.layouts:
-            nums = sorted({len(_programs(layout)) for layout in level.layouts} - {0})
+            nums = sorted({len(_programs(layout)) for layout in level.habits.layouts} - {0})
             if not nums:
                 raise UsageError("--instrument is for models of pitched parts; this model writes drums only")
             known = " or ".join(counted(number, "part") for number in nums)

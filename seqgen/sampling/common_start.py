@@ -99,7 +99,7 @@ def common_start(
 
 def _bars_after(level: NoteLevel, num_given: int) -> int:
     """Return the number of bars after a prime: the usual length of the corpus, or half of it after a long prime."""
-    usual = min(level.num_bars, MAX_LEFT)
+    usual = min(level.habits.num_bars, MAX_LEFT)
     return max(usual - num_given, -(-usual // 2))
 
 
@@ -110,8 +110,8 @@ def initial_metre(level: NoteLevel, config: SamplingConfig) -> tuple[int, int] |
         UsageError: it is invalid, or no training piece begins with it.
     """
     metre = None if config.metre is None else metre_of(config.metre)
-    if metre is not None and metre not in level.metres:
-        known = ", ".join(f"{numerator}/{denominator}" for numerator, denominator in level.metres)
+    if metre is not None and metre not in level.habits.metres:
+        known = ", ".join(f"{numerator}/{denominator}" for numerator, denominator in level.habits.metres)
         raise UsageError(f"--metre must be one of the corpus's metres, {known}; got {config.metre}")
     return metre
 
@@ -123,7 +123,7 @@ def _free(
     sharps = None if config.key is None else key_of(config.key).sharps
     key = [key_token(0)] if level.is_in_one_key else [] if sharps is None else [key_token(sharps)]
     # The model has learned the lengths of pieces, unless most are too long for it to know them.
-    num_bars = config.bars or (None if level.num_bars <= MAX_LEFT else MAX_LEFT)
+    num_bars = config.bars or (None if level.habits.num_bars <= MAX_LEFT else MAX_LEFT)
     layout = None if arrangement is None else arrangement.layout(level)
     header = {place - len(key): token for place, token in level.header(num_bars, metre, layout).items()}
     start = CommonStart([level.START, *key], None, num_bars, sharps, header)

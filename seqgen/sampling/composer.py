@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from seqgen.config import SamplingConfig
+from seqgen.levels.base import Ids
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
-from seqgen.levels.note.constraint import Habits, NoteConstraint
+from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.levels.note.header import HeaderConstraint
-from seqgen.levels.note.inputs import Countdown
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.keys import to_no_signature
 from seqgen.music.score import Score
@@ -42,45 +42,46 @@ def compose(
     """
     keys = [_key_of(level, start.sharps, sample.seed) for sample in samples]
     # A model of all keys could write in any of them, but keys that composers choose are easier to read, sing and play.
-    foreign = level.foreign_keys if start.sharps is None and not level.is_in_one_key else []
+    foreign = level.habits.foreign_keys if start.sharps is None and not level.is_in_one_key else []
     shifts = [-to_no_signature(sharps) if level.is_in_one_key else 0 for sharps in keys]
     constraint = NoteConstraint(
         level.vocabulary_size,
         level.grid,
         start.ids,
-        Habits([*unseen_ids, *foreign], level.metres, level.ranges, level.layout_tokens),
+        level.habits,
+        [*unseen_ids, *foreign],
         shifts,
         start.given,
-        (start.num_bars or 1, start.num_bars or t.MAX_LEFT),
+        (start.num_bars or 1, start.num_bars or min(t.MAX_LEFT, t.BAR_QUARTERS * level.grid)),
     )
-    countdown = Countdown(len(samples), start.num_bars)
-    written = _write(model, start, config, samples, constraint, countdown, after_step)
+    read = level.inputs(np.array(start.ids), start.num_bars)
+    written = _write(model, start, read, config, samples, constraint, after_step)
     return [_finished(level.decode(ids), start, shift) for ids, shift in zip(written, shifts, strict=True)]
 
 
 def _key_of(level: NoteLevel, sharps: int | None, seed: int) -> int:
     """Return a key signature: the requested one, or one of the corpus, as often as it occurs there."""
-    if sharps is not None or not level.keys:
+    if sharps is not None or not level.habits.keys:
         return sharps or 0
-    numbers = np.array(list(level.keys.values()))
-    return int(np.random.default_rng(seed).choice(list(level.keys), p=numbers / numbers.sum()))
+    numbers = np.array(list(level.habits.keys.values()))
+    return int(np.random.default_rng(seed).choice(list(level.habits.keys), p=numbers / numbers.sum()))
 
 
 def _write(
     model: LanguageModel,
     start: CommonStart,
+    read: Ids,
     config: SamplingConfig,
     samples: Sequence[Sample],
     constraint: NoteConstraint,
-    countdown: Countdown,
     after_step: Callable[[], None],
 ) -> list[list[int]]:
     """Return the tokens of each piece, up to its end or the maximum length."""
     written = [list(start.ids) for _ in samples]
     numbers = uniform_numbers([sample.seed for sample in samples])
-    read = [int(countdown(np.full(len(samples), token))[0]) for token in start.ids]
     reading = prefill(model, read).repeat(len(samples))
-    draws = decode(model, reading, numbers, config, HeaderConstraint(constraint, start.header), "auto", countdown)
+    ruled = HeaderConstraint(constraint, start.header)
+    draws = decode(model, reading, numbers, config, ruled, "auto", constraint.inputs)
     for count, draw in enumerate(draws, 1):
         for stream, (token, nats) in enumerate(zip(draw.ids.tolist(), draw.nats.tolist(), strict=True)):
             sample = samples[stream]

@@ -62,13 +62,13 @@ class Draw(NamedTuple):
 
 
 @torch.inference_mode()
-def prefill(model: LanguageModel, ids: Sequence[int], given_rows: Ids | None = None) -> Reading:
-    """Read at least one token in a single stream, after what a conditional model is given."""
+def prefill(model: LanguageModel, ids: Sequence[int] | Ids, given_rows: Ids | None = None) -> Reading:
+    """Read at least one token, or a token with its factors, in one stream, after what a conditional model is given."""
     state, memory = model.initial_state(1), None
     if given_rows is not None:
         state, memory = model.encode(Given.of([given_rows], model.device))
     for start in range(0, len(ids), _PRIME_CHUNK):
-        chunk = torch.tensor(ids[start : start + _PRIME_CHUNK], device=model.device)
+        chunk = torch.tensor(np.array(ids[start : start + _PRIME_CHUNK], dtype=np.int64), device=model.device)
         logits, state = model(chunk[:, None], state, memory=memory)
     return Reading(logits[-1], state, memory)
 
@@ -81,7 +81,7 @@ def decode(
     config: SamplingConfig,
     constraint: Constraint,
     precision: str = "float32",
-    inputs: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
+    inputs: Callable[[], NDArray[np.int64]] | None = None,
 ) -> Iterator[Draw]:
     """Return endless draws, with all streams in one batch; kernels are compiled before this returns.
 
@@ -92,7 +92,8 @@ def decode(
         config: temperature, top-k and top-p.
         constraint: restricts the tokens; each draw is added to it.
         precision: the precision of the products, as in `--precision`.
-        inputs: returns what the network reads instead of the tokens that were drawn, shape (streams,).
+        inputs: returns the tokens of the last draw, which the constraint has taken, with their factors, shape (streams,
+            1 + factors); None without factors.
 
     Raises:
         CheckpointError: the likelihoods are not finite.
@@ -109,7 +110,7 @@ def _draws(
     numbers: Iterator[Tensor],
     config: SamplingConfig,
     constraint: Constraint,
-    inputs: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None,
+    inputs: Callable[[], NDArray[np.int64]] | None,
 ) -> Iterator[Draw]:
     for number in numbers:
         likelihood = logits.log_softmax(-1).cpu()
@@ -124,7 +125,7 @@ def _draws(
             read = ids.clamp(min=0)  # a stream without a token reads any token, because its results are not used
         yield Draw(ids, -likelihood.gather(-1, read[:, None])[:, 0])
         constraint.advance(drawn)
-        logits = step(read if inputs is None else torch.from_numpy(inputs(read.numpy())))
+        logits = step(read if inputs is None else torch.from_numpy(inputs()))
 
 
 def draw(likely: Tensor, numbers: Tensor) -> Tensor:

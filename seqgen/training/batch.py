@@ -19,7 +19,7 @@ class Batch:
     """Streams of tokens, read side by side.
 
     Attributes:
-        inputs: token ids, shape (time, streams).
+        inputs: token ids, shape (time, streams), or tokens with their factors, shape (time, streams, 1 + factors).
         targets: the ids that follow them, shape (time, streams); `PADDING` where nothing is predicted.
         is_fresh: the streams that begin a document, whose state is reset first, shape (streams,).
         is_whole: whether each stream is a whole document, after which the streams of other batches continue.

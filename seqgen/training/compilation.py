@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from seqgen.config import MachineConfig, ModelConfig, ModelOptions
@@ -30,13 +31,15 @@ def compile_kernels(requested: ModelOptions, level: Level[Any], machine: Machine
         projection_size=None if requested.projection_size is None else 8,
         embedding_size=16,
     )
-    model = LanguageModel(tiny, level.vocabulary_size)
+    model = LanguageModel(tiny, level.vocabulary_size, num_factors=level.num_factors)
     model.initialise(torch.Generator().manual_seed(0), torch.zeros(level.vocabulary_size))
     model.to(device)
     ids = torch.full((2, 2), level.START, device=device)
-    hidden, _ = model.hidden(ids, model.initial_state(2), dtype)
+    row = torch.from_numpy(level.inputs(np.array([level.START])).astype(np.int64))
+    inputs = row[0].expand(2, 2, *row.shape[1:]).contiguous().to(device)
+    hidden, _ = model.hidden(inputs, model.initial_state(2), dtype)
     model.loss(hidden, ids, dtype).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     with torch.inference_mode():
-        model(ids, model.initial_state(2))
+        model(inputs, model.initial_state(2))
     if is_sampled:
         preview(model.eval(), level, 0, [])

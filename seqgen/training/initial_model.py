@@ -11,8 +11,8 @@ from seqgen.model.language_model import LanguageModel
 
 def empty_model(config: ModelConfig, corpus: PreparedCorpus) -> LanguageModel:
     """Return a model for the vocabulary of a corpus and what its texts are given, whose weights are not set."""
-    given = corpus.given_coding
-    return make_model(config, corpus.level.vocabulary_size, front_end(given, config) if given else None)
+    given, level = corpus.given_coding, corpus.level
+    return make_model(config, level.vocabulary_size, front_end(given, config) if given else None, level.num_factors)
 
 
 def initial_model(config: ModelConfig, corpus: PreparedCorpus, seed: int) -> LanguageModel:

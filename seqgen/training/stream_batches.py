@@ -34,8 +34,8 @@ class StreamBatches(Batches):
         sequence_length: the number of tokens per chunk.
         seed: determines the order of documents in every epoch.
         shard_size: the number of documents that are ordered together.
-        variants: mappings of ids to ids, shape (variants, vocabulary); each document is mapped by a random one, drawn
-            anew in each epoch. None for no mapping.
+        variants: mappings of ids to ids, shape (variants, vocabulary + factors); each document is mapped by a random
+            one, drawn anew in each epoch. None for no mapping.
         may_vary: which of them may map each document, shape (documents, variants), at least one; None for all.
     """
 
@@ -178,7 +178,7 @@ class StreamBatches(Batches):
         positions = np.where(scored, begin + time, 0)
         inputs = self.dataset.inputs[positions].astype(np.int64)
         if self.starts_inside:
-            inputs[0, fresh] = Level.START
+            inputs.reshape(*inputs.shape[:2], -1)[0, fresh, 0] = Level.START  # the factors are kept
         following = self.dataset.ids[np.where(scored, positions + 1, 0)].astype(np.int64)
         targets = np.where(scored, following, PADDING)
         return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(fresh), is_whole)
@@ -188,4 +188,5 @@ def _varied(batch: Batch, variants: NDArray[np.int64], ways: NDArray[np.int64]) 
     """Return the batch with the ids of column i mapped by `variants[ways[i]]`."""
     inputs, targets = batch.inputs.numpy(), batch.targets.numpy()
     mapped = np.where(targets == PADDING, PADDING, variants[ways, targets])
-    return replace(batch, inputs=torch.from_numpy(variants[ways, inputs]), targets=torch.from_numpy(mapped))
+    read = variants[ways.reshape(-1, *[1] * (inputs.ndim - 2)), inputs]
+    return replace(batch, inputs=torch.from_numpy(read), targets=torch.from_numpy(mapped))

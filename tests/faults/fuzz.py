@@ -263,7 +263,7 @@ def checkpoint_of(level: Level) -> bytes:
     """Return a valid checkpoint."""
     config = resolved(ModelConfig(num_layers=1, hidden_size=4, embedding_size=3))
     figures = {"step": 3, "best_valid_nats": 1.5}
-    weights = LanguageModel(config.model, level.vocabulary_size).state_dict()
+    weights = LanguageModel(config.model, level.vocabulary_size, num_factors=level.num_factors).state_dict()
     for tensor in weights.values():
         tensor.normal_(std=0.1)
     with tempfile.TemporaryDirectory() as folder:

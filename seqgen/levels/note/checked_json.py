@@ -7,6 +7,7 @@ from typing import Any
 from seqgen.config import CorpusConfig
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.encoder import TrackHeader
+from seqgen.levels.note.habits import Habits
 from seqgen.levels.note.ranges import Part, Range
 from seqgen.music.bars import fits
 from seqgen.music.limits import MAX_BARS
@@ -18,28 +19,33 @@ def checked(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the level's constructor.
 
     Raises:
-        TypeError or ValueError: they are invalid, or an earlier version wrote them.
+        TypeError or ValueError: they are invalid, or another version wrote them.
     """
-    if "ranges" not in content:
-        raise ValueError("it writes music in the tokens of an earlier version: train it again")
-    options = {name: value for name, value in content.items() if name != "level"}
+    if content.get("tokens") != t.VERSION:
+        raise ValueError("it writes music in the tokens of another version of seqgen: train it again")
+    options = {name: value for name, value in content.items() if name not in ("level", "tokens")}
     CorpusConfig(grid=options["grid"], velocity=options["has_velocity"])  # checks both
-    options["layouts"] = [tuple(TrackHeader(*track) for track in layout) for layout in content["layouts"]]
-    options["keys"] = {int(sharps): int(number) for sharps, number in content["keys"]}
-    options["ranges"] = {Part(*map(int, row[:3])): Range(*map(int, row[3:])) for row in content["ranges"]}
-    metres = [Bar(numerator, denominator) for numerator, denominator in content["metres"]]
+    habits = Habits(
+        tempo=options.pop("tempo"),
+        num_bars=options.pop("num_bars"),
+        metres=tuple((numerator, denominator) for numerator, denominator in options.pop("metres")),
+        layouts=tuple(tuple(TrackHeader(*track) for track in layout) for layout in options.pop("layouts")),
+        keys={int(sharps): int(number) for sharps, number in options.pop("keys")},
+        ranges={Part(*map(int, row[:3])): Range(*map(int, row[3:])) for row in options.pop("ranges")},
+    )
+    bars = [Bar(*metre) for metre in habits.metres]
     is_valid = (
-        0 < options["tempo"] <= MAX_TEMPO
-        and 0 < options["num_bars"] <= MAX_BARS
-        and metres
-        and all(fits(metre, options["grid"]) and type(metre.numerator) is int for metre in metres)
-        and all(abs(sharps) <= MAX_SHARPS and number > 0 for sharps, number in options["keys"].items())
-        and all(0 <= own.lowest <= own.highest < t.NUM_PITCHES for own in options["ranges"].values())
-        and all(map(_is_valid, chain.from_iterable(options["layouts"])))
+        0 < habits.tempo <= MAX_TEMPO
+        and 0 < habits.num_bars <= MAX_BARS
+        and bars
+        and all(fits(bar, options["grid"]) and type(bar.numerator) is int for bar in bars)
+        and all(abs(sharps) <= MAX_SHARPS and number > 0 for sharps, number in habits.keys.items())
+        and all(0 <= own.lowest <= own.highest < t.NUM_PITCHES for own in habits.ranges.values())
+        and all(map(_is_valid, chain.from_iterable(habits.layouts)))
     )
     if not is_valid:
         raise ValueError("its music has an invalid tempo, length, metre, key, range or track")
-    return options
+    return {**options, "habits": habits}
 
 
 def _is_valid(header: TrackHeader) -> bool:

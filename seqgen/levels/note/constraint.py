@@ -1,15 +1,15 @@
 """Which tokens may come next in music that is being sampled."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.levels.note import tokens as t
+from seqgen.levels.note.factors import NUM_COLUMNS, first_ids
 from seqgen.levels.note.grammar import follow, parse
-from seqgen.levels.note.ranges import Ranges, voice_ranges
+from seqgen.levels.note.habits import Habits
+from seqgen.levels.note.ranges import voice_ranges
 from seqgen.levels.note.state import (
     AFTER_METRE,
     AFTER_NUMERATOR,
@@ -29,22 +29,6 @@ from seqgen.levels.note.state import (
 from seqgen.music.score import DENOMINATORS
 
 
-class Habits(NamedTuple):
-    """What the pieces of a corpus have in common, to which sampled pieces keep.
-
-    Attributes:
-        forbidden: tokens that may come only where no other may.
-        metres: numerators and denominators of all time signatures; empty for any.
-        ranges: of the parts.
-        layouts: the tokens of the tracks of all pieces; empty for any.
-    """
-
-    forbidden: Sequence[int] = ()
-    metres: Sequence[tuple[int, int]] = ()
-    ranges: Ranges = MappingProxyType({})
-    layouts: Sequence[Sequence[int]] = ()
-
-
 class NoteConstraint:
     """The grammar of the note level, for streams that begin with the same tokens.
 
@@ -52,7 +36,8 @@ class NoteConstraint:
         vocabulary_size: number of tokens.
         grid: steps per quarter note.
         prime: the tokens that all streams begin with.
-        habits: of the corpus.
+        habits: of the corpus, which the streams follow; None for none.
+        forbidden: tokens that may come only where no other may.
         shifts: semitones by which each stream is transposed in the end; one per stream.
         given: contents that some voices must have after the prime.
         num_bars: the smallest and the largest number of bars of a whole piece.
@@ -66,7 +51,8 @@ class NoteConstraint:
         vocabulary_size: int,
         grid: int,
         prime: Sequence[int] = (),
-        habits: Habits = Habits(),  # noqa: B008  # immutable
+        habits: Habits | None = None,
+        forbidden: Sequence[int] = (),
         shifts: Sequence[int] = (0,),
         given: Given | None = None,
         num_bars: tuple[int, int] = (1, UNLIMITED),
@@ -79,12 +65,14 @@ class NoteConstraint:
         self._given = nothing_given() if given is None else given
         self._grid = grid
         self._shifts = shifts
-        self._ranges = habits.ranges
-        self._layouts = [tuple(layout) for layout in habits.layouts]
-        self._metres = _metre_masks(habits.metres, vocabulary_size)
+        self._ranges = habits.ranges if habits else {}
+        self._layouts = habits.layout_tokens if habits else []
+        self._metres = _metre_masks(habits.metres if habits else (), vocabulary_size)
         self._forbidden = np.zeros(vocabulary_size, dtype=np.bool_)
-        self._forbidden[list(habits.forbidden)] = True
+        self._forbidden[list(forbidden)] = True
         self._mask = np.zeros((len(shifts), vocabulary_size), dtype=np.float32)
+        self._first = first_ids(grid, vocabulary_size)
+        self._inputs = np.zeros((len(shifts), NUM_COLUMNS), dtype=np.int64)
         self._headers = {stream: list(prime) for stream in range(len(shifts))}  # of streams without bars
         self._limit_bars(*num_bars)
         if self.num_bars[0]:
@@ -96,14 +84,19 @@ class NoteConstraint:
         return self._mask
 
     def advance(self, ids: NDArray[np.int64]) -> None:
-        """Take the next token of each stream, shape (streams,)."""
+        """Take the next token of each stream, shape (streams,); a negative one is ignored."""
+        ids = np.maximum(ids, t.START)
         if self._headers:
             self._limit_pitches([stream for stream in self._headers if ids[stream] == t.BAR])
             for stream, header in self._headers.items():
                 header += [] if ids[stream] == t.START else [int(ids[stream])]
-        follow(self._mask, self._forbidden, ids, self._grid, *self._streams, *self._given)
+        follow(self._mask, self._inputs, self._first, self._forbidden, ids, self._grid, *self._streams, *self._given)
         self._limit_metres()
         self._limit_tracks()
+
+    def inputs(self) -> NDArray[np.int64]:
+        """Return the last token of each stream with its factors, shape (streams, 1 + factors)."""
+        return self._inputs
 
     @property
     def num_bars(self) -> NDArray[np.int32]:

@@ -47,7 +47,7 @@ def allow_slice(row: Row, grid: int, streams: Streams, i: int, given: Given) -> 
     due = voice_due(streams, i, given)
     for voice in range(following + 1, min(state[NUM_VOICES], due + 1)):
         is_free = given.until[voice] < state[BAR_START] + state[STEP]
-        has_content = streams.sounding[i, voice] > 0 or _has_pitch(streams, i, voice, NUM_PITCHES)
+        has_content = streams.pitches[i, voice] > 0 or _has_pitch(streams, i, voice, NUM_PITCHES)
         row[VOICE + voice] = voice == due or (is_free and has_content)
 
 
@@ -68,7 +68,7 @@ def allow_content(row: Row, voice: int, grid: int, streams: Streams, i: int, giv
     has_pitch = _allow_pitches(row, streams, i, voice, below)
     if not is_begun:
         row[POSITION + 1 + BAR_QUARTERS * grid :] = has_pitch
-        row[REST] = streams.sounding[i, voice] > 0
+        row[REST] = streams.pitches[i, voice] > 0
         must_change = is_due or (voice == state[NUM_VOICES] - 1 and state[HAS_CHANGE] == 0 and has_pitch)
         row[HOLD] = is_dense and not must_change
 

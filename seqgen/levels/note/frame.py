@@ -21,7 +21,6 @@ from seqgen.levels.note.state import (
     CURRENT_VOICE,
     DISTANCE,
     FEWEST_LEFT,
-    IS_SOURCE,
     LAST_SLICE,
     MOST_LEFT,
     NUM_BARS,
@@ -97,8 +96,7 @@ def allow_repeat(row: Row, grid: int, streams: Streams, i: int) -> None:
     state = streams.states[i]
     if state[PHASE] == AFTER_REPEAT:
         for distance in range(1, _longest_distance(state, grid) + 1):
-            source = streams.bars[i, (state[NUM_BARS] - distance) % MAX_REACH]
-            row[POSITION + distance] = source & IS_SOURCE > 0
+            row[POSITION + distance] = streams.is_source[i, (state[NUM_BARS] - distance) % MAX_REACH]
     elif state[PHASE] == AFTER_DISTANCE:
         row[POSITION + 1 : POSITION + 1 + min(state[DISTANCE], _most_repeated(state))] = True
     else:
@@ -175,7 +173,7 @@ def _has_source(grid: int, streams: Streams, i: int) -> bool:
     if state[NUM_TIED] == 0:
         return True
     for distance in range(2, _longest_distance(state, grid) + 1):
-        if streams.bars[i, (state[NUM_BARS] - distance) % MAX_REACH] & IS_SOURCE > 0:
+        if streams.is_source[i, (state[NUM_BARS] - distance) % MAX_REACH]:
             return True
     return False
 

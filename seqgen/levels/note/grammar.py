@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from seqgen.compiled import compiled
 from seqgen.errors import MusicError
 from seqgen.levels.note.contents import allow_content, allow_slice
+from seqgen.levels.note.factors import write_factors
 from seqgen.levels.note.frame import allow_frame, allow_header, allow_repeat
 from seqgen.levels.note.state import (
     AFTER_AGAIN,
@@ -83,6 +84,8 @@ def _record(history: Array, row: Row, ids: NDArray[np.int64], grid: int, streams
 @compiled()
 def follow(
     mask: NDArray[np.float32],
+    inputs: NDArray[np.int64],
+    first: NDArray[np.int64],
     forbidden: Row,
     ids: NDArray[np.int64],
     grid: int,
@@ -90,9 +93,12 @@ def follow(
     tracks: Array,
     lowest: Array,
     highest: Array,
-    sounding: Array,
+    pitches: Array,
+    before: Array,
+    onsets: Array,
     onset_times: Array,
-    bars: NDArray[np.int64],
+    ends: Array,
+    is_source: NDArray[np.bool_],
     contents: Array,
     tokens: Array,
     until: Array,
@@ -103,27 +109,33 @@ def follow(
 
     Args:
         mask: written, shape (streams, vocabulary): 0 where a token may come and -inf elsewhere.
+        inputs: written: the tokens with their factors, shape (streams, 1 + factors).
+        first: see `first_ids`.
         forbidden: tokens that may come only where no other may, shape (vocabulary,).
         ids: the tokens, shape (streams,).
         grid: steps per quarter note.
-        states: of `Streams`, updated in place, like the next six.
+        states: of `Streams`, updated in place, like the next nine.
         tracks: see there.
         lowest: see there.
         highest: see there.
-        sounding: see there.
+        pitches: see there.
+        before: see there.
+        onsets: see there.
         onset_times: see there.
-        bars: see there.
+        ends: see there.
+        is_source: see there.
         contents: of `Given`.
         tokens: see there.
         until: see there.
     """
     streams, given = (
-        Streams(states, tracks, lowest, highest, sounding, onset_times, bars),
+        Streams(states, tracks, lowest, highest, pitches, before, onsets, onset_times, ends, is_source),
         Given(contents, tokens, until),
     )
     row = np.zeros(mask.shape[1], dtype=np.bool_)
     for i in range(len(ids)):
         take(ids[i], grid, streams, i, given)
+        write_factors(inputs[i], ids[i], grid, first, streams, i)
         row[:] = False
         _allow(row, grid, streams, i, given)
         has_other = (row & ~forbidden).any()

@@ -1,11 +1,8 @@
 """The note level: one vocabulary for melodies, chorales and ensembles."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from statistics import median
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,19 +14,17 @@ from seqgen.levels.base import Encoder, Ids, Level
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.checked_json import checked
 from seqgen.levels.note.decoder import decoded
-from seqgen.levels.note.encoder import Layout, NoteEncoder, track_tokens
+from seqgen.levels.note.encoder import Layout, NoteEncoder
+from seqgen.levels.note.factors import num_factors, transposed_factors, with_factors
 from seqgen.levels.note.grammar import parse
-from seqgen.levels.note.inputs import inputs_of
+from seqgen.levels.note.habits import Habits
 from seqgen.levels.note.layouts import familiar, named
 from seqgen.levels.note.matching import Match, best_match, share_outside
 from seqgen.levels.note.prime import Prime, prime_of
-from seqgen.levels.note.ranges import Ranges, ranges_of, with_ranges
 from seqgen.levels.note.transposition import ALL_KEYS, NEAR_KEYS, transposition, within_ranges
 from seqgen.music.keys import to_no_signature
-from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Bar, Score, Tempo, Track
+from seqgen.music.score import Bar, Score, Tempo, Track
 
-_NUM_BARS = 16  # of the pieces of an empty corpus
-_MAX_LAYOUTS = 20
 _TRANSPOSITIONS = {"on": ALL_KEYS, "near": NEAR_KEYS}  # in training
 
 
@@ -40,13 +35,7 @@ class NoteLevel(Level[Score]):
         grid: steps per quarter note.
         has_velocity: whether velocities are encoded, in sixteen degrees; otherwise all are equal.
         is_in_one_key: whether pieces are transposed to the key without a signature.
-        tempo: of all decoded pieces, in quarter notes per minute.
-        num_bars: the median length of the training pieces.
-        metres: numerators and denominators of all time signatures of the training pieces, the most frequent initial one
-            first.
-        layouts: of the training pieces, the most frequent first.
-        keys: how many training pieces begin with each key signature in sharps, before transposition.
-        ranges: of the parts of the training pieces, before transposition.
+        habits: of the training pieces.
     """
 
     name: ClassVar[str] = "note"
@@ -57,53 +46,29 @@ class NoteLevel(Level[Score]):
         *,
         has_velocity: bool = False,
         is_in_one_key: bool = False,
-        tempo: float = DEFAULT_TEMPO,
-        num_bars: int = _NUM_BARS,
-        metres: Sequence[Sequence[int]] = ((4, 4),),
-        layouts: Sequence[Layout] = (),
-        keys: Mapping[int, int] = MappingProxyType({}),
-        ranges: Ranges = MappingProxyType({}),
+        habits: Habits = Habits(),  # noqa: B008  # immutable
     ) -> None:
         self._encoder = NoteEncoder(grid, has_velocity=has_velocity)
         self.grid = grid
         self.has_velocity = has_velocity
         self.is_in_one_key = is_in_one_key
-        self.tempo = tempo
-        self.num_bars = num_bars
-        self.metres = tuple((numerator, denominator) for numerator, denominator in metres)
-        self.layouts = tuple(layouts)
-        self.keys = dict(keys)
-        self.ranges = dict(ranges)
+        self.habits = habits
 
     @classmethod
     def fit(cls, documents: Iterable[Iterable[Score]], config: CorpusConfig) -> Self:
-        """Return the level with the layouts, metres, keys, lengths and ranges of the training pieces."""
-        level = cls(config.grid, has_velocity=config.velocity)
-        tempos: list[float] = []
-        lengths: list[int] = []
-        metres: Counter[tuple[int, int]] = Counter()  # how many pieces begin with each
-        layouts: Counter[Layout] = Counter()
-        keys: Counter[int] = Counter()
-        for score in chain.from_iterable(documents):
-            lengths.append(len(score))
-            tempos.append(score.tempos[0].quarters_per_minute)
-            metres[score.bars[0][:2]] += 1
-            metres.update(dict.fromkeys((bar[:2] for bar in score.bars), 0))
-            layouts[tuple(header for header, _ in level._encoder.voiced(score))] += 1
-            keys[score.bars[0].sharps] += 1
-        if tempos:
-            level.tempo = median(tempos)
-            level.num_bars = round(median(lengths))
-            level.metres = tuple(metre for metre, _ in metres.most_common())
-        level.keys = dict(sorted(keys.items()))
-        level.ranges = ranges_of(chain.from_iterable(documents))
-        level.layouts = tuple(with_ranges(layout, level.ranges) for layout, _ in layouts.most_common(_MAX_LAYOUTS))
-        return level
+        """Return the level with the habits of the training pieces."""
+        encoder = NoteEncoder(config.grid, has_velocity=config.velocity)
+        return cls(config.grid, has_velocity=config.velocity, habits=Habits.of(documents, encoder))
 
     @property
     def vocabulary_size(self) -> int:
         """The number of tokens of the language, whether a corpus uses them or not."""
         return self._encoder.highest_position + 1 + (t.NUM_VELOCITIES if self.has_velocity else 0)
+
+    @property
+    def num_factors(self) -> int:
+        """The number of ids of factors."""
+        return num_factors(self.grid)
 
     def encoder(self) -> Encoder[Score]:
         """Return an encoder of whole scores."""
@@ -127,9 +92,9 @@ class NoteLevel(Level[Score]):
         tokens = [int(token) for token in ids if token != self.START]
         score = decoded(tokens, self.grid, self.vocabulary_size)
         layout = tuple(header for header, _ in self._encoder.voiced(score))
-        names = named(layout, self.layouts)
+        names = named(layout, self.habits.layouts)
         tracks = tuple(replace(track, name=name) for track, name in zip(score.tracks, names, strict=True))
-        return replace(score, tracks=tracks, tempos=(Tempo(0, self.tempo),))
+        return replace(score, tracks=tracks, tempos=(Tempo(0, self.habits.tempo),))
 
     def spelled(self, ids: Sequence[int]) -> list[str]:
         """Return the names of the tokens."""
@@ -141,10 +106,11 @@ class NoteLevel(Level[Score]):
 
     def variants(self, config: CorpusConfig) -> NDArray[np.int64] | None:
         """Return the transpositions of training documents; pitches beyond MIDI's range change octave."""
-        semitones = _TRANSPOSITIONS.get(config.transpose)
-        return (
-            None if semitones is None else np.array([transposition(each, self.vocabulary_size) for each in semitones])
-        )
+        if config.transpose not in _TRANSPOSITIONS:
+            return None
+        size = self.vocabulary_size
+        tables = [transposition(semitones, size) for semitones in _TRANSPOSITIONS[config.transpose]]
+        return np.array([np.append(table, size + transposed_factors(table, self.grid)) for table in tables])
 
     def compile(self) -> None:
         """Compile the grammar."""
@@ -153,7 +119,7 @@ class NoteLevel(Level[Score]):
     def may_vary(self, ids: Ids, config: CorpusConfig) -> NDArray[np.bool_]:
         """Return which transpositions keep every part of a piece within its range, see `Level.may_vary`."""
         semitones = _TRANSPOSITIONS[config.transpose]
-        return within_ranges(ids, semitones, self.ranges, self.grid, self.vocabulary_size)
+        return within_ranges(ids, semitones, self.habits.ranges, self.grid, self.vocabulary_size)
 
     def adapted(self, config: CorpusConfig) -> "NoteLevel":
         """Return the level that encodes all pieces in one key with `--transpose key` or `near`."""
@@ -162,9 +128,14 @@ class NoteLevel(Level[Score]):
             return self
         return self.from_json({**self.to_json(), "is_in_one_key": is_in_one_key})
 
-    def inputs(self, ids: Ids, offsets: NDArray[np.int64]) -> Ids:
-        """Return the tokens with the numbers of bars that are left, see `Level.inputs`."""
-        return inputs_of(ids, offsets)
+    def inputs(self, ids: Ids, num_bars: int | None = None) -> Ids:
+        """Return the tokens of a piece, or of its beginning, with their factors; see `Level.inputs`.
+
+        Args:
+            ids: the tokens, with START.
+            num_bars: of the whole piece; None if LENGTH states it, or if it is not known.
+        """
+        return with_factors(ids, self.grid, self.vocabulary_size, num_bars)
 
     def adapt(self, ids: Ids) -> Ids:
         """Return the ids of a piece as this level encodes it, from those in its original key, with START."""
@@ -177,15 +148,11 @@ class NoteLevel(Level[Score]):
         """Return the arguments of the constructor."""
         return {
             "level": self.name,
+            "tokens": t.VERSION,
             "grid": self.grid,
             "has_velocity": self.has_velocity,
             "is_in_one_key": self.is_in_one_key,
-            "tempo": self.tempo,
-            "num_bars": self.num_bars,
-            "metres": self.metres,
-            "layouts": self.layouts,
-            "keys": tuple(self.keys.items()),
-            "ranges": tuple((*part, *own) for part, own in self.ranges.items()),
+            **self.habits.to_json(),
         }
 
     @classmethod
@@ -219,8 +186,8 @@ class NoteLevel(Level[Score]):
             score = score.transposed(to_no_signature(score.bars[0].sharps))
         own = tuple(header for header, _ in self._encoder.voiced(score))
         match = best_match(
-            score.tracks, [header.num_voices for header in own], self.layouts if layouts is None else layouts
-        ) or Match(familiar(own, self.layouts), dict(enumerate(range(len(own)))), (0, 0, 0))
+            score.tracks, [header.num_voices for header in own], self.habits.layouts if layouts is None else layouts
+        ) or Match(familiar(own, self.habits.layouts), dict(enumerate(range(len(own)))), (0, 0, 0))
         return prime_of(score, match, self._encoder, num_following)
 
     def score_of(self, notes: Track, num_steps: int, metre: tuple[int, int] | None = None) -> Score:
@@ -233,11 +200,12 @@ class NoteLevel(Level[Score]):
             num_steps: their length, with rests at the end; the last bar is filled up.
             metre: replaces the usual one.
         """
-        bar, headers = Bar(*metre or self.metres[0]), [track for track in chain(*self.layouts[:1]) if not track.is_drum]
+        bar = Bar(*metre or self.habits.metres[0])
+        headers = [track for track in chain(*self.habits.layouts[:1]) if not track.is_drum]
         header = min(headers, key=lambda header: share_outside(notes, header), default=None)
         part = replace(notes, name=header.name, program=header.program) if header else notes
         bars = (bar,) * -(-num_steps // bar.num_steps(self.grid))
-        return Score(bars, (part,), tempos=(Tempo(0, self.tempo),), grid=self.grid)
+        return Score(bars, (part,), tempos=(Tempo(0, self.habits.tempo),), grid=self.grid)
 
     def header(self, num_bars: int | None, metre: tuple[int, int] | None, layout: Layout | None) -> dict[int, int]:
         """Return the known tokens of the header and what follows it, by their places after START; place 0 has the key.
@@ -247,22 +215,10 @@ class NoteLevel(Level[Score]):
             metre: None if it is not known.
             layout: None if it is not known.
         """
-        tokens = self._encoder.header(layout or (), Bar(*metre or self.metres[0]), num_bars or 0)
+        tokens = self._encoder.header(layout or (), Bar(*metre or self.habits.metres[0]), num_bars or 0)
         tokens += [t.LENGTH if num_bars is None else t.BAR]
         known = range(1 if metre else t.NUM_KEY_AND_METRE, len(tokens) if layout else t.NUM_KEY_AND_METRE)
         return {place: tokens[place] for place in known}
-
-    @property
-    def layout_tokens(self) -> list[list[int]]:
-        """The tokens of the tracks of all training pieces; none if there are too many layouts to know them all."""
-        layouts = self.layouts if len(self.layouts) < _MAX_LAYOUTS else ()
-        return list(map(track_tokens, layouts))
-
-    @property
-    def foreign_keys(self) -> list[int]:
-        """The tokens of the key signatures that no training piece begins with; none if the keys are unknown."""
-        signatures = range(-MAX_SHARPS, MAX_SHARPS + 1)
-        return [t.key_token(sharps) for sharps in signatures if self.keys and sharps not in self.keys]
 
 
 class _ScoreEncoder:

@@ -56,12 +56,11 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
     DISTANCE,  # of REPEAT
     FEWEST_LEFT,  # how many bars are left at least, the current one included
     MOST_LEFT,  # how many bars are left at most
-) = range(21)
-NUM_FIELDS = 21
+    SHARPS,  # the key signature
+) = range(22)
+NUM_FIELDS = 22
 
 UNLIMITED = 1 << 30  # bars
-
-IS_SOURCE = 1 << MAX_VOICES
 
 Array = NDArray[np.int32]
 Row = NDArray[np.bool_]
@@ -75,20 +74,26 @@ class Streams(NamedTuple):
         tracks: the track number of each voice, from 1, negative for drums; shape (streams, MAX_VOICES).
         lowest: the lowest pitch that each voice may have, shape (streams, MAX_VOICES).
         highest: the highest pitch that each voice may have, shape (streams, MAX_VOICES).
-        sounding: whether each voice sounds, shape (streams, MAX_VOICES).
+        pitches: 1 + the highest pitch that each voice sounds, or 0, shape (streams, MAX_VOICES).
+        before: the same before the current slice.
+        onsets: 1 + the time at which this pitch began, or 0 if it is not known; shape (streams, MAX_VOICES).
         onset_times: 1 + the time of the last onset of each pitch of each track, shape (streams, MAX_VOICES,
             NUM_PITCHES).
-        bars: for each of the last bars, at its number modulo MAX_REACH: one bit per voice that sounds at its end, and
-            `IS_SOURCE` if REPEAT can begin with it; shape (streams, MAX_REACH).
+        ends: `pitches` at the end of each of the last bars, at its number modulo MAX_REACH; shape (streams, MAX_REACH,
+            MAX_VOICES).
+        is_source: whether REPEAT can begin with each of these bars, shape (streams, MAX_REACH).
     """
 
     states: Array
     tracks: Array
     lowest: Array
     highest: Array
-    sounding: Array
+    pitches: Array
+    before: Array
+    onsets: Array
     onset_times: Array
-    bars: NDArray[np.int64]
+    ends: Array
+    is_source: NDArray[np.bool_]
 
 
 class Given(NamedTuple):
@@ -118,9 +123,12 @@ def initial_streams(num_streams: int) -> Streams:
         tracks=np.zeros(by_voice, dtype=np.int32),
         lowest=np.zeros(by_voice, dtype=np.int32),
         highest=np.full(by_voice, NUM_PITCHES - 1, dtype=np.int32),
-        sounding=np.zeros(by_voice, dtype=np.int32),
+        pitches=np.zeros(by_voice, dtype=np.int32),
+        before=np.zeros(by_voice, dtype=np.int32),
+        onsets=np.zeros(by_voice, dtype=np.int32),
         onset_times=np.zeros((*by_voice, NUM_PITCHES), dtype=np.int32),
-        bars=np.zeros((num_streams, MAX_REACH), dtype=np.int64),
+        ends=np.zeros((num_streams, MAX_REACH, MAX_VOICES), dtype=np.int32),
+        is_source=np.zeros((num_streams, MAX_REACH), dtype=np.bool_),
     )
 
 

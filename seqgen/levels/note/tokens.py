@@ -21,8 +21,8 @@ the bars have the same meaning at any place, and neither key nor metre may have 
 
 POSITION is a number of steps from the beginning of the bar. In a bar longer than the highest position, consecutive
 positions are added. PICKUP marks where the first bar begins. END closes the last bar, or ends all notes at a position.
-The network reads each BAR of a piece with a LENGTH as LEFT n, where n bars are left, this one included (`inputs.py`).
-It never predicts LEFT, which the tokens before determine, and so it knows its place in a piece without having to count.
+With each token, the network also reads factors, such as the pitch of each voice, which the tokens so far determine
+(`factors.py`).
 The language can only express whole bars, and every note has an end. The grammar (`grammar.py`) excludes what else is
 invalid, such as a pitch that begins twice at the same time in one track.
 
@@ -38,13 +38,13 @@ DENOMINATOR = 27  # plus the index in `DENOMINATORS`
 FAMILY = 33  # plus the General MIDI program divided by 8
 MEMBER = 49  # plus the index in the family
 VOICE = 56  # plus the voice, from 1
-LEFT = 87  # plus the number of bars that are left, from 1
-PITCH = 152
-DRUM = 280  # plus the pitch
-POSITION = 407  # plus the number of steps, from 1
+PITCH = 88
+DRUM = 216  # plus the pitch
+POSITION = 343  # plus the number of steps, from 1
+VERSION = 2  # of this language; a checkpoint of another version is rejected
 MAX_VOICES = 32
 MAX_DENSE = 6
-MAX_LEFT = 64
+MAX_LEFT = 64  # bars
 MAX_REACH = 64  # longest distance of REPEAT, in bars
 NUM_PITCHES = 128
 BAR_QUARTERS = 8  # the positions of this number of quarter notes have a token each
@@ -56,7 +56,6 @@ _NUMBERED = (  # the token of each kind for number 0, the first number, and the 
     (POSITION, 1, "POSITION"),
     (DRUM, 0, "DRUM"),
     (PITCH, 0, "PITCH"),
-    (LEFT, 1, "LEFT"),
     (VOICE, 1, "VOICE"),
     (MEMBER, 0, "MEMBER"),
     (FAMILY, 0, "FAMILY"),

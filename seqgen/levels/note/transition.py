@@ -1,7 +1,5 @@
 """Transitions of the grammar of notes: how a token changes the state of a stream."""
 
-import numpy as np
-
 from seqgen.compiled import compiled
 from seqgen.levels.note.state import (
     AFTER_AGAIN,
@@ -33,7 +31,6 @@ from seqgen.levels.note.state import (
     FORCED,
     HAS_CHANGE,
     IS_COMPLETE,
-    IS_SOURCE,
     LAST_SLICE,
     LOWEST,
     MOST_LEFT,
@@ -46,6 +43,7 @@ from seqgen.levels.note.state import (
     NUMERATOR,
     PHASE,
     POSITION_BASE,
+    SHARPS,
     STEP,
     Array,
     Given,
@@ -62,7 +60,6 @@ from seqgen.levels.note.tokens import (
     FAMILY,
     HOLD,
     KEY,
-    LEFT,
     LENGTH,
     MAX_REACH,
     MAX_VOICES,
@@ -77,6 +74,7 @@ from seqgen.levels.note.tokens import (
     START,
     VOICE,
 )
+from seqgen.music.score import MAX_SHARPS
 
 
 @compiled()
@@ -96,7 +94,7 @@ def take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None:
     elif token in (SPLIT, DRUMS) or FAMILY <= token <= VOICE:
         _take_track(token, state, streams.tracks[i])
     elif POSITION < token <= POSITION + BAR_QUARTERS * grid:
-        _take_position(token - POSITION, state, BAR_QUARTERS * grid)
+        _take_position(token - POSITION, streams, i, BAR_QUARTERS * grid)
     else:
         _take_content(token, streams, i)
     _take_given(state, given)
@@ -107,10 +105,8 @@ def _take_bar_line(token: int, streams: Streams, i: int) -> None:
     """Close the current bar, and begin the next one or a repetition."""
     state = streams.states[i]
     if state[NUM_BARS] > 0 and state[PHASE] != AFTER_AGAIN:
-        sounding = np.int64(0)
-        for voice in range(state[NUM_VOICES]):
-            sounding |= np.int64(streams.sounding[i, voice]) << voice
-        streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] = sounding | (IS_SOURCE if state[NUM_TIED] == 0 else 0)
+        place = (state[NUM_BARS] - 1) % MAX_REACH
+        streams.ends[i, place], streams.is_source[i, place] = streams.pitches[i], state[NUM_TIED] == 0
     if token == REPEAT:
         state[PHASE] = AFTER_REPEAT
         return
@@ -118,7 +114,8 @@ def _take_bar_line(token: int, streams: Streams, i: int) -> None:
     state[NUM_BARS] += 1
     state[FEWEST_LEFT], state[MOST_LEFT] = max(state[FEWEST_LEFT] - 1, 1), state[MOST_LEFT] - 1
     state[STEP], state[LAST_SLICE], state[CURRENT_VOICE], state[HAS_CHANGE] = 0, -1, -1, 0
-    state[NUM_TIED] = streams.sounding[i].sum()
+    state[NUM_TIED] = (streams.pitches[i] > 0).sum()
+    streams.before[i] = streams.pitches[i]
     state[PHASE] = AFTER_BAR
 
 
@@ -131,12 +128,13 @@ def _take_repeat(number: int, streams: Streams, i: int) -> None:
         state[PHASE] = AFTER_DISTANCE
         return
     for bar in range(state[NUM_BARS], state[NUM_BARS] + number):
-        streams.bars[i, bar % MAX_REACH] = streams.bars[i, (bar - state[DISTANCE]) % MAX_REACH]
+        place, source = bar % MAX_REACH, (bar - state[DISTANCE]) % MAX_REACH
+        streams.ends[i, place], streams.is_source[i, place] = streams.ends[i, source], streams.is_source[i, source]
     state[NUM_BARS] += number
     state[FEWEST_LEFT], state[MOST_LEFT] = max(state[FEWEST_LEFT] - number, 1), state[MOST_LEFT] - number
     state[BAR_START] += number * state[BAR_STEPS]
-    for voice in range(state[NUM_VOICES]):
-        streams.sounding[i, voice] = streams.bars[i, (state[NUM_BARS] - 1) % MAX_REACH] >> voice & 1
+    streams.pitches[i] = streams.ends[i, (state[NUM_BARS] - 1) % MAX_REACH]
+    streams.onsets[i] = 0
     state[PHASE] = AFTER_AGAIN
 
 
@@ -146,7 +144,7 @@ def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
     state = streams.states[i]
     if state[NUM_BARS] > 0 and token != END:
         state[NUM_TIED] = MAX_VOICES + 1  # a bar with a change or a pickup cannot be repeated
-        streams.bars[i] = 0
+        streams.is_source[i] = False
     if token == END:
         state[PHASE] = AFTER_END
     elif token == PICKUP:
@@ -155,6 +153,7 @@ def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
     elif token == METRE:
         state[PHASE] = AFTER_METRE
     elif token < DENOMINATOR:
+        state[SHARPS] = token - KEY - MAX_SHARPS
         state[PHASE] = AFTER_BAR_KEY if state[NUM_BARS] > 0 else AFTER_KEY
     else:
         state[BAR_STEPS] = 4 * grid * state[NUMERATOR] // (1 << (token - DENOMINATOR))
@@ -178,8 +177,9 @@ def _take_track(token: int, state: Array, tracks: Array) -> None:
 
 
 @compiled()
-def _take_position(steps: int, state: Array, highest: int) -> None:
+def _take_position(steps: int, streams: Streams, i: int, highest: int) -> None:
     """Take a position, the numerator of a metre, or the number of bars."""
+    state = streams.states[i]
     if state[PHASE] == AFTER_METRE:
         state[NUMERATOR] = steps
         state[PHASE] = AFTER_NUMERATOR
@@ -192,6 +192,7 @@ def _take_position(steps: int, state: Array, highest: int) -> None:
     state[STEP] = state[POSITION_BASE] + steps
     state[CURRENT_VOICE], state[HAS_CHANGE] = -1, 0
     state[PHASE] = AFTER_POSITION
+    streams.before[i] = streams.pitches[i]
 
 
 @compiled()
@@ -205,7 +206,7 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
     """Take a token of a voice's content, or VOICE."""
     state = streams.states[i]
     phase = state[PHASE]
-    if VOICE < token <= LEFT:
+    if VOICE < token < PITCH:
         state[CURRENT_VOICE] = token - VOICE
         state[PHASE] = AFTER_VOICE
         return
@@ -222,8 +223,9 @@ def _take_content(token: int, streams: Streams, i: int) -> None:
     if token != HOLD:
         state[HAS_CHANGE] = 1
         if state[STEP] == 0 and phase != AFTER_CHORD:
-            state[NUM_TIED] -= streams.sounding[i, state[CURRENT_VOICE]]
-        streams.sounding[i, state[CURRENT_VOICE]] = token != REST
+            state[NUM_TIED] -= streams.pitches[i, state[CURRENT_VOICE]] > 0
+    if token == REST:
+        streams.pitches[i, state[CURRENT_VOICE]] = 0
     if token in (HOLD, REST):
         state[PHASE] = AFTER_REST
     else:
@@ -236,6 +238,9 @@ def _take_note(pitch: int, streams: Streams, i: int) -> None:
     state = streams.states[i]
     track = abs(streams.tracks[i, state[CURRENT_VOICE]]) - 1
     streams.onset_times[i, track, pitch] = state[BAR_START] + state[STEP] + 1
+    if state[PHASE] != AFTER_CHORD:
+        streams.pitches[i, state[CURRENT_VOICE]] = pitch + 1
+        streams.onsets[i, state[CURRENT_VOICE]] = state[BAR_START] + state[STEP] + 1
     state[LOWEST] = pitch
     state[NUM_NOTES] += 1
     state[PHASE] = AFTER_NOTE
