@@ -52,7 +52,7 @@ def compose(
         [*unseen_ids, *foreign],
         shifts,
         start.given,
-        (start.num_bars or 1, start.num_bars or min(t.MAX_LEFT, t.BAR_QUARTERS * level.grid)),
+        (start.num_bars or 1, start.num_bars or t.longest(level.grid)),
     )
     read = level.inputs(np.array(start.ids), start.num_bars)
     written = _write(model, start, read, config, samples, constraint, after_step)

@@ -36,7 +36,7 @@ class NoteConstraint:
         vocabulary_size: number of tokens.
         grid: steps per quarter note.
         prime: the tokens that all streams begin with.
-        habits: of the corpus, which the streams follow; None for none.
+        habits: of the corpus, which the streams follow; by default any.
         forbidden: tokens that may come only where no other may.
         shifts: semitones by which each stream is transposed in the end; one per stream.
         given: contents that some voices must have after the prime.
@@ -51,7 +51,7 @@ class NoteConstraint:
         vocabulary_size: int,
         grid: int,
         prime: Sequence[int] = (),
-        habits: Habits | None = None,
+        habits: Habits = Habits(metres=()),  # noqa: B008  # immutable
         forbidden: Sequence[int] = (),
         shifts: Sequence[int] = (0,),
         given: Given | None = None,
@@ -65,9 +65,9 @@ class NoteConstraint:
         self._given = nothing_given() if given is None else given
         self._grid = grid
         self._shifts = shifts
-        self._ranges = habits.ranges if habits else {}
-        self._layouts = habits.layout_tokens if habits else []
-        self._metres = _metre_masks(habits.metres if habits else (), vocabulary_size)
+        self._ranges = habits.ranges
+        self._layouts = habits.layout_tokens
+        self._metres = _metre_masks(habits.metres, vocabulary_size)
         self._forbidden = np.zeros(vocabulary_size, dtype=np.bool_)
         self._forbidden[list(forbidden)] = True
         self._mask = np.zeros((len(shifts), vocabulary_size), dtype=np.float32)

@@ -94,7 +94,7 @@ class NoteEncoder:
     def header(self, layout: Layout, bar: Bar, num_bars: int = 0) -> list[int]:
         """Return the tokens before the first bar of a piece of a number of bars, which is 0 if it is unknown."""
         tokens = [t.key_token(bar.sharps), *self._metre(bar), *track_tokens(layout)]
-        if 0 < num_bars <= min(t.MAX_LEFT, t.BAR_QUARTERS * self.grid):
+        if 0 < num_bars <= t.longest(self.grid):
             tokens += [t.LENGTH, t.POSITION + num_bars]
         return tokens
 

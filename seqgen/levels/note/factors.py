@@ -32,6 +32,7 @@ from seqgen.levels.note.state import (
 from seqgen.levels.note.tokens import BAR_QUARTERS, KEY, MAX_DENSE, MAX_LEFT, NUM_PITCHES, PITCH, POSITION
 from seqgen.levels.note.transition import take
 from seqgen.music.score import MAX_SHARPS
+from seqgen.music.tonality import degree
 
 # The columns: a token and its factors. A factor is a number, or 0 where there is nothing to state. Only the first
 # `MAX_DENSE` voices have factors.
@@ -39,7 +40,7 @@ from seqgen.music.score import MAX_SHARPS
     TOKEN,
     NEXT_VOICE,  # 1 + the voice after the current one, or the current one if its content is incomplete
     NEXT_PITCH,  # 1 + the pitch that this voice sounds, plus 128 for a drum
-    NEXT_DEGREE,  # 1 + the degree of this pitch, see `seqgen.music.tonality.degree`
+    NEXT_DEGREE,  # 1 + the degree of this pitch, see `degree`
     DURATION,  # 1 + how long it has lasted so far in steps, unless it began before a REPEAT
     SIGNATURE,  # 1 + the number of sharps + 7
     BARS_LEFT,  # the number of bars that are left, this one included
@@ -54,6 +55,8 @@ NUM_COLUMNS = PARALLELS + MAX_DENSE
 
 _MAX_INTERVAL = 48  # larger intervals count as this one
 _NUM_KINDS = 2 * (MAX_DENSE + 2)  # of parallels: fifths or octaves, by the number of voices
+
+_degree = compiled()(degree)
 
 
 def _sizes(grid: int) -> NDArray[np.int64]:
@@ -153,7 +156,7 @@ def _write_voices(row: Ids, end: int, streams: Streams, i: int) -> None:
         row[DURATION] += 1 + min(max(duration, 0), end)  # it is negative between two positions that are added
     if tracks[following] < 0:
         return
-    row[NEXT_DEGREE] += 1 + (pitches[following] - 1 - 7 * state[SHARPS]) % 12
+    row[NEXT_DEGREE] += 1 + _degree(pitches[following] - 1, state[SHARPS])
     for voice in range(num_voices):
         if voice != following and pitches[voice] > 0 and tracks[voice] > 0:
             interval = pitches[voice] - pitches[following]

@@ -47,7 +47,6 @@ from seqgen.levels.note.tokens import (
     KEY,
     LENGTH,
     MAX_DENSE,
-    MAX_LEFT,
     MAX_REACH,
     MAX_VOICES,
     MEMBER,
@@ -57,8 +56,11 @@ from seqgen.levels.note.tokens import (
     REPEAT,
     SPLIT,
     VOICE,
+    longest,
 )
 from seqgen.levels.note.transition import adds_position
+
+_longest = compiled()(longest)
 
 
 @compiled()
@@ -127,12 +129,6 @@ def allow_frame(row: Row, grid: int, streams: Streams, i: int, given: Given) -> 
         row[REPEAT] = is_free and _most_repeated(state) > 0 and _has_source(grid, streams, i)
     if phase != AFTER_POSITION or adds_position(state, highest):
         _allow_positions(row, state, highest, given)
-
-
-@compiled()
-def _longest(grid: int) -> int:
-    """Return the largest number of bars that LENGTH can state."""
-    return min(MAX_LEFT, BAR_QUARTERS * grid)
 
 
 @compiled()

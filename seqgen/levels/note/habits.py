@@ -23,7 +23,7 @@ class Habits:
     Attributes:
         tempo: the median tempo, in quarter notes per minute.
         num_bars: the median length.
-        metres: numerators and denominators of all time signatures, the most frequent initial one first.
+        metres: numerators and denominators of all time signatures, the most frequent initial one first; empty for any.
         layouts: the most frequent ones, by frequency.
         keys: how many pieces begin with each key signature in sharps, before transposition.
         ranges: of the parts, before transposition.

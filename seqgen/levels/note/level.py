@@ -126,7 +126,7 @@ class NoteLevel(Level[Score]):
         is_in_one_key = config.transpose in ("key", "near")
         if self.is_in_one_key == is_in_one_key:
             return self
-        return self.from_json({**self.to_json(), "is_in_one_key": is_in_one_key})
+        return NoteLevel(self.grid, has_velocity=self.has_velocity, is_in_one_key=is_in_one_key, habits=self.habits)
 
     def inputs(self, ids: Ids, num_bars: int | None = None) -> Ids:
         """Return the tokens of a piece, or of its beginning, with their factors; see `Level.inputs`.

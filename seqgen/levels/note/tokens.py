@@ -64,6 +64,11 @@ _NUMBERED = (  # the token of each kind for number 0, the first number, and the 
 )
 
 
+def longest(grid: int) -> int:
+    """Return the largest number of bars that LENGTH can state, given the number of steps per quarter note."""
+    return min(MAX_LEFT, BAR_QUARTERS * grid)
+
+
 def key_token(sharps: int) -> int:
     """Return the token of a key signature."""
     return KEY + MAX_SHARPS + sharps
