@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import music21
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 
 from seqgen.music.abc_reader import score_of
 from seqgen.music.abc_writer import rendered
@@ -154,7 +154,19 @@ def staves_of(score):
     ]
 
 
+TIED = Score(  # E sharp is tied into a bar in which E natural begins
+    (Bar(10, 16, 3), Bar(1, 2)),
+    (
+        track_of(
+            [Note(0, 31, 41), Note(0, 32, 1), Note(1, 30, 2), Note(2, 29, 0), Note(30, 1, 40)],
+            is_drum=True,
+        ),
+    ),
+)
+
+
 @given(score=scores(max_tracks=3))
+@example(score=TIED)
 @settings(max_examples=60, deadline=None)
 def test_the_reader_reads_each_written_staff_as_a_track(score):
     found, _ = score_of(rendered(score), score.grid)

@@ -111,6 +111,9 @@ def _bar(score: Score, place: int, symbols: Sequence[Symbol]) -> str:
     """Return the notes of a bar; notes under one beam are not separated by spaces."""
     bar, start = score.bars[place], score.bar_starts[place]
     accidentals = Accidentals(bar.sharps)
+    for note in symbols[0].notes if symbols else ():
+        if note.onset < start:
+            accidentals.hold(*spelled(note.pitch, sharps_at(score, note.onset))[:2])
     joined = {place for group in beams(symbols, bar, start, score.grid) for place in group[1:]}
     text = ""
     for number, symbol in enumerate(symbols):

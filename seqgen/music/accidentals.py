@@ -20,6 +20,11 @@ class Accidentals:
         self._heights: dict[tuple[str, int], int] = {}
         self._letters: dict[str, int | None] = {}
 
+    def hold(self, letter: str, alteration: int) -> None:
+        """Record a note that is tied into the bar: if it is not in the key, other notes of its letter are signed."""
+        if alteration != signed(letter, self._sharps):
+            self._letters[letter] = None
+
     def note(self, letter: str, alteration: int, octave: int) -> bool:
         """Record a note, and return whether its sign, or a natural, has to be written."""
         signature = signed(letter, self._sharps)
