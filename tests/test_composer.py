@@ -179,6 +179,32 @@ def test_tempo_and_key_are_as_requested(make_model):
     assert piece.bars[0].sharps == -2
 
 
+@pytest.mark.parametrize(
+    ("finals", "pitches", "key", "final"),
+    [
+        ([0, 9], [60, 64, 67], None, 0),
+        ([0, 9], [57, 60, 64], None, 9),
+        ([0], [57, 60, 64], None, 0),
+        ([7, 0], [57, 60, 64], None, 7),
+        ([], [57, 60, 64], None, t.UNKNOWN_FINAL),
+        ([0], [60, 64, 67], "Am", 9),
+        ([0, 9], None, "F#m", 9),
+        ([9], None, "Eb", 0),
+        ([0, 9], None, None, None),
+    ],
+)
+@pytest.mark.parametrize("is_in_one_key", [False, True])
+def test_a_piece_is_led_to_the_tonic_of_its_key(finals, pitches, key, final, is_in_one_key):
+    """That of the requested key, or of the prime if training pieces end on it; otherwise the model chooses."""
+    level = NoteLevel(12, is_in_one_key=is_in_one_key, habits=Habits(layouts=SOLO.habits.layouts, finals=finals))
+    prime = pitches and melody([(12 * place, 12, pitch) for place, pitch in enumerate(pitches)])
+    start = common_start(level, prime, SamplingConfig(key=key), [])
+    header = dict(enumerate(start.ids[1:])) | {
+        place + len(start.ids) - 1: token for place, token in start.header.items()
+    }
+    assert header.get(1) == (None if final is None else t.FINAL + final)
+
+
 def test_a_key_of_the_training_set_is_chosen_by_default(make_model):
     level = NoteLevel(12, habits=Habits(layouts=SOLO.habits.layouts, keys={-1: 1, 2: 5}))
     free, _ = write(make_model, level, num_samples=12, bars=1)
@@ -300,7 +326,7 @@ def test_instruments_of_the_corpus_are_those_that_the_model_writes_for(make_mode
         assert looks == {(("A", 40), ("B", 0))}
         start = common_start(level, None, SamplingConfig(instrument=tuple(names)), [])
         header = [t.FAMILY + 5, t.MEMBER, t.FAMILY, t.MEMBER, t.LENGTH]
-        assert (dict(start.header), start.notices) == (dict(enumerate(header, 4)), ())
+        assert (dict(start.header), start.notices) == (dict(enumerate(header, t.NUM_KEY_AND_METRE)), ())
 
 
 def test_other_instruments_replace_those_of_the_most_frequent_layout(make_model):

@@ -74,6 +74,17 @@ def test_the_factors_of_a_duet():
     assert row[PARALLELS].tolist() == [1 + 76 + 128 * 4, 0, 0, 0, 0, 0]  # E5 would make parallel fifths
 
 
+@given(piece=scores(max_tracks=4))
+@settings(max_examples=60)
+def test_factors_state_the_pitch_class_of_the_last_bass_note(piece):
+    """In the key of the last bar, which is told apart if its number is known; none if the piece has only drums."""
+    pitched = [track.notes for track in piece.tracks if track.notes and not track.is_drum]
+    lowest = min((min((-note.onset, note.pitch) for note in notes)[1] for notes in pitched), default=-1)
+    ids = tokens_of(piece)
+    part = 24 if t.LENGTH in ids else 0
+    assert factors_of(ids)[-1, f.FINAL_CLASS] == (1 + lowest % 12 + part if pitched else 0)
+
+
 @given(before=st.tuples(*[st.integers(40, 88)] * 3), after=st.tuples(*[st.integers(40, 88)] * 3))
 def test_factors_name_the_pitches_that_make_parallels(before, after):
     """Each pitch of the lowest voice is tried: which of them move in parallel fifths or octaves with another voice?"""

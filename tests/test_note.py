@@ -21,7 +21,14 @@ from tests.scores import forms, melody, scores
 
 LEVEL = NoteLevel(12)
 C_MAJOR, FOUR_FOUR, PIANO = [t.KEY + 7], [t.METRE, t.POSITION + 4, t.DENOMINATOR + 2], [t.FAMILY, t.MEMBER]
-HEADER = [*C_MAJOR, *FOUR_FOUR, *PIANO]
+
+
+def header(final, tracks=PIANO):
+    """Return the tokens before LENGTH of a piece in C major, given the degree of its last bass note."""
+    return [*C_MAJOR, t.FINAL + final, *FOUR_FOUR, *tracks]
+
+
+HEADER = header(0)
 
 
 def of_length(num_bars):
@@ -75,7 +82,7 @@ def test_velocities_are_quantized_to_their_degree(score):
 def test_a_melody_takes_two_tokens_per_note():
     """C quarter, E quarter, G half | F eighth, E eighth, eighth rest, C for the rest of the bar."""
     p, at = t.PITCH, t.POSITION
-    expected = [*HEADER, *of_length(2), t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
+    expected = [*header(0), *of_length(2), t.BAR, p + 60, at + 12, p + 64, at + 24, p + 67]
     expected += [t.BAR, p + 65, at + 6, p + 64, at + 12, t.REST, at + 18, p + 60]
     assert LEVEL.encode(melody()).tolist() == expected
 
@@ -174,7 +181,7 @@ def test_a_last_bar_that_ends_early_is_not_encoded_as_a_repetition():
 
 def test_a_pickup_and_an_end_within_a_bar():
     score = melody([(36, 12, 60), (48, 12, 62)], pickup=12)
-    expected = [*HEADER, *of_length(2), t.BAR, t.POSITION + 36, t.PICKUP, t.PITCH + 60]
+    expected = [*header(2), *of_length(2), t.BAR, t.POSITION + 36, t.PICKUP, t.PITCH + 60]
     expected += [t.BAR, t.PITCH + 62, t.POSITION + 12]
     assert LEVEL.encode(score).tolist() == expected
 
@@ -182,7 +189,7 @@ def test_a_pickup_and_an_end_within_a_bar():
 def test_a_voice_of_a_chorale_holds_while_another_moves():
     soprano = track_of([Note(0, 48, 72)])
     alto = track_of([Note(0, 24, 64), Note(24, 24, 65)])
-    expected = [*C_MAJOR, *FOUR_FOUR, *PIANO, *PIANO, *of_length(1), t.BAR, t.PITCH + 72, t.PITCH + 64]
+    expected = [*header(5, [*PIANO, *PIANO]), *of_length(1), t.BAR, t.PITCH + 72, t.PITCH + 64]
     expected += [t.POSITION + 24, t.HOLD, t.PITCH + 65]
     assert LEVEL.encode(Score((Bar(),), (soprano, alto))).tolist() == expected
 
@@ -198,8 +205,8 @@ def test_with_many_voices_only_those_that_change_are_encoded():
 def test_chords_and_overlapping_notes_of_one_track():
     chord = [Note(0, 24, 60), Note(0, 24, 64), Note(0, 48, 40)]
     ids = LEVEL.encode(Score((Bar(),), (track_of(chord),))).tolist()
-    header = [*C_MAJOR, *FOUR_FOUR, *PIANO, t.SPLIT, *of_length(1)]
-    assert ids == [*header, t.BAR, t.PITCH + 64, t.CHORD, t.PITCH + 60, t.PITCH + 40, t.POSITION + 24, t.REST, t.HOLD]
+    before = [*header(4, [*PIANO, t.SPLIT]), *of_length(1), t.BAR]
+    assert ids == [*before, t.PITCH + 64, t.CHORD, t.PITCH + 60, t.PITCH + 40, t.POSITION + 24, t.REST, t.HOLD]
 
 
 def test_a_bar_beyond_the_highest_position():
@@ -243,14 +250,15 @@ def test_whatever_the_grammar_allows_is_music(seed, grid, has_velocity):
     [
         ([t.BAR], 0),
         ([*C_MAJOR, t.BAR], 1),
-        ([*HEADER, t.BAR, t.REST], 7),
-        ([*HEADER, t.BAR, t.HOLD], 7),
-        ([*HEADER, t.BAR, t.PITCH + 60, t.CHORD, t.PITCH + 61], 9),
-        ([*HEADER, t.BAR, t.POSITION + 48], 7),
-        ([*HEADER, t.BAR, t.POSITION + 24, t.PITCH + 60, t.POSITION + 12], 9),
-        ([*HEADER, t.BAR, 1], 7),
-        ([*HEADER, 10**6], 6),
-        ([*HEADER, t.BAR, t.DRUM + 40], 7),
+        ([*C_MAJOR, t.FINAL, t.BAR], 2),
+        ([*HEADER, t.BAR, t.REST], 8),
+        ([*HEADER, t.BAR, t.HOLD], 8),
+        ([*HEADER, t.BAR, t.PITCH + 60, t.CHORD, t.PITCH + 61], 10),
+        ([*HEADER, t.BAR, t.POSITION + 48], 8),
+        ([*HEADER, t.BAR, t.POSITION + 24, t.PITCH + 60, t.POSITION + 12], 10),
+        ([*HEADER, t.BAR, 1], 8),
+        ([*HEADER, 10**6], 7),
+        ([*HEADER, t.BAR, t.DRUM + 40], 8),
     ],
 )
 def test_an_invalid_token_is_rejected_with_its_place(ids, place):
@@ -323,6 +331,7 @@ def test_fitted_settings_survive_json():
     assert again.habits == level.habits
     habits = again.habits
     assert (habits.tempo, habits.metres, habits.keys, habits.num_bars) == (90.0, ((4, 4),), {0: 3, 2: 1}, 2)
+    assert habits.finals == (0,)
     assert again.has_velocity
     decoded = again.decode([*again.encode(named), 1])
     assert (decoded.tracks[0].name, decoded.tempos[0][1]) == ("Voice", 90.0)
@@ -341,6 +350,7 @@ def test_scores_that_cannot_be_encoded_are_rejected():
 @pytest.mark.parametrize("grid", [4, 12, 96])
 def test_every_token_has_its_name(grid, has_velocity):
     expected = ["", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT", "LENGTH"]
+    expected += [f"FINAL {degree}" for degree in range(13)]
     expected += [f"KEY {sharps}" for sharps in range(-7, 8)]
     expected += [f"DENOMINATOR {number}" for number in (1, 2, 4, 8, 16, 32)]
     expected += [f"FAMILY {number}" for number in range(16)]
@@ -360,7 +370,7 @@ def test_the_names_of_the_tokens_of_a_piece_can_be_read():
     score = Score((Bar(3, 8, -1),), (flute, drums), grid=4)
     level = NoteLevel(4, has_velocity=True)
     assert " ".join(level.spelled(level.encode(score))) == (
-        "KEY -1 METRE POSITION 3 DENOMINATOR 8 FAMILY 9 MEMBER 1 DRUMS LENGTH POSITION 1 BAR "
+        "KEY -1 FINAL 7 METRE POSITION 3 DENOMINATOR 8 FAMILY 9 MEMBER 1 DRUMS LENGTH POSITION 1 BAR "
         "VELOCITY 1 PITCH 60 HOLD POSITION 2 REST "
         "VELOCITY 15 DRUM 127 POSITION 4"
     )

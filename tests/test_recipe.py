@@ -10,10 +10,11 @@ from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelOption
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
+from seqgen.model.language_model import LanguageModel
 from seqgen.music.write import rendered
 from seqgen.training import calibration, recipe
 from seqgen.training.distributed import ALONE
-from seqgen.training.dropout import MAX_DROPOUT
+from seqgen.training.dropout import MAX_DROPOUT, choose_dropout
 from seqgen.training.recipe import resolve
 from seqgen.training.sizes import FINE_TUNING, SIZES
 from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
@@ -152,6 +153,7 @@ def test_dropout_increases_with_the_parameters_per_token(corpus):
 
 
 def test_transposed_music_gets_less_dropout(tmp_path):
+    """The embeddings of factors do not count as parameters."""
     for seed in range(120):
         (tmp_path / f"{seed}.mid").write_bytes(rendered(random_melody(seed), ".mid"))
     rates = []
@@ -160,10 +162,15 @@ def test_transposed_music_gets_less_dropout(tmp_path):
         corpus = PreparedCorpus.prepare(SplitCorpus.read(config), tmp_path / transpose)
         given = {
             "corpus": config,
-            "model": ModelOptions(hidden_size=8, embedding_size=8),
-            "budget": BudgetConfig(epochs=2),
+            "model": ModelOptions(hidden_size=24, embedding_size=8),
+            "budget": BudgetConfig(epochs=12),
         }
-        rates.append(resolved(corpus, **given).model.dropout)
+        model = resolved(corpus, **given).model
+        rates.append(model.dropout)
+        plain = LanguageModel(model, corpus.level.vocabulary_size)
+        num_copies = 12**0.5 if transpose == "on" else 1
+        per_token = plain.num_parameters / corpus.train.num_targets / num_copies
+        assert model.dropout == choose_dropout(model, ModelOptions(), 12 / num_copies, per_token).dropout
     assert 0 < rates[1] < rates[0] < MAX_DROPOUT
 
 

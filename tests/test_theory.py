@@ -147,22 +147,20 @@ def test_a_key_signature_has_the_names_of_two_keys():
 
 def test_the_best_key_of_a_scale_is_its_key():
     scale = melody([(12 * place, 12, pitch) for place, pitch in enumerate(C_MAJOR_SCALE)])
-    assert [best_key(scale.transposed(semitones)) for semitones in range(12)] == [
-        0,
-        -5,
-        2,
-        -3,
-        4,
-        -1,
-        6,
-        1,
-        -4,
-        3,
-        -2,
-        5,
-    ]
+    signatures = [0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5]
+    for semitones, sharps in enumerate(signatures):
+        assert best_key(scale.transposed(semitones)) == (semitones, "major", sharps)
+
+
+@pytest.mark.parametrize("sharps", [-7, -3, 0, 4, 6])
+def test_the_mode_of_a_signature_is_that_whose_triad_sounds(sharps):
+    """C and A are the tonics without a signature; seven flats have the same tonics as five sharps."""
+    tonics = {"major": (7 * sharps) % 12, "minor": (7 * sharps + 9) % 12}
+    for mode, third in (("major", 4), ("minor", 3)):
+        triad = melody([(12 * place, 12, 60 + tonics[mode] + step) for place, step in enumerate((0, third, 7))])
+        assert best_key(triad, sharps)[:2] == (tonics[mode], mode)
 
 
 def test_drums_do_not_affect_the_key():
     notes = [Note(12 * place, 12, pitch + 1) for place, pitch in enumerate(C_MAJOR_SCALE)]
-    assert best_key(Score((Bar(),) * 2, (track_of(notes, is_drum=True),))) == 0
+    assert best_key(Score((Bar(),) * 2, (track_of(notes, is_drum=True),))).sharps == 0

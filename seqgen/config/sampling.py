@@ -80,7 +80,10 @@ class SamplingConfig(Options):
         group="Music",
     )
     key: str | None = option(
-        "Key, such as D, Bb or f#m.", metavar="KEY", group="Music", shown_default="chosen by the model"
+        "Key, such as D, Bb or f#m, on whose tonic the piece ends.",
+        metavar="KEY",
+        group="Music",
+        shown_default="chosen by the model",
     )
     metre: str | None = option(
         "Metre of the first bar, such as 6/8; one that pieces of the corpus begin with.",

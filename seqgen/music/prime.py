@@ -40,7 +40,7 @@ def primed(
     is_file = text.startswith("@")
     score = _from_file(Path(text[1:]), options, report) if is_file else _from_notes(text, options.grid, score_of)
     if key is not None or not is_file:
-        sharps = best_key(score) if key is None else key_of(key).sharps
+        sharps = (best_key(score) if key is None else key_of(key)).sharps
         score = replace(score, bars=tuple(bar._replace(sharps=sharps) for bar in score.bars))
     return first_bars(score, num_bars)
 

@@ -150,26 +150,33 @@ def metre_of(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def best_key(score: Score) -> int:
-    """Return the sharps of the key signature that fits the notes of a score best, without drums; 0 without notes.
+def best_key(score: Score, sharps: int | None = None) -> Key:
+    """Return the key that fits the notes of a score best, without drums; C major without notes.
 
-    It is the key, of 24, whose profile has the highest correlation with the total duration of each pitch class.
+    It is the key whose profile has the highest correlation with the total duration of each pitch class.
+
+    Args:
+        score: the notes.
+        sharps: of the key signature, which two keys have; None for all 24 keys.
     """
     sounding = [0] * 12
     for track in score.tracks:
         for note in track.notes if not track.is_drum else ():
             sounding[note.pitch % 12] += note.duration
 
-    def fit(tonic: int, mode: str) -> float:
-        profile = _PROFILES[mode]
+    def fit(key: Key) -> float:
+        profile = _PROFILES[key.mode]
         mean = fmean(profile)
-        products = (sounding[(tonic + degree) % 12] * (weight - mean) for degree, weight in enumerate(profile))
+        products = (sounding[(key.tonic + degree) % 12] * (weight - mean) for degree, weight in enumerate(profile))
         return sum(products) / pstdev(profile)  # the deviation of the durations is the same for every key
 
     keys = [
-        (tonic, mode, transposed_key(0 if mode == "major" else -3, tonic)) for tonic in range(12) for mode in _PROFILES
+        Key(tonic, mode, transposed_key(0 if mode == "major" else -3, tonic))
+        for tonic in range(12)
+        for mode in _PROFILES
     ]
-    return max(keys, key=lambda key: (round(fit(key[0], key[1]), 6), -abs(key[2])))[2]
+    possible = [key for key in keys if sharps is None or (key.sharps - sharps) % 12 == 0]
+    return max(possible, key=lambda key: (round(fit(key), 6), -abs(key.sharps)))
 
 
 def _signs(alteration: int) -> str:

@@ -24,9 +24,15 @@ def notes_in_key(score: Score) -> tuple[int, int]:
 
 
 def ends_on_tonic(score: Score) -> bool | None:
-    """Return whether the lowest of the last notes is the tonic of the major or minor key; None without notes."""
+    """Return whether the last bass note is the tonic of the major or minor key; None without notes."""
+    final = final_degree(score)
+    return None if final is None else final in _TONICS
+
+
+def final_degree(score: Score) -> int | None:
+    """Return the degree of the last bass note: the lowest of the last notes of all parts; None without notes."""
     lines = [track.notes for track in score.tracks if track.notes and not track.is_drum]
     if not lines:
         return None
     last: list[Note] = [min(notes, key=lambda note: (-note.onset, note.pitch)) for notes in lines]
-    return degree(min(note.pitch for note in last), score.bars[-1].sharps) in _TONICS
+    return degree(min(note.pitch for note in last), score.bars[-1].sharps)

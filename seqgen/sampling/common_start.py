@@ -12,6 +12,7 @@ from seqgen.levels.note.state import Given
 from seqgen.levels.note.tokens import MAX_LEFT, key_token
 from seqgen.music.score import Note, Score, Tempo, Track
 from seqgen.music.theory import key_of, metre_of
+from seqgen.music.tonality import degree
 from seqgen.sampling.arrangement import Arrangement
 from seqgen.sampling.readable_prime import ReadablePrime, readable
 
@@ -91,7 +92,7 @@ def common_start(
                 f"{prime.bars[0].denominator}: omit --metre"
             )
         num_bars = config.bars or _bars_after(level, len(prime))
-        start = _primed(level, readable(prime, level, unseen_ids), num_bars, arrangement)
+        start = _primed(level, readable(prime, level, unseen_ids), num_bars, arrangement, _final(config))
     else:
         start = _free(level, config, metre, arrangement)
     return start if config.tempo is None else start._replace(tempos=(Tempo(0, config.tempo),))
@@ -125,7 +126,7 @@ def _free(
     # The model has learned the lengths of pieces, unless most are too long for it to know them.
     num_bars = config.bars or (None if level.habits.num_bars <= MAX_LEFT else MAX_LEFT)
     layout = None if arrangement is None else arrangement.layout(level)
-    header = {place - len(key): token for place, token in level.header(num_bars, metre, layout).items()}
+    header = {place - len(key): token for place, token in level.header(_final(config), num_bars, metre, layout).items()}
     start = CommonStart([level.START, *key], None, num_bars, sharps, header)
     if arrangement is None or layout is None:
         return start
@@ -133,10 +134,20 @@ def _free(
     return start._replace(parts=arrangement.applied(layout, parts), notices=tuple(arrangement.notices(layout)))
 
 
-def _primed(level: NoteLevel, prime: ReadablePrime, num_bars: int, arrangement: Arrangement | None) -> CommonStart:
-    """Return the start of pieces that continue a prime by a number of bars."""
+def _final(config: SamplingConfig) -> int | None:
+    """Return the degree of the tonic of `--key`, or None without."""
+    if config.key is None:
+        return None
+    key = key_of(config.key)
+    return degree(key.tonic, key.sharps)
+
+
+def _primed(
+    level: NoteLevel, prime: ReadablePrime, num_bars: int, arrangement: Arrangement | None, final: int | None
+) -> CommonStart:
+    """Return the start of pieces that continue a prime by a number of bars and end on a degree."""
     score = prime.score
-    begun = level.prime(score, num_bars, None if arrangement is None else arrangement.layouts)
+    begun = level.prime(score, num_bars, None if arrangement is None else arrangement.layouts, final)
     parts = tuple(
         Track((), header.name, header.program, header.is_drum)
         if number is None

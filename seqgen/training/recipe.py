@@ -72,15 +72,18 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     world.check_streams(batches.batch_size)
     options = requested.model
     model, steps = recipe.model(options, lambda model: _num_steps(model, batches, budget, machine, corpus, world))
-    num_parameters = initial_model(model, corpus, seed=0).num_parameters
+    network = initial_model(model, corpus, seed=0)
     epochs = steps / batches.steps_per_epoch
     corpus_options = choose_transposition(requested.corpus, corpus.level, epochs)
     added = variety(corpus_options, corpus.level)
-    model = recipe.with_dropout(model, options, epochs / added, num_parameters / added)
+    # Embeddings of factors are many, but a step uses few of them. With dropout 0.5 instead of 0.25 because of them,
+    # chorales have 1.672 instead of 1.635 nats per note after 5.2 epochs in one key.
+    num_overfitting = network.num_parameters - network.parameters_by_layer.get("factors", 0)
+    model = recipe.with_dropout(model, options, epochs / added, num_overfitting / added)
     chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     messages.append(
         f"{model.depth} x {model.hidden_size:,} units, {_counted_steps(steps, budget)}{chosen} ({epochs:.1f} "
-        f"epochs over {counted(corpus.train.num_targets, 'token')}, {counted(num_parameters, 'parameter')})"
+        f"epochs over {counted(corpus.train.num_targets, 'token')}, {counted(network.num_parameters, 'parameter')})"
     )
     sized = replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length)
     config = TrainConfig(

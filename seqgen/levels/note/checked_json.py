@@ -30,6 +30,7 @@ def checked(content: Mapping[str, Any]) -> dict[str, Any]:
         num_bars=options.pop("num_bars"),
         metres=tuple((numerator, denominator) for numerator, denominator in options.pop("metres")),
         layouts=tuple(tuple(TrackHeader(*track) for track in layout) for layout in options.pop("layouts")),
+        finals=tuple(map(int, options.pop("finals"))),
         keys={int(sharps): int(number) for sharps, number in options.pop("keys")},
         ranges={Part(*map(int, row[:3])): Range(*map(int, row[3:])) for row in options.pop("ranges")},
     )
@@ -39,12 +40,13 @@ def checked(content: Mapping[str, Any]) -> dict[str, Any]:
         and 0 < habits.num_bars <= MAX_BARS
         and bars
         and all(fits(bar, options["grid"]) and type(bar.numerator) is int for bar in bars)
+        and all(0 <= final < 12 for final in habits.finals)
         and all(abs(sharps) <= MAX_SHARPS and number > 0 for sharps, number in habits.keys.items())
         and all(0 <= own.lowest <= own.highest < t.NUM_PITCHES for own in habits.ranges.values())
         and all(map(_is_valid, chain.from_iterable(habits.layouts)))
     )
     if not is_valid:
-        raise ValueError("its music has an invalid tempo, length, metre, key, range or track")
+        raise ValueError("its music has an invalid tempo, length, metre, final, key, range or track")
     return {**options, "habits": habits}
 
 

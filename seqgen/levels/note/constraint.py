@@ -1,6 +1,7 @@
 """Which tokens may come next in music that is being sampled."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class NoteConstraint:
         shifts: semitones by which each stream is transposed in the end; one per stream.
         given: contents that some voices must have after the prime.
         num_bars: the smallest and the largest number of bars of a whole piece.
+        header: known tokens of the header after the prime, by the number of tokens between.
 
     Raises:
         MusicError: the prime violates the grammar.
@@ -56,6 +58,7 @@ class NoteConstraint:
         shifts: Sequence[int] = (0,),
         given: Given | None = None,
         num_bars: tuple[int, int] = (1, UNLIMITED),
+        header: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         prime = prime[1:] if prime and prime[0] == t.START else prime
         streams = parse(prime, grid, vocabulary_size).streams
@@ -74,6 +77,7 @@ class NoteConstraint:
         self._first = first_ids(grid, vocabulary_size)
         self._inputs = np.zeros((len(shifts), NUM_COLUMNS), dtype=np.int64)
         self._headers = {stream: list(prime) for stream in range(len(shifts))}  # of streams without bars
+        self._known = {len(prime) + place: token for place, token in header.items()}
         self._limit_bars(*num_bars)
         if self.num_bars[0]:
             self._limit_pitches(list(self._headers))
@@ -93,6 +97,7 @@ class NoteConstraint:
         follow(self._mask, self._inputs, self._first, self._forbidden, ids, self._grid, *self._streams, *self._given)
         self._limit_metres()
         self._limit_tracks()
+        self._require_known()
 
     def inputs(self) -> NDArray[np.int64]:
         """Return the last token of each stream with its factors, shape (streams, 1 + factors)."""
@@ -136,6 +141,13 @@ class NoteConstraint:
             for rest in following:
                 allowed[[rest[0]] if rest else [t.LENGTH, t.BAR]] = True
             self._mask[stream, ~allowed] = -np.inf
+
+    def _require_known(self) -> None:
+        """Exclude all but the known tokens of the header."""
+        for stream, header in self._headers.items():
+            if len(header) in self._known:
+                self._mask[stream] = -np.inf
+                self._mask[stream, self._known[len(header)]] = 0
 
 
 def _metre_masks(metres: Sequence[tuple[int, int]], vocabulary_size: int) -> Mapping[int, Row]:

@@ -10,6 +10,7 @@ from seqgen.levels.note import tokens as t
 from seqgen.levels.note.repeats import CodedBar, folded
 from seqgen.levels.note.voices import Voice, assign_voices
 from seqgen.music.score import DENOMINATORS, Bar, Score
+from seqgen.music.tonality import final_degree
 from seqgen.music.voices import Chord
 
 Slices = dict[int, dict[int, list[int]]]  # the tokens of each content, by time and voice
@@ -65,8 +66,9 @@ class NoteEncoder:
         if not score.num_notes:
             raise MusicError("score without notes", "the score has no notes")
         tracks = self.voiced(score)
-        num_bars = 0 if score.is_excerpt else len(score)
-        yield from self.header(tuple(header for header, _ in tracks), score.bars[0], num_bars)
+        layout = tuple(header for header, _ in tracks)
+        final = None if score.is_excerpt else final_degree(score)
+        yield from self.header(layout, score.bars[0], final, 0 if score.is_excerpt else len(score))
         end = _end(score)
         num_voices = sum(header.num_voices for header, _ in tracks)
         bars = self.bars(score, self.slices(tracks, end), num_voices, score.num_steps)
@@ -91,9 +93,17 @@ class NoteEncoder:
             raise MusicError("score of too many voices", problem)
         return tracks
 
-    def header(self, layout: Layout, bar: Bar, num_bars: int = 0) -> list[int]:
-        """Return the tokens before the first bar of a piece of a number of bars, which is 0 if it is unknown."""
-        tokens = [t.key_token(bar.sharps), *self._metre(bar), *track_tokens(layout)]
+    def header(self, layout: Layout, bar: Bar, final: int | None, num_bars: int) -> list[int]:
+        """Return the tokens before the first bar.
+
+        Args:
+            layout: the tracks.
+            bar: the first bar.
+            final: the degree of the last bass note; None if it is unknown.
+            num_bars: of the piece; 0 if it is unknown.
+        """
+        tokens = [t.key_token(bar.sharps), t.FINAL + (t.UNKNOWN_FINAL if final is None else final)]
+        tokens += [*self._metre(bar), *track_tokens(layout)]
         if 0 < num_bars <= t.longest(self.grid):
             tokens += [t.LENGTH, t.POSITION + num_bars]
         return tokens

@@ -17,6 +17,7 @@ from seqgen.levels.note.state import (
     BAR_STEPS,
     CURRENT_VOICE,
     FEWEST_LEFT,
+    FINAL_DEGREE,
     MOST_LEFT,
     NUM_BARS,
     NUM_VOICES,
@@ -29,7 +30,16 @@ from seqgen.levels.note.state import (
     initial_streams,
     nothing_given,
 )
-from seqgen.levels.note.tokens import BAR_QUARTERS, KEY, MAX_DENSE, MAX_LEFT, NUM_PITCHES, PITCH, POSITION
+from seqgen.levels.note.tokens import (
+    BAR_QUARTERS,
+    KEY,
+    MAX_DENSE,
+    MAX_LEFT,
+    NUM_PITCHES,
+    PITCH,
+    POSITION,
+    UNKNOWN_FINAL,
+)
 from seqgen.levels.note.transition import take
 from seqgen.music.score import MAX_SHARPS
 from seqgen.music.tonality import degree
@@ -47,13 +57,15 @@ from seqgen.music.tonality import degree
     TIME,  # 1 + the time in the bar in steps
     TIME_LEFT,  # 1 + the time to the end of the bar
     FINAL_TIME,  # 1 + the time in one of the last two bars, counted from the beginning of the penultimate one
-) = range(10)
-PITCHES = 10  # for each voice, 1 + the pitch that it sounds, plus 128 for a drum
+    FINAL_CLASS,  # 1 + the pitch class of the last bass note, plus 12 in the penultimate bar, 24 in the last one
+) = range(11)
+PITCHES = 11  # for each voice, 1 + the pitch that it sounds, plus 128 for a drum
 INTERVALS = PITCHES + MAX_DENSE  # for each voice, 1 + the interval in semitones from NEXT_PITCH up to its pitch + 48
 PARALLELS = INTERVALS + MAX_DENSE  # for each voice, the pitch that would form parallels with it, see `_parallel`
 NUM_COLUMNS = PARALLELS + MAX_DENSE
 
 _MAX_INTERVAL = 48  # larger intervals count as this one
+_LOWEST_C = 60
 _NUM_KINDS = 2 * (MAX_DENSE + 2)  # of parallels: fifths or octaves, by the number of voices
 
 _degree = compiled()(degree)
@@ -63,7 +75,7 @@ def _sizes(grid: int) -> NDArray[np.int64]:
     """Return how many values each factor has."""
     pitched, degrees, keys = 1 + 2 * NUM_PITCHES, 13, 2 + 2 * MAX_SHARPS
     times = 2 + BAR_QUARTERS * grid  # of a longer bar, the end is one time
-    single = [0, 1 + MAX_DENSE, pitched, degrees, times, keys, 1 + MAX_LEFT, times, times, 2 * times]
+    single = [0, 1 + MAX_DENSE, pitched, degrees, times, keys, 1 + MAX_LEFT, times, times, 2 * times, 1 + 3 * 12]
     by_voice = (pitched, 2 + 2 * _MAX_INTERVAL, 1 + _NUM_KINDS * NUM_PITCHES)
     sizes = np.array(single + [size for size in by_voice for _ in range(MAX_DENSE)])
     sizes[PARALLELS + 1 :] = 0  # those of all voices have the same ids
@@ -129,10 +141,14 @@ def write_factors(row: Ids, token: int, grid: int, first: NDArray[np.int64], str
     row[SIGNATURE] += 1 + MAX_SHARPS + state[SHARPS]
     row[TIME] += 1 + min(state[STEP], end)
     row[TIME_LEFT] += 1 + min(max(state[BAR_STEPS] - state[STEP], 0), end)
-    if state[FEWEST_LEFT] == state[MOST_LEFT] and 0 < state[MOST_LEFT] <= MAX_LEFT:
-        row[BARS_LEFT] += state[MOST_LEFT]
-        if state[MOST_LEFT] <= 2:
-            row[FINAL_TIME] += 1 + min(state[STEP], end) + (end + 1 if state[MOST_LEFT] == 1 else 0)
+    left = state[MOST_LEFT] if state[FEWEST_LEFT] == state[MOST_LEFT] else 0  # 0 if it is not known
+    if 0 < left <= MAX_LEFT:
+        row[BARS_LEFT] += left
+    if 0 < left <= 2:
+        row[FINAL_TIME] += 1 + min(state[STEP], end) + (end + 1 if left == 1 else 0)
+    if state[FINAL_DEGREE] != UNKNOWN_FINAL:
+        place = 3 - left if 0 < left <= 2 else 0
+        row[FINAL_CLASS] += 1 + (state[FINAL_DEGREE] + 7 * state[SHARPS]) % 12 + 12 * place
     _write_voices(row, end, streams, i)
 
 
@@ -198,6 +214,9 @@ def transposed_factors(table: NDArray[np.int64], grid: int) -> NDArray[np.int64]
     for kind in range(_NUM_KINDS):
         start = first[PARALLELS] + kind * NUM_PITCHES
         factors[start + 1 : start + 1 + NUM_PITCHES] = start + sounds[1 : 1 + NUM_PITCHES]
+    classes = (table[PITCH + _LOWEST_C : PITCH + _LOWEST_C + 12] - PITCH) % 12
+    for start in first[FINAL_CLASS] + 1 + 12 * np.arange(3):
+        factors[start : start + 12] = start + classes
     keys = table[KEY : KEY + 1 + 2 * MAX_SHARPS] - KEY
     factors[first[SIGNATURE] + 1 : first[BARS_LEFT]] = first[SIGNATURE] + 1 + keys
     return factors

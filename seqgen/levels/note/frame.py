@@ -8,6 +8,7 @@ from seqgen.levels.note.state import (
     AFTER_COUNT,
     AFTER_DISTANCE,
     AFTER_FAMILY,
+    AFTER_FINAL,
     AFTER_KEY,
     AFTER_LENGTH,
     AFTER_METRE,
@@ -44,6 +45,7 @@ from seqgen.levels.note.tokens import (
     DRUMS,
     END,
     FAMILY,
+    FINAL,
     KEY,
     LENGTH,
     MAX_DENSE,
@@ -70,6 +72,8 @@ def allow_header(row: Row, state: Array, grid: int) -> None:
     if phase == BEGINNING:
         row[KEY:DENOMINATOR] = True
     elif phase == AFTER_KEY:
+        row[FINAL:KEY] = True
+    elif phase == AFTER_FINAL:
         row[METRE] = True
     elif phase == AFTER_METRE:
         row[POSITION + 1 : POSITION + 1 + BAR_QUARTERS * grid] = True

@@ -11,6 +11,7 @@ from seqgen.levels.note import tokens as t
 from seqgen.levels.note.encoder import Layout, NoteEncoder, track_tokens
 from seqgen.levels.note.ranges import Ranges, ranges_of, with_ranges
 from seqgen.music.score import DEFAULT_TEMPO, MAX_SHARPS, Score
+from seqgen.music.tonality import final_degree
 
 _NUM_BARS = 16  # of the pieces of an empty corpus
 _MAX_LAYOUTS = 20
@@ -25,6 +26,7 @@ class Habits:
         num_bars: the median length.
         metres: numerators and denominators of all time signatures, the most frequent initial one first; empty for any.
         layouts: the most frequent ones, by frequency.
+        finals: the degrees of all last bass notes, the most frequent one first.
         keys: how many pieces begin with each key signature in sharps, before transposition.
         ranges: of the parts, before transposition.
     """
@@ -33,6 +35,7 @@ class Habits:
     num_bars: int = _NUM_BARS
     metres: Sequence[tuple[int, int]] = ((4, 4),)
     layouts: Sequence[Layout] = ()
+    finals: Sequence[int] = ()
     keys: Mapping[int, int] = field(default_factory=dict)
     ranges: Ranges = field(default_factory=dict)
 
@@ -43,6 +46,7 @@ class Habits:
         lengths: list[int] = []
         metres: Counter[tuple[int, int]] = Counter()  # how many pieces begin with each
         layouts: Counter[Layout] = Counter()
+        finals: Counter[int] = Counter()
         keys: Counter[int] = Counter()
         for score in chain.from_iterable(documents):
             lengths.append(len(score))
@@ -50,6 +54,8 @@ class Habits:
             metres[score.bars[0][:2]] += 1
             metres.update(dict.fromkeys((bar[:2] for bar in score.bars), 0))
             layouts[tuple(header for header, _ in encoder.voiced(score))] += 1
+            final = final_degree(score)
+            finals.update(() if final is None else (final,))
             keys[score.bars[0].sharps] += 1
         if not tempos:
             return cls()
@@ -59,6 +65,7 @@ class Habits:
             num_bars=round(median(lengths)),
             metres=tuple(metre for metre, _ in metres.most_common()),
             layouts=tuple(with_ranges(layout, ranges) for layout, _ in layouts.most_common(_MAX_LAYOUTS)),
+            finals=tuple(final for final, _ in finals.most_common()),
             keys=dict(sorted(keys.items())),
             ranges=ranges,
         )
@@ -70,6 +77,7 @@ class Habits:
             "num_bars": self.num_bars,
             "metres": self.metres,
             "layouts": self.layouts,
+            "finals": self.finals,
             "keys": tuple(self.keys.items()),
             "ranges": tuple((*part, *own) for part, own in self.ranges.items()),
         }

@@ -24,6 +24,8 @@ from seqgen.levels.note.prime import Prime, prime_of
 from seqgen.levels.note.transposition import ALL_KEYS, NEAR_KEYS, transposition, within_ranges
 from seqgen.music.keys import to_no_signature
 from seqgen.music.score import Bar, Score, Tempo, Track
+from seqgen.music.theory import best_key
+from seqgen.music.tonality import degree
 
 _TRANSPOSITIONS = {"on": ALL_KEYS, "near": NEAR_KEYS}  # in training
 
@@ -170,7 +172,9 @@ class NoteLevel(Level[Score]):
             raise MusicError("score on another grid", problem)
         return score
 
-    def prime(self, score: Score, num_following: int, layouts: Sequence[Layout] | None = None) -> Prime:
+    def prime(
+        self, score: Score, num_following: int, layouts: Sequence[Layout] | None = None, final: int | None = None
+    ) -> Prime:
         """Return the beginning of a piece that continues a score.
 
         The parts of the score fill tracks of the layout that fits them best, and the other tracks are to be written. If
@@ -180,6 +184,8 @@ class NoteLevel(Level[Score]):
             score: the beginning.
             num_following: number of bars of the piece after those of the score.
             layouts: the possible layouts; by default, those of the training pieces.
+            final: the degree of the last bass note; by default, the tonic of the key that fits the score best, unless
+                no training piece ends on this degree.
         """
         score = self._on_own_grid(score)
         if self.is_in_one_key:
@@ -188,7 +194,14 @@ class NoteLevel(Level[Score]):
         match = best_match(
             score.tracks, [header.num_voices for header in own], self.habits.layouts if layouts is None else layouts
         ) or Match(familiar(own, self.habits.layouts), dict(enumerate(range(len(own)))), (0, 0, 0))
-        return prime_of(score, match, self._encoder, num_following)
+        return prime_of(
+            score, match, self._encoder, self._final_after(score) if final is None else final, num_following
+        )
+
+    def _final_after(self, score: Score) -> int | None:
+        sharps, finals = score.bars[-1].sharps, self.habits.finals
+        tonic = degree(best_key(score, sharps).tonic, sharps)
+        return tonic if tonic in finals else finals[0] if finals else None
 
     def score_of(self, notes: Track, num_steps: int, metre: tuple[int, int] | None = None) -> Score:
         """Return notes as a score, with the metre, tempo and instrument that are usual in the training pieces.
@@ -207,18 +220,25 @@ class NoteLevel(Level[Score]):
         bars = (bar,) * -(-num_steps // bar.num_steps(self.grid))
         return Score(bars, (part,), tempos=(Tempo(0, self.habits.tempo),), grid=self.grid)
 
-    def header(self, num_bars: int | None, metre: tuple[int, int] | None, layout: Layout | None) -> dict[int, int]:
+    def header(
+        self, final: int | None, num_bars: int | None, metre: tuple[int, int] | None, layout: Layout | None
+    ) -> dict[int, int]:
         """Return the known tokens of the header and what follows it, by their places after START; place 0 has the key.
 
         Args:
+            final: the degree of the last bass note; None if it is not known.
             num_bars: of the whole piece; None if it is not known.
             metre: None if it is not known.
             layout: None if it is not known.
         """
-        tokens = self._encoder.header(layout or (), Bar(*metre or self.habits.metres[0]), num_bars or 0)
+        tokens = self._encoder.header(layout or (), Bar(*metre or self.habits.metres[0]), final, num_bars or 0)
         tokens += [t.LENGTH if num_bars is None else t.BAR]
-        known = range(1 if metre else t.NUM_KEY_AND_METRE, len(tokens) if layout else t.NUM_KEY_AND_METRE)
-        return {place: tokens[place] for place in known}
+        places = {
+            range(1, 2): final is not None,
+            range(2, t.NUM_KEY_AND_METRE): metre is not None,
+            range(t.NUM_KEY_AND_METRE, len(tokens)): layout is not None,
+        }
+        return {place: tokens[place] for group, is_known in places.items() if is_known for place in group}
 
 
 class _ScoreEncoder:

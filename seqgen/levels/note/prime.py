@@ -35,13 +35,14 @@ class Prime(NamedTuple):
     parts: tuple[int | None, ...]
 
 
-def prime_of(score: Score, match: Match, encoder: NoteEncoder, num_following: int) -> Prime:
+def prime_of(score: Score, match: Match, encoder: NoteEncoder, final: int | None, num_following: int) -> Prime:
     """Return the beginning of a piece.
 
     Args:
         score: the prime.
         match: the tracks of the piece, and those that the parts of the prime fill.
         encoder: encodes them.
+        final: the degree of the last bass note of the piece; None if it is unknown.
         num_following: number of bars of the piece after those of the prime.
     """
     part_of = {place: number for number, place in match.places.items()}
@@ -51,7 +52,7 @@ def prime_of(score: Score, match: Match, encoder: NoteEncoder, num_following: in
     end = max(note.end for note in score.notes)
     slices = encoder.slices(tracks, end)
     num_bars = len(score) + num_following
-    ids = [t.START, *encoder.header(tuple(header for header, _ in tracks), score.bars[0], num_bars)]
+    ids = [t.START, *encoder.header(tuple(header for header, _ in tracks), score.bars[0], final, num_bars)]
     if is_whole:
         num_voices = sum(header.num_voices for header, _ in tracks)
         ids += folded(encoder.bars(score, slices, num_voices, end), encoder.grid, is_open=True)

@@ -11,6 +11,7 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
 (
     BEGINNING,
     AFTER_KEY,
+    AFTER_FINAL,
     AFTER_METRE,
     AFTER_NUMERATOR,
     AFTER_TRACK,
@@ -31,7 +32,7 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
     AFTER_DISTANCE,
     AFTER_AGAIN,
     AFTER_END,
-) = range(22)
+) = range(23)
 
 # The fields of a stream's state. Times are in steps.
 (
@@ -57,8 +58,9 @@ from seqgen.levels.note.tokens import MAX_REACH, MAX_VOICES, NUM_PITCHES
     FEWEST_LEFT,  # how many bars are left at least, the current one included
     MOST_LEFT,  # how many bars are left at most
     SHARPS,  # the key signature
-) = range(22)
-NUM_FIELDS = 22
+    FINAL_DEGREE,  # of the last bass note, or UNKNOWN_FINAL
+) = range(23)
+NUM_FIELDS = 23
 
 UNLIMITED = 1 << 30  # bars
 

@@ -1,6 +1,6 @@
 """The token language of the note level: its tokens, and how a score is written in them.
 
-    score   = START KEY metre track+ [length] (bar | again)+ [POSITION p] END
+    score   = START KEY FINAL metre track+ [length] (bar | again)+ [POSITION p] END
     metre   = METRE POSITION n, DENOMINATOR d         a position token encodes the numerator
     track   = (FAMILY MEMBER | DRUMS) SPLIT*          an instrument, and one SPLIT per additional voice
     length  = LENGTH POSITION n                       of the piece in bars, if it is at most `MAX_LEFT` and complete
@@ -9,6 +9,8 @@
     slice   = content+                                what begins, ends and continues at one time
     content = HOLD | REST | chord
     chord   = [VELOCITY b] PITCH p (CHORD PITCH q)*   in descending pitch
+
+FINAL announces the last bass note. Whether a piece is in major or minor is known from it, and so is where it leads.
 
 A voice sustains its chord until its next content, so no token encodes a duration, and a tie across a bar line costs
 nothing. A slice has one content per voice, from the highest voice to the lowest; HOLD continues the voice's chord. With
@@ -33,15 +35,16 @@ note on Bach's chorales and 1.31 instead of 1.23 on folk tunes.
 from seqgen.music.score import DENOMINATORS, MAX_SHARPS
 
 START, END, BAR, PICKUP, REST, CHORD, METRE, SPLIT, DRUMS, HOLD, REPEAT, LENGTH = range(12)
-KEY = 12  # plus the number of sharps + 7
-DENOMINATOR = 27  # plus the index in `DENOMINATORS`
-FAMILY = 33  # plus the General MIDI program divided by 8
-MEMBER = 49  # plus the index in the family
-VOICE = 56  # plus the voice, from 1
-PITCH = 88
-DRUM = 216  # plus the pitch
-POSITION = 343  # plus the number of steps, from 1
-VERSION = 2  # of this language; a checkpoint of another version is rejected
+FINAL = 12  # plus the degree of the last bass note, see `final_degree`, or `UNKNOWN_FINAL`
+KEY = 25  # plus the number of sharps + 7
+DENOMINATOR = 40  # plus the index in `DENOMINATORS`
+FAMILY = 46  # plus the General MIDI program divided by 8
+MEMBER = 62  # plus the index in the family
+VOICE = 69  # plus the voice, from 1
+PITCH = 101
+DRUM = 229  # plus the pitch
+POSITION = 356  # plus the number of steps, from 1
+VERSION = 3  # of this language; a checkpoint of another version is rejected
 MAX_VOICES = 32
 MAX_DENSE = 6
 MAX_LEFT = 64  # bars
@@ -49,7 +52,9 @@ MAX_REACH = 64  # longest distance of REPEAT, in bars
 NUM_PITCHES = 128
 BAR_QUARTERS = 8  # the positions of this number of quarter notes have a token each
 NUM_VELOCITIES, VELOCITY_STEP = 16, 8
-NUM_KEY_AND_METRE = 4  # tokens of the header before the tracks
+FINAL_PLACE = 2  # of FINAL in a piece, with START
+NUM_KEY_AND_METRE = 5  # tokens of the header before the tracks
+UNKNOWN_FINAL = 12  # of an excerpt, or of a piece without pitches
 
 _WORDS = ("", "", "BAR", "PICKUP", "REST", "CHORD", "METRE", "SPLIT", "DRUMS", "HOLD", "REPEAT", "LENGTH")
 _NUMBERED = (  # the token of each kind for number 0, the first number, and the name of the kind
@@ -61,6 +66,7 @@ _NUMBERED = (  # the token of each kind for number 0, the first number, and the 
     (FAMILY, 0, "FAMILY"),
     (DENOMINATOR, 0, "DENOMINATOR"),
     (KEY + MAX_SHARPS, -MAX_SHARPS, "KEY"),
+    (FINAL, 0, "FINAL"),
 )
 
 
@@ -81,7 +87,7 @@ def name_of(token: int, highest_position: int) -> str:
         token: its id.
         highest_position: the last position token; those of velocities follow.
     """
-    if token < KEY:
+    if token < FINAL:
         return _WORDS[token]
     if token > highest_position:
         return f"VELOCITY {token - highest_position - 1}"

@@ -11,6 +11,7 @@ from seqgen.levels.note.state import (
     AFTER_DISTANCE,
     AFTER_END,
     AFTER_FAMILY,
+    AFTER_FINAL,
     AFTER_KEY,
     AFTER_LENGTH,
     AFTER_METRE,
@@ -28,6 +29,7 @@ from seqgen.levels.note.state import (
     CURRENT_VOICE,
     DISTANCE,
     FEWEST_LEFT,
+    FINAL_DEGREE,
     FORCED,
     HAS_CHANGE,
     IS_COMPLETE,
@@ -58,6 +60,7 @@ from seqgen.levels.note.tokens import (
     DRUMS,
     END,
     FAMILY,
+    FINAL,
     HOLD,
     KEY,
     LENGTH,
@@ -87,7 +90,7 @@ def take(token: int, grid: int, streams: Streams, i: int, given: Given) -> None:
         _take_repeat(token - POSITION, streams, i)
     elif token in (BAR, REPEAT):
         _take_bar_line(token, streams, i)
-    elif token in (END, PICKUP, METRE) or KEY <= token < FAMILY:
+    elif token in (END, PICKUP, METRE) or FINAL <= token < FAMILY:
         _take_frame(token, streams, i, grid)
     elif token == LENGTH:
         state[PHASE] = AFTER_LENGTH
@@ -140,7 +143,7 @@ def _take_repeat(number: int, streams: Streams, i: int) -> None:
 
 @compiled()
 def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
-    """Take END, PICKUP, or a token of a key or time signature."""
+    """Take END, PICKUP, FINAL, or a token of a key or time signature."""
     state = streams.states[i]
     if state[NUM_BARS] > 0 and token != END:
         state[NUM_TIED] = MAX_VOICES + 1  # a bar with a change or a pickup cannot be repeated
@@ -152,6 +155,9 @@ def _take_frame(token: int, streams: Streams, i: int, grid: int) -> None:
         state[PHASE] = AFTER_PICKUP
     elif token == METRE:
         state[PHASE] = AFTER_METRE
+    elif token < KEY:
+        state[FINAL_DEGREE] = token - FINAL
+        state[PHASE] = AFTER_FINAL
     elif token < DENOMINATOR:
         state[SHARPS] = token - KEY - MAX_SHARPS
         state[PHASE] = AFTER_BAR_KEY if state[NUM_BARS] > 0 else AFTER_KEY
