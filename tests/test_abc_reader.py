@@ -119,6 +119,46 @@ def test_voices_of_a_staff_with_different_instruments_are_separate_tracks():
     assert [name for name, _ in staves("%%score (1 2)", body)] == ["S", "A"]
 
 
+PIANO = 'V:1 name="Piano"\nV:2\nV:3 name="Piano"\n'
+
+
+@pytest.mark.parametrize("directive", ["%%score {1 2} 3", "%%staves [{(1) | 2} 3]", "I:score 3 { 1 2 4 }"])
+def test_the_staves_of_a_keyboard_instrument_are_one_track(directive):
+    piano = [(0, 24, 72), (0, 48, 64), (24, 24, 74)]
+    assert staves(directive, head=PIANO) == [("Piano", piano), ("Piano", [(0, 48, 60)])]
+    assert staves(directive, head="") == [("", piano), ("", [(0, 48, 60)])]
+
+
+def test_two_keyboard_instruments_of_one_name_are_two_tracks():
+    body = "V:1\nc4 |\nV:2\nE4 |\nV:3\nd4 |\nV:4\nF4 |"
+    head = 'V:1 name="Piano"\nV:2\nV:3 name="Piano"\nV:4\n'
+    pianos = [("Piano", [(0, 48, 72), (0, 48, 64)]), ("Piano", [(0, 48, 74), (0, 48, 65)])]
+    assert staves("%%score {1 2} {3 4}", body, head) == pianos
+    assert len(staves("%%score 1 2 3 4", body, head)) == 4
+
+
+@pytest.mark.parametrize(
+    ("directives", "num_tracks"),
+    [
+        ("%%MIDI program 6", 1),  # a harpsichord
+        ("%%MIDI program 46", 1),  # a harp
+        ("%%MIDI program 40", 2),  # a violin
+        ("%%MIDI channel 10", 2),
+    ],
+)
+def test_the_voices_in_a_brace_are_one_track_if_they_are_a_keyboard(directives, num_tracks):
+    body = f"V:1\n{directives}\nc4 |\nV:2\n{directives}\nE4 |"
+    assert len(staves("%%score {1 2}", body, head="")) == num_tracks
+
+
+def test_a_brace_of_several_instruments_joins_the_voices_of_its_staves_only():
+    body = "V:1\nc4 |\nV:2\nE4 |\nV:3\n%%MIDI program 40\nC4 |\nV:4\n%%MIDI program 40\nA,4 |"
+    assert [len(notes) for _, notes in staves("%%score {(1 2) 3 4}", body, head="")] == [2, 1, 1]
+    assert [name for name, _ in staves("%%score {(1 2) 3}")] == ["S, A", "B"]
+    body = body.replace("40", "19")
+    assert [len(notes) for _, notes in staves("%%score {1 2 3 4}", body, head="")] == [2, 2]
+
+
 def test_a_bar_of_rest_beside_the_upbeat_of_the_same_staff_does_not_lengthen_it():
     assert staves("%%score (1 2)", "V:1\nG | c4 |\nV:2\nZ | E4 |", head="") == [
         ("", [(36, 12, 67), (48, 48, 72), (48, 48, 64)])

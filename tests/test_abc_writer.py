@@ -10,7 +10,6 @@ from hypothesis import assume, example, given, settings
 from seqgen.music.abc_reader import score_of
 from seqgen.music.abc_writer import rendered
 from seqgen.music.score import Bar, Note, Score, Tempo, track_of
-from seqgen.music.voices import hands_of
 from tests.scores import melody, scores
 from tests.test_write import notes_of, sounding
 
@@ -147,13 +146,12 @@ def spans(notes, start):
     return Counter((note.onset - start, note.duration, note.pitch) for note in notes)
 
 
-def staves_of(score):
-    """Return program, kind and notes of each staff, which are those of a track unless it is written on two staves."""
-    return [
-        (track.program, track.is_drum, spans(notes, score.start)) for track in score.tracks for notes in hands_of(track)
-    ]
+def tracks_of(score):
+    """Return program, kind and notes of each track."""
+    return [(track.program, track.is_drum, spans(track.notes, score.start)) for track in score.tracks]
 
 
+GRAND = track_of([Note(0, 48, 76), Note(0, 48, 40)], "Piano")  # on two staves
 TIED = Score(  # E sharp is tied into a bar in which E natural begins
     (Bar(10, 16, 3), Bar(1, 2)),
     (
@@ -168,9 +166,8 @@ TIED = Score(  # E sharp is tied into a bar in which E natural begins
 @given(score=scores(max_tracks=3))
 @example(score=TIED)
 @settings(max_examples=60, deadline=None)
-def test_the_reader_reads_each_written_staff_as_a_track(score):
+def test_the_reader_reads_each_written_track(score):
     found, _ = score_of(rendered(score), score.grid)
-    tracks = [(track.program, track.is_drum, spans(track.notes, found.start)) for track in found.tracks]
-    assert tracks == staves_of(score)
+    assert tracks_of(found) == tracks_of(score)
     assert found.bars[: len(score.bars)] == tuple(score.bars)
     assert found.pickup == score.pickup

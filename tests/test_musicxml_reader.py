@@ -298,6 +298,44 @@ def test_a_double_bar_line_ends_a_section_which_makes_room_for_the_upbeat_of_the
     assert bars("right", "dashed", 0) == bars("middle", style, 0) == bars("left", style, 0) == apart
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        "<direction><direction-type><words>fine</words></direction-type><offset>3</offset></direction>",
+        "<forward><duration>0</duration></forward>",
+    ],
+)
+def test_what_takes_no_time_does_not_lengthen_a_measure(event):
+    head = "<identification><encoding><software>Finale 2014</software></encoding></identification>"
+    measures = attributes(2, 4) + note("C4", 4) + event, note("D4", 4) + event, note("E4", 4)
+    data = document(*measures).replace(b"<part-list>", f"{head}<part-list>".encode())
+    score, _ = musicxml_reader.score_of(data, GRID)
+    assert score.bars == (Bar(2, 4),) * 3
+    assert spans(score) == [(0, 24, 60), (24, 24, 62), (48, 24, 64)]
+
+
+def test_forwards_and_rests_belong_to_the_length_of_a_measure():
+    forward = "<forward><duration>4</duration></forward>"
+    score, _ = read(attributes() + note("C4", 4) + forward, note("D4", 4) + rest(4), note("E4", 8))
+    assert spans(score) == [(0, 24, 60), (48, 24, 62), (96, 48, 64)]
+
+
+def test_the_notes_of_a_chord_have_their_own_durations():
+    def chord(pitch, eighths):
+        return note(pitch, eighths, before="<chord/>")
+
+    score, _ = read(
+        attributes() + note("C4", 4) + chord("E4", 2) + chord("G4", 4) + chord("B4", 6) + note("D4", 2) + rest(2),
+        note("C4", 8) + chord("A4", 9),  # beyond the bar
+        note("D4", 8),
+    )
+    assert spans(score) == [
+        (0, 36, 71), (0, 24, 67), (0, 12, 64), (0, 24, 60), (24, 12, 62),
+        (48, 54, 69), (48, 48, 60), (96, 48, 62),
+    ]  # fmt: skip
+    assert score.bars == (Bar(),) * 3
+
+
 def test_measures_of_another_length_get_their_own_time_signatures():
     score, counts = read(attributes() + note(eighths=8), note(eighths=5), note(eighths=8))
     assert score.bars == (Bar(4, 4), Bar(5, 8), Bar(4, 4))

@@ -58,6 +58,21 @@ def test_ties_are_joined_when_voices_are_listed_one_after_the_other():
     assert spans(score) == [(0, 12, 72), (12, 12, 60), (24, 48, 72)]
 
 
+def test_a_unison_that_is_tied_in_both_voices_or_staves_is_one_note():
+    score, _ = made([measure((0, 4, 60, True), (0, 4, 60, True)), measure((0, 2, 60), (0, 4, 60))])
+    assert spans(score) == [(0, 96, 60)]
+
+
+def test_a_tie_reaches_past_a_note_of_equal_pitch_in_another_voice():
+    score, _ = made([measure((0, 2, 60, True), (0, 3, 60), (2, 1, 60))])
+    assert spans(score) == [(0, 36, 60)]
+
+
+def test_a_note_that_is_struck_beside_a_tied_one_of_equal_pitch_is_heard():
+    score, _ = made([measure((0, 4, 60, True)), measure((0, 2, 60), (0, 4, 60))])
+    assert spans(score) == [(0, 48, 60), (48, 48, 60)]
+
+
 def test_repeats_are_those_of_the_first_part_that_has_any():
     repeat = Signs(passes=2)
     score, _ = made([measure((0, 4, 72))], [measure((0, 4, 60), signs=repeat)])

@@ -26,7 +26,7 @@ from seqgen.wording import counted
 
 MAX_BYTES = 1 << 27  # of a file of music, which is held in memory
 _FAST = {".mid", ".midi", ".kar", ".rmi"}  # parsed faster than a copy of the result
-_VERSION = 3  # of the conversion from files to scores
+_VERSION = 4  # of the conversion from files to scores
 
 
 class Music(Kind):
@@ -207,7 +207,7 @@ class MusicFile(SourceFile):
 
     def _entries(self) -> list[dict[str, Any]]:
         """Return the pieces as JSON objects, from the cache if they are in it."""
-        data = self._bytes()
+        data = content_of(self.raw)
         if self._cache is None or not self._is_slow:
             return self._read(data)
         key = hashlib.sha256(repr((_VERSION, self._options, self.name)).encode() + data).hexdigest()[:32]
@@ -224,13 +224,19 @@ class MusicFile(SourceFile):
     def _read(self, data: bytes) -> list[dict[str, Any]]:
         return [_entry(found) for found in music.read(self.raw.unpacked_name, data, self._options)]
 
-    def _bytes(self) -> bytes:
-        with self.raw.opened() as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            message = f"{self.name} has more than {MAX_BYTES:,} bytes: too large for a file of music"
-            raise UnusableFileError("file too large", message)
-        return data
+
+def content_of(raw: RawFile) -> bytes:
+    """Return the content of a file of music.
+
+    Raises:
+        UnusableFileError: it cannot be read, or is too large.
+    """
+    with raw.opened() as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        message = f"{raw.name} has more than {MAX_BYTES:,} bytes: too large for a file of music"
+        raise UnusableFileError("file too large", message)
+    return data
 
 
 def _entry(found: music.Tune | MusicError) -> dict[str, Any]:

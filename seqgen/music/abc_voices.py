@@ -8,7 +8,7 @@ from seqgen.music import notices
 from seqgen.music.abc_fields import part_order
 from seqgen.music.abc_parts import in_order
 from seqgen.music.abc_settings import Settings
-from seqgen.music.abc_staves import on_staves, shared_staves
+from seqgen.music.abc_staves import Staves, on_staves, staves_of
 from seqgen.music.abc_tokens import tokens
 from seqgen.music.abc_voice import VoiceReader
 from seqgen.music.limits import MAX_SILENT_TRACKS, too_many_tracks
@@ -22,7 +22,7 @@ _ONLY_VOICE = "1"  # of notes before the first V: field
 def voices(tune: str, grid: int, counts: Counter[str]) -> list[WrittenPart]:
     """Return the voices of a tune, in the order in which they are declared; what is omitted is counted.
 
-    Voices that share a staff are one part. An empty line ends a tune; text may follow it.
+    Voices that share a staff, or the staves of a keyboard, are one part. An empty line ends a tune; text may follow it.
 
     Raises:
         MusicError: the tune has no key, which ABC requires, or too many voices or parts.
@@ -55,7 +55,7 @@ class _TuneReader:
         self._current: VoiceReader | None = None
         self._label = ""  # of the part that begins with the next note
         self._order: list[str] = []
-        self._staves: list[list[str]] = []  # voices that share a staff
+        self._staves: Staves | None = None
 
     def parts(self) -> list[WrittenPart]:
         """Return the voices that have measures, in the order of playing."""
@@ -66,7 +66,7 @@ class _TuneReader:
         parts = [reader.part() for reader in readers.values()]
         labels = {place: label for reader in reversed(readers.values()) for place, label in reader.labels.items()}
         played = in_order(parts, labels, self._order)
-        return on_staves(dict(zip(readers, played, strict=True)), self._staves)
+        return on_staves(dict(zip(readers, played, strict=True)), self._staves or Staves())
 
     def add(self, line: str) -> None:
         """Add a line of the tune."""
@@ -95,7 +95,7 @@ class _TuneReader:
     def _add_field(self, letter: str, value: str) -> None:
         if letter == "V" and value:
             self._add_voice(value)
-        elif letter == "I" and (staves := shared_staves(value)):
+        elif letter == "I" and (staves := staves_of(value)):
             self._staves = self._staves or staves
         elif letter == "P":
             if self._is_in_head:

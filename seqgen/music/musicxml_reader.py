@@ -17,6 +17,7 @@ from seqgen.music.musicxml_document import score_root
 from seqgen.music.musicxml_harmony import prepare_harmony
 from seqgen.music.musicxml_parts import UNLISTED, ListedPart, drum_of_note, listed_parts
 from seqgen.music.musicxml_signs import jumps_of, measure_repeats
+from seqgen.music.musicxml_times import divide_chords, lengths_of
 from seqgen.music.score import Score
 from seqgen.music.written_parts import score_from_parts
 
@@ -40,6 +41,7 @@ class _Description:
         transpositions: place of a measure -> semitones from written to sounding pitch from this measure on.
         repeats: for each measure the distance of the measure that each staff repeats.
         jumps: for each measure the fields of its signs that `<sound>` elements determine.
+        lengths: of each measure in quarter notes; 0 if it is empty.
     """
 
     listed: ListedPart = UNLISTED
@@ -47,6 +49,7 @@ class _Description:
     transpositions: dict[int, int] = field(default_factory=dict)
     repeats: Sequence[Mapping[str, int]] = ()
     jumps: Sequence[Mapping[str, Any]] = ()
+    lengths: Sequence[float] = ()
 
 
 def score_of(data: bytes, grid: int, *, chords: bool = False) -> tuple[Score, Counter[str]]:
@@ -85,10 +88,11 @@ def _prepared(part: Element, listed: ListedPart, counts: Counter[str]) -> _Descr
     """Remove from a part what does not sound, and return what music21 does not provide."""
     is_drum = part.find("measure/note/unpitched") is not None and part.find("measure/note/pitch") is None
     is_drum_set = "1" not in {(lines.text or "").strip() for lines in part.iter("staff-lines")}
-    description = _Description(listed, is_drum, repeats=list(measure_repeats(part)))
+    description = _Description(listed, is_drum, repeats=list(measure_repeats(part)), lengths=list(lengths_of(part)))
     description.jumps = [jumps_of(measure) for measure in part.iterfind("measure")]
     for place, measure in enumerate(part.iterfind("measure")):
         measure[:] = [event for event in measure if event.tag in _EVENTS and not _is_silent(event, counts)]
+        divide_chords(measure)
         for barline in measure.iterfind("barline"):
             barline[:] = [sign for sign in barline if sign.tag != "ending" or _is_ending(sign)]
         for event in measure:
@@ -181,6 +185,8 @@ def _part(staves: Sequence[Any], description: _Description, grid: int, counts: C
     part = WrittenPart(merged(read), *description.listed[:2], is_drum=description.is_drum)
     for measure, jumps in zip(part.measures, description.jumps, strict=False):
         measure.signs = measure.signs._replace(**jumps)
+    for measure, quarters in zip(part.measures, description.lengths, strict=False):
+        measure.quarters = quarters or measure.quarters
     if not part.is_drum:
         _transpose(part.measures, description.transpositions)
     return part

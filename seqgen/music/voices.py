@@ -9,7 +9,7 @@ from seqgen.music.score import Note, Track
 
 MAX_VOICES = 4  # per staff, the limit of most notation programs
 _MIDDLE_C = 60
-_KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI programs: pianos, organs and the harp
+KEYBOARDS = {*range(8), *range(16, 24), 46}  # General MIDI programs: pianos, organs and the harp
 
 
 class Chord(NamedTuple):
@@ -34,7 +34,7 @@ class Chord(NamedTuple):
 def hands_of(track: Track) -> list[list[Note]]:
     """Return the notes of each staff: two, split at middle C, for a keyboard with chords far above and below it."""
     notes = list(track.notes)
-    is_keyboard = not track.is_drum and track.program in _KEYBOARDS
+    is_keyboard = not track.is_drum and track.program in KEYBOARDS
     is_wide = any(note.pitch < _MIDDLE_C - 5 for note in notes) and any(note.pitch > _MIDDLE_C + 5 for note in notes)
     if is_keyboard and is_wide and any(note.end > following.onset for note, following in pairwise(notes)):
         return [[note for note in notes if (note.pitch < _MIDDLE_C) == is_left] for is_left in (False, True)]

@@ -56,22 +56,23 @@ def _track(part: WrittenPart, spots: Sequence[Spot], grid: int, counts: Counter[
         counts: updated with the number of changes of each kind.
     """
     notes: list[Note] = []
-    tied: dict[int, int] = {}  # pitch -> index of the note that is tied to the next
+    tied: dict[tuple[int, int], list[int]] = {}  # pitch and end -> indices of the notes that are tied to the next
     for place, start, limit in spots:
         for written in sorted(part.measures[place].notes) if place < len(part.measures) else ():
             note = _quantized(written, start, grid, counts)
             if note.end > limit:
                 note = note._replace(duration=int(limit) - note.onset)
-            before = tied.pop(note.pitch, None)
-            if before is not None and notes[before].end == note.onset:
-                notes[before] = notes[before]._replace(duration=note.end - notes[before].onset)
+            if before := tied.get((note.pitch, note.onset)):
+                index = before.pop()
+                notes[index] = notes[index]._replace(duration=note.end - notes[index].onset)
             elif 0 <= note.pitch < NUM_PITCHES:
-                before = len(notes)
+                index = len(notes)
                 notes.append(note)
             else:
                 counts[notices.BEYOND] += 1
-            if written.ties and before is not None:
-                tied[note.pitch] = before
+                continue
+            if written.ties:
+                tied.setdefault((note.pitch, note.end), []).append(index)
     return notices.track(notes, part.name, part.program, counts, is_drum=part.is_drum)
 
 
