@@ -195,8 +195,8 @@ def test_the_same_score_gives_the_same_bytes():
 
 
 def test_scores_that_cannot_be_written_are_rejected():
-    with pytest.raises(UsageError, match=r"as \.mid, \.midi, \.musicxml, \.xml, \.abc or \.png, got '\.wav'"):
-        rendered(melody(), ".wav")
+    with pytest.raises(UsageError, match=r"as \.mid, \.midi, \.musicxml, \.xml, \.abc, \.wav or \.png, got '\.ogg'"):
+        rendered(melody(), ".ogg")
     for score in (Score((), (Track(()),)), Score((Bar(),), ())):
         with pytest.raises(MusicError, match="without bars or without tracks"):
             rendered(score, ".mid")
