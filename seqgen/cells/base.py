@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seqgen.errors import UsageError
 
 Recurrent = Callable[[Tensor], Tensor]
+Gates = dict[str, Tensor]  # the activations of the gates and of the candidate by name, shape (batch, hidden_size)
 
 SMALL = 0.08  # bound of small initial weights (Sutskever, Vinyals & Le, Sequence to sequence learning, 2014)
 
@@ -173,8 +174,8 @@ class Cell(nn.Module, ABC):
         return State(self._zeros(batch_size, self.output_size))
 
     @abstractmethod
-    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state.
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> tuple[State, Gates]:
+        """Return the next state, and the gates from which it is computed.
 
         Args:
             inputs: this step's `input_weight @ x + bias`, shape (batch, num_gates * hidden_size).

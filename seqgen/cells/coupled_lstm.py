@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent
-from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState
+from seqgen.cells.base import Cell, Gates, Kernels, LibraryFunction, Recurrent
+from seqgen.cells.lstm import FORGET_BIAS, LSTM, LSTMState, lstm_gates
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, sigmoid, tanh, thirds, widened
 
@@ -34,12 +34,13 @@ class CoupledLSTM(LSTM):
 
     def step(  # type: ignore[override]  # a cell only receives its own states
         self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
-    ) -> LSTMState:
-        """Return the next state."""
+    ) -> tuple[LSTMState, Gates]:
+        """Return the next state and the gates."""
         input_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(3, dim=-1)
-        input_gate = input_gate.sigmoid()
-        cell = (1 - input_gate) * state.cell + input_gate * candidate.tanh()
-        return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
+        input_gate, candidate, output_gate = input_gate.sigmoid(), candidate.tanh(), output_gate.sigmoid()
+        forget_gate = 1 - input_gate
+        cell = forget_gate * state.cell + input_gate * candidate
+        return LSTMState(output_gate * cell.tanh(), cell), lstm_gates(input_gate, forget_gate, candidate, output_gate)
 
 
 @kernel

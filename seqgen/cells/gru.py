@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent, State
+from seqgen.cells.base import Cell, Gates, Kernels, LibraryFunction, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
 
@@ -37,14 +37,15 @@ class GRU(Cell):
         super().initialise(generator, kind)
         self.candidate_bias.zero_()
 
-    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state."""
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> tuple[State, Gates]:
+        """Return the next state and the gates."""
         reset_in, update_in, candidate_in = inputs.chunk(3, dim=-1)
         reset_back, update_back, candidate_back = recurrent(state.hidden).chunk(3, dim=-1)
         reset_gate = torch.sigmoid(reset_in + reset_back)
         update_gate = torch.sigmoid(update_in + update_back)
         candidate = torch.tanh(candidate_in + reset_gate * (candidate_back + self.candidate_bias))
-        return State((1 - update_gate) * candidate + update_gate * state.hidden)
+        hidden = (1 - update_gate) * candidate + update_gate * state.hidden
+        return State(hidden), {"reset_gate": reset_gate, "update_gate": update_gate, "candidate": candidate}
 
     @property
     def recurrent_bias(self) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent, State
+from seqgen.cells.base import Cell, Gates, Kernels, LibraryFunction, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, widened
 
@@ -53,11 +53,13 @@ class LSTM(Cell):
 
     def step(  # type: ignore[override]  # a cell only receives its own states
         self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
-    ) -> LSTMState:
-        """Return the next state."""
+    ) -> tuple[LSTMState, Gates]:
+        """Return the next state and the gates."""
         input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
-        cell = forget_gate.sigmoid() * state.cell + input_gate.sigmoid() * candidate.tanh()
-        return LSTMState(output_gate.sigmoid() * cell.tanh(), cell)
+        input_gate, forget_gate, output_gate = input_gate.sigmoid(), forget_gate.sigmoid(), output_gate.sigmoid()
+        candidate = candidate.tanh()
+        cell = forget_gate * state.cell + input_gate * candidate
+        return LSTMState(output_gate * cell.tanh(), cell), lstm_gates(input_gate, forget_gate, candidate, output_gate)
 
     def memory(self, state: LSTMState) -> Tensor:  # type: ignore[override]  # a cell only receives its own states
         """Return the cell state."""
@@ -66,6 +68,11 @@ class LSTM(Cell):
     def state_of(self, hidden: Tensor, memory: Tensor) -> LSTMState:
         """Return the state of both in float32."""
         return LSTMState(hidden.to(memory), memory)
+
+
+def lstm_gates(input_gate: Tensor, forget_gate: Tensor, candidate: Tensor, output_gate: Tensor) -> Gates:
+    """Return the gates of an LSTM by name."""
+    return {"input_gate": input_gate, "forget_gate": forget_gate, "candidate": candidate, "output_gate": output_gate}
 
 
 @kernel

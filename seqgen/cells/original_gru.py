@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Recurrent, State
+from seqgen.cells.base import Cell, Gates, Recurrent, State
 
 
 class OriginalGRU(Cell):
@@ -23,12 +23,13 @@ class OriginalGRU(Cell):
 
     num_gates: ClassVar[int] = 3
 
-    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state."""
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> tuple[State, Gates]:
+        """Return the next state and the gates."""
         reset_in, update_in, candidate_in = inputs.chunk(3, dim=-1)
         reset_back, update_back, _ = recurrent(state.hidden).chunk(3, dim=-1)
         reset_gate = torch.sigmoid(reset_in + reset_back)
         update_gate = torch.sigmoid(update_in + update_back)
         _, _, candidate_back = recurrent(reset_gate * state.hidden).chunk(3, dim=-1)
         candidate = torch.tanh(candidate_in + candidate_back)
-        return State((1 - update_gate) * candidate + update_gate * state.hidden)
+        hidden = (1 - update_gate) * candidate + update_gate * state.hidden
+        return State(hidden), {"reset_gate": reset_gate, "update_gate": update_gate, "candidate": candidate}

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqgen.cells.base import Kernels, LibraryFunction, Recurrent
-from seqgen.cells.lstm import LSTM, LSTMState
+from seqgen.cells.base import Gates, Kernels, LibraryFunction, Recurrent
+from seqgen.cells.lstm import LSTM, LSTMState, lstm_gates
 from seqgen.compiled import parallel_range
 from seqgen.kernels import fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
 
@@ -43,14 +43,16 @@ class PeepholeLSTM(LSTM):
 
     def step(  # type: ignore[override]  # a cell only receives its own states
         self, inputs: Tensor, state: LSTMState, recurrent: Recurrent
-    ) -> LSTMState:
-        """Return the next state."""
+    ) -> tuple[LSTMState, Gates]:
+        """Return the next state and the gates."""
         input_gate, forget_gate, candidate, output_gate = (inputs + recurrent(state.hidden)).chunk(4, dim=-1)
         to_input, to_forget, to_output = self.peepholes
         input_gate = (input_gate + to_input * state.cell).sigmoid()
         forget_gate = (forget_gate + to_forget * state.cell).sigmoid()
-        cell = forget_gate * state.cell + input_gate * candidate.tanh()
-        return LSTMState((output_gate + to_output * cell).sigmoid() * cell.tanh(), cell)
+        candidate = candidate.tanh()
+        cell = forget_gate * state.cell + input_gate * candidate
+        output_gate = (output_gate + to_output * cell).sigmoid()
+        return LSTMState(output_gate * cell.tanh(), cell), lstm_gates(input_gate, forget_gate, candidate, output_gate)
 
     def vectors(self) -> Tensor:
         """Return the biases and the peepholes."""

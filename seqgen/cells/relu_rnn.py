@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Kernels, LibraryFunction, Recurrent, State
+from seqgen.cells.base import Gates, Kernels, LibraryFunction, Recurrent, State
 from seqgen.cells.rnn import RNN
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, widened
@@ -20,9 +20,9 @@ class ReluRNN(RNN):
 
     library: ClassVar[LibraryFunction | None] = LibraryFunction(torch.rnn_relu, has_cpu=False)
 
-    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state."""
-        return State(torch.relu(inputs + recurrent(state.hidden)))
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> tuple[State, Gates]:
+        """Return the next state and the gates."""
+        return State(torch.relu(inputs + recurrent(state.hidden))), {}
 
 
 @kernel

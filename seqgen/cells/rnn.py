@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqgen.cells.base import Cell, Kernels, LibraryFunction, Recurrent, State
+from seqgen.cells.base import Cell, Gates, Kernels, LibraryFunction, Recurrent, State
 from seqgen.compiled import parallel_range
 from seqgen.kernels import kernel, narrowed, tanh, widened
 
@@ -20,9 +20,9 @@ class RNN(Cell):
     num_gates: ClassVar[int] = 1
     library: ClassVar[LibraryFunction | None] = LibraryFunction(torch.rnn_tanh, has_cpu=False)
 
-    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> State:
-        """Return the next state."""
-        return State(torch.tanh(inputs + recurrent(state.hidden)))
+    def step(self, inputs: Tensor, state: State, recurrent: Recurrent) -> tuple[State, Gates]:
+        """Return the next state and the gates."""
+        return State(torch.tanh(inputs + recurrent(state.hidden))), {}
 
 
 @kernel

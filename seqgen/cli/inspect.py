@@ -12,6 +12,7 @@ from seqgen.cli.completion import run_names, sources
 from seqgen.cli.description import Description
 from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
+from seqgen.cli.surprisal import inspect_text
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, CorpusError, UsageError
 from seqgen.process import load_torch
@@ -61,32 +62,39 @@ def inspect(
             metavar="TEXT|@FILE",
         ),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Show how well each token of this text, or of the text or music in @FILE, is predicted, and with "
+            "--output what the units of the network do.",
+            metavar="TEXT|@FILE",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File for the picture.",
-            metavar="FILE.png",
-            show_default=f"{PICTURE}, or {ATTENTION} with --given",
+            help="File for the picture, or for the page of --text.",
+            metavar="FILE.png|FILE.html",
+            show_default=f"{PICTURE}, or {ATTENTION} with --given, or no page with --text",
         ),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
-    """List runs, or show networks and how far back in time their gradients reach.
+    """List runs, or show networks, how far back in time their gradients reach, and what they predict in a text.
 
     With --checkpoint or --cell, print and draw the norm of the gradient of the loss at one time step with respect to
     the states of earlier steps, side by side for all networks. With --given, print and draw the attention of a
-    conditional model instead. Without them, list the runs.
+    conditional model instead. With --text, print a text coloured by surprisal, and with --output write a page that also
+    shows the units of the network. Without them, list the runs.
     """
-    if corpus is not None and not checkpoint:
-        raise UsageError(
-            "--corpus needs --checkpoint: it is the text on which gradients of a trained model are computed"
-        )
+    _refuse_misuse(checkpoint or [], inspection, corpus, given, text)
     load_torch()
+    name = next(iter(checkpoint or ()), None)
+    if text is not None:
+        inspect_text(name, text, output, folders, machine, as_json=as_json)
+        return
     if given is not None:
-        if inspection.cell or corpus is not None or len(checkpoint or []) > 1:
-            raise UsageError("--given is for one --checkpoint, without --cell and --corpus")
-        name = next(iter(checkpoint or ()), None)
         inspect_attention(name, given, output or ATTENTION, folders, machine, as_json=as_json)
         return
     if not checkpoint and not inspection.cell:
@@ -104,6 +112,21 @@ def inspect(
     if drawn and not as_json:
         _show_norms(drawn)
     display.note(f"saved as {output or PICTURE}" if drawn else "no picture was drawn")
+
+
+def _refuse_misuse(
+    checkpoints: list[str], inspection: InspectionConfig, corpus: str | None, given: str | None, text: str | None
+) -> None:
+    """Reject options that cannot be combined."""
+    if corpus is not None and not checkpoints:
+        raise UsageError(
+            "--corpus needs --checkpoint: it is the text on which gradients of a trained model are computed"
+        )
+    if given is not None and text is not None:
+        raise UsageError("--text and --given cannot be combined: give only one of them")
+    if (given is not None or text is not None) and (inspection.cell or corpus is not None or len(checkpoints) > 1):
+        option = "--text" if given is None else "--given"
+        raise UsageError(f"{option} is for one --checkpoint, without --cell and --corpus")
 
 
 def _described(

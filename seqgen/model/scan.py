@@ -49,7 +49,7 @@ def step_by_step(
 
     outputs = []
     for step_inputs in projected:
-        state = cell.step(step_inputs, state, recurrent)
+        state, _ = cell.step(step_inputs, state, recurrent)
         if projection is not None:
             state = replace(state, hidden=F.linear(state.hidden.to(dtype), projection).to(full))
         outputs.append(state.hidden)

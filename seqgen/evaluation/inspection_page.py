@@ -1,0 +1,142 @@
+"""A page that shows what a model predicts in a text and what its units do, in one file that needs no network."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from itertools import islice, zip_longest
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqgen.evaluation.inspection import Inspection, Layer
+from seqgen.evaluation.music_properties import ReadMusic
+from seqgen.evaluation.text_properties import text_properties
+from seqgen.evaluation.unit_ranking import Tracking, ranking
+from seqgen.levels.note import NoteLevel
+from seqgen.music.instruments import names_of
+
+MAX_BYTES = 1_900_000  # of activations; a third is added by base64
+MIN_UNITS = 200  # that are shown of a long text, although they need more
+_RANKED = 12  # units per property
+_PLACEHOLDER = "{{data}}"
+_DECIMALS = 3
+
+Place = tuple[int, str, int]  # a layer, the name of a state or gate, and a unit
+
+
+class Series(NamedTuple):
+    """The activations of one unit at all tokens.
+
+    Attributes:
+        low: the value that 0 stands for.
+        high: the value that 255 stands for.
+        levels: values in between, shape (tokens,).
+    """
+
+    low: float
+    high: float
+    levels: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32]) -> "Series":
+        """Quantize activations to 8 bits."""
+        low, high = float(values.min()), float(values.max())
+        return cls(low, high, np.round((values - low) / ((high - low) or 1.0) * 255).astype(np.uint8))
+
+
+def page(inspection: Inspection, name: str) -> str:
+    """Return the page as HTML.
+
+    Args:
+        inspection: what is shown.
+        name: of the model.
+    """
+    template = resources.files(__package__).joinpath("inspection_page.html").read_text(encoding="utf-8")
+    content = json.dumps(page_data(inspection, name), ensure_ascii=False, separators=(",", ":"))
+    return template.replace(_PLACEHOLDER, content.replace("<", "\\u003c"))  # so that no text ends the element
+
+
+def page_data(inspection: Inspection, name: str) -> dict[str, Any]:
+    """Return the data of the page as plain JSON values, with arrays as base64."""
+    pieces = _pieces(inspection)
+    ranked = ranking(inspection.layers, _properties(inspection, pieces), _RANKED)
+    shown = chosen_units(inspection.layers, ranked, max(MIN_UNITS, MAX_BYTES // len(inspection.ids)))
+    series = [Series.of(inspection.layers[layer][kind][:, unit]) for layer, kind, unit in shown]
+    vocabulary, best = np.unique(inspection.best, return_inverse=True)
+    is_own = inspection.best == inspection.ids[:, None]
+    return {
+        "model": name,
+        "level": inspection.level.name,
+        "numTokens": inspection.num_tokens,
+        "begins": inspection.begins,
+        "tokens": inspection.texts,
+        "labels": {
+            place: inspection.label(int(token))
+            for place, token in enumerate(inspection.ids)
+            if not inspection.texts[place]
+        },
+        "surprisal": [round(float(nats), _DECIMALS) for nats in inspection.surprisal],
+        "hits": [hit[0] if (hit := np.flatnonzero(row).tolist()) else None for row in is_own],
+        "vocabulary": [inspection.label(int(token)) for token in vocabulary],
+        "numAlternatives": inspection.best.shape[1],
+        "best": _base64(best.reshape(-1).astype("<u2" if len(vocabulary) <= 1 << 16 else "<u4")),
+        "bestBytes": 2 if len(vocabulary) <= 1 << 16 else 4,
+        "probabilities": _base64(np.round(inspection.probabilities.reshape(-1) * 65535).astype("<u2")),
+        "units": [
+            [*place, *(round(bound, 5) for bound in each[:2])] for place, each in zip(shown, series, strict=True)
+        ],
+        "activations": _base64(np.concatenate([each.levels for each in series])),
+        "numUnits": sum(values.shape[1] for layer in inspection.layers for values in layer.values()),
+        "ranking": [
+            [title, [[*unit[:3], round(unit.correlation, 4)] for unit in units]] for title, units in ranked.items()
+        ],
+        "music": [_roll(*each) for each in zip(pieces, inspection.begins, strict=False)],
+    }
+
+
+def chosen_units(layers: Sequence[Layer], ranked: Mapping[str, Sequence[Tracking]], count: int) -> list[Place]:
+    """Return the units that are shown: all, or those of the ranking and the most variable of each state and gate."""
+    every = [
+        [(index, kind, int(unit)) for unit in np.argsort(-values.std(0), kind="stable")]
+        for index, layer in enumerate(layers)
+        for kind, values in layer.items()
+    ]
+    in_turn = (place for places in zip_longest(*every) for place in places if place is not None)
+    first: Iterator[Place] = (unit[:3] for units in zip_longest(*ranked.values()) for unit in units if unit is not None)
+    return sorted(islice(dict.fromkeys([*first, *in_turn]), count))
+
+
+def _pieces(inspection: Inspection) -> list[ReadMusic]:
+    level = inspection.level
+    if not isinstance(level, NoteLevel):
+        return []
+    return [ReadMusic(level, ids.tolist()) for ids in inspection.documents]
+
+
+def _properties(inspection: Inspection, pieces: Sequence[ReadMusic]) -> dict[str, NDArray[np.float64]]:
+    """Return the properties of all tokens, shape (tokens,)."""
+    if pieces:
+        found = [piece.properties for piece in pieces]
+    else:
+        ends = inspection.begins[1:]
+        texts = [inspection.texts[first:stop] for first, stop in zip_longest([0, *ends], ends)]
+        found = [text_properties(each) for each in texts]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+
+def _roll(piece: ReadMusic, begin: int) -> dict[str, Any]:
+    """Return the piano roll of a piece whose first token has this index."""
+    score = piece.score
+    return {
+        "grid": score.grid,
+        "start": score.start,
+        "bars": score.bar_starts,
+        "tracks": names_of(score.tracks),
+        "notes": [[note.token + begin if note.token >= 0 else None, *note[1:]] for note in piece.notes],
+    }
+
+
+def _base64(values: NDArray[Any]) -> str:
+    return base64.b64encode(values.tobytes()).decode("ascii")

@@ -1,0 +1,65 @@
+"""The states and gates of all layers at every step, computed by the equations of the cells."""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqgen.cells.base import Cell, Recurrent, State
+from seqgen.model.factors import sum_of_embeddings
+from seqgen.model.language_model import LanguageModel
+
+Activations = dict[str, Tensor]  # of one layer by name, such as `cell` and `forget_gate`; shape (time, units)
+
+
+@torch.inference_mode()
+def activations(model: LanguageModel, ids: Tensor) -> tuple[Tensor, list[Activations]]:
+    """Read one document in float32.
+
+    Args:
+        model: a model of texts that are given nothing.
+        ids: tokens from the start token on, shape (time,), or tokens with their factors, shape (time, 1 + factors).
+
+    Returns:
+        The highest layer's output with the influence of factors, from which the logits are computed, shape (time,
+        output_size), and for each layer, from the lowest, its states after each step and the gates of the step.
+        `hidden` is the output of the layer, after the projection if there is one.
+    """
+    ids = ids.to(model.device)
+    if model.num_factors:
+        inputs = sum_of_embeddings(ids[:, None], model.input_matrix)
+    else:
+        inputs = F.embedding(ids[:, None], model.embedding)
+    found = []
+    for index, cell in enumerate(model.stack.cells):
+        layer = of_layer(cell, inputs[:, 0])
+        found.append(layer)
+        inputs = model.stack.above(index, layer["hidden"][:, None], inputs, None)
+    return model.with_factors(inputs[:, 0], ids), found
+
+
+def of_layer(cell: Cell, inputs: Tensor) -> Activations:
+    """Return the states and gates of one layer, given its inputs, shape (time, input_size)."""
+    products = F.linear(inputs, cell.input_weight) + cell.bias
+
+    def recurrent(hidden: Tensor) -> Tensor:
+        return F.linear(hidden, cell.recurrent_weight)
+
+    states = [cell.initial_state(1)]
+    for product in torch.split(products, 1):
+        states.append(_next(cell, product, states[-1], recurrent))
+    # The gates of all steps are computed at once: they depend on nothing but the inputs and the states before.
+    _, gates = cell.step(products, _concatenated(states[:-1]), recurrent)
+    return _concatenated(states[1:]).tensors | gates
+
+
+def _next(cell: Cell, product: Tensor, state: State, recurrent: Recurrent) -> State:
+    state, _ = cell.step(product, state, recurrent)
+    return state if cell.projection is None else replace(state, hidden=F.linear(state.hidden, cell.projection))
+
+
+def _concatenated(states: list[State]) -> State:
+    """Return the states of consecutive steps as those of a batch."""
+    first, *others = states
+    return first.map(lambda *tensors: torch.cat(tensors), *others)
