@@ -20,7 +20,13 @@ _MAX_TABLE = 4096  # the largest vocabulary for which the lowest layer's input p
 
 
 class Stepper(Protocol):
-    """Some streams of tokens, which are read one token at a time."""
+    """Some streams of tokens, which are read one token at a time.
+
+    Attributes:
+        state: the state after the last token, in float32; another one may be set, of any number of streams.
+    """
+
+    state: list[State]
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Read token ids, shape (streams,) or, with factors, (streams, 1 + factors); return the next logits.
@@ -108,6 +114,15 @@ class _CompiledStepper:
             outputs = self.above(index, layer.step(), outputs, None)
         return self.model.logits(self.model.with_factors(outputs.float(), ids))
 
+    @property
+    def state(self) -> list[State]:
+        return [layer.state for layer in self.layers]
+
+    @state.setter
+    def state(self, state: list[State]) -> None:
+        for layer, before in zip(self.layers, state, strict=True):
+            layer.state = before
+
     def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
         for layer in self.layers:
             layer.begin(layer.outputs[streams], layer.memory[0, streams])
@@ -128,8 +143,19 @@ class _Layer:
         self.project = None if weights.projection is None else _in_blocks(weights.projection.to(dtype), num_streams)
         self.kernels = kernels
         self.vectors = as_array(cell.vectors().flatten())
-        self.begin(state.hidden.to(dtype), cell.memory(state))
+        self.cell = cell
+        self.dtype = dtype
+        self.state = state
         self._compile()
+
+    @property
+    def state(self) -> State:
+        """The state of the streams, in float32."""
+        return self.cell.state_of(self.outputs.float(), self.memory[0]).map(Tensor.clone)
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.begin(state.hidden.to(self.dtype), self.cell.memory(state))
 
     def begin(self, outputs: Tensor, memory: Tensor) -> None:
         """Set the state of the streams, both tensors of shape (streams, features)."""

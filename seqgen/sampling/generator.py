@@ -100,18 +100,19 @@ def decode(
     """
     dtype = PRECISIONS[resolve_precision(precision, model.device.type)]
     step = stepper(model, reading.state, dtype, reading.memory)
-    return _draws(step, reading.logits, numbers, config, constraint, inputs)
+    return draws(step, reading.logits, numbers, config, constraint, inputs)
 
 
 @torch.inference_mode()
-def _draws(
+def draws(
     step: Stepper,
     logits: Tensor,
     numbers: Iterator[Tensor],
     config: SamplingConfig,
     constraint: Constraint,
-    inputs: Callable[[], NDArray[np.int64]] | None,
+    inputs: Callable[[], NDArray[np.int64]] | None = None,
 ) -> Iterator[Draw]:
+    """Return endless draws of a stepper's streams, given the logits of their next tokens; see `decode`."""
     for number in numbers:
         likelihood = logits.log_softmax(-1).cpu()
         mask = constraint.mask()

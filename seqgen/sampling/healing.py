@@ -89,18 +89,28 @@ def heal(
             after the prime.
     """
     search = _Search(model, TokenIndex(hexadecimal), reading, rest, rules)
-    ways = search.ways
-    allowed = torch.tensor([[way.allowed for way in ways]], dtype=torch.float64)
+    allowed = torch.tensor([[way.allowed for way in search.ways]], dtype=torch.float64)
     picked = draw(probabilities(allowed, config).expand(len(numbers), -1), numbers)
-    chosen = [ways[place] for place in picked.tolist()]
-    paths, tokens = torch.tensor([(way.path, way.token) for way in chosen], device=model.device).T
-    logits, state = model(tokens[None], select(search.state, paths), memory=reading.memory)
-    likelihood = torch.tensor([way.likelihood for way in ways], dtype=torch.float64)
-    return Healed(
-        [[*search.paths[way.path].ids, way.token] for way in chosen],
-        likelihood.logsumexp(0) - likelihood[picked],
-        Reading(logits[-1], state, reading.memory),
-    )
+    return search.healed(picked)
+
+
+@torch.inference_mode()
+def likeliest(
+    model: LanguageModel, hexadecimal: Sequence[str], reading: Reading, rest: str, rules: Rules, count: int
+) -> Healed:
+    """Write the rest of a prime in the most likely ways, one stream for each, the most likely first.
+
+    Args:
+        model: the language model.
+        hexadecimal: the digits that each token writes.
+        reading: the reading of the tokens before the rest, one stream.
+        rest: the rest of the prime in hexadecimal digits, at least one.
+        rules: see `heal`.
+        count: the maximum number of ways.
+    """
+    search = _Search(model, TokenIndex(hexadecimal), reading, rest, rules)
+    allowed = torch.tensor([way.allowed for way in search.ways], dtype=torch.float64)
+    return search.healed(allowed.topk(min(count, len(allowed))).indices)
 
 
 class _Path(NamedTuple):
@@ -147,6 +157,8 @@ class _Search:
     def __init__(self, model: LanguageModel, index: "TokenIndex", reading: Reading, rest: str, rules: Rules) -> None:
         self.paths: list[_Path] = []
         self.ways: list[_Way] = []
+        self._model = model
+        self._memory = reading.memory
         self._index = index
         self._rules = rules
         self._mask: Mask | None = None
@@ -162,6 +174,18 @@ class _Search:
                 logits, state = model(tokens, select(reading.state, before), memory=reading.memory)
                 reading = Reading(logits[-1], state, reading.memory)
         self.state = concatenate(states)
+
+    def healed(self, picked: Tensor) -> Healed:
+        """Return streams that have written these ways, given by their indices."""
+        chosen = [self.ways[place] for place in picked.tolist()]
+        paths, tokens = torch.tensor([(way.path, way.token) for way in chosen], device=self._model.device).T
+        logits, state = self._model(tokens[None], select(self.state, paths), memory=self._memory)
+        likelihood = torch.tensor([way.likelihood for way in self.ways], dtype=torch.float64)
+        return Healed(
+            [[*self.paths[way.path].ids, way.token] for way in chosen],
+            likelihood.logsumexp(0) - likelihood[picked],
+            Reading(logits[-1], state, self._memory),
+        )
 
     def _extended(self, front: Sequence[_Path], likelihood: Tensor) -> list[_Path]:
         """Extend paths by one token, given the log-likelihoods of their next tokens; record the ways that are found.
