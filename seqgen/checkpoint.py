@@ -61,8 +61,8 @@ class Checkpoint:
     knows_beginnings: bool
     fingerprint: str
     figures: dict[str, Any]
-    weights: Mapping[str, Tensor]
-    training: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, Tensor] = field(repr=False)
+    training: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     version: str = __version__
     given_coding: Coding[Any] | None = None
 

@@ -12,7 +12,15 @@ _M_ARENA_MAX = -8
 
 
 def settle(*, is_sampling: bool) -> None:
-    """Limit the time that waiting threads spin, keep freed memory for the next step, and disable numba's colours.
+    """Make all settings; see `limit_spinning`."""
+    limit_spinning(is_sampling=is_sampling)
+    # Otherwise numba loads colorama, which writes an escape sequence to a terminal at exit, even to a dumb one.
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
+    keep_freed_memory()
+
+
+def limit_spinning(*, is_sampling: bool) -> None:
+    """Limit the time that waiting threads spin.
 
     Args:
         is_sampling: whether the program computes many short products, for which threads must spin for longer.
@@ -24,9 +32,6 @@ def settle(*, is_sampling: bool) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000" if is_sampling else "5000")
     if (num_threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():  # torch uses this variable, numba the other
         os.environ.setdefault("NUMBA_NUM_THREADS", num_threads)
-    # Otherwise numba loads colorama, which writes an escape sequence to a terminal at exit, even to a dumb one.
-    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
-    _keep_freed_memory()
 
 
 def load_torch() -> None:
@@ -51,7 +56,7 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Keep glibc's malloc from returning large blocks to the system, which every training step would request again.
 
     Each requested block costs one page fault per 4 KiB, which takes longer than the arithmetic on it. Other C

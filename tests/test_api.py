@@ -161,7 +161,7 @@ def test_music_is_composed_in_the_key_asked_for_and_without_pitches_that_trainin
 
 
 def test_a_model_is_loaded_on_the_chosen_device(model, monkeypatch):
-    monkeypatch.setattr("seqgen.api.resolve_device", {"cuda": "meta"}.get)
+    monkeypatch.setattr("seqgen.api.model.resolve_device", {"cuda": "meta"}.get)
     parameters = Model(model.checkpoint, "cuda")._model.parameters()
     assert {parameter.device.type for parameter in parameters} == {"meta"}
 

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,18 +21,7 @@ def conclude(trainer: "Trainer") -> None:
     from seqgen.training.example import short_given
     from seqgen.training.run_folder import CURVE
 
-    figures, patience = trainer.figures, trainer.config.budget.patience
-    if figures.validations_since_best >= patience:
-        display.note(f"stopped early: no improvement in {counted(patience, 'validation')} (--patience)")
-    with display.waiting("scoring the best model", is_quiet=False):
-        loss = _best_loss(trainer)
-    what = "best validation loss"
-    if trainer.corpus.given_coding is not None:
-        what = f"best model: {figures.best_valid_errors:.1%} of validation tokens wrong, loss"
-    display.note(
-        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; {what} (step "
-        f"{figures.best_step:,}): {loss}"
-    )
+    report_result(trainer, display.note)
     folder = trainer.run.folder
     is_found = folder.parent == Path(FoldersConfig().checkpoints_dir)
     name = folder.name if is_found else shlex.quote(str(folder))
@@ -42,6 +32,22 @@ def conclude(trainer: "Trainer") -> None:
     drawn = f"; loss curve: {curve}" if curve.is_file() else ""
     display.note(f"saved as {trainer.run.best}{drawn}")
     display.propose("try", f"seqgen sample --checkpoint {name} {options}")
+
+
+def report_result(trainer: "Trainer", say: Callable[[str], None]) -> None:
+    """Say how long training took, and the loss of the best model."""
+    figures, patience = trainer.figures, trainer.config.budget.patience
+    if figures.validations_since_best >= patience:
+        say(f"stopped early: no improvement in {counted(patience, 'validation')} (--patience)")
+    with display.waiting("scoring the best model", is_quiet=False):
+        loss = _best_loss(trainer)
+    what = "best validation loss"
+    if trainer.corpus.given_coding is not None:
+        what = f"best model: {figures.best_valid_errors:.1%} of validation tokens wrong, loss"
+    say(
+        f"{counted(figures.step, 'step')} in {display.duration(figures.seconds)}; {what} (step "
+        f"{figures.best_step:,}): {loss}"
+    )
 
 
 def _best_loss(trainer: "Trainer") -> str:

@@ -30,8 +30,8 @@ def set_quiet(is_quiet: bool) -> bool:  # as Typer calls it
 
 
 def note(text: str) -> None:
-    """Print a message on standard error, wrapped between words if it is a terminal."""
-    console.print(visible(text), soft_wrap=not console.is_terminal)
+    """Print a message on standard error, wrapped between words if it is a terminal or a notebook."""
+    console.print(visible(text), soft_wrap=not (console.is_terminal or console.is_jupyter))
 
 
 def propose(text: str, command: str) -> None:

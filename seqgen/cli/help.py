@@ -26,6 +26,7 @@ _GROUPS = (
     "Music",
     "Files",
     "Folders",
+    "Logging",
 )
 _WITHOUT_GROUP = "General"
 _SHORT = 32  # characters, which fit into the narrowest help page

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqgen.cli.display import console, duration, note, visible
+from seqgen.cli.notebook import NotebookView
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def _in_one_line(text: str) -> str:
 
 def is_live(*, is_quiet: bool) -> bool:
     """Return whether training is displayed as a panel with samples instead of lines."""
-    return console.is_terminal and not console.is_dumb_terminal and not is_quiet
+    return not is_quiet and (console.is_jupyter or (console.is_terminal and not console.is_dumb_terminal))
 
 
 class TrainingDisplay:
@@ -79,12 +81,16 @@ class TrainingDisplay:
 
     Args:
         trainer: the trainer.
+        say: prints messages for the user.
         is_quiet: whether nothing is shown.
         is_verbose: whether every report is shown if there is no panel.
     """
 
-    def __init__(self, trainer: "Trainer", *, is_quiet: bool, is_verbose: bool) -> None:
+    def __init__(
+        self, trainer: "Trainer", say: Callable[[str], None] = note, *, is_quiet: bool, is_verbose: bool
+    ) -> None:
         self.trainer = trainer
+        self._say = say
         self.is_live = is_live(is_quiet=is_quiet)
         self._is_quiet = is_quiet
         self._is_verbose = is_verbose
@@ -93,7 +99,7 @@ class TrainingDisplay:
         self._shown_at = -math.inf
         self._has_warned = False
         self._report: Report | None = None
-        self._live = Live(console=console, auto_refresh=False)
+        self._live = NotebookView() if console.is_jupyter else Live(console=console, auto_refresh=False)
 
     def __enter__(self) -> "TrainingDisplay":
         if not self._is_quiet:
@@ -116,7 +122,7 @@ class TrainingDisplay:
     def note(self, text: str) -> None:
         """Print a message, above the panel if there is one."""
         if not self._is_quiet:
-            note(text)
+            self._say(text)
 
     def show(self, report: "Report") -> None:
         """Show a report."""

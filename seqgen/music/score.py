@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain
+from pathlib import Path
 from typing import NamedTuple, Self
 
+from seqgen import files
 from seqgen.errors import MusicError
 from seqgen.music.keys import transposed_key
 
@@ -95,7 +97,7 @@ class Track:
     is_drum: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Score:
     """A piece of music, a sequence of bars: `len` counts bars, a slice selects bars.
 
@@ -126,6 +128,12 @@ class Score:
 
     def __len__(self) -> int:
         return len(self.bars)
+
+    def __repr__(self) -> str:
+        title = f"title={self.title!r}, " if self.title else ""
+        metre = f"metre='{self.bars[0].numerator}/{self.bars[0].denominator}', " if self.bars else ""
+        names = [track.name for track in self.tracks]
+        return f"Score({title}bars={len(self)}, {metre}tracks={names}, notes={self.num_notes})"
 
     def __getitem__(self, bars: slice) -> Self:
         """Return a range of bars; a note that begins in them and ends after them is shortened."""
@@ -180,6 +188,23 @@ class Score:
     def notes(self) -> Iterator[Note]:
         """The notes of all tracks, one track after the other."""
         return chain.from_iterable(track.notes for track in self.tracks)
+
+    def write(self, path: str | Path) -> None:
+        """Write the score to a file, in the format of its suffix: one of `seqgen.music.write.SUFFIXES`.
+
+        Raises:
+            UsageError: the suffix is unknown.
+            MusicError: there are no bars or no tracks, the format cannot represent the music, or the file cannot be
+                written.
+        """
+        from seqgen.music.write import rendered
+
+        path = Path(path)
+        content = rendered(self, path.suffix)
+        try:
+            files.replace(path, content)
+        except OSError as error:
+            raise MusicError("unwritable file", f"{path} cannot be written: {error.strerror}") from error
 
     def transposed(self, semitones: int) -> Self:
         """Return the score with all pitches and keys transposed, except drums.

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from seqgen.checkpoint import Checkpoint, unwritten
 from seqgen.errors import CheckpointError, UsageError
 from seqgen.options import LARGEST
 from seqgen.runs import BEST, LAST, PREVIOUS, check_free, make_numbered, name_from, not_resumable
+from seqgen.training.event_files import FILES, EventFiles, remove_event_files
 
 CONFIG, METRICS, CURVE = "config.toml", "metrics.jsonl", "curve.png"
 LOCK = "lock"
@@ -30,11 +31,13 @@ class RunFolder:
         say: displays a message to the user.
         lock: held while this process trains the run, and released when the process ends in any way; None if another
             process holds it.
+        events: also receive the log; None without `--log-to`.
     """
 
     folder: Path
     say: Callable[[str], None]
     lock: FileLock | None = None
+    events: EventFiles | None = None
     _unwritten: set[str] = field(default_factory=set)
 
     @property
@@ -84,6 +87,7 @@ class RunFolder:
         try:
             for file in (BEST, LAST, PREVIOUS, CONFIG, METRICS, CURVE):
                 (folder / file).unlink(missing_ok=True)
+            remove_event_files(folder)
         except OSError as error:
             raise _unwritable(folder, error) from error
         return run
@@ -135,6 +139,9 @@ class RunFolder:
 
     def release(self) -> None:
         """Release the lock, so that other processes can train the run."""
+        if self.events is not None:
+            with self.optional_file(FILES):
+                self.events.close()
         if self.lock is not None:
             self.lock.release()
 
@@ -185,6 +192,9 @@ class RunFolder:
         """Append a record to the log."""
         with self.optional_file(METRICS) as path:
             files.append(path, f"{json.dumps(record)}\n".encode())
+        if self.events is not None:
+            with self.optional_file(FILES):
+                self.events.add(record)
 
     def read_log(self) -> list[dict[str, Any]]:
         """Return the records of the log, without invalid lines such as one that a crash truncated."""
@@ -200,6 +210,18 @@ class RunFolder:
         with self.optional_file(METRICS) as path:
             records = [record for record in self.read_log() if record["step"] <= step]
             files.replace(path, "".join(f"{json.dumps(record)}\n" for record in records).encode())
+        self._restart_events()
+
+    def with_events(self) -> Self:
+        """Return the run with event files that also receive its log, and that contain it so far."""
+        run = replace(self, events=EventFiles(self.folder))
+        run._restart_events()
+        return run
+
+    def _restart_events(self) -> None:
+        if self.events is not None:
+            with self.optional_file(FILES):
+                self.events.restart(self.read_log())
 
 
 def _is_report(record: Any) -> bool:

@@ -21,6 +21,7 @@ from seqgen.options import parse_time
 from seqgen.runs import LAST, check_free, find
 from seqgen.training.compilation import compile_kernels
 from seqgen.training.distributed import ALONE, World
+from seqgen.training.event_files import check_installed
 from seqgen.training.figures import Figures
 from seqgen.training.fine_tuning import inherited, without_inherited
 from seqgen.training.initial_model import empty_model, initial_model
@@ -43,12 +44,18 @@ class Session:
         say: receives messages for the user.
         world: the processes that train together.
         is_sampled: whether samples are shown during training, so that their kernels are compiled in advance.
+        log_to: the program for which figures are also written, see `LoggingConfig`.
     """
 
     folders: FoldersConfig
     say: Say
     world: World = ALONE
     is_sampled: bool = False
+    log_to: str | None = None
+
+    def __post_init__(self) -> None:
+        """Reject a program that is not installed."""
+        check_installed(self.log_to)
 
     def start(
         self,
@@ -190,6 +197,8 @@ class Session:
     def _run(self, make: Callable[[], RunFolder]) -> RunFolder:
         """Return the run that the first process creates or finds; only that process writes to it."""
         run = make() if self.world.is_first else None
+        if run is not None and self.log_to is not None:
+            run = run.with_events()
         folder = self.world.broadcast(lambda: os.fsencode(run.folder if run else ""))
         return run or RunFolder(Path(os.fsdecode(folder)), self.say)
 
