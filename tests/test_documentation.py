@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import seqgen
 from seqgen.music.write import rendered
 from tests.conftest import quick_runner
 from tests.documentation import PAGES, ROOT, Command, commands, programs, shortened, updated, write_files
@@ -12,6 +13,7 @@ from tests.scores import random_melody
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LESS = ["--steps", "3", "--hidden-size", "16", "--num-layers", "1"]
+LESS_IN_PYTHON = "steps=3, hidden_size=16, num_layers=1"
 REPLACED = {"--time", "--epochs", "--steps", "--hidden-size", "--num-layers"}
 SMALLER = dict.fromkeys(("builtin:bach-chorales", "builtin:folk-tunes"), "tunes")  # which are read within a second
 
@@ -25,6 +27,12 @@ def lessened(arguments):
     ]
     less = LESS[:-2] if ".png" in arguments else LESS  # without --num-layers, since there is no decoder
     return [SMALLER.get(argument, argument) for argument in remaining if argument not in REPLACED] + less
+
+
+def lessened_program(program):
+    """Return a program with a short training instead of a long one; a run is resumed for a few more steps."""
+    program = re.sub(r'(resume="[^"]*", )time="[^"]*"', r"\1steps=6", program)
+    return re.sub(r'time="[^"]*"', LESS_IN_PYTHON, program)
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +57,22 @@ def test_every_command_runs(folder, page):
 def test_every_program_runs_after_the_commands(folder, page, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     for program in programs(page):
-        exec(program, {})  # our own page
+        exec(lessened_program(program), {})  # our own page
     assert capsys.readouterr().out
+
+
+def test_every_name_of_the_package_is_in_a_program_or_a_sentence_on_python():
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    methods = {name for kind in (seqgen.Model,) for name in vars(kind) if not name.startswith("_")}
+    for name in {*seqgen.__all__} - {"Model"}:
+        assert re.search(rf"\b{name}\b", page), name
+    for name in methods:
+        assert f".{name}(" in page or f"`{name}`" in page, name
 
 
 def test_every_option_is_in_the_table_of_options(quick_cli):
     table = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
-    for command in ("train", "sample", "evaluate", "inspect"):
+    for command in ("train", "sample", "write", "evaluate", "inspect"):
         for option in set(re.findall(r"--[a-z-]+", quick_cli(command, "--help", COLUMNS="200").stdout)) - {"--help"}:
             assert f"`{option}" in table, (command, option)
 

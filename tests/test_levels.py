@@ -159,3 +159,18 @@ def test_the_decomposed_level_takes_letters_apart_and_gives_back_composed_text()
     assert sorted(level.alphabet) == sorted(unicodedata.normalize("NFD", "한é"))
     assert level.spelled(level.encode("한é").tolist()) == list(unicodedata.normalize("NFD", "한é"))
     assert level.decode(level.encode("e\u0301")) == "é"
+
+
+@every_kind
+@given(text=any_text)
+@example(text="한글é\n ab\n\n x\u0301y" * 3)
+def test_tokens_end_where_the_text_before_has_their_bytes(kind, text):
+    level = fitted(kind)
+    if not isinstance(level, TextLevel):
+        return
+    text = level.normalise(text)
+    ids = level.encode(text)
+    sizes = [len(level.laid_out(text[:end]).encode()) for end in range(len(text) + 1)]
+    num_digits = np.cumsum([len(level.hexadecimal[token]) for token in ids.tolist()])
+    expected = [sizes.index(size / 2) if size / 2 in sizes else -1 for size in num_digits.tolist()]
+    assert level.token_ends(ids, text).tolist() == expected

@@ -1,6 +1,8 @@
 """Music on the command line: training on a folder of MIDI files and sampling."""
 
 import json
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,18 @@ from typer.testing import CliRunner
 
 import seqgen
 from seqgen.cli.app import app
+from seqgen.cli.destination import Destination
+from seqgen.cli.music import write_tunes
 from seqgen.evaluation import best_of
+from seqgen.music import soundfont
+from seqgen.music.audio import TAIL
 from seqgen.music.read import read
 from seqgen.music.score import Bar, Note, Score, Tempo, track_of
 from seqgen.music.write import rendered
 from tests.conftest import RHYME
 from tests.scores import melody, random_melody
+from tests.sounds import cents_off, samples_of
+from tests.sounds import soundfont as sine
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 
@@ -90,6 +98,40 @@ def test_the_prime_is_at_the_beginning_of_every_output_file():
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     assert sample("--prime", "C4 E4:2 G4:0.5 R:0.5", "--output", "a.abc").exit_code == 0
     assert [note[:3] for note in score_in("a.abc").notes] == [note[:3] for note in score_in("a.mid").notes]
+
+
+def test_audio_files_are_numbered_and_what_played_them_is_reported_once(monkeypatch):
+    monkeypatch.setattr(soundfont, "FOLDERS", ())
+    done = sample("--tempo", "60", "--num-samples", "2", "--output", "a.wav", "--output", "b.mid")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("played by the built-in synthesizer; --soundfont FILE.sf2 plays recorded") == 1
+    for number in (1, 2):
+        samples, rate = samples_of(Path(f"a-{number}.wav").read_bytes())
+        assert samples.shape == (2, (score_in(f"b-{number}.mid").num_steps // 12 + TAIL) * rate)
+    assert "played by" not in sample("--output", "b.mid").stderr
+
+
+@pytest.mark.skipif(not find_spec("midirenderer"), reason="midirenderer is not installed")
+def test_a_soundfont_plays_audio_files():
+    Path("sine.sf2").write_bytes(sine())
+    done = sample("--prime", "A4:4", "--output", "a.wav", "--soundfont", "sine.sf2")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"played by midirenderer with the SoundFont \S*sine.sf2\n", done.stderr)
+    samples, rate = samples_of(Path("a.wav").read_bytes())
+    assert abs(cents_off(samples[0, :rate], rate, 69)) < 3
+    Path("sine.sf2").write_bytes(sine()[:999])
+    done = sample("--output", "a.wav", "--soundfont", "sine.sf2")
+    assert done.exit_code == 2
+    assert "the SoundFont sine.sf2 cannot be used (" in done.stderr
+
+
+def test_tunes_in_the_abc_notation_of_a_text_become_audio_files(folder, monkeypatch, capsys):
+    monkeypatch.setattr(soundfont, "FOLDERS", ())
+    tunes = ["X:1\nL:1/4\nK:C\nCDEF|GABc|\n\nX:2\nL:1/4\nK:C\nA4|\n"]
+    write_tunes(tunes, Path("tune.wav"), Destination(folder / "checkpoints" / "tunes" / "best.safetensors"))
+    samples, rate = samples_of(Path("tune-2.wav").read_bytes())
+    assert abs(cents_off(samples[0, :rate], rate, 69)) < 3
+    assert "played by the built-in synthesizer" in capsys.readouterr().err
 
 
 def test_notes_may_be_separated_by_commas():
@@ -250,7 +292,15 @@ def test_evaluate_counts_notes_and_compares_samples():
         (["--prime", "@rhyme.txt"], 2, "a model of music reads .abc"),
         (["--prime", "@none.mid"], 1, "none.mid cannot be read"),
         (["--prime", "@tunes/broken.mid"], 1, "broken.mid"),
-        (["--output", "a.wav"], 2, "the suffix of a music file must be one of .mid"),
+        (["--output", "a.ogg"], 2, "the suffix of a music file must be one of .mid"),
+        (["--soundfont", "a.sf2"], 2, "--soundfont is for audio: add --output FILE.wav"),
+        (["--output", "a.mid", "--soundfont", "a.sf2"], 2, "--soundfont is for audio: add --output FILE.wav"),
+        (["--output", "a.wav", "--soundfont", "none.sf2"], 2, "--soundfont none.sf2 cannot be read: No such file"),
+        (
+            ["--output", "a.wav", "--soundfont", "rhyme.txt"],
+            2,
+            "--soundfont must be a SoundFont (.sf2), which rhyme",
+        ),
         (["--stop", "x"], 2, "--stop is for models of text"),
         (
             ["--no-repeat", "3"],
@@ -280,9 +330,10 @@ def test_models_of_text_reject_options_for_music():
         done = run("sample", "--checkpoint", "rhyme", *arguments)
         assert done.exit_code == 2
         assert f"{arguments[0]} is for models of music" in done.stderr
-    done = run("sample", "--checkpoint", "rhyme", "--output", "rhyme.mid", "--length", "20")
-    assert done.exit_code == 1
-    assert "the sample contains no valid ABC notation" in done.stderr
+    for name in ("rhyme.mid", "rhyme.wav"):
+        done = run("sample", "--checkpoint", "rhyme", "--output", name, "--length", "20")
+        assert done.exit_code == 1
+        assert f"{name} was not written: the sample contains no valid ABC notation" in done.stderr
 
 
 def cost(piece):

@@ -9,7 +9,7 @@ import sacrebleu
 
 from seqgen.evaluation.nearest import nearest_targets
 from seqgen.evaluation.same_output import SameOutput
-from seqgen.evaluation.transcription import Figure, Transcript, measure, measure_baselines
+from seqgen.evaluation.transcription import Figure, Transcript, differences, measure, measure_baselines
 
 LETTERS = "abcé的𝄞"
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "dog", "Ran", "ran", "over", "there", "&amp;", "end."]
@@ -238,3 +238,25 @@ def test_right_outputs_and_rare_mistakes_are_no_constant_output():
 def test_a_long_constant_output_is_shortened_in_the_note():
     (note,) = SameOutput.of([Transcript("", ("a",), "x" * 500)] * 5).notes
     assert note.endswith(f"output '{'x' * 60}'...")
+
+
+def test_differences_are_paired_by_given():
+    first = translations(200)
+    other = [Transcript(each.given, each.references, each.references[0]) for each in first]
+    found = differences(first, other)
+    one, two = measure(first).figures, measure(other).figures
+    assert found.keys() == one.keys() == {"exact", "character_error_rate", "word_error_rate", "bleu", "chrf"}
+    for name, figure in found.items():
+        assert figure.value == pytest.approx(two[name].value - one[name].value)
+        assert figure.confidence_interval.over == "givens"
+    gains = [1 - (each.written in each.references) for each in first]
+    margin = 1.96 * np.std(gains) / len(gains) ** 0.5
+    interval = found["exact"].confidence_interval
+    assert interval.low == pytest.approx(np.mean(gains) - margin, abs=0.25 * margin)
+    assert interval.high == pytest.approx(np.mean(gains) + margin, abs=0.25 * margin)
+
+
+def test_the_same_outputs_do_not_differ():
+    for figure in differences(translations(60), translations(60)).values():
+        assert (figure.value, figure.confidence_interval.low, figure.confidence_interval.high) == (0, 0, 0)
+    assert differences(translations(5), translations(5))["exact"] == Figure(0.0)

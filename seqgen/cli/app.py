@@ -1,4 +1,4 @@
-"""The program `seqgen` with its commands `train`, `sample`, `evaluate` and `inspect`."""
+"""The program `seqgen` with its commands `train`, `sample`, `write`, `evaluate` and `inspect`."""
 
 import os
 import sys
@@ -13,19 +13,20 @@ from seqgen.cli.evaluate import evaluate
 from seqgen.cli.inspect import inspect
 from seqgen.cli.sample import sample
 from seqgen.cli.train import train
+from seqgen.cli.write import write
 
 app = typer.Typer(
     cls=Group,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, evaluate, inspect):
+for command in (train, sample, write, evaluate, inspect):
     app.command(cls=Command)(command)
 
 
 def run() -> None:
     """Run the command line."""
-    process.settle(is_sampling=sys.argv[1:2] == ["sample"])
+    process.settle(is_sampling=sys.argv[1:2] in (["sample"], ["write"]))
     if sys.stdout is None:  # closed before the start
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # open until the program ends
     for stream in (sys.stdout, sys.stderr):
@@ -46,4 +47,4 @@ def seqgen(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train recurrent language models of text and music, sample from them, evaluate and inspect them."""
+    """Train recurrent language models of text and music, sample, write with them, evaluate and inspect them."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from seqgen.cli import display
+from seqgen.cli.comparison import load_contenders, refuse_for_several, report_comparison
 from seqgen.cli.language_model import load_fusion
-from seqgen.cli.model import CheckpointOption, JsonOption, load
+from seqgen.cli.model import CheckpointsOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.progress import ShownProgress
+from seqgen.cli.writing import show_writing
 from seqgen.config import READING, CorpusConfig, DeviceConfig, EvaluationConfig, FoldersConfig
 from seqgen.wording import counted
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from seqgen.evaluation.music import MusicReport
     from seqgen.evaluation.report import Evaluation
     from seqgen.evaluation.text import TextReport, Verbatim
-    from seqgen.evaluation.writing import WritingReport
     from seqgen.model.language_model import LanguageModel
     from seqgen.sampling.fusion import Fusion
 
@@ -34,15 +35,6 @@ PREDICTORS = {
     "ngram": "n-grams",
     "xz": "xz",
     "bz2": "bz2",
-}
-
-WRITERS = {"model": "the model", "nearest": "nearest training pair", "copied": "the given itself"}
-WRITTEN = {
-    "exact": "exact matches",
-    "character_error_rate": "character error rate",
-    "word_error_rate": "word error rate",
-    "bleu": "BLEU",
-    "chrf": "chrF",
 }
 
 
@@ -57,12 +49,16 @@ def evaluate(
     reading: dict[str, Any],
     machine: DeviceConfig,
     folders: FoldersConfig,
-    checkpoint: CheckpointOption = None,
+    checkpoint: CheckpointsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
-    """Measure how well a trained model predicts a text."""
-    source, loaded, model = load(checkpoint, folders, machine)
+    """Measure how well a trained model predicts a text, or compare several models on it."""
+    names = checkpoint or []
+    if len(names) > 1:
+        _compare(names, evaluation, reading, machine, folders, as_json=as_json)
+        return
+    source, loaded, model = load(names[0] if names else None, folders, machine)
     from seqgen.evaluation.held_out import HeldOut
 
     display.note(str(source))
@@ -75,6 +71,25 @@ def evaluate(
         _report(loaded, model, held_out, evaluation, fusion, as_json=as_json)
     if evaluation.corpus is None:
         display.note("this validation set selected the checkpoint: --corpus scores text that the model has not seen")
+
+
+def _compare(
+    names: list[str],
+    evaluation: EvaluationConfig,
+    reading: dict[str, Any],
+    machine: DeviceConfig,
+    folders: FoldersConfig,
+    *,
+    as_json: bool,
+) -> None:
+    """Compare several models on a text, which is read as the run of the first one reads it."""
+    refuse_for_several(evaluation)
+    contenders = load_contenders(names, folders, machine)
+    from seqgen.evaluation.held_out import HeldOut
+
+    with display.waiting("reading", is_quiet=False):
+        held_out = HeldOut(contenders[0].checkpoint, evaluation.corpus, folders, reading)
+    report_comparison(contenders, held_out, as_json=as_json)
 
 
 def _report(
@@ -133,7 +148,7 @@ def _show(evaluation: "Evaluation") -> None:
         bounds = f"{display.number(interval.low)} to {display.number(interval.high)}"
         out.print(f"{interval.level:.0%} confidence (over {interval.over}): {bounds} nats per token")
     if evaluation.writing is not None:
-        _show_writing(evaluation.writing)
+        show_writing(evaluation.writing)
     if (overlap := evaluation.overlap) is not None:
         shares = (
             f"{overlap.training:.1%} of the text in the training set, {overlap.validation:.1%} in the validation set"
@@ -148,19 +163,6 @@ def _show(evaluation: "Evaluation") -> None:
         _show_music(evaluation.music)
     if evaluation.copying is not None:
         _show_copying(evaluation.copying)
-
-
-def _show_writing(report: "WritingReport") -> None:
-    """Print how good the texts are that the model writes, beside those of baselines."""
-    written = {"model": report.model, **report.baselines}
-    rows = [
-        [WRITTEN[name], *(each.summaries.get(name, "") for each in written.values())] for name in report.model.figures
-    ]
-    display.results().print(f"\n{counted(report.model.num_givens, 'given')}, and what is written for them:")
-    display.show_table(["", *(WRITERS[name] for name in written)], rows)
-    for name, figure in report.model.figures.items():
-        if figure.signature is not None:
-            display.results().print(f"{WRITTEN[name]}: {figure.signature}")
 
 
 def _show_copying(report: "TextReport") -> None:

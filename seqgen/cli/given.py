@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from seqgen.cli import display
+from seqgen.cli.destination import Destination
 from seqgen.cli.outputs import report_lacking, write_text
 from seqgen.cli.prime import STANDARD_INPUT, text_argument, text_prime, unescaped
 from seqgen.config import SamplingConfig
@@ -29,27 +30,20 @@ _SIGNALS_AT_ONCE = 32
 
 
 def sample_given(
-    source: Path,
     loaded: "Checkpoint",
     model: "LanguageModel",
     config: SamplingConfig,
-    outputs: list[Path],
     fusion: "Fusion | None",
-    *,
-    omit_prime: bool,
-    as_json: bool,
+    destination: Destination,
 ) -> None:
     """Write texts from what they are given, to files, or to standard output as soon as they are known.
 
     Args:
-        source: path of the checkpoint.
         loaded: the checkpoint.
         model: its model.
         config: the sampling options.
-        outputs: the files.
         fusion: a language model that is added to the scores of the search; None for none.
-        omit_prime: whether to omit the prime.
-        as_json: whether to write a line of JSON per text.
+        destination: where the texts are written.
 
     Raises:
         CorpusError: what is given cannot be read.
@@ -60,7 +54,7 @@ def sample_given(
     if is_piped and (config.prime == STANDARD_INPUT or len(config.given) > 1):
         raise UsageError("--given - reads standard input: it cannot be combined with --prime - or another --given")
     is_listed = is_piped or len(config.given) > 1 or _is_folder(config.given[0], loaded.given_coding)
-    if is_listed and config.num_samples > 1 and not as_json:
+    if is_listed and config.num_samples > 1 and not destination.as_json:
         raise UsageError("several givens have one line each: --num-samples needs --json")
     from seqgen.sampling.transcriber import Transcriber, following
 
@@ -68,6 +62,7 @@ def sample_given(
     prime = writer.level.normalise(text_prime(config.prime, is_passage=True))
     report_lacking(list(writer.level.spelled_out(writer.level.encode(prime))), "the prime")
     config = replace(config, prime=prime, stop=tuple(map(unescaped, config.stop)))
+    source = destination.source
     display.note(str(source) if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
     notices = _Notices(writer, loaded.config.optimization.max_length)
     written: list[tuple[str, str]] = []
@@ -75,20 +70,21 @@ def sample_given(
         notices.check(givens)
         for given, best in zip(givens, writer.write(givens, config), strict=True):
             notices.count(best)
-            texts = [each.text[len(prime) if omit_prime else 0 :] for each in best]
-            if as_json:
+            texts = [each.text[len(prime) if destination.omit_prime else 0 :] for each in best]
+            if destination.as_json:
                 result = _as_json(given, texts, best)
             else:
                 result = _as_text(texts, best, is_line=is_listed, has_scores=config.num_samples > 1)
                 if is_listed and not is_piped and not isinstance(given, str):
                     result = f"{Path(given.name).name}\t{result}"
-            if outputs:
+            if destination.files:
                 written += [(result, text) for text in texts[:1]]
             else:
                 display.write_result(result)
         config = following(config, len(givens))
-    if outputs:
-        write_text("".join(result for result, _ in written), [text for _, text in written], outputs, source)
+    if destination.files:
+        texts = [text for _, text in written]
+        write_text("".join(result for result, _ in written), texts, destination)
     notices.conclude()
 
 

@@ -22,6 +22,15 @@ CheckpointOption = Annotated[
         autocompletion=run_names,
     ),
 ]
+CheckpointsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Run or checkpoint file. Can be repeated: the other models are compared with the first.",
+        metavar="NAME|FILE",
+        show_default="the newest run",
+        autocompletion=run_names,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from seqgen import files
 from seqgen.cli import display
+from seqgen.cli.destination import Destination
 from seqgen.cli.prime import STANDARD_INPUT, read_standard_input
+from seqgen.cli.provenance import copied_melodies
 from seqgen.config import SamplingConfig
 from seqgen.corpus.provenance import record_sample
 from seqgen.errors import MusicError, SeqgenError
@@ -20,6 +22,8 @@ from seqgen.wording import counted
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
     from seqgen.config import FoldersConfig
+    from seqgen.evaluation.music_sources import CopiedMelody
+    from seqgen.evaluation.run_corpus import RunCorpus
     from seqgen.levels.note import NoteLevel
     from seqgen.model.language_model import LanguageModel
     from seqgen.music.score import Score
@@ -29,29 +33,24 @@ ROLL_WIDTH = 100  # maximum width of the piano roll on a terminal
 
 
 def sample_music(
-    source: Path,
     loaded: "Checkpoint",
     level: "NoteLevel",
     model: "LanguageModel",
     config: SamplingConfig,
-    outputs: Sequence[Path],
     folders: "FoldersConfig",
-    *,
-    omit_prime: bool,
-    as_json: bool,
+    run: "RunCorpus | None",
+    destination: Destination,
 ) -> None:
     """Compose, and write the given files, or by default a MIDI file named after the run.
 
     Args:
-        source: path of the checkpoint.
         loaded: the checkpoint.
         level: its level.
         model: its model.
         config: the sampling options.
-        outputs: files, whose suffixes determine their formats; several samples are numbered.
         folders: where prepared corpora are kept.
-        omit_prime: whether to omit the prime.
-        as_json: whether to print the notes as JSON.
+        run: the corpus in which samples are searched for; None for no search.
+        destination: where the pieces are written; several samples are numbered.
     """
     config.refuse_for_music()
     from seqgen.corpus.music_file import reading_options
@@ -62,6 +61,7 @@ def sample_music(
     from seqgen.sampling.sampler import first_seed
 
     config = replace(config, seed=first_seed(config))
+    source, outputs = destination.source, destination.files
     display.note(f"{source}, seed {config.seed}")
     given = read_standard_input() if config.prime == STANDARD_INPUT else config.prime
     options = reading_options(loaded.config.corpus)
@@ -74,20 +74,22 @@ def sample_music(
     for notice in notices:
         display.note(notice)
     end = start.end
-    if omit_prime and prime:
+    if destination.omit_prime and prime:
         scores, end = [without_prime(score, end) for score in scores], 0
-    if as_json:
-        display.write_result("".join(_as_json(*pair, given) for pair in zip(samples, scores, strict=True)))
+    copies = copied_melodies(run, scores, end) if run else [None] * len(scores)
+    if destination.as_json:
+        display.write_result("".join(_as_json(*each, given) for each in zip(samples, scores, copies, strict=True)))
         if not outputs:
             return
     for path in outputs or [Path(f"{source.resolve().parent.name}-{config.seed}.mid")]:
         for score, sample, place in zip(scores, samples, numbered(path, len(scores)), strict=True):
             title = f"{source.resolve().parent.name}, seed {sample.seed}"
-            write_score(replace(score, title=title), place, source, end)
+            write_score(replace(score, title=title), place, destination, end)
             ending = f"; cut after --length {config.length:,}, without an ending" if sample.is_cut else ""
             display.note(f"written to {place}: {described(score)}{ending}")
-            if not (outputs or as_json):
+            if not (outputs or destination.as_json):
                 display.write_result(f"{place}\n")
+    _report_instrument(outputs, destination.soundfont)
     if sys.stderr.isatty():
         _show(scores[0])
 
@@ -98,18 +100,23 @@ def numbered(path: Path, count: int) -> list[Path]:
     return [path] if count == 1 else [path.with_stem(f"{path.stem}-{n:0{width}}") for n in range(1, count + 1)]
 
 
-def write_score(score: "Score", path: Path, source: Path, prime_end: int = 0) -> None:
+def is_audio(path: Path) -> bool:
+    """Return whether a file is to hold the sound of music."""
+    return path.suffix.lower() == ".wav"
+
+
+def write_score(score: "Score", path: Path, destination: Destination, prime_end: int = 0) -> None:
     """Write a score in the format of the file's suffix.
 
     Args:
         score: the music.
         path: the file, which is replaced atomically.
-        source: path of the checkpoint.
+        destination: the checkpoint, and what plays an audio file.
         prime_end: step at which the prime ends.
     """
     from seqgen.music.write import rendered
 
-    write_file(path, rendered(score, path.suffix.lower(), prime_end), source)
+    write_file(path, rendered(score, path.suffix.lower(), prime_end, destination.soundfont), destination.source)
 
 
 def write_file(path: Path, content: bytes, source: Path) -> None:
@@ -131,8 +138,13 @@ def described(score: "Score") -> str:
     return f"{counted(len(score.tracks), 'part')}, {bars}, {counted(score.num_notes, 'note')}"
 
 
-def write_tunes(texts: Sequence[str], path: Path, source: Path) -> None:
+def write_tunes(texts: Sequence[str], path: Path, destination: Destination) -> None:
     """Write each tune in the ABC notation of a text sample to a file, and report how many are valid.
+
+    Args:
+        texts: the samples.
+        path: the file; several tunes are numbered.
+        destination: the checkpoint, and what plays an audio file.
 
     Raises:
         MusicError: no tune is valid.
@@ -148,9 +160,18 @@ def write_tunes(texts: Sequence[str], path: Path, source: Path) -> None:
             "text write; use --output FILE.txt for text",
         )
     for tune, place in zip(tunes, numbered(path, len(tunes)), strict=True):
-        write_score(tune.score, place, source)
+        write_score(tune.score, place, destination)
         display.note(f"written to {place}: {described(tune.score)}")
+    _report_instrument([path], destination.soundfont)
     display.note(f"{len(tunes)} of {len(found)} tunes are valid")
+
+
+def _report_instrument(paths: Sequence[Path], soundfont: Path | None) -> None:
+    """Report what has played the audio files, if there are any."""
+    if any(map(is_audio, paths)):
+        from seqgen.music.audio import instrument
+
+        display.note(f"played by {instrument(soundfont)}")
 
 
 def _show(score: "Score") -> None:
@@ -159,7 +180,7 @@ def _show(score: "Score") -> None:
     display.note(text(score, min(ROLL_WIDTH, get_terminal_size().columns)))
 
 
-def _as_json(sample: "Sample", score: "Score", prime: str) -> str:
+def _as_json(sample: "Sample", score: "Score", copies: "list[CopiedMelody] | None", prime: str) -> str:
     """Return one line of JSON."""
     notes: list[dict[str, Any]] = [
         {
@@ -174,4 +195,6 @@ def _as_json(sample: "Sample", score: "Score", prime: str) -> str:
     ]
     content = {"notes": notes, "prime": prime, "tokens": sample.tokens, "nats": sample.nats, "seed": sample.seed}
     content["ended"] = not sample.is_cut
+    if copies is not None:
+        content["copied"] = [copy.to_json() for copy in copies]
     return json.dumps(content, ensure_ascii=False) + "\n"

@@ -3,29 +3,29 @@
 from pathlib import Path
 
 from seqgen.cli import display
-from seqgen.cli.music import write_file, write_tunes
+from seqgen.cli.destination import Destination
+from seqgen.cli.music import is_audio, write_file, write_tunes
 from seqgen.errors import UsageError
 
-MUSIC_SUFFIXES = (".mid", ".musicxml", ".png")  # formats to which ABC notation in samples is converted
+MUSIC_SUFFIXES = (".mid", ".musicxml", ".png", ".wav")  # formats to which ABC notation in samples is converted
 MAX_SHOWN = 10  # characters that are not in the vocabulary
 
 
-def write_text(result: str, texts: list[str], outputs: list[Path], source: Path) -> None:
-    """Write the result to the given files, or to standard output if no file is given.
+def write_text(result: str, texts: list[str], destination: Destination) -> None:
+    """Write the result to files, or to standard output if there are none.
 
     Args:
         result: content of text files and of standard output.
         texts: the samples, from which music files are made.
-        outputs: the files.
-        source: path of the checkpoint.
+        destination: the files.
     """
-    for path in outputs:
+    for path in destination.files:
         if path.suffix.lower() in MUSIC_SUFFIXES:
-            write_tunes(texts, path, source)
+            write_tunes(texts, path, destination)
         else:
-            write_file(path, result.encode(), source)
+            write_file(path, result.encode(), destination.source)
             display.note(f"written to {path}")
-    if not outputs:
+    if not destination.files:
         display.write_result(result)
 
 
@@ -35,6 +35,25 @@ def refuse_no_file(path: Path) -> None:
         raise UsageError(f"--output must be a file, but {path} is a folder")
     if not path.parent.is_dir():
         raise UsageError(f"--output {path}: folder {path.parent} does not exist; create it first")
+
+
+def refuse_soundfont(soundfont: Path | None, outputs: list[Path]) -> None:
+    """Reject a SoundFont that cannot be used, or without an audio file, before sampling."""
+    if any(map(is_audio, outputs)):
+        from seqgen.music.soundfont import find
+
+        find(soundfont)
+    elif soundfont is not None:
+        raise UsageError("--soundfont is for audio: add --output FILE.wav")
+
+
+def refuse_unknown_suffixes(paths: list[Path]) -> None:
+    """Reject files that are not music."""
+    from seqgen.music.write import SUFFIXES
+
+    for path in paths:
+        if path.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"--output {path}: the suffix of a music file must be one of {', '.join(SUFFIXES)}")
 
 
 def report_lacking(characters: list[str], where: str) -> None:

@@ -1,13 +1,8 @@
 """`seqgen train`."""
 
-import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +11,15 @@ from seqgen.cli import display, panel
 from seqgen.cli.completion import run_names
 from seqgen.cli.conclusion import conclude
 from seqgen.cli.options import EARLIER, QuietOption, defaults_from_file, given_options, options_from
+from seqgen.cli.series import count_of_seeds, train_series
+from seqgen.cli.training import run_training
 from seqgen.compiled import announced
 from seqgen.config import (
     BUDGETS,
     BudgetConfig,
     CorpusConfig,
     FoldersConfig,
+    LoggingConfig,
     MachineConfig,
     ModelOptions,
     OptimizationOptions,
@@ -30,9 +28,10 @@ from seqgen.config import (
 from seqgen.errors import UsageError
 from seqgen.options import flag
 from seqgen.process import load_torch
-from seqgen.training.launch import INTERRUPTED, count_of, end_with_launcher, is_one_of_many, launch
+from seqgen.training.launch import count_of, end_with_launcher, is_one_of_many, launch
 
 if TYPE_CHECKING:
+    from seqgen.config_file import Resolved
     from seqgen.training.loop import Trainer
     from seqgen.training.session import Session
 
@@ -43,6 +42,8 @@ WITH_RESUME = {
     *SOURCES,
     "device",
     "processes",
+    "seeds",
+    "log_to",
     "quiet",
     "verbose",
     *BUDGETS,
@@ -57,6 +58,7 @@ WITH_RESUME = {
     budget=BudgetConfig,
     machine=MachineConfig,
     folders=FoldersConfig,
+    logging=LoggingConfig,
 )
 def train(
     context: typer.Context,
@@ -66,6 +68,7 @@ def train(
     budget: BudgetConfig,
     machine: MachineConfig,
     folders: FoldersConfig,
+    logging: LoggingConfig,
     misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the run.", metavar="NAME", show_default="from the corpus")
@@ -87,6 +90,14 @@ def train(
         str | None,
         typer.Option(help="Number of processes on this machine.", metavar="N", show_default="1"),
     ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="Train N runs one after the other, with different random seeds from --seed on, and report the mean "
+            "and the spread of their best validation losses.",
+            metavar="N",
+        ),
+    ] = None,
     quiet: QuietOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print more details.")] = False,
 ) -> None:
@@ -104,17 +115,38 @@ def train(
             display.note(text)
 
     _refuse_misuse(given, corpus, resume, misplaced)
+    num_seeds = (
+        None
+        if seeds is None
+        else count_of_seeds(seeds, given, corpus.corpus, machine.seed, is_resumed=resume is not None)
+    )
     if processes is not None and (count := count_of(processes)) > 1 and not is_one_of_many():
         raise typer.Exit(launch(sys.argv[1:], count, say))
     end_with_launcher()
     load_torch()
     from seqgen.training.distributed import World
+    from seqgen.training.series import Series
     from seqgen.training.session import Session
 
     requested = TrainOptions(corpus=corpus, model=model, optimization=optimization, budget=budget, machine=machine)
     with World.join() as world:
         quiet = quiet or not world.is_first
-        session = Session(folders, say, world, is_sampled=panel.is_live(is_quiet=quiet))
+        session = Session(folders, say, world, panel.is_live(is_quiet=quiet), logging.log_to)
+        if num_seeds is not None:
+            runs = Path(folders.checkpoints_dir)
+            if resume is None:
+                series = Series.new(runs, name, requested, num_seeds, overwrite=overwrite)
+            else:
+                series = Series.existing(runs, resume, num_seeds)
+            train_series(
+                series,
+                folders,
+                lambda run, options, first: _started(session, run, options, context, first, overwrite=overwrite),
+                lambda run: _resumed(session, run, requested, given),
+                quiet=quiet,
+                verbose=verbose,
+            )
+            return
         with display.waiting("reading the corpus", is_quiet=quiet), announced(lambda: say(COMPILING)):
             if resume is None and world.is_restarted and (resume := session.unfinished_run()):
                 given -= set(BUDGETS)  # the run has this budget already
@@ -124,20 +156,26 @@ def train(
                 trainer = resumed
             else:
                 return
-        _train(trainer, folders, quiet=quiet, verbose=verbose)
+        run_training(trainer, folders, quiet=quiet, verbose=verbose)
     if not quiet:
         conclude(trainer)
 
 
 def _started(
-    session: "Session", name: str | None, options: TrainOptions, context: typer.Context, *, overwrite: bool
+    session: "Session",
+    name: str | None,
+    options: TrainOptions,
+    context: typer.Context,
+    earlier: "Resolved | None" = None,
+    *,
+    overwrite: bool,
 ) -> "Trainer":
-    """Return the trainer of a new run with the options of the command line and of `--config`."""
+    """Return the trainer of a new run with the options of the command line and of `--config`, or an earlier run."""
     given, from_file = given_options(context), context.default_map or {}
     if (valid := from_file.get("valid")) and "corpus" in given and "valid" not in given:
         session.say(f"validating on {valid}, the --valid of --config; give --valid to validate on another text")
     given |= set(from_file)
-    return session.start(options, name, overwrite=overwrite, given=given, earlier=context.meta.get(EARLIER))
+    return session.start(options, name, overwrite=overwrite, given=given, earlier=earlier or context.meta.get(EARLIER))
 
 
 def _resumed(session: "Session", name: str, options: TrainOptions, given: set[str]) -> "Trainer | None":
@@ -164,81 +202,3 @@ def _refuse_misuse(given: set[str], corpus: CorpusConfig, resume: str | None, mi
         raise UsageError("a corpus is required: use --corpus FILE, or try --corpus builtin:python-docs")
     if unfit := sorted(given - WITH_RESUME) if resume else []:
         raise UsageError(f"--resume takes its options from the run: {', '.join(map(flag, unfit))} cannot be given")
-
-
-def _train(trainer: "Trainer", folders: FoldersConfig, *, quiet: bool, verbose: bool) -> None:
-    """Train until the end or an interruption."""
-    from seqgen.training.curve import draw_curve
-    from seqgen.training.report import Notice
-
-    has_warned = False
-    with _interruption() as is_interrupted:
-        with panel.TrainingDisplay(trainer, is_quiet=quiet, is_verbose=verbose) as shown:
-            for report in trainer.train(is_interrupted):
-                if isinstance(report, Notice):
-                    shown.note(report.text)
-                    continue
-                shown.show(report)
-                if trainer.is_overfitting and not has_warned and not quiet:
-                    has_warned = True
-                    display.note(_warning(trainer))
-                if shown.is_live and report.valid_nats is not None and report.example is None:
-                    shown.show_sample(_preview(trainer))
-        if not trainer.figures.is_finished and not quiet:
-            display.note(f"interrupted and saved at step {trainer.figures.step:,}")
-            display.propose("resume with", f"seqgen train --resume {trainer.run.name}{_elsewhere(folders)}")
-        if trainer.world.is_first:
-            draw_curve(trainer.run)
-    if not trainer.figures.is_finished:
-        raise typer.Exit(INTERRUPTED)
-
-
-def _warning(trainer: "Trainer") -> str:
-    """Return the warning that the model is starting to overfit."""
-    model, is_conditional = trainer.config.model, trainer.corpus.given_coding is not None
-    best = "the fewest validation tokens were wrong" if is_conditional else "the validation loss was lowest"
-    return (
-        f"the model is starting to overfit: the training loss is falling, but {best} at step "
-        f"{trainer.figures.best_step:,}. That model is kept; more text, a --dropout above {model.dropout:g} or a "
-        f"--hidden-size below {model.hidden_size:,} may give a better one"
-    )
-
-
-def _elsewhere(folders: FoldersConfig) -> str:
-    """Return the options for folders other than the default ones."""
-    default = FoldersConfig()
-    given = {item.name: getattr(folders, item.name) for item in fields(folders)}
-    moved = {name: folder for name, folder in given.items() if folder != getattr(default, name)}
-    return "".join(f" {flag(name)} {shlex.quote(folder)}" for name, folder in moved.items())
-
-
-def _preview(trainer: "Trainer") -> str:
-    """Return a few lines or bars from the current model, without using random numbers of the training."""
-    from seqgen.sampling.preview import preview
-
-    num_documents = panel.SAMPLE_LINES if trainer.config.corpus.document == "line" else 1
-    return preview(
-        trainer.averaged,
-        trainer.corpus.level,
-        trainer.figures.step,
-        trainer.unseen,
-        num_documents,
-        panel.PANEL_WIDTH - 8,
-        knows_beginnings=trainer.knows_beginnings,
-    )
-
-
-@contextmanager
-def _interruption() -> Iterator[Callable[[], bool]]:
-    """Provide a function that returns whether Ctrl-C or SIGTERM has been received."""
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        received.append(number)
-
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,11 +7,13 @@ Options that the recipe chooses unless they are given have two types: `ModelOpti
 from seqgen.config.budget import BUDGETS, BudgetConfig
 from seqgen.config.corpus import READING, CorpusConfig
 from seqgen.config.evaluation import EvaluationConfig, InspectionConfig
+from seqgen.config.logging import LoggingConfig
 from seqgen.config.machine import DeviceConfig, FoldersConfig, MachineConfig, RunsConfig
 from seqgen.config.model import ARCHITECTURE, INITIAL_WEIGHTS, ModelConfig, ModelOptions
 from seqgen.config.optimization import OptimizationConfig, OptimizationOptions
 from seqgen.config.sampling import BEAM_SIZE, GIVEN_LENGTH, GIVEN_LENGTH_PER_TOKEN, TEXT_LENGTH, SamplingConfig
 from seqgen.config.train import TrainConfig, TrainOptions
+from seqgen.config.writing import WritingConfig
 
 __all__ = [
     "ARCHITECTURE",
@@ -28,6 +30,7 @@ __all__ = [
     "EvaluationConfig",
     "FoldersConfig",
     "InspectionConfig",
+    "LoggingConfig",
     "MachineConfig",
     "ModelConfig",
     "ModelOptions",
@@ -37,4 +40,5 @@ __all__ = [
     "SamplingConfig",
     "TrainConfig",
     "TrainOptions",
+    "WritingConfig",
 ]

@@ -21,6 +21,7 @@ class Document(ABC, Generic[Content]):
         ending: the text that its end token stands for.
         is_complete: whether the end token follows its content; an excerpt may stop earlier.
         row: the number of the record that it comes from, if it comes from one.
+        line: the line of its file with which it begins, from 1; None if that is not known, see `line_at`.
         given: the text or the signal from which this text is to be written; None for a corpus without `--given`.
     """
 
@@ -28,6 +29,7 @@ class Document(ABC, Generic[Content]):
     ending: str = ""
     is_complete: bool = True
     row: int | None = None
+    line: int | None = None
     given: "Document[Any] | None" = None
 
     @abstractmethod
@@ -52,6 +54,18 @@ class Document(ABC, Generic[Content]):
         """
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """The name and, for a record, its row (from 1, without the header), as JSON values."""
+        return {"document": self.name} if self.row is None else {"document": self.name, "row": self.row}
+
+    def line_at(self, position: int) -> int | None:
+        """Return the line of its file at a position, from 1; None as for `line`."""
+        if self.line is None or not position:
+            return self.line
+        before: Iterator[Any] = Excerpt(self, 0, position).chunks()
+        return self.line + sum(str(chunk).count("\n") for chunk in before)
+
+    @property
     def family(self) -> bytes:
         """16 bytes that near-duplicates share; by default the digest, which only duplicates share."""
         return self.digest
@@ -69,11 +83,12 @@ class Document(ABC, Generic[Content]):
 class Passage(Document[str]):
     """A text in memory."""
 
-    def __init__(self, name: str, text: str, ending: str = "", row: int | None = None) -> None:
+    def __init__(self, name: str, text: str, ending: str = "", row: int | None = None, line: int | None = None) -> None:
         self.name = name
         self.text = text
         self.ending = ending
         self.row = row
+        self.line = line
 
     @property
     def size(self) -> int:
@@ -145,6 +160,10 @@ class Excerpt(Document[Content]):
         """A hash of the document and the positions."""
         return hashlib.sha256(self._document.digest + f"{self._start}:{self._stop}".encode()).digest()[:16]
 
+    def line_at(self, position: int) -> int | None:
+        """Return the line of its file at a position, from 1; None as for `line`."""
+        return self._document.line_at(self._start + position)
+
     def chunks(self) -> Iterator[Content]:
         """Yield the content from start to stop."""
         position = 0
@@ -185,7 +204,9 @@ def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Documen
         yield document
         return
     passages = _lines(document, log) if unit == "line" else _paragraphs(document)
-    yield from (Passage(document.name, text, ending, document.row) for text, ending in passages)
+    for text, ending, place in passages:
+        line = document.line and document.line + place
+        yield Passage(document.name, text, ending, document.row, line)
 
 
 def lines_of(
@@ -195,20 +216,20 @@ def lines_of(
     yield from (line for line, _ in _all_lines(document, remedy))
 
 
-def _lines(document: Document[str], log: ReadingLog) -> Iterator[tuple[str, str]]:
-    """Yield the lines that are not empty, each with its newline, which the last may lack."""
-    for line, newline in _all_lines(document):
+def _lines(document: Document[str], log: ReadingLog) -> Iterator[tuple[str, str, int]]:
+    """Yield the lines that are not empty, each with its newline, which the last may lack, and the lines before it."""
+    for place, (line, newline) in enumerate(_all_lines(document)):
         if text := line.rstrip():
-            yield text, newline
+            yield text, newline, place
         else:
             log.skip("empty line", document.name)
 
 
-def _paragraphs(document: Document[str]) -> Iterator[tuple[str, str]]:
-    """Yield the paragraphs, each with the newlines that end it, at most two."""
+def _paragraphs(document: Document[str]) -> Iterator[tuple[str, str, int]]:
+    """Yield the paragraphs, each with the newlines that end it, at most two, and the number of lines before it."""
     lines: list[str] = []
     ending, size = "", 0
-    for line, newline in _all_lines(document):
+    for place, (line, newline) in enumerate(_all_lines(document)):
         size += len(line)
         if size > MAX_CHARACTERS:
             raise _too_long(document, "paragraph")
@@ -216,10 +237,10 @@ def _paragraphs(document: Document[str]) -> Iterator[tuple[str, str]]:
             lines.append(line)
             ending = newline
         elif lines:
-            yield "\n".join(lines), "\n\n"
+            yield "\n".join(lines), "\n\n", place - len(lines)
             lines, size = [], 0
     if lines:
-        yield "\n".join(lines), ending
+        yield "\n".join(lines), ending, place + 1 - len(lines)
 
 
 def _all_lines(document: Document[str], remedy: str = _REMEDY) -> Iterator[tuple[str, str]]:

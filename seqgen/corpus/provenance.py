@@ -13,6 +13,7 @@ from pathlib import Path
 SAMPLES = "samples.jsonl"  # in the folder of a run: the samples of its model, one JSON object per line
 _CHECKPOINTS = {"best.safetensors", "last.safetensors", "previous.safetensors"}
 _RUN = _CHECKPOINTS | {"config.toml", "metrics.jsonl", "curve.png", "lock", SAMPLES}
+_EVENTS = "events.out.tfevents."  # of TensorBoard
 _PREPARED = {"store.json"} | {f"{part}.{kind}" for part in ("train", "valid") for kind in ("ids", "offsets", "counts")}
 _PARSED = re.compile(r"[0-9a-f]{32}\.json")
 _PARSED_CONTENT = re.compile(
@@ -29,7 +30,7 @@ def own_files(folder: Path, names: Collection[str]) -> dict[str, str]:
         folder: the folder.
         names: all its files.
     """
-    run = _RUN.intersection(names) if is_run(names) else set()
+    run = {name for name in names if name in _RUN or name.startswith(_EVENTS)} if is_run(names) else set()
     data = _PREPARED.intersection(names) if {"store.json", "train.offsets"} <= set(names) else set()
     data |= {name for name in names if _PARSED.fullmatch(name) and _is_parsed(folder / name)}
     return dict.fromkeys(run, "file of seqgen's own runs") | dict.fromkeys(data, "file of seqgen's own data")

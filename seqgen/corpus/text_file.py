@@ -47,6 +47,7 @@ class TextFile(SourceFile, Document[str]):
     """
 
     kind = TEXT
+    line = 1
 
     def __init__(
         self, raw: RawFile, encoding: str = "utf-8", errors: str = "strict", *, translates_newlines: bool = True

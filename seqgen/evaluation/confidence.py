@@ -52,8 +52,8 @@ def confidence_interval(dataset: Dataset, surprisals: NDArray[np.float32]) -> Co
         dataset: the documents.
         surprisals: nats of each token, 0 for start tokens, shape (tokens,).
     """
-    over, begins = _units(dataset)
-    if len(begins) < _MIN_BLOCKS:
+    over, begins = begins_of_units(np.asarray(dataset.offsets))
+    if not begins.size:
         return None
     nats = np.add.reduceat(surprisals, begins, dtype=np.float64)
     starts = np.searchsorted(dataset.offsets[:-1], np.append(begins, len(dataset.ids)))
@@ -73,9 +73,16 @@ def group_begins(num_documents: int) -> NDArray[np.int64]:
     return np.linspace(0, num_documents, min(num_documents, _MAX_DOCUMENTS), endpoint=False).astype(np.int64)
 
 
-def _units(dataset: Dataset) -> tuple[str, NDArray[np.int64]]:
-    """Return what is resampled, and the first position of each unit."""
-    if dataset.num_documents >= MIN_DOCUMENTS:
-        return "documents", np.asarray(dataset.offsets)[group_begins(dataset.num_documents)]
-    num_blocks = min(_MAX_BLOCKS, len(dataset.ids) // _MIN_BLOCK)
-    return "blocks", np.linspace(0, len(dataset.ids), num_blocks, endpoint=False).astype(np.int64)
+def begins_of_units(offsets: NDArray[np.int64]) -> tuple[str, NDArray[np.int64]]:
+    """Return what is resampled, and the first position of each unit; no units if there is too little text.
+
+    Args:
+        offsets: where each document begins, and where the last ends, shape (documents + 1,).
+    """
+    num_documents = len(offsets) - 1
+    if num_documents >= MIN_DOCUMENTS:
+        return "documents", offsets[group_begins(num_documents)]
+    num_blocks = min(_MAX_BLOCKS, int(offsets[-1]) // _MIN_BLOCK)
+    if num_blocks < _MIN_BLOCKS:
+        num_blocks = 0
+    return "blocks", np.linspace(0, offsets[-1], num_blocks, endpoint=False).astype(np.int64)

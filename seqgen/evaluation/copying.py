@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.evaluation import spans
 from seqgen.evaluation.progress import Task
 from seqgen.evaluation.windows import BLOCK, NO_NUMBER, Numbers, Windows, doubled, longest
 from seqgen.music.melody import melodies
@@ -86,6 +87,22 @@ class Copying:
         return asdict(self)
 
 
+class Copy(NamedTuple):
+    """A span of a sample that occurs in a training work.
+
+    Attributes:
+        begin: its first position in the sample.
+        length: number of symbols.
+        which: index of the first training work that contains it.
+        place: its first position there.
+    """
+
+    begin: int
+    length: int
+    which: int
+    place: int
+
+
 class Library:
     """Training works that can be searched; uses 4 bytes per symbol, and 12 more during a search.
 
@@ -112,7 +129,7 @@ class Library:
 
     def search(self, samples: Sequence[Work], n: int = 8) -> Copied:
         """Search for samples; see `compare`."""
-        works = _Works.of(samples, lambda symbol: self._vocabulary.get(symbol, NO_NUMBER), Task())
+        works = self._numbered(samples)
         num_found, widest = 0, None
         for windows in doubled(Windows(1, works.numbers, self._works.numbers)):
             if windows.length <= n < 2 * windows.length:
@@ -125,6 +142,38 @@ class Library:
             longest=self._match(longest(widest), works) if widest else None,
             share_found=num_found / num_grams if num_grams else None,
         )
+
+    def chance_length(self, held_out: Sequence[Work], size: int, shortest: int, longest: int) -> int:
+        """Return how long a span must be at least so that it is not common by chance; see `spans.chance_length`.
+
+        Args:
+            held_out: works that are not in the training set.
+            size: number of symbols of a sample.
+            shortest: lower bound of the result.
+            longest: upper bound of the result.
+        """
+        numbers = self._numbered(held_out).numbers
+        return spans.chance_length(numbers, self._works.numbers, size, shortest, longest)
+
+    def spans(self, sample: Work, min_length: int) -> list[Copy]:
+        """Return the spans of a sample that occur in the training works; see `spans.copied_spans`."""
+        found = spans.copied_spans(self._numbered([sample]).numbers, self._works.numbers, min_length)
+        return [Copy(span.begin, span.length, *self._works.index_at(span.source)) for span in found]
+
+    def num_before(self, symbol: Hashable, which: int, place: int) -> int:
+        """Return how often a symbol occurs before a position of a training work.
+
+        Args:
+            symbol: the symbol.
+            which: index of the work.
+            place: the position.
+        """
+        begin = int(self._works.offsets[which])
+        number = self._vocabulary.get(symbol, NO_NUMBER)
+        return int(np.count_nonzero(self._works.numbers[begin : begin + place] == number))
+
+    def _numbered(self, works: Sequence[Work]) -> "_Works":
+        return _Works.of(works, lambda symbol: self._vocabulary.get(symbol, NO_NUMBER), Task())
 
     def _match(self, windows: Windows, samples: "_Works") -> Match:
         place = int(np.argmax(windows.training != NO_NUMBER))
@@ -170,7 +219,11 @@ class _Works(NamedTuple):
 
     def at(self, place: int) -> tuple[str, int]:
         """Return the name of the work at a position, and its place in the work."""
-        which = int(np.searchsorted(self.offsets, place, side="right")) - 1
-        position = place - int(self.offsets[which])
+        which, position = self.index_at(place)
         name, _, places = self.works[which]
         return name, position if places is None else places[position]
+
+    def index_at(self, place: int) -> tuple[int, int]:
+        """Return the index of the work at a position, and the position in the work."""
+        which = int(np.searchsorted(self.offsets, place, side="right")) - 1
+        return which, place - int(self.offsets[which])

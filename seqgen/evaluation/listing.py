@@ -38,7 +38,7 @@ def by_document(
         for number, (document, _, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
             total = float(nats.sum(dtype=np.float64))
             yield {
-                **_origin(document),
+                **document.origin,
                 "number": number,
                 "tokens": len(nats),
                 "nats": total,
@@ -60,7 +60,7 @@ def by_token(
         raise UsageError("--per-token needs a decoder, but only whole texts have a probability without one (ctc)")
     with held_out.encoded() as dataset:
         for number, (document, ids, nats) in enumerate(_documents(model, held_out, dataset, progress), start=1):
-            texts, origin = checkpoint.level.spelled(ids), _origin(document)
+            texts, origin = checkpoint.level.spelled(ids), document.origin
             for place, (token, text, cost) in enumerate(zip(ids, texts, nats.tolist(), strict=True)):
                 yield {**origin, "number": number, "place": place, "id": token, "text": text, "nats": cost}
 
@@ -71,11 +71,6 @@ def _compared(
     """Return what a document is given, its text, what the model writes, and whether that is a text of this given."""
     shown = given if isinstance(given, str) else given.name
     return {"given": shown, "text": text, "written": written, "is_exact": (given, written) in references}
-
-
-def _origin(document: Document[Any]) -> dict[str, Any]:
-    """Return the file of a document and, for a record, its row (from 1, without the header)."""
-    return {"document": document.name} if document.row is None else {"document": document.name, "row": document.row}
 
 
 def _documents(

@@ -22,7 +22,7 @@ from seqgen.levels.base import Level
 WINDOW = 32  # tokens, a power of 2
 _BASE = 0x9E3779B97F4A7C15  # odd, with mixed bits
 _TABLE_BITS = 24  # of a hash, which exclude most windows before the search
-_NOTABLE = 0.01  # overlap above which the user is warned
+NOTABLE = 0.01  # overlap above which the user is warned
 _BLOCK = 1 << 20  # tokens hashed at once
 
 Hashes = NDArray[np.uint64]
@@ -49,7 +49,7 @@ class Overlap:
     def notes(self) -> list[str]:
         """Warnings for the user."""
         shares = {"training set": self.training, "validation set, which selected the checkpoint": self.validation}
-        found = [f"{share:.1%} of the text occurs in the {name}" for name, share in shares.items() if share >= _NOTABLE]
+        found = [f"{share:.1%} of the text occurs in the {name}" for name, share in shares.items() if share >= NOTABLE]
         return [f"{', and '.join(found)}: the loss on new text may be higher"] if found else []
 
 

@@ -44,7 +44,7 @@ class CachedLoss:
     settings: CacheSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How well a model predicts a text.
 
@@ -84,6 +84,9 @@ class Evaluation:
         nats = surprisals(model, dataset, deadline=deadline, progress=progress)
         loss = Loss(Likelihood(float(nats.sum(dtype="float64")), dataset.num_targets), dataset.extent)
         return cls(name, loss, confidence_interval(dataset, nats))
+
+    def __repr__(self) -> str:
+        return f"Evaluation(name={self.name!r}, tokens={self.loss.score.tokens}, loss='{self.loss.summary}')"
 
     @property
     def losses(self) -> dict[str, dict[str, float | None]]:

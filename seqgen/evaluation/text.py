@@ -103,10 +103,10 @@ def report_on_texts(
         texts[index] += text
     drawn = [Work(f"sample {number}", text) for number, text in enumerate(texts, start=1)]
     others = [
-        work._replace(name=f"text {number}")  # lines of a file have the same name
-        for number, work in enumerate(_limited(held_out, sum(map(len, texts))), start=1)
+        Work(f"text {number}", text)  # lines of a file have the same name
+        for number, (_, text) in enumerate(first_texts(held_out, sum(map(len, texts))), start=1)
     ]
-    known = list(_limited(train, MAX_TRAINING))
+    known = [Work(document.name, text) for document, text in first_texts(train, MAX_TRAINING)]
     size = sum(len(work.symbols) for work in known)
     with progress.task("searching for copies", size) as task:
         library = Library(known, task)
@@ -114,14 +114,14 @@ def report_on_texts(
     return TextReport(num_samples, size, *found)
 
 
-def _limited(documents: Iterable[Document[str]], size: int) -> Iterator[Work]:
-    """Yield documents as works with at most this number of characters in total."""
+def first_texts(documents: Iterable[Document[str]], size: int) -> Iterator[tuple[Document[str], str]]:
+    """Yield documents with their texts, with at most this number of characters in total."""
     for document in documents:
         if size <= 0:
             return
         text = "".join(_first(document.chunks(), size))
         size -= len(text)
-        yield Work(document.name, text)
+        yield document, text
 
 
 def _first(chunks: Iterable[str], size: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ BLEU and chrF tokenize, as their signatures say.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ class Transcription:
     @property
     def summaries(self) -> dict[str, str]:
         """The figures by name, as text: `6.9% (5.8% to 8.1%)`; - for an undefined figure."""
-        return {name: _summary(figure, _FORMATS[name]) for name, figure in self.figures.items()}
+        return summaries(self.figures)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -109,17 +109,21 @@ def measure(transcripts: Sequence[Transcript]) -> Transcription:
     """
     if not transcripts:
         raise ValueError("a transcription needs at least one transcript, got none")
-    counts = resample(len(group_begins(len(transcripts)))) if len(transcripts) >= MIN_DOCUMENTS else None
-    exact = np.array([(each.written in each.references, 1) for each in transcripts], dtype=np.float64)
-    bleu, chrf = _ngram_figures(transcripts, counts) if _num_words(transcripts) >= _BLEU_WORDS else (None, None)
-    return Transcription(
-        len(transcripts),
-        exact=_figure(exact, counts, _ratio),
-        character_error_rate=_figure(_edits(transcripts, str), counts, _ratio),
-        word_error_rate=_figure(_edits(transcripts, str.split), counts, _ratio),
-        bleu=bleu,
-        chrf=chrf,
-    )
+    return Transcription(len(transcripts), **{name: each.figure() for name, each in _measures(transcripts).items()})
+
+
+def summaries(figures: Mapping[str, Figure], sign: str = "") -> dict[str, str]:
+    """Return figures by name, as text; with the sign "+", positive ones as well have a sign."""
+    return {name: _summary(figure, sign + _FORMATS[name]) for name, figure in figures.items()}
+
+
+def differences(first: Sequence[Transcript], other: Sequence[Transcript]) -> dict[str, Figure]:
+    """Return the figures of other outputs for the same givens minus those of the first ones, by name.
+
+    The intervals are bootstraps over the differences of givens.
+    """
+    others = _measures(other)
+    return {name: each.difference(others[name]) for name, each in _measures(first).items()}
 
 
 def measure_baselines(
@@ -160,26 +164,54 @@ def _num_words(transcripts: Sequence[Transcript]) -> float:
     return float(np.mean([len(text.split()) for each in transcripts for text in each.references]))
 
 
-def _figure(
-    statistics: Statistics,
-    counts: NDArray[np.int64] | None,
-    score: Callable[[Statistics], float | None],
-    signature: str | None = None,
-) -> Figure:
-    """Return a figure and its interval.
+class _Measure(NamedTuple):
+    """What a figure and its interval are computed from.
 
-    Args:
+    Attributes:
         statistics: sufficient statistics of each given, shape (givens, statistics).
-        counts: resamples of groups of givens, shape (resamples, groups).
         score: computes the figure from the sums of the statistics.
         signature: see `Figure`.
     """
-    value = score(statistics.sum(axis=0))
-    if value is None or counts is None:
-        return Figure(value, None, signature)
-    sums = counts @ np.add.reduceat(statistics, group_begins(len(statistics)))
-    values = [value for value in map(score, sums) if value is not None]
-    return Figure(value, ConfidenceInterval.of(values, "givens"), signature)
+
+    statistics: Statistics
+    score: Callable[[Statistics], float | None]
+    signature: str | None = None
+
+    def figure(self) -> Figure:
+        """Return the figure."""
+        return _figure(self._values(), self.signature)
+
+    def difference(self, other: "_Measure") -> Figure:
+        """Return the figure of other outputs for the same givens minus this one."""
+        pairs = zip(self._values(), other._values(), strict=True)
+        values = [None if own is None or theirs is None else theirs - own for own, theirs in pairs]
+        return _figure(values, self.signature)
+
+    def _values(self) -> list[float | None]:
+        """Return the figure of all givens, then that of each resample of groups of givens."""
+        sums = self.statistics.sum(axis=0, keepdims=True)
+        if len(self.statistics) >= MIN_DOCUMENTS:
+            begins = group_begins(len(self.statistics))
+            sums = np.concatenate([sums, resample(len(begins)) @ np.add.reduceat(self.statistics, begins)])
+        return list(map(self.score, sums))
+
+
+def _figure(values: Sequence[float | None], signature: str | None) -> Figure:
+    """Return the figure with the value of all givens and the interval of the resamples after it."""
+    value, *resampled = values
+    known = [each for each in resampled if each is not None]
+    interval = ConfidenceInterval.of(known, "givens") if value is not None and known else None
+    return Figure(value, interval, signature)
+
+
+def _measures(transcripts: Sequence[Transcript]) -> dict[str, _Measure]:
+    exact = np.array([(each.written in each.references, 1) for each in transcripts], dtype=np.float64)
+    measures = {
+        "exact": _Measure(exact, _ratio),
+        "character_error_rate": _Measure(_edits(transcripts, str), _ratio),
+        "word_error_rate": _Measure(_edits(transcripts, str.split), _ratio),
+    }
+    return measures | (_ngram_measures(transcripts) if _num_words(transcripts) >= _BLEU_WORDS else {})
 
 
 def _ratio(sums: Statistics) -> float | None:
@@ -202,21 +234,20 @@ def _edits(transcripts: Sequence[Transcript], split: Callable[[str], Sequence[st
     return np.array([best(split(each.written), map(split, each.references)) for each in transcripts], dtype=np.float64)
 
 
-def _ngram_figures(transcripts: Sequence[Transcript], counts: NDArray[np.int64] | None) -> tuple[Figure, Figure]:
+def _ngram_measures(transcripts: Sequence[Transcript]) -> dict[str, _Measure]:
     """Return BLEU and chrF."""
     from sacrebleu import BLEU, CHRF
 
     written = [each.written for each in transcripts]
     references = list(zip_longest(*(each.references for each in transcripts)))  # None where a given has fewer
 
-    def figure(metric: BLEU | CHRF) -> Figure:
+    def measure(metric: BLEU | CHRF) -> _Measure:
         # sacrebleu's own bootstrap works on these methods too, but reports no bounds.
         statistics = np.array(metric._extract_corpus_statistics(written, references), dtype=np.float64)
-        return _figure(
-            statistics,
-            counts,
-            lambda sums: float(metric._compute_score_from_stats(sums.tolist()).score),
-            str(metric.get_signature()),
+        signature = str(metric.get_signature())
+        return _Measure(
+            statistics, lambda sums: float(metric._compute_score_from_stats(sums.tolist()).score), signature
         )
 
-    return figure(BLEU(force=True)), figure(CHRF())  # force: no warning about texts that are already tokenized
+    # force: no warning about texts that are already tokenized
+    return {"bleu": measure(BLEU(force=True)), "chrf": measure(CHRF())}

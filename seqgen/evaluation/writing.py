@@ -1,6 +1,6 @@
 """What a conditional model writes for the givens of a text, compared with references and baselines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -77,16 +77,10 @@ def report_on_writing(
         progress: receives the progress.
         fusion: a language model that is added to the scores of the search; None for none.
     """
-    references: dict[str | Signal, list[str]] = {}
-    for given, text in pairs_of(held_out.documents()):
-        references.setdefault(given, []).append(text)
+    references = references_of(held_out)
     num_givens = len(references)
-    references = dict(islice(references.items(), 0, None, -(-num_givens // MAX_GIVENS)))  # evenly spaced
-    written = write(checkpoint, model, list(references), progress, fusion)
-    transcripts = [
-        Transcript(given if isinstance(given, str) else given.name, tuple(texts), output)
-        for (given, texts), output in zip(references.items(), written, strict=True)
-    ]
+    references = evenly_spaced(references)
+    transcripts = transcribe(checkpoint, model, references, progress, fusion)
     figures, same_output = measure(transcripts), SameOutput.of(transcripts)
     if isinstance(checkpoint.given_coding, SignalCoding):
         writer = Transcriber.of(checkpoint, model)
@@ -106,6 +100,34 @@ def report_on_writing(
 
     baselines = measure_baselines(transcripts, training(), progress)
     return WritingReport(figures, num_givens, baselines, same_output, len(known) / len(references))
+
+
+def references_of(held_out: HeldOut) -> dict[str | Signal, list[str]]:
+    """Return the texts of each given."""
+    references: dict[str | Signal, list[str]] = {}
+    for given, text in pairs_of(held_out.documents()):
+        references.setdefault(given, []).append(text)
+    return references
+
+
+def evenly_spaced(references: dict[str | Signal, list[str]]) -> dict[str | Signal, list[str]]:
+    """Return at most about `MAX_GIVENS` of the givens with their texts."""
+    return dict(islice(references.items(), 0, None, -(-len(references) // MAX_GIVENS)))
+
+
+def transcribe(
+    checkpoint: Checkpoint,
+    model: LanguageModel,
+    references: Mapping[str | Signal, Sequence[str]],
+    progress: Progress = SILENT,
+    fusion: Fusion | None = None,
+) -> list[Transcript]:
+    """Return the most likely text for each given, with its references."""
+    written = write(checkpoint, model, list(references), progress, fusion)
+    return [
+        Transcript(given if isinstance(given, str) else given.name, tuple(texts), output)
+        for (given, texts), output in zip(references.items(), written, strict=True)
+    ]
 
 
 def _nearest_signals(

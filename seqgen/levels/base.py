@@ -193,6 +193,25 @@ class TextLevel(Level[str]):
         """Return a normalised text as its tokens spell it, before the decoder changes it."""
         return text
 
+    def laid_out_sizes(self, text: str) -> NDArray[np.int64]:
+        """Return how many UTF-8 bytes each character of a text takes in `laid_out`, shape (characters,)."""
+        return utf8_sizes(text)
+
+    def token_ends(self, ids: Ids, text: str) -> NDArray[np.int64]:
+        """Return how many characters of a text each of its tokens has completed.
+
+        Args:
+            ids: the tokens of the text, without START, shape (tokens,).
+            text: the text that was encoded.
+
+        Returns:
+            Shape (tokens,); -1 for a token that ends within a character.
+        """
+        starts = 2 * np.append(0, np.cumsum(self.laid_out_sizes(text)))
+        ends = np.cumsum(np.array(list(map(len, self.hexadecimal)))[ids])
+        places = np.minimum(np.searchsorted(starts, ends), len(text))
+        return np.where(starts[places] == ends, places, -1)
+
     def settled(self, text: str) -> int:
         """Return how many characters have the same tokens whatever text follows: those before the last word."""
         end = len(text.rstrip("\n"))
@@ -242,6 +261,14 @@ class TextLevel(Level[str]):
     def extent(self, text: str, before: str | None = None) -> dict[str, float]:  # noqa: ARG002  # the word level uses it
         """Return the size of a normalised text in units that are comparable between levels."""
         return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode("utf-8"))}
+
+
+def utf8_sizes(text: str) -> NDArray[np.int64]:
+    """Return the number of UTF-8 bytes of each character, shape (characters,)."""
+    if text.isascii():
+        return np.ones(len(text), dtype=np.int64)
+    code_points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    return 1 + (code_points >= 0x80).astype(np.int64) + (code_points >= 0x800) + (code_points >= 0x10000)
 
 
 def _is_part(digits: str) -> bool:

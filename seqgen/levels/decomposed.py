@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.levels.base import Decoder, Encoder, Ids
@@ -34,6 +35,10 @@ class DecomposedLevel(CharacterLevel):
     def laid_out(self, text: str) -> str:
         """Return the decomposed text."""
         return unicodedata.normalize("NFD", text)
+
+    def laid_out_sizes(self, text: str) -> NDArray[np.int64]:
+        """Return the sizes of the decomposed characters."""
+        return np.array([len(self.laid_out(character).encode()) for character in text], dtype=np.int64)
 
     def settled(self, text: str) -> int:
         """Return where the last character begins that marks or letters could still join."""

@@ -15,6 +15,9 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seqgen.config import CorpusConfig
 from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, vocabulary_of
 from seqgen.levels._spelling import FIRST_CHARACTER, Spelling, SpellingDecoder, hexadecimal
@@ -38,6 +41,7 @@ _ATTACHED = re.compile(rf"[\w{_MARKS}][^\w\s>{_MARKS}](?=\s)")  # `<unk>` is a w
 _MAX_ATTACHED = 0.05  # per word: some abbreviations end in a mark
 
 _LINE_START = re.compile(r"(?<=\n)(?=[^\n])")
+_LINE = re.compile(r"(?:\A|(?<=\n))[^\n]")
 _INDENTED_LINE_START = re.compile(r"(?<=\n) ")
 
 
@@ -97,6 +101,13 @@ class WordLevel(TextLevel):
     def laid_out(self, text: str) -> str:
         """Return the text with a space before every non-empty line, if the level is indented."""
         return _indented(text, is_line_start=True) if self.is_indented else text
+
+    def laid_out_sizes(self, text: str) -> NDArray[np.int64]:
+        """Return the sizes with those of the added spaces."""
+        sizes = super().laid_out_sizes(text)
+        if self.is_indented:
+            sizes[[match.start() for match in _LINE.finditer(text)]] += 1
+        return sizes
 
     def extent(self, text: str, before: str | None = None) -> dict[str, float]:
         """Return the size of a normalised text; newlines count as words, as in the literature."""

@@ -26,7 +26,7 @@ def repeated(requested: TrainOptions, earlier: Resolved, fingerprint: str, say: 
     if fingerprint != earlier.fingerprint:
         say(f"the corpus differs from that of --config; chosen again: {chosen}")
         return requested
-    say(f"the corpus is that of --config; chosen options are reused: {chosen}", is_detail=True)
+    say(f"the corpus is that of the earlier run; chosen options are reused: {chosen}", is_detail=True)
     model = _filled(requested.model, earlier.config.model)
     return replace(requested, model=model, optimization=_filled(requested.optimization, earlier.config.optimization))
 
