@@ -2,7 +2,7 @@
 
 Verovio is not among the dependencies: `pip install verovio`. Both play repeats and join ties. Grace notes, and the
 arpeggios and ornaments of MusicXML, are removed first, because verovio plays them; ties get the second sign, which it
-needs, and several rests that fill a bar become one. A file that differs is compared again in written order. The
+needs, and of several bars of rest in a measure one is kept. A file that differs is compared again in written order. The
 differences that remain:
 
 - ties: seqgen joins a tied note to the next one of equal pitch that follows at once, even if that is in another voice
@@ -111,11 +111,8 @@ def _unambiguous(path: Path) -> str:
                 measure.remove(note)
             for notations in note.findall("notations"):
                 notations[:] = [sign for sign in notations if sign.tag not in _PLAYED_SIGNS]
-        whole = [
-            note for note in measure.findall("note") if note.find("rest") is not None and note.find("type") is None
-        ]
-        for note in whole[1:]:
-            if measure.find("note/pitch") is None:
+        if measure.find("note/pitch") is None:
+            for note in [note for note in measure.findall("note") if note.find("type") is None][1:]:
                 measure.remove(note)
     for part in root.iter("part"):
         _complete_ties(part)
