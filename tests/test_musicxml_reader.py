@@ -314,10 +314,10 @@ def test_what_takes_no_time_does_not_lengthen_a_measure(event):
     assert spans(score) == [(0, 24, 60), (24, 24, 62), (48, 24, 64)]
 
 
-def test_forwards_and_rests_belong_to_the_length_of_a_measure():
-    forward = "<forward><duration>4</duration></forward>"
-    score, _ = read(attributes() + note("C4", 4) + forward, note("D4", 4) + rest(4), note("E4", 8))
-    assert spans(score) == [(0, 24, 60), (48, 24, 62), (96, 48, 64)]
+def test_a_measure_that_is_longer_by_a_fraction_keeps_its_time_signature():
+    score, _ = read(attributes() + note("C4", 8) + rest(0.19), note("D4", 8))  # such as rounded tuplets
+    assert score.bars == (Bar(),) * 2
+    assert spans(score) == [(0, 48, 60), (48, 48, 62)]
 
 
 def test_the_notes_of_a_chord_have_their_own_durations():

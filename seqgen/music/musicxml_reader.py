@@ -186,7 +186,7 @@ def _part(staves: Sequence[Any], description: _Description, grid: int, counts: C
     for measure, jumps in zip(part.measures, description.jumps, strict=False):
         measure.signs = measure.signs._replace(**jumps)
     for measure, quarters in zip(part.measures, description.lengths, strict=False):
-        measure.quarters = quarters or measure.quarters
+        measure.quarters = min(measure.quarters, quarters or measure.quarters)
     if not part.is_drum:
         _transpose(part.measures, description.transpositions)
     return part

@@ -9,8 +9,8 @@ _CHORD = "chord"
 def lengths_of(part: Element) -> Iterator[float]:
     """Yield the quarter notes up to the end of each measure's last note, rest or `<forward>`; 0 for an empty one.
 
-    The first note of a chord determines its length. music21 also counts the offset of a `<direction>`, and an empty
-    `<forward>` as a quarter note.
+    The first note of a chord determines its length. music21 may return more: it counts the offset of a `<direction>`,
+    and an empty `<forward>` as a quarter note.
     """
     divisions = 1.0
     for measure in part.iterfind("measure"):

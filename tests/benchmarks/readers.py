@@ -1,9 +1,9 @@
 """`python -m tests.benchmarks.readers [WORD]`: compares files of music21's corpus with verovio, note for note.
 
 Verovio is not among the dependencies: `pip install verovio`. Both play repeats and join ties. Grace notes, and the
-arpeggios and ornaments of MusicXML, are removed first, because verovio plays them; ties get the second sign, which it
-needs, and of several bars of rest in a measure one is kept. A file that differs is compared again in written order. The
-differences that remain:
+arpeggios and ornaments of MusicXML, are removed first, because verovio plays them, and so are offsets of directions,
+which lengthen its measures; ties get the second sign, which it needs, and of several bars of rest in a measure one is
+kept. A file that differs is compared again in written order. The differences that remain:
 
 - ties: seqgen joins a tied note to the next one of equal pitch that follows at once, even if that is in another voice
   (Dichterliebe), or begins a second ending; verovio joins notes that are far apart.
@@ -111,8 +111,12 @@ def _unambiguous(path: Path) -> str:
                 measure.remove(note)
             for notations in note.findall("notations"):
                 notations[:] = [sign for sign in notations if sign.tag not in _PLAYED_SIGNS]
-        if measure.find("note/pitch") is None:
-            for note in [note for note in measure.findall("note") if note.find("type") is None][1:]:
+        for direction in measure.findall("direction"):
+            direction[:] = [child for child in direction if child.tag != "offset"]
+        first, *others = measure.findall("note[rest]") or [measure]
+        for note in others:
+            is_whole = first.find("type") is None and note.findtext("duration") == first.findtext("duration")
+            if is_whole and measure.find("note/pitch") is None:
                 measure.remove(note)
     for part in root.iter("part"):
         _complete_ties(part)
