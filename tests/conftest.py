@@ -235,13 +235,15 @@ class TrainedRun:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainedRun]:
     folder = tmp_path_factory.mktemp("trained")
     (folder / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
     done = runner(folder)("train", "--corpus", "rhyme.txt", "--steps", "60", "--hidden-size", "48", "--batch-size", "8",
                           "--sequence-length", "32", "--learning-rate", "0.01")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return TrainedRun(folder, quick_runner(folder), done.stderr)
+    yield TrainedRun(folder, quick_runner(folder), done.stderr)
+    left = {path.name for path in folder.iterdir()} - {"rhyme.txt", "checkpoints", "data"}
+    assert not left, f"files that a test left in a folder shared by all tests: {left}"
 
 
 @pytest.fixture(scope="module")

@@ -40,13 +40,13 @@ def test_a_table_lists_the_most_surprising_tokens(trained):
     assert f"{best['probability']:.1%}" in rows[0]
 
 
-def test_json_agrees_with_the_tokens_of_evaluate(trained):
-    (trained.folder / "short.txt").write_text(TEXT)
-    evaluated = trained.cli("evaluate", "--checkpoint", "rhyme", "--corpus", "short.txt", "--per-token").stdout
+def test_json_agrees_with_the_tokens_of_evaluate(trained, tmp_path):
+    short = tmp_path / "short.txt"
+    short.write_text(TEXT)
+    evaluated = trained.cli("evaluate", "--checkpoint", "rhyme", "--corpus", str(short), "--per-token").stdout
     expected = [json.loads(line) for line in evaluated.splitlines()]
-    found = json.loads(trained.cli("inspect", "--checkpoint", "rhyme", "--text", "@short.txt", "--json").stdout)[
-        "tokens"
-    ]
+    inspected = trained.cli("inspect", "--checkpoint", "rhyme", "--text", f"@{short}", "--json").stdout
+    found = json.loads(inspected)["tokens"]
     assert [token["id"] for token in found] == [token["id"] for token in expected][:-1]  # whose last is END
     for own, other in zip(found, expected, strict=False):
         assert own["nats"] == pytest.approx(other["nats"], rel=1e-4, abs=1e-5)
@@ -98,12 +98,17 @@ def test_characters_outside_the_vocabulary_are_reported_and_scored(trained):
         (["--text", "a", "--output", "no/a.html"], "folder no does not exist"),
         (["--text", "a", "--given", "a"], "--text and --given cannot be combined"),
         (["--text", "a", "--cell", "lstm"], "--text is for one --checkpoint, without --cell and --corpus"),
-        (["--text", "@tune.mid"], "this model is for text, and tune.mid is music"),
     ],
 )
 def test_what_cannot_be_inspected_is_one_sentence(trained, arguments, message):
-    (trained.folder / "tune.mid").write_bytes(b"MThd\x00\xff\xfe")
     assert message in refusal(trained.cli("inspect", "--checkpoint", "rhyme", *arguments))
+
+
+def test_a_model_for_text_refuses_music(trained, tmp_path):
+    tune = tmp_path / "tune.mid"
+    tune.write_bytes(b"MThd\x00\xff\xfe")
+    message = refusal(trained.cli("inspect", "--checkpoint", "rhyme", "--text", f"@{tune}"))
+    assert message.endswith("tune.mid is music")
 
 
 @pytest.mark.parametrize(
