@@ -59,7 +59,7 @@ def test_states_and_gates_equal_the_equations(name, projection, generator):
     cell = make(name, generator, projection=projection)
     inputs = torch.randn(9, 5, generator=generator)
     with torch.no_grad():
-        found = of_layer(cell, inputs)
+        found = of_layer(cell, inputs, cell.initial_state(1))
     expected = by_hand(name, cell, inputs)
     assert set(found) == set(expected)
     for key, values in expected.items():
@@ -70,7 +70,7 @@ def test_states_and_gates_equal_the_equations(name, projection, generator):
 def test_gates_recombine_to_the_states(name, projection, generator):
     cell = make(name, generator, projection=projection)
     with torch.no_grad():
-        found = of_layer(cell, torch.randn(9, 5, generator=generator))
+        found = of_layer(cell, torch.randn(9, 5, generator=generator), cell.initial_state(1))
         before = torch.cat([torch.zeros(1, 7), found["cell"][:-1]])
         kept, added = found["forget_gate"] * before, found["input_gate"] * found["candidate"]
         torch.testing.assert_close(kept + added, found["cell"])

@@ -77,7 +77,7 @@ def test_the_factors_of_a_duet():
 @given(piece=scores(max_tracks=4))
 @settings(max_examples=60)
 def test_factors_state_the_pitch_class_of_the_last_bass_note(piece):
-    """In the key of the last bar, which is told apart if its number is known; none if the piece has only drums."""
+    """In the key of the last bar; plus 24 if the number of bars is known, and 0 if the piece has only drums."""
     pitched = [track.notes for track in piece.tracks if track.notes and not track.is_drum]
     lowest = min((min((-note.onset, note.pitch) for note in notes)[1] for notes in pitched), default=-1)
     ids = tokens_of(piece)

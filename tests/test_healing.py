@@ -15,7 +15,7 @@ from seqgen.levels.word import WordLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import prefill, uniform_numbers
-from seqgen.sampling.healing import heal, split
+from seqgen.sampling.healing import Healing, TokenIndex, split
 from seqgen.sampling.sampler import Sample, sample
 
 TEXT = "the cat sat, the hat sat.\nthat cat — the cats — hat\n\n  the é at. "
@@ -37,6 +37,12 @@ def untrained(level: WordLevel | CharacterLevel | SubwordLevel, seed: int = 0) -
     with torch.no_grad():
         model.output_weight.mul_(4)
     return model.eval()
+
+
+def healing_of(model, level, ids, rest):
+    """Return the healing of the rest of a prime after some tokens, without rules."""
+    never = Never(level.vocabulary_size, [])
+    return Healing(model, TokenIndex(level.hexadecimal), prefill(model, ids), rest, lambda added: never)
 
 
 def brute_force(model, hexadecimal, ids, rest):
@@ -74,20 +80,15 @@ def test_ways_and_likelihoods_equal_those_of_brute_force(name, prime):
     prefix = [level.START, *ids]
     ways = brute_force(model, level.hexadecimal, prefix, rest)
     total = math.log(sum(map(math.exp, ways.values())))
-    healed = heal(
-        model, level.hexadecimal, prefill(model, prefix), rest, next(uniform_numbers(range(count))), SamplingConfig(),
-        lambda added: Never(level.vocabulary_size, []),
-    )  # fmt: skip
+    healing = healing_of(model, level, prefix, rest)
+    healed = healing.drawn(next(uniform_numbers(range(count))), SamplingConfig())
     for way, nats in zip(healed.ids, healed.nats.tolist(), strict=True):
         assert nats == pytest.approx(total - ways[tuple(way)], abs=1e-4)
     drawn = Counter(map(tuple, healed.ids))
     for way, likelihood in ways.items():
         assert drawn[way] / count == pytest.approx(math.exp(likelihood - total), abs=0.04)
     likeliest = max(ways, key=ways.__getitem__)
-    greedy = heal(
-        model, level.hexadecimal, prefill(model, prefix), rest, next(uniform_numbers([0])),
-        SamplingConfig(temperature=0), lambda added: Never(level.vocabulary_size, []),
-    )  # fmt: skip
+    greedy = healing.drawn(next(uniform_numbers([0])), SamplingConfig(temperature=0))
     assert tuple(greedy.ids[0]) == likeliest
     after = prefill(model, [*prefix, *healed.ids[0]]).logits
     torch.testing.assert_close(healed.reading.logits[:1], after, atol=1e-4, rtol=1e-4)
@@ -106,10 +107,8 @@ def test_tokens_write_exactly_the_prime_and_its_continuation(name, prime, seed):
     model = untrained(level, seed % 3)
     ids, rest = split(level, prime)
     if rest:
-        healed = heal(
-            model, level.hexadecimal, prefill(model, [level.START, *ids]), rest, next(uniform_numbers([seed, 9])),
-            SamplingConfig(), lambda added: Never(level.vocabulary_size, []),
-        )  # fmt: skip
+        healing = healing_of(model, level, [level.START, *ids], rest)
+        healed = healing.drawn(next(uniform_numbers([seed, 9])), SamplingConfig())
         for more in healed.ids:
             assert level.decode([*ids, *more]).startswith(prime)
             assert not level.decode([*ids, *more[:-1]]).startswith(prime)

@@ -69,7 +69,7 @@ def test_units_are_ranked_by_absolute_correlation():
 
 
 def test_a_planted_unit_is_first(make_model):
-    """An LSTM whose unit 5 is switched on by an opening bracket and off by a closing one, and kept by all else."""
+    """Brackets switch unit 5 of an LSTM: an opening one on, a closing one off; nothing else changes it."""
     text = "some (words in brackets) and (others), or (more) outside. " * 5
     level = CharacterLevel.fit([[text]], CorpusConfig())
     model = make_model(level.vocabulary_size, embedding_size=8, hidden_size=8)

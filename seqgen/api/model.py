@@ -17,9 +17,8 @@ from seqgen.corpus.music_file import reading_options
 from seqgen.errors import UsageError
 from seqgen.evaluation.best_of import compose_best
 from seqgen.evaluation.likelihood import surprisals
-from seqgen.evaluation.predictions import probabilities
+from seqgen.evaluation.predictions import probabilities, states
 from seqgen.evaluation.report import Evaluation
-from seqgen.evaluation.states import states
 from seqgen.levels.note import NoteLevel
 from seqgen.model.hardware import resolve_device
 from seqgen.music.prime import first_bars, primed
@@ -37,7 +36,7 @@ class Model:
     Args:
         checkpoint: the content of a checkpoint file.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        path: the file; None if there is none.
+        path: the checkpoint file; None if the checkpoint was not read from a file.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto", path: Path | None = None) -> None:

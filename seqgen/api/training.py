@@ -3,22 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from seqgen.api.arguments import Config, config_of, errors_in_python_terms, python_terms, refuse_unknown
 from seqgen.api.model import Model, load
 from seqgen.cli import display, panel
 from seqgen.cli.conclusion import report_result
 from seqgen.cli.displayed_training import train_displayed
-from seqgen.cli.train import COMPILING, SOURCES, WITH_RESUME
+from seqgen.cli.train import COMPILING, WITH_RESUME, resume_run
 from seqgen.compiled import announced
-from seqgen.config import BUDGETS, BudgetConfig, CorpusConfig, DeviceConfig, FoldersConfig, LoggingConfig, TrainOptions
+from seqgen.config import FoldersConfig, LoggingConfig, TrainOptions
 from seqgen.errors import UsageError
 from seqgen.process import keep_freed_memory
 from seqgen.training.session import Session
-
-if TYPE_CHECKING:
-    from seqgen.training.loop import Trainer
 
 _GROUPS: dict[str, Any] = get_type_hints(TrainOptions)
 _NAMES = [item.name for kind in (*_GROUPS.values(), FoldersConfig, LoggingConfig) for item in fields(kind)]
@@ -72,10 +69,10 @@ def train(
             is_sampled=panel.is_live(is_quiet=quiet),
             log_to=_config(LoggingConfig, given).log_to,
         )
+        requested = TrainOptions(**{group: _config(kind, given) for group, kind in _GROUPS.items()})
         if resume is None:
-            requested = TrainOptions(**{group: _config(kind, given) for group, kind in _GROUPS.items()})
             trainer = session.start(requested, name, overwrite=overwrite, given=given)
-        elif (resumed := _resumed(session, resume, given)) is not None:
+        elif (resumed := resume_run(session, resume, requested, set(given))) is not None:
             trainer = resumed
         else:
             return load(Path(session.folders.checkpoints_dir) / resume, given.get("device", "auto"))
@@ -91,20 +88,6 @@ def _config(kind: type[Config], given: Mapping[str, Any]) -> Config:
     """Return those of the arguments that are options of this kind."""
     names = {item.name for item in fields(kind)}
     return config_of(kind, {name: value for name, value in given.items() if name in names})
-
-
-def _resumed(session: Session, name: str, given: Mapping[str, Any]) -> "Trainer | None":
-    """Return the trainer of an existing run; None if it is finished."""
-    corpus = _config(CorpusConfig, given)
-    trainer = session.resume(
-        name,
-        budget=None if set(BUDGETS).isdisjoint(given) else _config(BudgetConfig, given),
-        device=_config(DeviceConfig, given).device if "device" in given else None,
-        moved={option: getattr(corpus, option) for option in SOURCES if option in given},
-    )
-    if trainer is None:
-        session.say(f"{name} is finished; to train it further, resume it with a larger --time, --epochs or --steps")
-    return trainer
 
 
 def _refuse_misuse(given: Mapping[str, Any], name: str | None, resume: str | None, *, overwrite: bool) -> None:

@@ -32,11 +32,10 @@ class Player:
         Raises:
             SeqgenError: there is no program that plays music, or it cannot be started.
         """
-        from seqgen.music.write import SUFFIXES, rendered
+        from seqgen.music.write import rendered
 
         self.stop()
-        found = (each for each in _PLAYERS if each[1] in SUFFIXES and shutil.which(each[0][0]))
-        command, suffix = next(found, ((), ""))
+        command, suffix = next((each for each in _PLAYERS if shutil.which(each[0][0])), ((), ""))
         if not command:
             raise SeqgenError("no program plays music here: install fluidsynth or timidity, or save a file with ^S")
         with tempfile.TemporaryDirectory(prefix="seqgen-") as folder:

@@ -30,7 +30,7 @@ class Saving(Generic[Content]):
         return f"{self._file.path or 'no file'}{unsaved}"
 
     def save(self, after: Callable[[], None] = lambda: None) -> None:
-        """Save, after asking for a name if there is none, and then do something else."""
+        """Save, and then call `after`; if the file has no name yet, ask for one first."""
         if self._file.path is None:
             self._screen.ask_name(partial(self._save_as, after=after))
         elif self._screen.attempt(lambda: self._file.save(self._content())):

@@ -1,6 +1,7 @@
 """`seqgen inspect --text`: what a model expects at each token of a text, and what its units do."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ def _show(inspection: "Inspection") -> None:
         others = (
             f"{label.translate(_SIGNS)} {value:.1%}" for label, value in _alternatives(inspection, place, _IN_TABLE)
         )
-        probability = f"{float(2.718281828459045 ** -inspection.surprisal[place]):.2%}"
+        probability = f"{math.exp(-inspection.surprisal[place]):.2%}"
         label = inspection.label(int(inspection.ids[place])).translate(_SIGNS)
         rows.append(
             [

@@ -142,7 +142,7 @@ def train(
                 series,
                 folders,
                 lambda run, options, first: _started(session, run, options, context, first, overwrite=overwrite),
-                lambda run: _resumed(session, run, requested, given),
+                lambda run: resume_run(session, run, requested, given),
                 quiet=quiet,
                 verbose=verbose,
             )
@@ -152,7 +152,7 @@ def train(
                 given -= set(BUDGETS)  # the run has this budget already
             if resume is None:
                 trainer = _started(session, name, requested, context, overwrite=overwrite)
-            elif (resumed := _resumed(session, resume, requested, given)) is not None:
+            elif (resumed := resume_run(session, resume, requested, given)) is not None:
                 trainer = resumed
             else:
                 return
@@ -178,8 +178,8 @@ def _started(
     return session.start(options, name, overwrite=overwrite, given=given, earlier=earlier or context.meta.get(EARLIER))
 
 
-def _resumed(session: "Session", name: str, options: TrainOptions, given: set[str]) -> "Trainer | None":
-    """Return the trainer of an existing run with the options given on the command line; None if it is finished."""
+def resume_run(session: "Session", name: str, options: TrainOptions, given: set[str]) -> "Trainer | None":
+    """Return the trainer of an existing run with those of the options that are given; None if it is finished."""
     trainer = session.resume(
         name,
         budget=options.budget if given & set(BUDGETS) else None,

@@ -189,6 +189,17 @@ def works_of(name: str, score: Score) -> list[Work]:
     return [Work(name, melody.moves, melody.bars) for melody in melodies(score)]
 
 
+def first_works(works: Iterable[Work], size: int) -> list[Work]:
+    """Return the first works with at least this number of symbols in total, or all works if they have fewer."""
+    taken: list[Work] = []
+    for work in works:
+        if size <= 0:
+            break
+        taken.append(work)
+        size -= len(work.symbols)
+    return taken
+
+
 class _Works(NamedTuple):
     """Concatenated works.
 

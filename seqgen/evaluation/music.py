@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import SamplingConfig
 from seqgen.corpus.documents import Document
-from seqgen.evaluation.copying import Copying, Library, Work, works_of
+from seqgen.evaluation.copying import Copying, Library, first_works, works_of
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.note import NoteLevel
 from seqgen.levels.note import tokens as t
@@ -100,23 +100,14 @@ def report_on_music(
     known, new = list(_works(train)), list(_works(held_out))
     library = Library(work for piece in known for work in works_of(*piece))
     drawn = [work for number, score in enumerate(samples, 1) for work in works_of(f"sample {number}", score)]
-    others = _as_many((work for piece in new for work in works_of(*piece)), sum(len(work.symbols) for work in drawn))
+    num_moves = sum(len(work.symbols) for work in drawn)  # the longest copy grows with the total length
+    others = first_works((work for piece in new for work in works_of(*piece)), num_moves)
     return MusicReport(
         num_samples,
         valid_share,
         compare(samples, [piece.score for piece in new], [piece.score for piece in known]),
         library.compare(drawn, others),
     )
-
-
-def _as_many(works: Iterable[Work], moves: int) -> list[Work]:
-    """Return the first works with about this number of moves, since the longest copy grows with the total length."""
-    taken: list[Work] = []
-    for work in works:
-        if sum(len(each.symbols) for each in taken) >= moves:
-            break
-        taken.append(work)
-    return taken
 
 
 def _works(pieces: Iterable[Document[Score]]) -> Iterator[NamedScore]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seqgen.corpus.split import TRAIN, VALID
-from seqgen.evaluation.copying import Library, Work, works_of
+from seqgen.evaluation.copying import Library, Work, first_works, works_of
 from seqgen.evaluation.run_corpus import RunCorpus
 from seqgen.music.score import Score
 from seqgen.sampling.composer import without_prime
@@ -54,13 +54,7 @@ class MusicSources:
     def __init__(self, run: RunCorpus, size: int) -> None:
         self._works: list[Work] = []
         self._library = Library(self._training(run))
-        held_out: list[Work] = []
-        remaining = _HELD_OUT * size
-        for work in _works(run, VALID):
-            if remaining <= 0:
-                break
-            held_out.append(work)
-            remaining -= len(work.symbols)
+        held_out = first_works(_works(run, VALID), _HELD_OUT * size)
         self.min_length = self._library.chance_length(held_out, max(1, size), SHORTEST, LONGEST)
 
     def find(self, score: Score, prime_end: int = 0) -> list[CopiedMelody]:

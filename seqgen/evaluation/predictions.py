@@ -1,4 +1,4 @@
-"""What a model predicts after each token of some documents."""
+"""What a model predicts after each token of some documents, and the states of its layers there."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from torch import Tensor
 from seqgen.cells.base import State
 from seqgen.corpus.dataset import Dataset
 from seqgen.levels.base import Level
+from seqgen.model.activations import activations
 from seqgen.model.attention import Memory
 from seqgen.model.encoder import Given
 from seqgen.model.language_model import LanguageModel
@@ -18,7 +19,7 @@ from seqgen.model.language_model import LanguageModel
 _MAX_LOGITS = 1 << 24  # bounds the memory for logits
 
 
-class Beginning(NamedTuple):
+class _Beginning(NamedTuple):
     """A document, and the state in which a model begins to read it.
 
     Attributes:
@@ -32,7 +33,7 @@ class Beginning(NamedTuple):
     memory: Memory | None
 
 
-def beginnings(model: LanguageModel, dataset: Dataset) -> Iterator[Beginning]:
+def _beginnings(model: LanguageModel, dataset: Dataset) -> Iterator[_Beginning]:
     """Yield every document of a dataset.
 
     Args:
@@ -46,7 +47,7 @@ def beginnings(model: LanguageModel, dataset: Dataset) -> Iterator[Beginning]:
         if dataset.given is not None:
             given = Given(*map(torch.from_numpy, dataset.given.padded(np.array([index]))))
             state, memory = model.encode(given.to(model.device))
-        yield Beginning(torch.from_numpy(inputs[:, None]).to(model.device), state, memory)
+        yield _Beginning(torch.from_numpy(inputs[:, None]).to(model.device), state, memory)
 
 
 @torch.inference_mode()
@@ -62,8 +63,28 @@ def probabilities(model: LanguageModel, dataset: Dataset) -> NDArray[np.float32]
     """
     rows = []
     num_steps = max(1, _MAX_LOGITS // model.vocabulary_size)
-    for inputs, state, memory in beginnings(model, dataset):
+    for inputs, state, memory in _beginnings(model, dataset):
         for some in torch.split(inputs, num_steps):
             logits, state = model(some, state, memory=memory)
             rows.append(logits[:, 0].softmax(-1).cpu().numpy())
     return np.concatenate(rows)
+
+
+def states(model: LanguageModel, dataset: Dataset) -> list[dict[str, NDArray[np.float32]]]:
+    """Return the state of each layer after each token that is read, in float32.
+
+    Args:
+        model: the model; it has a decoder.
+        dataset: the documents.
+
+    Returns:
+        For each layer from the lowest to the highest, the tensors of its state by name: `hidden`, its output, of shape
+        (tokens without end tokens, output_size), and for LSTM variants `cell`, of shape (tokens, hidden_size).
+    """
+    documents = [
+        activations(model, inputs[:, 0], state, memory)[1] for inputs, state, memory in _beginnings(model, dataset)
+    ]
+    return [
+        {name: torch.cat([layers[index][name] for layers in documents]).cpu().numpy() for name in before.tensors}
+        for index, before in enumerate(model.initial_state(1))
+    ]

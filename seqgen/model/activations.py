@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgen.cells.base import Cell, Recurrent, State
+from seqgen.model.attention import Memory
 from seqgen.model.factors import sum_of_embeddings
 from seqgen.model.language_model import LanguageModel
 
@@ -14,12 +15,16 @@ Activations = dict[str, Tensor]  # of one layer by name, such as `cell` and `for
 
 
 @torch.inference_mode()
-def activations(model: LanguageModel, ids: Tensor) -> tuple[Tensor, list[Activations]]:
+def activations(
+    model: LanguageModel, ids: Tensor, before: list[State] | None = None, memory: Memory | None = None
+) -> tuple[Tensor, list[Activations]]:
     """Read one document in float32.
 
     Args:
-        model: a model of texts that are given nothing.
+        model: the model.
         ids: tokens from the start token on, shape (time,), or tokens with their factors, shape (time, 1 + factors).
+        before: the state of each layer before the first token, one stream; None for the initial state.
+        memory: what a conditional model attends to.
 
     Returns:
         The highest layer's output with the influence of factors, from which the logits are computed, shape (time,
@@ -32,21 +37,24 @@ def activations(model: LanguageModel, ids: Tensor) -> tuple[Tensor, list[Activat
     else:
         inputs = F.embedding(ids[:, None], model.embedding)
     found = []
-    for index, cell in enumerate(model.stack.cells):
-        layer = of_layer(cell, inputs[:, 0])
+    states = model.initial_state(1) if before is None else before
+    for index, (cell, state) in enumerate(zip(model.stack.cells, states, strict=True)):
+        layer = of_layer(cell, inputs[:, 0], state)
         found.append(layer)
         inputs = model.stack.above(index, layer["hidden"][:, None], inputs, None)
+        if index == 0 and model.has_attention and memory is not None:
+            inputs = model.attention(inputs, memory, torch.float32)
     return model.with_factors(inputs[:, 0], ids), found
 
 
-def of_layer(cell: Cell, inputs: Tensor) -> Activations:
-    """Return the states and gates of one layer, given its inputs, shape (time, input_size)."""
+def of_layer(cell: Cell, inputs: Tensor, before: State) -> Activations:
+    """Return the states and gates of one layer, given its inputs, shape (time, input_size), and its state before."""
     products = F.linear(inputs, cell.input_weight) + cell.bias
 
     def recurrent(hidden: Tensor) -> Tensor:
         return F.linear(hidden, cell.recurrent_weight)
 
-    states = [cell.initial_state(1)]
+    states = [before]
     for product in torch.split(products, 1):
         states.append(_next(cell, product, states[-1], recurrent))
     # The gates of all steps are computed at once: they depend on nothing but the inputs and the states before.

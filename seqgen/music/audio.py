@@ -23,7 +23,7 @@ def rendered(score: Score, font: Path | None = None) -> bytes:
 
     Args:
         score: the music, which begins with the pickup.
-        font: a SoundFont; None for an installed one or, if there is none, the built-in synthesizer.
+        font: a SoundFont; None for an installed one, or for the built-in synthesizer if no SoundFont is installed.
 
     Raises:
         UsageError: the SoundFont cannot be used.

@@ -41,7 +41,7 @@ _GENERAL_MIDI = re.compile("default|gm|general", re.IGNORECASE)  # in the name o
 
 
 def find(given: Path | None) -> Path | None:
-    """Return the SoundFont to play with: the given one, or an installed one of General MIDI; None if there is none.
+    """Return the SoundFont to play with: the given one, or an installed one of General MIDI, if any.
 
     Raises:
         UsageError: the given file cannot be read or is no SoundFont, or midirenderer is not installed.

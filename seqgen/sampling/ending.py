@@ -15,7 +15,7 @@ def has_announced_final(ids: list[int], level: NoteLevel) -> bool:
         level: the vocabulary.
     """
     announced = ids[t.FINAL_PLACE] - t.FINAL
-    return announced in (t.UNKNOWN_FINAL, final_degree(level.decode(ids)))
+    return announced == t.UNKNOWN_FINAL or announced == final_degree(level.decode(ids))
 
 
 def beginning_of_ending(ids: list[int], level: NoteLevel, num_bars: int, earliest: int) -> int | None:

@@ -66,53 +66,6 @@ def split(level: TextLevel, text: str, num_settled: int = 0) -> tuple[list[int],
     return ids[:count], digits[ends[count] :]
 
 
-@torch.inference_mode()
-def heal(
-    model: LanguageModel,
-    hexadecimal: Sequence[str],
-    reading: Reading,
-    rest: str,
-    numbers: Tensor,
-    config: SamplingConfig,
-    rules: Rules,
-) -> Healed:
-    """Write the rest of a prime in each stream, in a way that is drawn for it.
-
-    Args:
-        model: the language model.
-        hexadecimal: the digits that each token writes.
-        reading: the reading of the tokens before the rest, one stream.
-        rest: the rest of the prime in hexadecimal digits, at least one.
-        numbers: uniform random numbers in [0, 1), one per stream, shape (streams, 1).
-        config: temperature, top-k and top-p, which apply to the distribution of ways.
-        rules: returns the constraint of a stream in which these tokens of the rest are written; it restricts only text
-            after the prime.
-    """
-    search = _Search(model, TokenIndex(hexadecimal), reading, rest, rules)
-    allowed = torch.tensor([[way.allowed for way in search.ways]], dtype=torch.float64)
-    picked = draw(probabilities(allowed, config).expand(len(numbers), -1), numbers)
-    return search.healed(picked)
-
-
-@torch.inference_mode()
-def likeliest(
-    model: LanguageModel, hexadecimal: Sequence[str], reading: Reading, rest: str, rules: Rules, count: int
-) -> Healed:
-    """Write the rest of a prime in the most likely ways, one stream for each, the most likely first.
-
-    Args:
-        model: the language model.
-        hexadecimal: the digits that each token writes.
-        reading: the reading of the tokens before the rest, one stream.
-        rest: the rest of the prime in hexadecimal digits, at least one.
-        rules: see `heal`.
-        count: the maximum number of ways.
-    """
-    search = _Search(model, TokenIndex(hexadecimal), reading, rest, rules)
-    allowed = torch.tensor([way.allowed for way in search.ways], dtype=torch.float64)
-    return search.healed(allowed.topk(min(count, len(allowed))).indices)
-
-
 class _Path(NamedTuple):
     """Tokens that write a part of the rest of the prime.
 
@@ -145,18 +98,22 @@ class _Way(NamedTuple):
     allowed: float
 
 
-class _Search:
-    """Finds the ways to write a text; paths with the same number of tokens are read in one batch.
+class Healing:
+    """Finds the ways to write the rest of a prime; paths with the same number of tokens are read in one batch.
 
-    Attributes:
-        paths: the paths that were read.
-        ways: the ways that were found.
-        state: the state after each path, one stream per path.
+    Args:
+        model: the language model.
+        index: the tokens.
+        reading: the reading of the tokens before the rest, one stream.
+        rest: the rest of the prime in hexadecimal digits, at least one.
+        rules: returns the constraint of a stream in which these tokens of the rest are written; it restricts only text
+            after the prime.
     """
 
+    @torch.inference_mode()
     def __init__(self, model: LanguageModel, index: "TokenIndex", reading: Reading, rest: str, rules: Rules) -> None:
-        self.paths: list[_Path] = []
-        self.ways: list[_Way] = []
+        self._paths: list[_Path] = []  # that were read
+        self._ways: list[_Way] = []  # that were found
         self._model = model
         self._memory = reading.memory
         self._index = index
@@ -166,23 +123,43 @@ class _Search:
         states, front = [], [_Path([], rest, 0.0, 0)]
         while front:
             states.append(reading.state)
-            num_before = len(self.paths)
+            num_before = len(self._paths)
             front = self._likeliest(self._extended(front, reading.logits.double().log_softmax(-1).cpu()))
             before = torch.tensor([path.before - num_before for path in front], device=model.device, dtype=torch.long)
             tokens = torch.tensor([[path.ids[-1] for path in front]], device=model.device, dtype=torch.long)
             if front:
                 logits, state = model(tokens, select(reading.state, before), memory=reading.memory)
                 reading = Reading(logits[-1], state, reading.memory)
-        self.state = concatenate(states)
+        self._state = concatenate(states)  # after each path, one stream per path
 
-    def healed(self, picked: Tensor) -> Healed:
+    def drawn(self, numbers: Tensor, config: SamplingConfig) -> Healed:
+        """Write the rest in each stream, in a way that is drawn for it.
+
+        Args:
+            numbers: uniform random numbers in [0, 1), one per stream, shape (streams, 1).
+            config: temperature, top-k and top-p, which apply to the distribution of ways.
+        """
+        likely = probabilities(self._allowed[None], config)
+        return self._healed(draw(likely.expand(len(numbers), -1), numbers))
+
+    def likeliest(self, count: int) -> Healed:
+        """Write the rest in the most likely ways, at most `count`, one stream for each, the most likely first."""
+        return self._healed(self._allowed.topk(min(count, len(self._ways))).indices)
+
+    @property
+    def _allowed(self) -> Tensor:
+        """The log-probabilities of the ways, -inf if the rules exclude them, shape (ways,)."""
+        return torch.tensor([way.allowed for way in self._ways], dtype=torch.float64)
+
+    @torch.inference_mode()
+    def _healed(self, picked: Tensor) -> Healed:
         """Return streams that have written these ways, given by their indices."""
-        chosen = [self.ways[place] for place in picked.tolist()]
+        chosen = [self._ways[place] for place in picked.tolist()]
         paths, tokens = torch.tensor([(way.path, way.token) for way in chosen], device=self._model.device).T
-        logits, state = self._model(tokens[None], select(self.state, paths), memory=self._memory)
-        likelihood = torch.tensor([way.likelihood for way in self.ways], dtype=torch.float64)
+        logits, state = self._model(tokens[None], select(self._state, paths), memory=self._memory)
+        likelihood = torch.tensor([way.likelihood for way in self._ways], dtype=torch.float64)
         return Healed(
-            [[*self.paths[way.path].ids, way.token] for way in chosen],
+            [[*self._paths[way.path].ids, way.token] for way in chosen],
             likelihood.logsumexp(0) - likelihood[picked],
             Reading(logits[-1], state, self._memory),
         )
@@ -199,26 +176,26 @@ class _Search:
         """
         longer = []
         for path, following in zip(front, likelihood.numpy(), strict=True):
-            number = len(self.paths)
-            self.paths.append(path)
+            number = len(self._paths)
+            self._paths.append(path)
             for token, digits in self._index.agreeing(path.left):
                 total = path.likelihood + float(following[token])
                 if len(digits) < len(path.left):
                     longer.append(_Path([*path.ids, token], path.left[len(digits) :], total, number))
                 else:
                     is_excluded = len(digits) > len(path.left) and self._excludes(number, token)
-                    self.ways.append(_Way(number, token, total, -math.inf if is_excluded else total))
+                    self._ways.append(_Way(number, token, total, -math.inf if is_excluded else total))
         return longer
 
     def _excludes(self, number: int, token: int) -> bool:
         """Return whether the rules exclude a token after a path."""
         if number != self._mask_path:
-            self._mask_path, self._mask = number, self._rules(self.paths[number].ids).mask()
+            self._mask_path, self._mask = number, self._rules(self._paths[number].ids).mask()
         return self._mask is not None and bool(self._mask[0, token] < 0)
 
     def _likeliest(self, paths: list[_Path]) -> list[_Path]:
         """Return the most likely paths, without those that are negligible compared with the ways found so far."""
-        found = np.logaddexp.reduce([-math.inf, *(way.allowed for way in self.ways)])
+        found = np.logaddexp.reduce([-math.inf, *(way.allowed for way in self._ways)])
         likely = [path for path in paths if path.likelihood >= found + math.log(_NEGLIGIBLE)]
         return sorted(likely, key=lambda path: -path.likelihood)[:_MAX_PATHS]
 

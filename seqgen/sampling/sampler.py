@@ -14,7 +14,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import All, Constraint, Never
 from seqgen.sampling.end_token import EndToken
 from seqgen.sampling.generator import NONE, Reading, decode, prefill, uniform_numbers
-from seqgen.sampling.healing import heal, split
+from seqgen.sampling.healing import Healing, TokenIndex, split
 from seqgen.sampling.no_repeat import NoRepeat
 from seqgen.sampling.opening import opening_of
 from seqgen.sampling.stop_texts import StopTexts
@@ -180,15 +180,14 @@ def _begun(
     if not rest:
         return [ids] * len(samples), torch.zeros(len(samples)), reading.repeat(len(samples)), numbers
     never = Never(level.vocabulary_size, unseen_ids)
-    healed = heal(
+    healing = Healing(
         model,
-        level.hexadecimal,
+        TokenIndex(level.hexadecimal),
         reading,
         rest,
-        next(numbers),
-        config,
         lambda added: All(never, *_no_repeat(level, config, [[*ids, *added]])),
     )
+    healed = healing.drawn(next(numbers), config)
     return [[*ids, *more] for more in healed.ids], healed.nats, healed.reading, numbers
 
 

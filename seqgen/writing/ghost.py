@@ -12,7 +12,7 @@ class Ghost(NamedTuple):
 
     Attributes:
         before: the text.
-        text: the continuation; empty if there is none.
+        text: the continuation, which may be empty.
     """
 
     before: str = ""

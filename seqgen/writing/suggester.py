@@ -1,6 +1,6 @@
 """The suggester: how a model would continue a text that is being written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from itertools import islice
@@ -16,7 +16,7 @@ from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import NONE, Reading, draws, uniform_numbers
-from seqgen.sampling.healing import Healed, heal, likeliest, split
+from seqgen.sampling.healing import Healed, Healing, TokenIndex, split
 from seqgen.sampling.opening import opening_of
 from seqgen.sampling.whole_characters import WholeCharacters
 from seqgen.writing.next_words import NextWord, NextWords
@@ -66,6 +66,7 @@ class Suggester:
         self._break = _BREAKS[checkpoint.config.corpus.document]
         knows_beginnings = checkpoint.knows_beginnings
         self._opening = "" if knows_beginnings else opening_of(model, self._level, self._unseen_ids)
+        self._index = TokenIndex(self._level.hexadecimal)
         self._reader = PrefixReader(model)
         self._never = Never(self._level.vocabulary_size, self._unseen_ids)
         self._whole = {  # by the number of tokens that are left; they take 5 ms to create
@@ -98,7 +99,7 @@ class Suggester:
         numbers = uniform_numbers(seed.tolist())
         ids, reading = begun.ids, begun.reading
         if begun.rest:
-            healed = heal(self._model, self._level.hexadecimal, reading, begun.rest, next(numbers), config, self._rules)
+            healed = self._healing(begun).drawn(next(numbers), config)
             ids, reading = [*ids, *healed.ids[0]], healed.reading
         decoder = self._level.decoder()
         written = decoder.feed(ids)[len(begun.text) :]
@@ -130,8 +131,7 @@ class Suggester:
         begun = self._begun(text, is_outdated)
         ways = Healed([[]], torch.zeros(1), begun.reading)
         if begun.rest:
-            hexadecimal = self._level.hexadecimal
-            ways = likeliest(self._model, hexadecimal, begun.reading, begun.rest, self._rules, _NUM_WAYS)
+            ways = self._healing(begun).likeliest(_NUM_WAYS)
         found = self._next_words.after(self._reader.step, ways, len(begun.rest), count)
         return self._decoded(begun, found)
 
@@ -150,5 +150,5 @@ class Suggester:
         ids = [level.START, *settled]
         return _Begun(begun, ids, rest, self._reader.read(ids, is_outdated))
 
-    def _rules(self, _: Sequence[int]) -> Never:
-        return self._never
+    def _healing(self, begun: _Begun) -> Healing:
+        return Healing(self._model, self._index, begun.reading, begun.rest, lambda _: self._never)

@@ -15,7 +15,7 @@ def begins_inside_word(text: str) -> bool:
 
 
 def first_word(text: str) -> str:
-    """Return the first word or punctuation mark with the white space before it; empty if there is none."""
+    """Return the first word or punctuation mark with the white space before it; empty if the text has neither."""
     match = _WORD.match(text)
     return match[0] if match else ""
 
