@@ -12,7 +12,7 @@ from seqgen.config import CorpusConfig, ModelOptions, TrainOptions
 from seqgen.errors import UsageError
 from seqgen.levels import level_class
 from seqgen.music.write import rendered
-from seqgen.training.fine_tuning import inherited
+from seqgen.training.fine_tuning import extended, inherited
 from tests.conftest import RHYME, quick_runner
 from tests.scores import random_melody
 
@@ -35,39 +35,64 @@ def test_fine_tuning_starts_with_the_weights_and_the_vocabulary_of_the_run(train
     folder, _, output = tuned
     parent = Checkpoint.read(trained.files / "best.safetensors")
     child = Checkpoint.read(folder / "checkpoints" / "sheep" / "last.safetensors")
-    assert child.level.to_json() == parent.level.to_json()
+    assert child.level.alphabet.startswith(parent.level.alphabet)
     assert child.config.model.architecture == parent.config.model.architecture
     assert set(child.unseen) <= set(parent.unseen)
     lines = (folder / "checkpoints" / "sheep" / "metrics.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert (first["step"], first["train_nats"]) == (0, None)
-    (folder / "tail.txt").write_text((OTHER * 30)[int(0.9 * len(OTHER * 30)) :], encoding="utf-8")
-    before = trained.cli("evaluate", "--corpus", str(folder / "tail.txt"), "--json")
-    assert first["valid_nats"] == pytest.approx(json.loads(before.stdout)["nats_per_token"], rel=0.01)
     assert "step 0" in output
 
 
-def test_characters_outside_the_vocabulary_are_escaped(tuned):
-    _, cli, _ = tuned
-    figures = json.loads(cli("evaluate", "--json").stdout)
-    assert figures["tokens"] > figures["characters"] + 1
-    assert figures["characters"] < figures["bytes"]
+def test_the_first_validation_is_that_of_the_parent(trained, tuned):
+    folder, cli, _ = tuned
+    text = RHYME.replace("star", "sun") * 30
+    (folder / "known.txt").write_text(text, encoding="utf-8")
+    done = cli("train", "--corpus", "known.txt", "--from", str(trained.files), "--steps", "1", "--name", "known")
+    assert done.returncode == 0, done.stderr
+    assert "to the vocabulary of --from" not in done.stderr
+    first = json.loads((folder / "checkpoints" / "known" / "metrics.jsonl").read_text().splitlines()[0])
+    (folder / "tail.txt").write_text(text[int(0.9 * len(text)) :], encoding="utf-8")
+    before = trained.cli("evaluate", "--corpus", str(folder / "tail.txt"), "--json")
+    assert first["valid_nats"] == pytest.approx(json.loads(before.stdout)["nats_per_token"], rel=0.01)
 
 
-def test_characters_outside_the_vocabulary_are_reported(trained, tuned):
+def test_new_characters_are_added_after_those_of_the_parent_which_keep_their_weights(trained, tuned):
     folder, cli, output = tuned
-    known = set(RHYME)
-    lacking = Counter(character for character in OTHER * 30 if character not in known)
+    lacking = Counter(character for character in OTHER if character not in RHYME)
     printed = " ".join(output.split())
+    assert f"{len(lacking)} characters of this corpus added to the vocabulary of --from: " in printed
+    parent = Checkpoint.read(trained.files / "best.safetensors")
+    child = Checkpoint.read(folder / "checkpoints" / "sheep" / "best.safetensors")
+    assert set(child.level.alphabet) - set(parent.level.alphabet) == set(lacking)
+    figures = json.loads(cli("evaluate", "--json").stdout)  # reads the corpus again, with the same vocabulary
+    assert figures["tokens"] == figures["characters"] + 1
+    rows = extended(parent.weights, {name: torch.full_like(w, 7) for name, w in child.weights.items()})
+    for name, weight in parent.weights.items():
+        assert torch.equal(rows[name][: len(weight)], weight)
+        assert rows[name].shape == child.weights[name].shape
+        assert (rows[name][len(weight) :] == 7).all()
+    assert len(rows["embedding"]) - len(parent.weights["embedding"]) == len(lacking)
+
+
+@pytest.mark.parametrize("options", [["--level", "word"], ["--ngram", "2"], ["--softmax-cutoff", "20"]])
+def test_other_vocabularies_are_kept_and_what_they_lack_is_reported(tmp_path, options):
+    cli = quick_runner(tmp_path)
+    (tmp_path / "rhyme.txt").write_text(RHYME * 30, encoding="utf-8")
+    (tmp_path / "sheep.txt").write_text(OTHER * 30, encoding="utf-8")
+    small = ["--steps", "1", "--hidden-size", "16", "--num-layers", "1", "--batch-size", "4"]
+    assert cli("train", "--corpus", "rhyme.txt", *options, *small).returncode == 0
+    done = cli("train", "--corpus", "sheep.txt", "--from", "rhyme", "--steps", "1", "--batch-size", "4")
+    assert done.returncode == 0, done.stderr
+    lacking = Counter(character for character in OTHER * 30 if character not in RHYME)
+    printed = " ".join(done.stderr.split())
     assert (
         f"a vocabulary that lacks {len(lacking)} characters of this corpus ({lacking.total():,} occurrences, "
         f"{lacking.total() / len(OTHER * 30):.2%} of the text), each of which takes several tokens: "
     ) in printed
     assert all(repr(character) in printed for character in sorted(lacking)[:3])
-    (folder / "rhyme.txt").write_text(RHYME * 9, encoding="utf-8")
-    done = cli("train", "--corpus", "rhyme.txt", "--from", str(trained.files), "--steps", "1", "--name", "known")
-    assert done.returncode == 0
-    assert "lacks" not in done.stderr
+    figures = json.loads(cli("evaluate", "--json").stdout)
+    assert figures["characters"] < figures["bytes"]
 
 
 @pytest.mark.parametrize("level", ["character", "word", "subword"])

@@ -147,6 +147,11 @@ class SplitCorpus:
         content += [level.to_json() for level in (self.level, self.given_coding) if level]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
+    def extended(self) -> Self:
+        """Return the corpus with a vocabulary that has further tokens for the training part, see `Level.extended`."""
+        level = self.level and self.level.extended(TrainingDocuments(self))
+        return replace(self, level=level)
+
     def share(self, crew: Crew) -> Self:
         """Return the files that this process of a crew reads."""
         return replace(self, corpus=self.corpus.share(crew), valid=self.valid and self.valid.share(crew))

@@ -148,6 +148,14 @@ class Level(Coding[Content]):
     def compile(self) -> None:
         """Compile what `may_vary` uses, so that the time of a run does not include it."""
 
+    def extended(self, documents: Iterable[Iterable[Content]]) -> Self:  # noqa: ARG002  # some levels use it
+        """Return a level that has further tokens for what this one lacks, after all others; this one if it cannot.
+
+        Args:
+            documents: the training part, see `fit`.
+        """
+        return self
+
     def adapted(self, config: CorpusConfig) -> Self:  # noqa: ARG002  # some levels use it
         """Return the level for training with these options, which the recipe has chosen for the prepared corpus."""
         return self

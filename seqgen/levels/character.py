@@ -54,6 +54,16 @@ class CharacterLevel(TextLevel):
         alphabet, groups = vocabulary_of(counts, size, min_count=2)
         return cls(alphabet, config.ngram, groups)
 
+    def extended(self, documents: Iterable[Iterable[str]]) -> Self:
+        """Return the level with the other characters of the documents at the end of the alphabet.
+
+        With groups, whose ids follow the alphabet, it is this level.
+        """
+        if self.ngram > 1:
+            return self
+        found = alphabet_of(count_characters(chain.from_iterable(documents)), _DEFAULT_SIZE)
+        return type(self)(self.alphabet + "".join(character for character in found if character not in self.alphabet))
+
     @property
     def vocabulary_size(self) -> int:
         """The number of ids: start, end, sixteen digits, the alphabet and the groups."""

@@ -28,6 +28,10 @@ class DecomposedLevel(CharacterLevel):
         """Return the level with the characters of the decomposed training text, see `CharacterLevel.fit`."""
         return super().fit(_DecomposedDocuments(documents), config)
 
+    def extended(self, documents: Iterable[Iterable[str]]) -> Self:
+        """Return the level with the other characters of the decomposed documents at the end of the alphabet."""
+        return super().extended(_DecomposedDocuments(documents))
+
     def normalise(self, text: str) -> str:
         """Return the composed text."""
         return unicodedata.normalize("NFC", super().normalise(text))

@@ -1,8 +1,11 @@
 """Fine-tuning: a run that starts with the weights and the vocabulary of another."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import ARCHITECTURE, TrainOptions
@@ -36,6 +39,16 @@ def inherited(requested: TrainOptions, parent: Checkpoint, given: Collection[str
         corpus=replace(_overridden(requested.corpus, vocabulary, given), level=level),
         model=_overridden(requested.model, parent.config.model.architecture, given),
     )
+
+
+def extended(weights: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the parent's weights, with the initial ones of the tokens that its vocabulary lacks.
+
+    Args:
+        weights: the parent's tensors.
+        initial: tensors of the same names, of which those with a row per token may have more rows.
+    """
+    return {name: torch.cat([weight, initial[name][len(weight) :].cpu()]) for name, weight in weights.items()}
 
 
 def without_inherited(requested: TrainOptions) -> TrainOptions:

@@ -18,6 +18,7 @@ from seqgen.training.budget import Budget
 from seqgen.training.distributed import World
 from seqgen.training.divergence import SLOWER, RollBack, has_diverged
 from seqgen.training.figures import NEVER, Figures
+from seqgen.training.fine_tuning import extended
 from seqgen.training.launch import launch_name
 from seqgen.training.learner import Learner, StepResult
 from seqgen.training.make_batches import make_batches
@@ -68,7 +69,7 @@ class Trainer:
 
     def begin_from(self, parent: Checkpoint) -> None:
         """Start with the weights of another run, which are validated before the first step."""
-        self.learner.begin_from(parent.weights)
+        self.learner.begin_from(extended(parent.weights, self.model.state_dict()))
         self.unseen = sorted(set(self.unseen) & set(parent.unseen))
         self.figures.validated_step = NEVER
 

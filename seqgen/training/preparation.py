@@ -36,7 +36,7 @@ def prepare(
 
     Args:
         config: the sources and how they are read.
-        parent: the run of `--from`, whose vocabulary is kept.
+        parent: the run of `--from`, whose vocabulary is kept, and extended if possible.
         folders: where prepared corpora are kept.
         say: prints messages.
         world: the processes that train together.
@@ -45,10 +45,12 @@ def prepare(
         CorpusError: it cannot be read, is too small, or differs between machines.
         UsageError: with `--from`, the options of what texts are given differ from those of that run.
     """
-    if parent is not None:
-        _check_given(config, parent)
-    corpus = _prepare(lambda: _read(config, folders, parent), config, folders, say, world)
-    if parent is not None and world.is_first:
+    if parent is None:
+        return _prepare(lambda: _read(config, folders, None), config, folders, say, world)
+    _check_given(config, parent)
+    corpus = _prepare(lambda: _extended(_read(config, folders, parent), parent), config, folders, say, world)
+    if world.is_first:
+        _report_new_characters(corpus.level, parent.level, say)
         _report_missing_characters(corpus, say)
     return corpus
 
@@ -133,6 +135,23 @@ def _read(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | Non
     """Read a corpus, with the vocabulary of the run of `--from` if there is one."""
     levels = () if parent is None else (parent.level, parent.given_coding)
     return SplitCorpus.read(config, folders.parsed, *levels)
+
+
+def _extended(corpus: SplitCorpus, parent: Checkpoint) -> SplitCorpus:
+    """Return the corpus with a vocabulary that has its characters, unless the parent's softmax sorts by frequency."""
+    return corpus if parent.config.model.softmax_cutoff else corpus.extended()
+
+
+def _report_new_characters(level: Level[Any], earlier: Level[Any], say: Say) -> None:
+    """Report which characters were added to the vocabulary of the run of `--from`."""
+    if isinstance(level, TextLevel) and isinstance(earlier, TextLevel):
+        added = level.spelled(range(earlier.vocabulary_size, level.vocabulary_size))
+        if added:
+            examples = ", ".join(map(repr, added[:_NUM_EXAMPLES]))
+            say(
+                f"{counted(len(added), 'character')} of this corpus added to the vocabulary of --from: {examples}"
+                f"{' and others' if len(added) > _NUM_EXAMPLES else ''}"
+            )
 
 
 def _check_given(config: CorpusConfig, parent: Checkpoint) -> None:
