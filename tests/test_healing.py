@@ -13,10 +13,12 @@ from seqgen.levels.character import CharacterLevel
 from seqgen.levels.subword import SubwordLevel
 from seqgen.levels.word import WordLevel
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.stepper import stepper
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import prefill, uniform_numbers
-from seqgen.sampling.healing import Healing, TokenIndex, split
+from seqgen.sampling.healing import Healing, split
 from seqgen.sampling.sampler import Sample, sample
+from seqgen.sampling.token_index import TokenIndex
 
 TEXT = "the cat sat, the hat sat.\nthat cat — the cats — hat\n\n  the é at. "
 WORDS = [" the", " cat", " cats", " sat", " hat", " that", " a", "."]
@@ -39,10 +41,13 @@ def untrained(level: WordLevel | CharacterLevel | SubwordLevel, seed: int = 0) -
     return model.eval()
 
 
+@torch.inference_mode()
 def healing_of(model, level, ids, rest):
     """Return the healing of the rest of a prime after some tokens, without rules."""
     never = Never(level.vocabulary_size, [])
-    return Healing(model, TokenIndex(level.hexadecimal), prefill(model, ids), rest, lambda added: never)
+    reading = prefill(model, ids)
+    step = stepper(model, reading.state, torch.float32)
+    return Healing(step, TokenIndex(level.hexadecimal), reading, rest, lambda added: never)
 
 
 def brute_force(model, hexadecimal, ids, rest):
@@ -114,6 +119,37 @@ def test_tokens_write_exactly_the_prime_and_its_continuation(name, prime, seed):
             assert not level.decode([*ids, *more[:-1]]).startswith(prime)
     else:
         assert level.decode(ids) == prime
+
+
+@every_level
+@pytest.mark.parametrize("word", ["the", "cats", "zé漢"])
+@torch.inference_mode()
+def test_a_healing_that_extends_another_one_reads_each_path_once_and_finds_the_same_ways(name, word):
+    """Each key of a word extends the healing of the word before it."""
+    level, num_read = LEVELS[name], []
+    model = untrained(level)
+    ids, _ = split(level, "the ")
+    reading = prefill(model, [level.START, *ids])
+    plain = stepper(model, reading.state, torch.float32)
+
+    class Counting:
+        state = property(lambda _: plain.state, lambda _, state: setattr(plain, "state", state))
+
+        def __call__(self, tokens):
+            num_read.append(len(tokens))
+            return plain(tokens)
+
+    index, before = TokenIndex(level.hexadecimal), None
+    for end in range(1, len(word) + 1):
+        rest = word[:end].encode().hex()
+        before = Healing(Counting(), index, reading, rest, lambda _: Never(level.vocabulary_size, []), before)
+    counted, num_read[:] = sum(num_read), []
+    alone = Healing(Counting(), index, reading, rest, lambda _: Never(level.vocabulary_size, []))
+    assert counted == sum(num_read)
+    extended, expected = before.likeliest(64), alone.likeliest(64)
+    assert extended.ids == expected.ids
+    torch.testing.assert_close(extended.nats, expected.nats)
+    torch.testing.assert_close(extended.reading.logits, expected.reading.logits, rtol=1e-4, atol=1e-5)
 
 
 @every_level

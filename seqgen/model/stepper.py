@@ -57,11 +57,11 @@ def stepper(model: LanguageModel, state: list[State], dtype: torch.dtype, memory
     """
     if all(can_compile(cell, model.embedding, dtype) for cell in model.stack.cells):
         return _CompiledStepper(model, state, dtype, memory)
-    return _PlainStepper(model, state, memory)
+    return PlainStepper(model, state, memory)
 
 
-class _PlainStepper:
-    """The model itself, applied to sequences of one token."""
+class PlainStepper:
+    """The model itself, applied to sequences of one token; for the arguments see `stepper`."""
 
     def __init__(self, model: LanguageModel, state: list[State], memory: Memory | None) -> None:
         self.model = model
@@ -69,11 +69,13 @@ class _PlainStepper:
         self.memory = memory
 
     def __call__(self, ids: Tensor) -> Tensor:
+        """Read a token in each stream, see `Stepper`."""
         logits, self.state = self.model(ids[None].to(self.model.device), self.state, memory=self.memory)
         last: Tensor = logits[0]
         return last
 
     def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
+        """Continue with other streams, see `Stepper`."""
         self.state = select(self.state, streams)
         if self.memory is not None and givens is not None:
             self.memory = self.memory.select(givens)

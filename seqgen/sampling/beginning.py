@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from seqgen.levels.base import TextLevel
 from seqgen.sampling.constraint import Mask
-from seqgen.sampling.healing import TokenIndex, split
+from seqgen.sampling.healing import split
+from seqgen.sampling.token_index import TokenIndex
 from seqgen.sampling.whole_characters import WholeCharacters
 
 
@@ -64,8 +65,6 @@ class Beginning:
         if place < len(self._settled):
             return [self._settled[place]]
         left = self._rest[place - len(self._settled) :]
-        return [
-            token
-            for token, digits in self._index.agreeing(left)
-            if len(digits) <= len(left) or token not in self._forbidden
-        ]
+        entries = self._index.agreeing(left)
+        pairs = zip(self._index.tokens[entries].tolist(), self._index.num_digits[entries].tolist(), strict=True)
+        return [token for token, count in pairs if count <= len(left) or token not in self._forbidden]

@@ -11,13 +11,15 @@ from torch import Tensor
 from seqgen.config import TEXT_LENGTH, SamplingConfig
 from seqgen.levels.base import Decoder, Ids, TextLevel
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.stepper import PlainStepper
 from seqgen.sampling.constraint import All, Constraint, Never
 from seqgen.sampling.end_token import EndToken
 from seqgen.sampling.generator import NONE, Reading, decode, prefill, uniform_numbers
-from seqgen.sampling.healing import Healing, TokenIndex, split
+from seqgen.sampling.healing import Healing, split
 from seqgen.sampling.no_repeat import NoRepeat
 from seqgen.sampling.opening import opening_of
 from seqgen.sampling.stop_texts import StopTexts
+from seqgen.sampling.token_index import TokenIndex
 from seqgen.sampling.whole_characters import WholeCharacters
 
 
@@ -181,7 +183,7 @@ def _begun(
         return [ids] * len(samples), torch.zeros(len(samples)), reading.repeat(len(samples)), numbers
     never = Never(level.vocabulary_size, unseen_ids)
     healing = Healing(
-        model,
+        PlainStepper(model, reading.state, reading.memory),
         TokenIndex(level.hexadecimal),
         reading,
         rest,

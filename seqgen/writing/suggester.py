@@ -16,8 +16,9 @@ from seqgen.levels.base import TextLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.sampling.constraint import Never
 from seqgen.sampling.generator import NONE, Reading, draws, uniform_numbers
-from seqgen.sampling.healing import Healed, Healing, TokenIndex, split
+from seqgen.sampling.healing import Healed, Healing, split
 from seqgen.sampling.opening import opening_of
+from seqgen.sampling.token_index import TokenIndex
 from seqgen.sampling.whole_characters import WholeCharacters
 from seqgen.writing.next_words import NextWord, NextWords
 from seqgen.writing.prefix_reader import PrefixReader
@@ -68,6 +69,8 @@ class Suggester:
         self._opening = "" if knows_beginnings else opening_of(model, self._level, self._unseen_ids)
         self._index = TokenIndex(self._level.hexadecimal)
         self._reader = PrefixReader(model)
+        self._ids_before_word: list[int] = []
+        self._healings: dict[str, Healing] = {}  # by the rest
         self._never = Never(self._level.vocabulary_size, self._unseen_ids)
         self._whole = {  # by the number of tokens that are left; they take 5 ms to create
             num_left: WholeCharacters(self._level.hexadecimal, self._level.END, self._unseen_ids, [num_left])
@@ -151,4 +154,13 @@ class Suggester:
         return _Begun(begun, ids, rest, self._reader.read(ids, is_outdated))
 
     def _healing(self, begun: _Begun) -> Healing:
-        return Healing(self._model, self._index, begun.reading, begun.rest, lambda _: self._never)
+        """Return the healing of the last word; those of its beginnings are kept while it is typed."""
+        if begun.ids != self._ids_before_word:
+            self._ids_before_word, self._healings = begun.ids, {}
+        if begun.rest not in self._healings:
+            beginnings = [rest for rest in self._healings if begun.rest.startswith(rest)]
+            before = self._healings[max(beginnings, key=len)] if beginnings else None
+            self._healings[begun.rest] = Healing(
+                self._reader.step, self._index, begun.reading, begun.rest, lambda _: self._never, before
+            )
+        return self._healings[begun.rest]
