@@ -1,7 +1,8 @@
 """The runs in the folder for checkpoints: their names and files, and how they are found."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from itertools import chain, count
@@ -78,6 +79,30 @@ def model_file(run: Path) -> Path:
     """Return the file of a run's best model, or of its newest state if there is no best model yet."""
     best = run / BEST
     return best if best.is_file() else run / LAST
+
+
+def short_names(paths: Iterable[Path]) -> list[str]:
+    """Return short names of checkpoint files: of a run its folder, of another file its name without the suffix.
+
+    Names that would be the same, of different files, get as much more of their paths as distinguishes them.
+    """
+    paths = [path.resolve() for path in paths]
+    forms = {path: list(_names_of(path)) for path in paths}
+    shared = Counter(form for names in forms.values() for form in names)
+    return [next((name for name in forms[path] if shared[name] == 1), str(path)) for path in paths]
+
+
+def short_name(path: Path) -> str:
+    """Return the name of a single checkpoint file, see `short_names`."""
+    return short_names([path])[0]
+
+
+def _names_of(path: Path) -> Iterator[str]:
+    """Yield names of a checkpoint file, the shortest first; those with its suffix come last."""
+    is_of_run = path.name in (BEST, LAST, PREVIOUS) and len(path.parts) > 2  # root, folder, file
+    for each, least in ((path.parent if is_of_run else path.with_suffix(""), 1), (path, 2)):
+        for num_parts in range(least, len(each.parts)):
+            yield "/".join(each.parts[-num_parts:])
 
 
 def check_name(name: str, option: str = "--name") -> str:

@@ -226,6 +226,19 @@ def test_the_losses_are_those_of_evaluate(runs):
     assert "nats_per_token" not in content["differences"][0]  # of words and characters
 
 
+def test_models_that_are_given_as_files_are_named_after_their_runs(runs, folder):
+    paths = [str(folder / "checkpoints" / name / "best.safetensors") for name in ("character", "word")]
+    content, messages = report(runs, *paths)
+    assert [model["checkpoint"] for model in content["models"]] == ["character", "word"]
+    assert "the validation set of character has" in messages
+    assert str(folder) not in messages
+    refused = runs("evaluate", "--checkpoint", paths[0], "--checkpoint", str(folder / "checkpoints" / "tunes"))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: character and tunes cannot be compared: the first is a model of text")
+    shown = runs("inspect", "--checkpoint", paths[0], "--output", str(folder / "flow.png"), "--json")
+    assert json.loads(shown.stdout)["name"] == "character"
+
+
 def test_a_model_equals_itself_exactly(runs):
     content, _ = report(runs, "character", "character", corpus="new.txt")
     (difference,) = content["differences"]

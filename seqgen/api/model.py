@@ -23,7 +23,7 @@ from seqgen.levels.note import NoteLevel
 from seqgen.model.hardware import resolve_device
 from seqgen.music.prime import first_bars, primed
 from seqgen.music.score import Score
-from seqgen.runs import BEST, LAST, find
+from seqgen.runs import find, short_name
 from seqgen.sampling.common_start import common_start, initial_metre
 from seqgen.sampling.sampler import begin, sample
 from seqgen.sampling.transcriber import check_given
@@ -50,7 +50,7 @@ class Model:
         config, level, loss = self.checkpoint.config.model, self.checkpoint.level, self.figures.get("best_valid_nats")
         projected = f"/{config.projection_size}" if config.projection_size else ""
         shown: dict[str, Any] = {
-            "run": self.path and (self.path.parent.name if self.path.name in (BEST, LAST) else str(self.path)),
+            "run": self.path and short_name(self.path),
             "level": level.name,
             "vocabulary": level.vocabulary_size,
             "cells": f"{config.cell} {config.depth}x{config.hidden_size}{projected}",

@@ -39,8 +39,13 @@ def refuse_for_several(config: EvaluationConfig) -> None:
 def load_contenders(names: Sequence[str], folders: FoldersConfig, machine: DeviceConfig) -> "list[Contender]":
     """Return the models of several checkpoints."""
     from seqgen.evaluation.contender import Contender, check_comparable
+    from seqgen.runs import short_names
 
-    contenders = [Contender(name, *load(name, folders, machine)[1:], folders) for name in names]
+    loaded = [load(name, folders, machine) for name in names]
+    contenders = [
+        Contender(name, checkpoint, model, folders)
+        for name, (_, checkpoint, model) in zip(short_names(path for path, _, _ in loaded), loaded, strict=True)
+    ]
     check_comparable(contenders)
     return contenders
 

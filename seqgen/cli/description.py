@@ -17,7 +17,7 @@ class Description:
     """Summary of a checkpoint.
 
     Attributes:
-        name: name of the run or file, as given by the user.
+        name: name of the run or file, see `short_names`.
         level: type of token.
         vocabulary_size: number of different tokens.
         cell: recurrent cell.

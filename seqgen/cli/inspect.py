@@ -140,12 +140,14 @@ def _described(
     """Return the gradient flow of each network, with a description of those that are trained."""
     from seqgen.evaluation.gradient_flow import GradientFlow
     from seqgen.model.hardware import resolve_device
+    from seqgen.runs import find, short_names
 
     device = resolve_device(machine.device)
     described: list[tuple[Description | None, GradientFlow]] = []
     with display.waiting("computing gradients", is_quiet=False):
-        for name in checkpoints:
-            source, loaded, model = load(name, folders, machine)
+        paths = [find(checkpoint, Path(folders.checkpoints_dir)) for checkpoint in checkpoints]
+        for name, path in zip(short_names(paths), paths, strict=True):
+            source, loaded, model = load(str(path), folders, machine)
             flow = _flow_of_run(name, loaded, model, corpus, folders, reading, inspection.length)
             described.append((Description.of(name, source, loaded), flow))
         described += [(None, GradientFlow.untrained(cell, inspection, device)) for cell in inspection.cell]

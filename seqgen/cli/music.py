@@ -56,12 +56,14 @@ def sample_music(
     from seqgen.corpus.music_file import reading_options
     from seqgen.evaluation.best_of import compose_best
     from seqgen.music.prime import primed
+    from seqgen.runs import short_name
     from seqgen.sampling.common_start import common_start, initial_metre
     from seqgen.sampling.composer import without_prime
     from seqgen.sampling.sampler import first_seed
 
     config = replace(config, seed=first_seed(config))
     source, outputs = destination.source, destination.files
+    name = short_name(source)
     display.note(f"{source}, seed {config.seed}")
     given = read_standard_input() if config.prime == STANDARD_INPUT else config.prime
     options = reading_options(loaded.config.corpus)
@@ -81,9 +83,9 @@ def sample_music(
         display.write_result("".join(_as_json(*each, given) for each in zip(samples, scores, copies, strict=True)))
         if not outputs:
             return
-    for path in outputs or [Path(f"{source.resolve().parent.name}-{config.seed}.mid")]:
+    for path in outputs or [Path(f"{name}-{config.seed}.mid")]:
         for score, sample, place in zip(scores, samples, numbered(path, len(scores)), strict=True):
-            title = f"{source.resolve().parent.name}, seed {sample.seed}"
+            title = f"{name}, seed {sample.seed}"
             write_score(replace(score, title=title), place, destination, end)
             ending = f"; cut after --length {config.length:,}, without an ending" if sample.is_cut else ""
             display.note(f"written to {place}: {described(score)}{ending}")

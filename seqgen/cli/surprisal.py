@@ -54,9 +54,9 @@ def inspect_text(
         display.note(f"only the first {MAX_TOKENS:,} of {inspection.num_tokens:,} tokens are inspected")
     if output is not None:
         from seqgen.evaluation.inspection_page import page
+        from seqgen.runs import short_name
 
-        title = source.resolve().parent.name if source.name == "best.safetensors" else source.stem
-        write_file(output, page(inspection, title).encode(), source)
+        write_file(output, page(inspection, short_name(source)).encode(), source)
     if as_json:
         display.write_result(json.dumps(_to_json(inspection), ensure_ascii=False) + "\n")
     else:

@@ -67,10 +67,11 @@ def _write_text(
 ) -> None:
     writing.sampling.refuse_for_text()
     from seqgen.cli.editor import Editor
+    from seqgen.runs import short_name
     from seqgen.writing.suggester import Suggester
 
     manuscript = Manuscript.opened(output, writing.prime, source)
-    Editor(manuscript, Suggester(loaded, model), writing.sampling, source.resolve().parent.name).run()
+    Editor(manuscript, Suggester(loaded, model), writing.sampling, short_name(source)).run()
 
 
 def _write_music(
@@ -80,6 +81,7 @@ def _write_music(
     from seqgen.corpus.music_file import reading_options
     from seqgen.levels.note import NoteLevel
     from seqgen.music.prime import primed
+    from seqgen.runs import short_name
     from seqgen.sampling.common_start import initial_metre
     from seqgen.writing.bar_suggester import BarSuggester
 
@@ -96,7 +98,7 @@ def _write_music(
     for notice in suggester.notices:
         display.note(notice)
     file = ScoreFile(output, None, source)
-    BarEditor(file, suggester, writing.temperature, source.resolve().parent.name).run()
+    BarEditor(file, suggester, writing.temperature, short_name(source)).run()
 
 
 def refuse_no_terminal() -> None:

@@ -29,7 +29,7 @@ class Contender(NamedTuple):
     """A model that is compared with others.
 
     Attributes:
-        name: as the user calls it.
+        name: see `short_names`.
         checkpoint: the checkpoint.
         model: its model.
         folders: where the prepared corpus of its run is stored.
