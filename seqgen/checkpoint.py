@@ -79,9 +79,13 @@ class Checkpoint:
             with torch.device("meta"):  # allocates no memory before the sizes are compared with those of the weights
                 reads = front_end(self.given_coding, self.config.model) if self.given_coding is not None else None
                 model = make_model(self.config.model, self.level.vocabulary_size, reads, self.level.num_factors)
-            model.load_state_dict(weights, assign=True)
         except (RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's weights do not fit its configuration: {error}") from error
+        if difference := _difference(model.state_dict(), weights):
+            raise CheckpointError(
+                f"the checkpoint's weights do not fit its configuration: {difference}; train the model again"
+            )
+        model.load_state_dict(weights, assign=True)
         return model.to(device).eval()
 
     def write(self, path: Path) -> None:
@@ -178,6 +182,26 @@ class Checkpoint:
             str(content["version"]),
             given_coding,
         )
+
+
+def _difference(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """Return how the first tensor differs from what is expected, and how many others differ; empty without any."""
+    shapes, own = ({name: tuple(tensor.shape) for name, tensor in each.items()} for each in (expected, found))
+    different = [name for name in shapes | own if shapes.get(name) != own.get(name)]
+    if not different:
+        return ""
+    first = different[0]
+    if first not in own:
+        description = f"{first} is missing"
+    elif first not in shapes:
+        description = f"{first} is not one of them"
+    else:
+        description = f"{first} has the shape {_product(own[first])} instead of {_product(shapes[first])}"
+    return description if len(different) == 1 else f"{description}, and {len(different) - 1} more differ"
+
+
+def _product(sizes: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sizes))
 
 
 def read_bytes(path: Path) -> bytes:

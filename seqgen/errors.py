@@ -11,9 +11,20 @@ SeqgenError                 base class: a one-line message with rule, value and 
     └── ProcessLostError    another process of the training has ended
 """
 
+import re
+
+_LINE_BREAKS = re.compile(r"\s*\n\s*")
+
 
 class SeqgenError(Exception):
-    """Base class of all errors that are shown to the user as one line, without a traceback."""
+    """Base class of all errors that are shown to the user as one line, without a traceback.
+
+    Args:
+        message: which may quote an error of a library that has several lines.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_LINE_BREAKS.sub(" ", message))
 
 
 class UsageError(SeqgenError, ValueError):

@@ -167,11 +167,30 @@ def test_invalid_levels_of_text_are_rejected(content, checkpoint, monkeypatch, t
         Checkpoint.read(tmp_path / "a")
 
 
-def test_weights_that_do_not_fit_are_rejected(checkpoint):
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (lambda weights: weights.pop("embedding"), "embedding is missing"),
+        (lambda weights: weights.update(other=torch.ones(1)), "other is not one of them"),
+        (
+            lambda weights: weights.update(embedding=torch.ones(7, 3)),
+            "embedding has the shape 7 x 3 instead of 21 x 3",
+        ),
+        (lambda weights: weights.clear() or weights.update(a=torch.ones(1)), "embedding is missing, and 6 more differ"),
+    ],
+)
+def test_weights_that_do_not_fit_are_rejected_with_one_sentence(change, difference, checkpoint):
     weights = dict(checkpoint.weights)
-    weights.pop("embedding")
-    with pytest.raises(CheckpointError, match="do not fit"):
+    change(weights)
+    with pytest.raises(CheckpointError) as refused:
         dataclasses.replace(checkpoint, weights=weights).model()
+    assert str(refused.value) == (
+        f"the checkpoint's weights do not fit its configuration: {difference}; train the model again"
+    )
+
+
+def test_the_message_of_an_error_has_one_line():
+    assert str(SeqgenError("it is damaged (Error:\n\tsize  mismatch\n)")) == "it is damaged (Error: size  mismatch )"
 
 
 def test_the_old_file_remains_if_the_new_one_cannot_be_written(checkpoint, tmp_path, monkeypatch):
