@@ -15,11 +15,15 @@ other files has. Therefore the cache key includes the content of everything that
 import functools
 import hashlib
 import platform
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar, cast
+
+from seqgen.process import signals_delayed
 
 HAS_COMPILER = find_spec("numba") is not None
 
@@ -212,11 +216,12 @@ def announced(announce: Callable[[], None]) -> Iterator[None]:
 
 @functools.cache
 def _numba() -> Any:
-    """Return numba, with a listener that announces compilation."""
-    import numba
-    from numba.core import event
+    """Return numba, with listeners that announce compilation and delay signals during it."""
+    with signals_delayed():
+        import numba
+        from numba.core import event
 
-    class Listener(event.Listener):  # type: ignore[misc, unused-ignore]  # numba has no types
+    class Announcer(event.Listener):  # type: ignore[misc, unused-ignore]  # numba has no types
         def on_start(self, _: Any) -> None:
             if _announcers:
                 announce = _announcers[-1]
@@ -225,5 +230,20 @@ def _numba() -> Any:
 
         def on_end(self, _: Any) -> None: ...
 
-    event.register("numba:compile", Listener())  # type: ignore[no-untyped-call, unused-ignore]
+    class Delayer(event.Listener):  # type: ignore[misc, unused-ignore]
+        """Delays signals while machine code is compiled or loaded: LLVM calls back, and ignores exceptions."""
+
+        def __init__(self) -> None:
+            self.delays: defaultdict[int, list[AbstractContextManager[None]]] = defaultdict(list)  # by thread
+
+        def on_start(self, _: Any) -> None:
+            delay = signals_delayed()
+            delay.__enter__()
+            self.delays[threading.get_ident()].append(delay)
+
+        def on_end(self, _: Any) -> None:
+            self.delays[threading.get_ident()].pop().__exit__(None, None, None)
+
+    event.register("numba:compile", Announcer())  # type: ignore[no-untyped-call, unused-ignore]
+    event.register("numba:compiler_lock", Delayer())  # type: ignore[no-untyped-call, unused-ignore]
     return numba

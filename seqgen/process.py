@@ -4,6 +4,9 @@ import ctypes
 import os
 import platform
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Numbers of the parameters of mallopt(3).
 _M_TRIM_THRESHOLD = -1
@@ -39,11 +42,24 @@ def load_torch() -> None:
 
     Torch ignores exceptions while it loads numpy, which would then stay partly loaded.
     """
+    with signals_delayed():
+        import torch  # noqa: F401
+
+
+@contextmanager
+def signals_delayed() -> Iterator[None]:
+    """Delay Ctrl-C and SIGTERM, for code that calls back from C, where the exceptions of their handlers are ignored.
+
+    In other threads than the main one, which receives the signals, this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     received: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda came, _: received.append(came)) for number in numbers}
     try:
-        import torch  # noqa: F401
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

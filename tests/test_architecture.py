@@ -24,7 +24,8 @@ LAYERS = [
     ["config_file"],
     ["config", "files", "kernels", "noise", "pictures"],
     ["options"],
-    ["registry", "errors", "process", "compiled", "wording"],
+    ["registry", "errors", "compiled", "wording"],
+    ["process"],
 ]
 HEAVY = [
     "torch",

@@ -1,6 +1,7 @@
 """Cached machine code is used only if nothing that it was compiled from has changed."""
 
 import importlib
+import signal
 import sys
 from pathlib import Path
 
@@ -117,3 +118,37 @@ TABLE = [1, 2]
 @by_type
 def chosen(value):
     return np.abs
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_arrives_while_llvm_calls_back_is_delayed_until_the_function_is_compiled_or_loaded(
+    number, monkeypatch, capfd
+):
+    """Exceptions in callbacks from C are printed as ignored, and the program goes on."""
+    from numba.core.codegen import CPUCodeLibrary
+
+    received = []
+
+    def is_caching(library):
+        if sys._getframe(1).f_code.co_name in ("_object_compiled_hook", "_object_getbuffer_hook"):
+            received.append(number)
+            signal.raise_signal(number)
+        return library.is_caching
+
+    caching = property(is_caching, lambda library, value: setattr(library, "is_caching", value))
+    monkeypatch.setattr(CPUCodeLibrary, "_object_caching_enabled", caching, raising=False)
+
+    @compiled()
+    def doubled(value):
+        return 2 * value
+
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            doubled(np.float32(number))
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+    assert received
+    assert capfd.readouterr().err == ""
+    assert doubled(np.float32(4)) == 8
