@@ -99,10 +99,18 @@ def test_states_are_those_of_the_equations_of_the_cell(untrained, network):
             assert torch.allclose(torch.from_numpy(layer["hidden"]), outputs[:, 0], atol=1e-5)
             for length in (1, 5, len(ids)):
                 _, last = step_by_step(cell, inputs[:length], cell.initial_state(1), torch.float32)
-                assert layer.keys() == last.tensors.keys()
+                assert layer.keys() >= last.tensors.keys()
                 for name, tensor in last.tensors.items():
                     assert torch.allclose(torch.from_numpy(layer[name][length - 1]), tensor[0], atol=1e-5)
             inputs = network.stack.above(index, outputs, inputs, None)
+
+
+def test_states_follow_from_the_gates(untrained):
+    layer = untrained("character").states("up is a star").layers[0]
+    before = np.concatenate([np.zeros((1, 16), dtype=np.float32), layer["cell"][:-1]])
+    cell = layer["forget_gate"] * before + layer["input_gate"] * layer["candidate"]
+    np.testing.assert_allclose(layer["cell"], cell, atol=1e-6)
+    np.testing.assert_allclose(layer["hidden"], layer["output_gate"] * np.tanh(cell), atol=1e-6)
 
 
 def test_a_model_of_pairs_predicts_from_what_a_text_is_given(tmp_path):
@@ -126,4 +134,6 @@ def test_predictions_describe_themselves_in_one_line(untrained):
     model = untrained("character")
     assert repr(model.probabilities("up")) == f"Probabilities(tokens=2, vocabulary={len(model._texts.vocabulary)})"
     assert repr(model.surprisal("up")).startswith("Surprisal(tokens=2, nats=")
-    assert repr(model.states("up")) == "States(tokens=2, layers=['hidden (3, 16), cell (3, 16)'])"
+    assert repr(model.states("up")).startswith(
+        "States(tokens=2, layers=['hidden (3, 16), cell (3, 16), input_gate (3, "
+    )

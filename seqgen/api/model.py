@@ -191,7 +191,7 @@ class Model:
             return Probabilities(tokens, ids, self._texts.vocabulary, probabilities(self._model, dataset))
 
     def states(self, text: str, *, given: str | Path | None = None) -> States:
-        """Return the state of every layer at each position of a text, and after it; arguments as for `probabilities`.
+        """Return states and gates of every layer at each position of a text; arguments as for `probabilities`.
 
         The model reads the text token by token, some thousands per second.
         """

@@ -42,13 +42,14 @@ class Probabilities(NamedTuple):
 
 
 class States(NamedTuple):
-    """The states of all layers at each position of a text.
+    """The states and gates of all layers at each position of a text.
 
     Attributes:
         tokens: the text of each token; empty for the end of a document.
-        layers: for each layer, from the lowest to the highest, the tensors of its state by name. `hidden` is its
-            output, shape (tokens + 1, output_size); variants of the LSTM have a `cell` state, shape (tokens + 1,
-            hidden_size). Row i is the state from which token i is predicted.
+        layers: for each layer, from the lowest to the highest, its states and gates by name. `hidden` is its output,
+            shape (tokens + 1, output_size); variants of the LSTM have a `cell` state, shape (tokens + 1, hidden_size).
+            Row i is the state from which token i is predicted. The gates, such as `forget_gate`, are those of the step
+            that computed this state, shape (tokens + 1, hidden_size).
     """
 
     tokens: list[str]

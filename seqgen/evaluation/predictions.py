@@ -71,7 +71,7 @@ def probabilities(model: LanguageModel, dataset: Dataset) -> NDArray[np.float32]
 
 
 def states(model: LanguageModel, dataset: Dataset) -> list[dict[str, NDArray[np.float32]]]:
-    """Return the state of each layer after each token that is read, in float32.
+    """Return the state of each layer after each token that is read, and the gates of this step, in float32.
 
     Args:
         model: the model; it has a decoder.
@@ -79,12 +79,13 @@ def states(model: LanguageModel, dataset: Dataset) -> list[dict[str, NDArray[np.
 
     Returns:
         For each layer from the lowest to the highest, the tensors of its state by name: `hidden`, its output, of shape
-        (tokens without end tokens, output_size), and for LSTM variants `cell`, of shape (tokens, hidden_size).
+        (tokens without end tokens, output_size), and for LSTM variants `cell`, of shape (tokens, hidden_size);
+        and its gates, of the same shape, see `activations`.
     """
     documents = [
         activations(model, inputs[:, 0], state, memory)[1] for inputs, state, memory in _beginnings(model, dataset)
     ]
     return [
-        {name: torch.cat([layers[index][name] for layers in documents]).cpu().numpy() for name in before.tensors}
-        for index, before in enumerate(model.initial_state(1))
+        {name: torch.cat([layers[index][name] for layers in documents]).cpu().numpy() for name in layer}
+        for index, layer in enumerate(documents[0])
     ]
