@@ -93,6 +93,12 @@ def test_voices_are_parts():
     ]
 
 
+def test_a_voice_has_its_name_and_not_the_short_one_of_later_lines():
+    head = 'M:4/4\nL:1/4\nV:1 snm="S." nm="Soprano"\nV:2 subname="B." name="Bass"\nV:3 sname="T."\n'
+    score, _ = tune("V:1\nc4 |\nV:2\nC4 |\nV:3\nG4 |", head=head)
+    assert [track.name for track in score.tracks] == ["Soprano", "Bass", ""]
+
+
 def staves(directive, body="V:1\nc2 d2 |\nV:2\nE4 |\nV:3\nC4 |", head='V:1 name="S"\nV:2 name="A"\nV:3 name="B"\n'):
     """Return the name and the notes of each track."""
     score, counts = tune(body, head=f"{directive}\nM:4/4\nL:1/4\n{head}")

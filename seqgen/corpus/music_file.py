@@ -26,7 +26,7 @@ from seqgen.wording import counted
 
 MAX_BYTES = 1 << 27  # of a file of music, which is held in memory
 _FAST = {".mid", ".midi", ".kar", ".rmi"}  # parsed faster than a copy of the result
-_VERSION = 4  # of the conversion from files to scores
+_VERSION = 5  # of the conversion from files to scores
 
 
 class Music(Kind):

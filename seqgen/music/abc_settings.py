@@ -12,7 +12,7 @@ from seqgen.music.keys import transposed_key
 from seqgen.music.midi_writer import DRUM_CHANNEL
 from seqgen.music.score import Bar
 
-_NAME = re.compile(r'(?:name|nm)\s*=\s*"([^"]*)"')
+_NAME = re.compile(r'\b(?:name|nm)\s*=\s*"([^"]*)"')
 _DIRECTIVE = re.compile(r"MIDI\s*=?\s*(program|channel|transpose|nobarlines)(?:\s+(-?\d{1,3}))?(?:\s+(\d{1,3}))?")
 
 
