@@ -146,11 +146,13 @@ def test_a_piece_of_music_has_a_piano_roll(checkpoint_of):  # noqa: F811
 
 
 def browse(path, text, program):
-    """Return the elements of a page, as the browser has them after a program, as text."""
+    """Return the elements of a page, as the browser has them after a program, as text; errors fail the test."""
     path.write_text(text + f"<script>{program}</script>", encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={path.parent / 'browser'}"]
+    options += ["--enable-logging=stderr", "--autoplay-policy=no-user-gesture-required"]
     done = processes.run([BROWSER, *options, "--virtual-time-budget=2000", "--dump-dom", path.as_uri()])
     assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return done.stdout
 
 

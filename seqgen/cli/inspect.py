@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seqgen import pretrained
 from seqgen.cli import display
 from seqgen.cli.attention import inspect_attention
-from seqgen.cli.completion import run_names, sources
+from seqgen.cli.completion import model_names, sources
 from seqgen.cli.description import Description
 from seqgen.cli.model import JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
+from seqgen.cli.outputs import refuse_no_file
+from seqgen.cli.run_report import report_runs
 from seqgen.cli.surprisal import inspect_text
 from seqgen.config import READING, CorpusConfig, DeviceConfig, FoldersConfig, InspectionConfig
 from seqgen.errors import CheckpointError, CorpusError, UsageError
+from seqgen.options import flag
 from seqgen.process import load_torch
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 STEPS_BACK = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # the rows of the table
 PICTURE, ATTENTION = Path("gradient-flow.png"), Path("attention.png")
+PAGE = ".html"
 
 
 @options_from(
@@ -40,9 +45,9 @@ def inspect(
     checkpoint: Annotated[
         list[str] | None,
         typer.Option(
-            help="Run or checkpoint file. Can be repeated.",
+            help="Run, checkpoint file, or built-in model such as builtin:shakespeare. Can be repeated.",
             metavar="NAME|FILE",
-            autocompletion=run_names,
+            autocompletion=model_names,
         ),
     ] = None,
     corpus: Annotated[
@@ -73,7 +78,7 @@ def inspect(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File for the picture, or for the page of --text.",
+            help="File for the picture, or for a page: a report on the runs, or what --text shows.",
             metavar="FILE.png|FILE.html",
             show_default=f"{PICTURE}, or {ATTENTION} with --given, or no page with --text",
         ),
@@ -81,14 +86,17 @@ def inspect(
     as_json: JsonOption = False,
     quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:
-    """List runs, or show networks, how far back in time their gradients reach, and what they predict in a text.
+    """List runs, report on them, or show how far back in time gradients reach and what is predicted in a text.
 
-    With --checkpoint or --cell, print and draw the norm of the gradient of the loss at one time step with respect to
-    the states of earlier steps, side by side for all networks. With --given, print and draw the attention of a
-    conditional model instead. With --text, print a text coloured by surprisal, and with --output write a page that also
-    shows the units of the network. Without them, list the runs.
+    With --output FILE.html, write a report on the runs of --checkpoint: model card, curves, samples, calibration and
+    copied passages. With --checkpoint or --cell, print and draw the norm of the gradient of the loss at one time step
+    with respect to the states of earlier steps, side by side for all networks. With --given, print and draw the
+    attention of a conditional model instead. With --text, print a text coloured by surprisal, and with --output write a
+    page that also shows the units of the network. Without them, list the runs.
     """
     _refuse_misuse(checkpoint or [], inspection, corpus, given, text)
+    if output is not None:
+        _refuse_output(output, given, text)
     load_torch()
     name = next(iter(checkpoint or ()), None)
     if text is not None:
@@ -96,6 +104,10 @@ def inspect(
         return
     if given is not None:
         inspect_attention(name, given, output or ATTENTION, folders, machine, as_json=as_json)
+        return
+    if output is not None and output.suffix.lower() == PAGE:
+        _refuse_in_report(output, inspection, corpus, reading)
+        report_runs(checkpoint or [], output, inspection.seed, folders, machine, as_json=as_json)
         return
     if not checkpoint and not inspection.cell:
         _list_runs(Path(folders.checkpoints_dir), as_json=as_json)
@@ -127,6 +139,30 @@ def _refuse_misuse(
     if (given is not None or text is not None) and (inspection.cell or corpus is not None or len(checkpoints) > 1):
         option = "--text" if given is None else "--given"
         raise UsageError(f"{option} is for one --checkpoint, without --cell and --corpus")
+
+
+def _refuse_output(output: Path, given: str | None, text: str | None) -> None:
+    """Reject an output that cannot be written, or whose suffix is that of another kind of output."""
+    if text is not None and output.suffix.lower() != PAGE:
+        raise UsageError(f"--output {output}: --text writes a page, whose name must end in .html")
+    if given is not None and output.suffix.lower() != PICTURE.suffix:
+        raise UsageError(f"--output {output}: --given draws a picture, whose name must end in .png")
+    if output.suffix.lower() not in (PICTURE.suffix, PAGE):
+        raise UsageError(f"--output {output}: the name must end in .png for a picture, or in .html for a report")
+    refuse_no_file(output)
+
+
+def _refuse_in_report(output: Path, inspection: InspectionConfig, corpus: str | None, reading: dict[str, Any]) -> None:
+    """Reject options that a report does not have."""
+    plain = InspectionConfig()
+    for name in ("cell", "length", "num_layers", "hidden_size", "initial_weights"):
+        if getattr(inspection, name) != getattr(plain, name):
+            raise UsageError(
+                f"--output {output} is a report on trained models: omit {flag(name)}, or name a picture, FILE.png"
+            )
+    if corpus is not None or reading:
+        option = "--corpus" if corpus is not None else flag(next(iter(reading)))
+        raise UsageError(f"--output {output} is a report on the run's own corpus: omit {option}")
 
 
 def _described(
@@ -218,7 +254,10 @@ def _list_runs(folder: Path, *, as_json: bool) -> None:
 
     paths = sorted(map(model_file, list_runs(folder)), key=lambda path: path.stat().st_mtime, reverse=True)
     if not paths:
-        display.note(f"there are no runs in {folder}; train a model with: seqgen train --corpus FILE")
+        display.note(
+            f"there are no runs in {folder}; train a model with: seqgen train --corpus FILE, or use a built-in one: "
+            f"{', '.join(pretrained.names())}"
+        )
     described: list[Description] = []
     for path in paths:
         try:

@@ -11,10 +11,11 @@ from rich.text import Text
 from seqgen.cli import display
 from seqgen.cli.model import load
 from seqgen.cli.music import write_file
-from seqgen.cli.outputs import refuse_no_file, report_lacking
+from seqgen.cli.outputs import report_lacking
 from seqgen.cli.prime import text_argument
 from seqgen.config import DeviceConfig, FoldersConfig
 from seqgen.errors import UsageError
+from seqgen.runs import full_name, short_name
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
@@ -40,10 +41,6 @@ def inspect_text(
     name: str | None, text: str, output: Path | None, folders: FoldersConfig, machine: DeviceConfig, *, as_json: bool
 ) -> None:
     """Print a text coloured by surprisal and its most surprising tokens, and write the page if there is an output."""
-    if output is not None:
-        if output.suffix.lower() != ".html":
-            raise UsageError(f"--output {output}: --text writes a page, whose name must end in .html")
-        refuse_no_file(output)
     source, loaded, model = load(name, folders, machine)
     from seqgen.evaluation.inspection import Inspection
 
@@ -54,14 +51,13 @@ def inspect_text(
         display.note(f"only the first {MAX_TOKENS:,} of {inspection.num_tokens:,} tokens are inspected")
     if output is not None:
         from seqgen.evaluation.inspection_page import page
-        from seqgen.runs import short_name
 
         write_file(output, page(inspection, short_name(source)).encode(), source)
     if as_json:
         display.write_result(json.dumps(_to_json(inspection), ensure_ascii=False) + "\n")
     else:
         _show(inspection)
-    display.note(f"{source}; saved as {output}" if output is not None else str(source))
+    display.note(f"{full_name(source)}; saved as {output}" if output is not None else full_name(source))
 
 
 def _content(loaded: "Checkpoint", argument: str) -> "str | Score":

@@ -60,7 +60,7 @@ class EvaluationConfig(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class InspectionConfig(Options):
-    """Inspection: which untrained networks to inspect, and over how many steps."""
+    """Inspection: which untrained networks to inspect, over how many steps, and with which seed."""
 
     cell: tuple[str, ...] = option(
         "Inspect an untrained network with this cell. Can be repeated.",
@@ -72,4 +72,9 @@ class InspectionConfig(Options):
     hidden_size: int = option("Units per layer of the untrained networks.", 128, metavar="N", bound=UNITS)
     initial_weights: str = option("Initialization of the untrained networks.", "orthogonal", choices=INITIAL_WEIGHTS)
     length: int = option("Number of time steps over which gradients are traced back.", 100, metavar="N", bound=COUNT)
-    seed: int = option("Random seed of the weights and inputs of the untrained networks.", 1, metavar="N", bound=SEED)
+    seed: int = option(
+        "Random seed of the weights and inputs of the untrained networks, or of each sample in a report.",
+        1,
+        metavar="N",
+        bound=SEED,
+    )

@@ -1,9 +1,7 @@
 """A page that shows what a model predicts in a text and what its units do, in one file that needs no network."""
 
 import base64
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from itertools import islice, zip_longest
 from typing import Any, NamedTuple
 
@@ -12,15 +10,15 @@ from numpy.typing import NDArray
 
 from seqgen.evaluation.inspection import Inspection, Layer
 from seqgen.evaluation.music_properties import ReadMusic
+from seqgen.evaluation.page import assembled
+from seqgen.evaluation.piano_roll import roll
 from seqgen.evaluation.text_properties import text_properties
 from seqgen.evaluation.unit_ranking import Tracking, ranking
 from seqgen.levels.note import NoteLevel
-from seqgen.music.instruments import names_of
 
 MAX_BYTES = 1_900_000  # of activations; a third is added by base64
 MIN_UNITS = 200  # that are shown of a long text, although they need more
 _RANKED = 12  # units per property
-_PLACEHOLDER = "{{data}}"
 _DECIMALS = 3
 
 Place = tuple[int, str, int]  # a layer, the name of a state or gate, and a unit
@@ -53,9 +51,7 @@ def page(inspection: Inspection, name: str) -> str:
         inspection: what is shown.
         name: of the model.
     """
-    template = resources.files(__package__).joinpath("inspection_page.html").read_text(encoding="utf-8")
-    content = json.dumps(page_data(inspection, name), ensure_ascii=False, separators=(",", ":"))
-    return template.replace(_PLACEHOLDER, content.replace("<", "\\u003c"))  # so that no text ends the element
+    return assembled("inspection_page.html", page_data(inspection, name))
 
 
 def page_data(inspection: Inspection, name: str) -> dict[str, Any]:
@@ -128,14 +124,8 @@ def _properties(inspection: Inspection, pieces: Sequence[ReadMusic]) -> dict[str
 
 def _roll(piece: ReadMusic, begin: int) -> dict[str, Any]:
     """Return the piano roll of a piece whose first token has this index."""
-    score = piece.score
-    return {
-        "grid": score.grid,
-        "start": score.start,
-        "bars": score.bar_starts,
-        "tracks": names_of(score.tracks),
-        "notes": [[note.token + begin if note.token >= 0 else None, *note[1:]] for note in piece.notes],
-    }
+    notes = ([note.token + begin if note.token >= 0 else None, *note[1:]] for note in piece.notes)
+    return roll(piece.score, notes)
 
 
 def _base64(values: NDArray[Any]) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 from seqgen.cells.base import State
 from seqgen.corpus.dataset import Dataset
 from seqgen.corpus.factored_ids import FactoredIds
-from seqgen.evaluation.pair_likelihood import evenly_spaced, pair_surprisals
+from seqgen.evaluation.pair_likelihood import Observe, evenly_spaced, pair_surprisals
 from seqgen.evaluation.progress import SILENT, Progress, Task
 from seqgen.evaluation.segments import Segment, segments
 from seqgen.evaluation.surprisal_array import surprisal_array
@@ -72,6 +72,7 @@ def surprisals(
     sequence_length: int = 64,
     deadline: float = math.inf,
     progress: Progress = SILENT,
+    observe: Observe | None = None,
 ) -> NDArray[np.float32]:
     """Return the surprisal of each token of a dataset, given the tokens before it in its document, in float32.
 
@@ -82,6 +83,7 @@ def surprisals(
         sequence_length: number of time steps per call, which does not affect the result.
         deadline: value of `time.perf_counter()` at which scoring stops.
         progress: receives the progress.
+        observe: receives the logits, see `pair_likelihood.Observe`; a target that is read again is passed again.
 
     Returns:
         Nats, shape (tokens,); 0 for start tokens, which are given.
@@ -93,8 +95,8 @@ def surprisals(
     with progress.task("scoring", dataset.num_targets) as task:
         if dataset.given is not None:
             pairs = np.arange(dataset.num_documents)
-            return pair_surprisals(model, dataset, pairs, torch.float32, task, deadline)[0]
-        reader = _SegmentReader(model, dataset, num_streams, sequence_length, torch.float32, deadline, task)
+            return pair_surprisals(model, dataset, pairs, torch.float32, task, deadline, observe)[0]
+        reader = _SegmentReader(model, dataset, num_streams, sequence_length, torch.float32, deadline, task, observe)
         for first in range(0, dataset.num_documents, _DOCUMENTS_AT_ONCE):
             documents = range(first, min(first + _DOCUMENTS_AT_ONCE, dataset.num_documents))
             _read_exactly(reader, segments(dataset, documents, size))
@@ -140,8 +142,10 @@ def estimate(
     max_tokens: int,
     share: slice = slice(None),
     num_streams: int = 64,
+    task: Task | None = None,
+    observe: Observe | None = None,
 ) -> Likelihood:
-    """Return the score of about `max_tokens` targets from estimated states, for use during training.
+    """Return the score of about `max_tokens` evenly spaced targets from estimated states.
 
     Args:
         model: the model, which is not changed.
@@ -150,17 +154,21 @@ def estimate(
         max_tokens: approximate number of targets.
         share: the segments that are read.
         num_streams: number of segments read in parallel.
+        task: receives the number of targets that are read.
+        observe: receives the logits, see `pair_likelihood.Observe`.
     """
     if dataset.given is not None:
         pairs = evenly_spaced(dataset, max_tokens)[share]
         targets = int((dataset.offsets[pairs + 1] - dataset.offsets[pairs] - 1).sum())
-        costs, errors = pair_surprisals(model, dataset, pairs, dtype, Task())
+        costs, errors = pair_surprisals(model, dataset, pairs, dtype, task or Task(), observe=observe)
         return Likelihood(float(costs.sum(dtype=np.float64)), targets, errors)
     size = max(_SHORTEST_SEGMENT, min(max_tokens, dataset.num_targets) // num_streams)
     documents = range(0, dataset.num_documents, -(-dataset.num_documents // _DOCUMENTS_AT_ONCE))
     chosen = segments(dataset, documents, size, max_tokens)[share]
-    reader = _SegmentReader(model, dataset, num_streams, 64, dtype)
-    reader.read(chosen, range(len(chosen)), reader.warm_up(chosen))
+    reader = _SegmentReader(model, dataset, num_streams, 64, dtype, task=task)
+    incoming = reader.warm_up(chosen)
+    reader.observe = observe  # only of what is scored
+    reader.read(chosen, range(len(chosen)), incoming)
     nats = (reader.nats[segment.begin + 1 : segment.begin + 1 + segment.length] for segment in chosen)
     return Likelihood(
         sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in chosen)
@@ -178,6 +186,7 @@ class _SegmentReader:
     Attributes:
         nats: surprisal of each target when it was last read, shape (tokens,).
         task: receives the number of targets that are read.
+        observe: receives the logits.
     """
 
     def __init__(
@@ -189,6 +198,7 @@ class _SegmentReader:
         dtype: torch.dtype,
         deadline: float = math.inf,
         task: Task | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self.nats = surprisal_array(len(dataset.ids))
         self._model = model
@@ -197,6 +207,7 @@ class _SegmentReader:
         self._sequence_length = sequence_length
         self._dtype = dtype
         self._deadline = deadline
+        self.observe = observe
         self.task = task or Task()
 
     def warm_up(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
@@ -243,7 +254,10 @@ class _SegmentReader:
             targets = self._tokens(self._dataset.ids, np.where(scored, begin + place + 1, 0))
             logits, state = self._model(inputs, state, self._dtype)
             nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-            self.nats[(begin + place + 1)[scored]] = nats.cpu().numpy()[scored]
+            places = (begin + place + 1)[scored]
+            self.nats[places] = nats.cpu().numpy()[scored]
+            if self.observe is not None:
+                self.observe(places, logits[torch.from_numpy(scored)])
             self.task.advance(int(scored.sum()))
         return state
 

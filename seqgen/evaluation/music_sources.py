@@ -64,12 +64,20 @@ class MusicSources:
             score: the piece.
             prime_end: step at which the prime ends.
         """
+        return self._found(score, prime_end, self.min_length)
+
+    def longest(self, score: Score) -> list[CopiedMelody]:
+        """Return the longest span that occurs in the training set, if it has at least `SHORTEST` intervals."""
+        found = self._found(score, 0, SHORTEST)
+        return [max(found, key=lambda copy: copy.length)] if found else []
+
+    def _found(self, score: Score, prime_end: int, min_length: int) -> list[CopiedMelody]:
         names = [track.name or str(number) for number, track in enumerate(score.tracks, 1) if not track.is_drum]
         written = without_prime(score, prime_end) if prime_end else score
         shift = len(score) - len(written) + (written.pickup > 0) - (score.pickup > 0)  # of the numbers of bars
         found = []
         for name, work in zip(names, works_of("", written), strict=True):
-            for copy in self._library.spans(work, self.min_length):
+            for copy in self._library.spans(work, min_length):
                 first, last = _bars(work, copy.begin, copy.length)
                 source = self._works[copy.which]
                 bars = _bars(source, copy.place, copy.length)

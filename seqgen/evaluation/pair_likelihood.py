@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.progress import Task
@@ -21,6 +22,9 @@ _MAX_PAIRS = 256  # that are read together
 _MAX_LOGITS = 1 << 24  # and numbers of the attention, which bounds the memory for them
 _MAX_GIVEN_TOKENS = 1 << 15  # with padding; bounds the memory of the encoder
 
+# Receives the places of some targets in a dataset, shape (targets,), and the logits before them, (targets, vocabulary).
+Observe = Callable[[NDArray[np.int64], Tensor], None]
+
 
 @torch.inference_mode()
 def pair_surprisals(
@@ -30,6 +34,7 @@ def pair_surprisals(
     dtype: torch.dtype,
     task: Task,
     deadline: float = math.inf,
+    observe: Observe | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Return the surprisal of each token of some pairs, given the tokens before it and what its text is given.
 
@@ -42,6 +47,7 @@ def pair_surprisals(
         dtype: precision of matrix products.
         task: receives the number of targets that are read.
         deadline: value of `time.perf_counter()` at which reading stops.
+        observe: receives the logits, see `Observe`; of no use without a decoder.
 
     Returns:
         Nats, shape (tokens of the dataset,), 0 for start tokens, which are given, and for pairs that are not read; and
@@ -71,7 +77,10 @@ def pair_surprisals(
             costs = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
             place = np.arange(first + 1, first + 1 + len(targets))[:, None]
             is_target = place < lengths
-            nats[(dataset.offsets[group] + place)[is_target]] = costs.cpu().numpy()[is_target]
+            places = (dataset.offsets[group] + place)[is_target]
+            nats[places] = costs.cpu().numpy()[is_target]
+            if observe is not None:
+                observe(places, logits[torch.from_numpy(is_target)])
             errors += int((logits.argmax(-1) != targets).cpu().numpy()[is_target].sum())
             task.advance(int(is_target.sum()))
     return nats, errors

@@ -30,6 +30,11 @@ class CopiedText:
     text: str
     source: dict[str, Any]
 
+    @property
+    def length(self) -> int:
+        """The number of characters."""
+        return len(self.text)
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
         return {"begin": self.begin, "end": self.end, "text": self.text, **self.source}
@@ -73,7 +78,15 @@ class TextSources:
             text: the text.
             begin: number of characters of the prime.
         """
-        copies = self._library.spans(Work("", text[begin:]), self.min_length)
+        return self._found(text, begin, self.min_length)
+
+    def longest(self, text: str) -> list[CopiedText]:
+        """Return the longest span that occurs in the training set, if it has at least `NGRAM` characters."""
+        found = self._found(text, 0, NGRAM)
+        return [max(found, key=lambda copy: copy.length)] if found else []
+
+    def _found(self, text: str, begin: int, min_length: int) -> list[CopiedText]:
+        copies = self._library.spans(Work("", text[begin:]), min_length)
         found = []
         for copy in copies:
             first = begin + copy.begin
