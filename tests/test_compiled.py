@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqgen.compiled import announced, by_type, compiled, content_key
+from seqgen.compiled import announced, by_type, compiled, content_key, interpreted, parallel_range, serial
 
 CALLER = """
 from seqgen.compiled import compiled
@@ -152,3 +152,29 @@ def test_a_signal_that_arrives_while_llvm_calls_back_is_delayed_until_the_functi
     assert received
     assert capfd.readouterr().err == ""
     assert doubled(np.float32(4)) == 8
+
+
+def test_functions_are_interpreted_on_request_unless_their_results_would_differ():
+    def third(x):
+        return x / np.float32(3)
+
+    exact, fast = compiled()(third), compiled(is_fast=True)(third)
+    with interpreted():
+        assert exact(np.float32(2)) == fast(np.float32(2)) == pytest.approx(2 / 3)
+    assert "linked" not in vars(exact)
+    assert "linked" in vars(fast)
+    assert exact(np.float32(2)) == pytest.approx(2 / 3)
+    assert "linked" in vars(exact)
+
+
+def test_a_serial_function_has_the_same_results():
+    def root(values, roots):
+        for place in parallel_range(values.size):
+            roots[place] = np.sqrt(values[place])
+
+    function, values = compiled(is_parallel=True, is_fast=True)(root), np.linspace(0, 9, 101, dtype=np.float32)
+    assert serial(function) is serial(function)
+    for each in (function, serial(function)):
+        roots = np.zeros_like(values)
+        each(values, roots)
+        np.testing.assert_array_equal(roots, np.sqrt(values))

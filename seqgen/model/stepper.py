@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqgen.cells.base import Cell, Kernels, State
+from seqgen.compiled import serial
 from seqgen.kernels import as_array
 from seqgen.model.attention import Memory
 from seqgen.model.compiled_scan import can_compile, packed
@@ -16,6 +17,7 @@ from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import select
 
 _BLOCK = 32  # streams per product: with more, the results of a stream would depend on their number
+_MANY_STREAMS = 32  # for which threads pay
 _MAX_TABLE = 4096  # the largest vocabulary for which the lowest layer's input products are precomputed
 
 
@@ -144,6 +146,7 @@ class _Layer:
         self.recurrent = _in_blocks(weights.recurrent.to(dtype), num_streams)
         self.project = None if weights.projection is None else _in_blocks(weights.projection.to(dtype), num_streams)
         self.kernels = kernels
+        self.forward = kernels.forward if num_streams >= _MANY_STREAMS else serial(kernels.forward)
         self.vectors = as_array(cell.vectors().flatten())
         self.cell = cell
         self.dtype = dtype
@@ -172,11 +175,11 @@ class _Layer:
     def _compile(self) -> None:
         """Run the kernel on copies, so that it is compiled before the first step."""
         gates, memory, hidden = (as_array(part.clone()) for part in (self.gates, self.memory, self.hidden))
-        self.kernels.forward(0, gates, as_array(self.recurrent(self.outputs)), self.vectors, memory, hidden)
+        self.forward(0, gates, as_array(self.recurrent(self.outputs)), self.vectors, memory, hidden)
 
     def step(self) -> Tensor:
         """Return the outputs of the next step, shape (streams, output_size), given its input products in `gates`."""
-        self.kernels.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
+        self.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
         self.memory[0] = self.memory[1]
         hidden: Tensor = self.hidden[1]
         self.outputs = hidden if self.project is None else self.project(hidden)
