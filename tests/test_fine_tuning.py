@@ -61,7 +61,7 @@ def test_new_characters_are_added_after_those_of_the_parent_which_keep_their_wei
     folder, cli, output = tuned
     lacking = Counter(character for character in OTHER if character not in RHYME)
     printed = " ".join(output.split())
-    assert f"{len(lacking)} characters of this corpus added to the vocabulary of --from: " in printed
+    assert f"added {len(lacking)} characters of this corpus to the vocabulary of --from: " in printed
     parent = Checkpoint.read(trained.files / "best.safetensors")
     child = Checkpoint.read(folder / "checkpoints" / "sheep" / "best.safetensors")
     assert set(child.level.alphabet) - set(parent.level.alphabet) == set(lacking)

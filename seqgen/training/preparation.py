@@ -149,7 +149,7 @@ def _report_new_characters(level: Level[Any], earlier: Level[Any], say: Say) -> 
         if added:
             examples = ", ".join(map(repr, added[:_NUM_EXAMPLES]))
             say(
-                f"{counted(len(added), 'character')} of this corpus added to the vocabulary of --from: {examples}"
+                f"added {counted(len(added), 'character')} of this corpus to the vocabulary of --from: {examples}"
                 f"{' and others' if len(added) > _NUM_EXAMPLES else ''}"
             )
 

@@ -32,6 +32,7 @@ from seqgen.training.recipe import check_given_options, resolve
 from seqgen.training.repetition import repeated
 from seqgen.training.resumption import check_state, with_budget, with_sources
 from seqgen.training.run_folder import RunFolder
+from seqgen.training.suggested_start import suggested_start
 from seqgen.wording import counted
 
 
@@ -99,6 +100,8 @@ class Session:
             _refuse_too_short(config.budget.time, *world.agreed(time.perf_counter() - started))
         for reason in reasons:
             self.say(reason)
+        if world.is_first and (suggestion := suggested_start(requested, corpus)):
+            self.say(suggestion)
         run = self._run(lambda: RunFolder.create(self._runs, name, config.corpus.corpus, self.say, overwrite=overwrite))
         with _released_on_failure(run):
             if world.is_first:
