@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help demo test check bench bench-learning bench-recipe docs kills fuzz audit clean
+.PHONY: help demo test check bench bench-learning bench-recipe pretrained docs kills fuzz audit clean
 
 help:  ## list the targets (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-learning: $(INSTALLED)  ## plot loss against training time (CORPUS=FILE: y
 
 bench-recipe: $(INSTALLED)  ## compare alternatives to the defaults on six corpora
 	$(BIN)/python -m tests.benchmarks.recipe
+
+pretrained: $(INSTALLED)  ## train the built-in models again (one hour)
+	$(BIN)/python -m tests.pretraining
 
 docs: $(INSTALLED)  ## run all commands of the documentation, update output
 	$(BIN)/python -m tests.documentation

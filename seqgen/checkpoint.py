@@ -1,8 +1,8 @@
 """The checkpoint: one safetensors file with everything needed to sample, evaluate and resume.
 
 Its tensors are `model.*`, the averaged weights, and in `last.safetensors` also `training.*`: the weights in training,
-the optimizer's moments and the hidden state. The metadata in its header has one key, `seqgen`, whose value is JSON.
-Nothing is unpickled.
+the optimizer's moments and the hidden state. They are stored in float32, those of the built-in models in float16. The
+metadata in the header has one key, `seqgen`, whose value is JSON. Nothing is unpickled.
 """
 
 import hashlib
@@ -72,7 +72,12 @@ class Checkpoint:
         Raises:
             CheckpointError: the weights do not fit the configuration.
         """
-        weights = {name: tensor for name, tensor in self.weights.items() if tensor.dtype == torch.float32}
+        weights = self.weights
+        if other := next((name for name, tensor in weights.items() if tensor.dtype != torch.float32), None):
+            raise CheckpointError(
+                f"the checkpoint's weights must be float32 or float16, but {other} is {weights[other].dtype}: train "
+                "the model again"
+            )
         try:
             if self.config.model.num_layers > len(weights):
                 raise ValueError(f"--num-layers {self.config.model.num_layers}, but only {len(weights)} tensors")
@@ -177,7 +182,7 @@ class Checkpoint:
             bool(content.get("knows_beginnings", level.END not in content["unseen"])),  # missing in older files
             content["fingerprint"],
             dict(content["figures"]),
-            _with_prefix(tensors, "model."),
+            {name: _single_precision(tensor) for name, tensor in _with_prefix(tensors, "model.").items()},
             _with_prefix(tensors, "training."),
             str(content["version"]),
             given_coding,
@@ -194,7 +199,7 @@ def _difference(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
     if first not in own:
         description = f"{first} is missing"
     elif first not in shapes:
-        description = f"{first} is not one of them"
+        description = f"{first} is unexpected"
     else:
         description = f"{first} has the shape {_product(own[first])} instead of {_product(shapes[first])}"
     return description if len(different) == 1 else f"{description}, and {len(different) - 1} more differ"
@@ -258,6 +263,10 @@ def _other_files(path: Path) -> str:
 
 def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _single_precision(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def _ids(values: Any, end: int) -> list[int]:

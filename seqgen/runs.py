@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
 
+from seqgen import pretrained
 from seqgen.corpus.archives import without_packing
 from seqgen.errors import CheckpointError, UsageError
 
@@ -19,7 +20,7 @@ def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
     """Return the checkpoint that `--checkpoint NAME|FILE` refers to.
 
     Args:
-        checkpoint: a run, for its best model, or a file; None for the newest run.
+        checkpoint: a run, for its best model, a file, or a built-in model; None for the newest run.
         checkpoints_dir: the folder of the runs.
 
     Raises:
@@ -29,10 +30,12 @@ def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
         runs = sorted(list_runs(checkpoints_dir), key=lambda run: model_file(run).stat().st_mtime)
         if not runs:
             raise CheckpointError(
-                f"there is no trained model in {checkpoints_dir}; train one with: seqgen train --corpus FILE, or "
-                "seqgen train --corpus builtin:python-docs"
+                f"there is no trained model in {checkpoints_dir}; train one with: seqgen train --corpus FILE, or name "
+                f"a built-in one with --checkpoint: {', '.join(pretrained.names())}"
             )
         return model_file(runs[-1])
+    if checkpoint.startswith(pretrained.PREFIX):
+        return pretrained.path_of(checkpoint)
     for path in (checkpoints_dir / checkpoint, Path(checkpoint)):
         if path.is_file():
             return path
@@ -41,8 +44,13 @@ def find(checkpoint: str | None, checkpoints_dir: Path) -> Path:
     names = sorted(run.name for run in list_runs(checkpoints_dir))
     raise CheckpointError(
         f"there is no checkpoint {checkpoint!r}: it is neither a file nor a run in {checkpoints_dir}; "
-        f"the runs there are: {', '.join(names) or 'none'}{_suggestion(checkpoint, names)}"
+        f"the runs there are: {', '.join(names) or 'none'}{_suggestion(checkpoint, [*names, *pretrained.names()])}"
     )
+
+
+def full_name(path: Path) -> str:
+    """Return what identifies a checkpoint file to the user: its path, or `builtin:NAME`."""
+    return f"{pretrained.PREFIX}{path.stem}" if pretrained.is_builtin(path) else str(path)
 
 
 def not_resumable(name: str, checkpoints_dir: Path) -> CheckpointError:
@@ -63,7 +71,7 @@ def _suggestion(name: str, names: Iterable[str]) -> str:
     """
     parts = Path(name).parts
     given = parts[-2] if len(parts) > 1 and parts[-1].endswith(".safetensors") else Path(name).name
-    spelled = {each.casefold(): each for each in names}
+    spelled = {each.casefold().removeprefix(pretrained.PREFIX): each for each in names}
     similar = get_close_matches(given.casefold(), spelled, n=1)
     return f"; did you mean {spelled[similar[0]]}?" if similar else ""
 
@@ -99,6 +107,9 @@ def short_name(path: Path) -> str:
 
 def _names_of(path: Path) -> Iterator[str]:
     """Yield names of a checkpoint file, the shortest first; those with its suffix come last."""
+    if pretrained.is_builtin(path):
+        yield from (path.stem, full_name(path))
+        return
     is_of_run = path.name in (BEST, LAST, PREVIOUS) and len(path.parts) > 2  # root, folder, file
     for each, least in ((path.parent if is_of_run else path.with_suffix(""), 1), (path, 2)):
         for num_parts in range(least, len(each.parts)):

@@ -17,6 +17,7 @@ LAYERS = [
     ["sampling"],
     ["checkpoint"],
     ["runs"],
+    ["pretrained"],
     ["corpus", "model"],
     ["encoders"],
     ["levels", "cells"],

@@ -171,7 +171,7 @@ def test_invalid_levels_of_text_are_rejected(content, checkpoint, monkeypatch, t
     ("change", "difference"),
     [
         (lambda weights: weights.pop("embedding"), "embedding is missing"),
-        (lambda weights: weights.update(other=torch.ones(1)), "other is not one of them"),
+        (lambda weights: weights.update(other=torch.ones(1)), "other is unexpected"),
         (
             lambda weights: weights.update(embedding=torch.ones(7, 3)),
             "embedding has the shape 7 x 3 instead of 21 x 3",

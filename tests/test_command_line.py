@@ -10,8 +10,9 @@ import typer
 from typer.core import TyperGroup, TyperOption
 from typer.testing import CliRunner
 
-from seqgen import config, registry
+from seqgen import config, pretrained, registry
 from seqgen.cli.app import app
+from seqgen.corpus import builtin
 from seqgen.options import Options, flag
 from tests import processes
 
@@ -145,10 +146,11 @@ def test_runs_sources_and_choices_are_completed(complete):
     def completed(*words):
         return complete("bash", "seqgen", *words).split()
 
-    assert completed("sample", "--checkpoint", "") == ["poems", "rhyme"]
-    assert completed("sample", "--checkpoints-dir", "moved", "--checkpoint", "") == ["other"]
+    assert completed("sample", "--checkpoint", "") == ["poems", "rhyme", *pretrained.names()]
+    assert completed("sample", "--checkpoints-dir", "moved", "--checkpoint", "") == ["other", *pretrained.names()]
     assert completed("inspect", "--checkpoint", "rhyme", "--checkpoint", "p") == ["poems"]
     assert completed("train", "--from", "r") == ["rhyme"]
+    assert completed("train", "--resume", "") == ["poems", "rhyme"]
     assert completed("train", "--corpus", "builtin:py") == ["builtin:python-docs", "builtin:python-source"]
     assert completed("evaluate", "--corpus", "builtin:f") == ["builtin:folk-tunes"]
     assert completed("train", "--transpose", "") == ["auto", "on", "near", "key", "off"]
@@ -160,9 +162,10 @@ def test_runs_sources_and_choices_are_completed(complete):
     ("words", "offered"),
     [
         ("train --corpus builtin : py", "python-docs python-source"),
-        ("train --corpus builtin :", "python-docs python-source bach-chorales folk-tunes"),
+        ("train --corpus builtin :", " ".join(builtin.NAMES)),
         ("train --corpus = builtin : f", "folk-tunes"),
-        ("train --corpus = buil", "builtin:python-docs builtin:python-source builtin:bach-chorales builtin:folk-tunes"),
+        ("train --corpus = buil", " ".join(f"builtin:{name}" for name in builtin.NAMES)),
+        ("sample --checkpoint builtin : sh", "shakespeare"),
         ("train --level = ch", "character"),
         ("train --corpus builtin : python-docs --level ch", "character"),
         ("train --corpus builtin:py", "builtin:python-docs builtin:python-source"),  # no colon in COMP_WORDBREAKS

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from seqgen import pretrained
 from seqgen.runs import short_name, short_names
 
 
@@ -17,6 +18,8 @@ from seqgen.runs import short_name, short_names
         (["1/x/a/best.safetensors", "2/x/a/best.safetensors", "c/best.safetensors"], ["1/x/a", "2/x/a", "c"]),
         (["x/a/best.safetensors", "x/a/last.safetensors"], ["a/best.safetensors", "a/last.safetensors"]),
         (["a/best.safetensors", "a/best.safetensors"], ["a", "a"]),
+        ([pretrained.path_of("builtin:names"), "a/best.safetensors"], ["names", "a"]),
+        ([pretrained.path_of("builtin:names"), "names/best.safetensors"], ["builtin:names", "tmp/names"]),
     ],
 )
 def test_names_are_as_short_as_they_can_be_without_being_the_same(paths, names):

@@ -203,7 +203,7 @@ def load(checkpoint: str | Path | None = None, device: str = "auto") -> Model:
     """Load the model of a run in `checkpoints/` or of a checkpoint file; by default that of the newest run.
 
     Args:
-        checkpoint: name of a run, or path of a checkpoint file.
+        checkpoint: name of a run, path of a checkpoint file, or a built-in model, such as `builtin:shakespeare`.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:

@@ -7,6 +7,7 @@ from seqgen.cli import display
 from seqgen.cli.given import given_argument
 from seqgen.cli.model import load
 from seqgen.config import DeviceConfig, FoldersConfig
+from seqgen.runs import full_name
 
 
 def inspect_attention(
@@ -28,4 +29,4 @@ def inspect_attention(
         ]
         heads = ["mostly attends to", "weight"] if model.has_attention else ["occurs at", "probability"]
         display.show_table(["text", *heads], rows)
-    display.note(f"{source}; saved as {output}")
+    display.note(f"{full_name(source)}; saved as {output}")

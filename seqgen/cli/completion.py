@@ -9,15 +9,21 @@ from pathlib import Path
 
 import typer
 
+from seqgen import pretrained
 from seqgen.config import FoldersConfig
 
 _BREAKS = frozenset(":=")  # those of Bash's COMP_WORDBREAKS that occur in words
 
 
 def run_names(context: typer.Context) -> list[str]:
-    """Return the names of the runs; if none matches, the shell offers files."""
+    """Return the names of the runs."""
     folder = Path(context.params.get("checkpoints_dir") or FoldersConfig().checkpoints_dir)
     return sorted({path.parent.name for path in folder.glob("*/*.safetensors")})
+
+
+def model_names(context: typer.Context) -> list[str]:
+    """Return the names of the runs and of the built-in models; if none matches, the shell offers files."""
+    return [*run_names(context), *pretrained.names()]
 
 
 def sources() -> list[str]:

@@ -15,6 +15,7 @@ from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.progress import ShownProgress
 from seqgen.cli.writing import show_writing
 from seqgen.config import READING, CorpusConfig, DeviceConfig, EvaluationConfig, FoldersConfig
+from seqgen.runs import full_name
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evaluate(
     source, loaded, model = load(names[0] if names else None, folders, machine)
     from seqgen.evaluation.held_out import HeldOut
 
-    display.note(str(source))
+    display.note(full_name(source))
     with display.waiting("reading", is_quiet=False):
         held_out = HeldOut(loaded, evaluation.corpus, folders, reading)
     fusion = load_fusion(evaluation, loaded, model, folders, machine)

@@ -15,6 +15,7 @@ from seqgen.cli.outputs import report_lacking, write_text
 from seqgen.cli.prime import STANDARD_INPUT, text_argument, text_prime, unescaped
 from seqgen.config import SamplingConfig
 from seqgen.errors import CorpusError, UsageError
+from seqgen.runs import full_name
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def sample_given(
     prime = writer.level.normalise(text_prime(config.prime, is_passage=True))
     report_lacking(list(writer.level.spelled_out(writer.level.encode(prime))), "the prime")
     config = replace(config, prime=prime, stop=tuple(map(unescaped, config.stop)))
-    source = destination.source
-    display.note(str(source) if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
+    source = full_name(destination.source)
+    display.note(source if config.is_search else f"{source}, seed {(config := _seeded(config)).seed}")
     notices = _Notices(writer, loaded.config.optimization.max_length)
     written: list[tuple[str, str]] = []
     for givens in _givens(config.given, writer):

@@ -5,30 +5,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqgen.cli.completion import run_names
+from seqgen import pretrained
+from seqgen.cli import display
+from seqgen.cli.completion import model_names
 from seqgen.config import DeviceConfig, RunsConfig
 from seqgen.process import load_torch
+from seqgen.runs import find, list_runs
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
     from seqgen.model.language_model import LanguageModel
 
-CheckpointOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Run or checkpoint file.",
-        metavar="NAME|FILE",
-        show_default="the newest run",
-        autocompletion=run_names,
-    ),
-]
 CheckpointsOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Run or checkpoint file. Can be repeated: the other models are compared with the first.",
+        help="Run, checkpoint file, or built-in model such as builtin:shakespeare. Can be repeated: the other models "
+        "are compared with the first.",
         metavar="NAME|FILE",
         show_default="the newest run",
-        autocompletion=run_names,
+        autocompletion=model_names,
+    ),
+]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Run, checkpoint file, or built-in model such as builtin:shakespeare.",
+        metavar="NAME|FILE",
+        show_default="the newest run, or a built-in model if there is no run",
+        autocompletion=model_names,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -46,9 +50,33 @@ def load(
     load_torch()
     from seqgen.checkpoint import Checkpoint
     from seqgen.model.hardware import resolve_device
-    from seqgen.runs import find
 
     device = resolve_device(machine.device)
     path = find(checkpoint, Path(folders.checkpoints_dir))
     loaded = Checkpoint.read(path)
     return path, loaded, loaded.model(device)
+
+
+def or_builtin(checkpoint: str | None, folders: RunsConfig, outputs: list[Path], prime: str) -> str | None:
+    """Return the given checkpoint, or the name of a built-in model if none is given and there are no runs.
+
+    Args:
+        checkpoint: the value of `--checkpoint`.
+        folders: where runs are.
+        outputs: files to write.
+        prime: the value of `--prime`. If a suffix of it or of an output is that of music, so is the model.
+    """
+    if checkpoint is not None or list_runs(Path(folders.checkpoints_dir)):
+        return checkpoint
+    files = [*outputs, Path(prime)] if prime.startswith("@") else outputs
+    name = pretrained.MUSIC if any(map(_is_music, files)) else pretrained.TEXT
+    others = ", ".join(other for other in pretrained.names() if other != name)
+    display.note(f"there is no run in {folders.checkpoints_dir}: using {name} (also built in: {others})")
+    return name
+
+
+def _is_music(path: Path) -> bool:
+    from seqgen.music.read import MUSIC
+    from seqgen.music.write import SUFFIXES
+
+    return path.suffix.lower() in {*SUFFIXES, *MUSIC}

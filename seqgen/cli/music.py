@@ -17,6 +17,7 @@ from seqgen.cli.provenance import copied_melodies
 from seqgen.config import SamplingConfig
 from seqgen.corpus.provenance import record_sample
 from seqgen.errors import MusicError, SeqgenError
+from seqgen.runs import full_name, short_name
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ def sample_music(
     from seqgen.corpus.music_file import reading_options
     from seqgen.evaluation.best_of import compose_best
     from seqgen.music.prime import primed
-    from seqgen.runs import short_name
     from seqgen.sampling.common_start import common_start, initial_metre
     from seqgen.sampling.composer import without_prime
     from seqgen.sampling.sampler import first_seed
@@ -64,7 +64,7 @@ def sample_music(
     config = replace(config, seed=first_seed(config))
     source, outputs = destination.source, destination.files
     name = short_name(source)
-    display.note(f"{source}, seed {config.seed}")
+    display.note(f"{full_name(source)}, seed {config.seed}")
     given = read_standard_input() if config.prime == STANDARD_INPUT else config.prime
     options = reading_options(loaded.config.corpus)
     score_of = partial(level.score_of, metre=initial_metre(level, config))

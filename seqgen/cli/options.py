@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 import typer
 
 from seqgen.cli import display
-from seqgen.cli.completion import choices, run_names, sources
+from seqgen.cli.completion import choices, model_names, sources
 from seqgen.cli.help import CHOSEN
 from seqgen.config import BUDGETS
 from seqgen.config_file import from_toml
@@ -110,7 +110,7 @@ def _completion(item: Field[Any]) -> Callable[..., list[str]] | None:
     """Return the function that completes values of an option."""
     if item.metadata["choices"]:
         return choices(item.metadata["choices"])
-    offers: dict[str | None, Callable[..., list[str]]] = {"SOURCE": sources, "NAME|FILE": run_names}
+    offers: dict[str | None, Callable[..., list[str]]] = {"SOURCE": sources, "NAME|FILE": model_names}
     return offers.get(item.metadata["metavar"])
 
 

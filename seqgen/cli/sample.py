@@ -11,7 +11,7 @@ from seqgen.cli import display
 from seqgen.cli.destination import Destination
 from seqgen.cli.given import sample_given
 from seqgen.cli.language_model import load_fusion
-from seqgen.cli.model import CheckpointOption, JsonOption, load
+from seqgen.cli.model import CheckpointOption, JsonOption, load, or_builtin
 from seqgen.cli.music import sample_music
 from seqgen.cli.options import QuietOption, options_from
 from seqgen.cli.outputs import (
@@ -24,6 +24,7 @@ from seqgen.cli.outputs import (
 from seqgen.cli.prime import text_prime, unescaped
 from seqgen.cli.provenance import copied_texts, training_set, write_marked
 from seqgen.config import DeviceConfig, FoldersConfig, SamplingConfig
+from seqgen.runs import full_name
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def sample(
     for path in outputs:
         refuse_no_file(path)
     refuse_soundfont(soundfont, outputs)
+    if not sampling.given:
+        checkpoint = or_builtin(checkpoint, folders, outputs, sampling.prime)
     source, loaded, model = load(checkpoint, folders, machine)
     from seqgen.levels.base import TextLevel
     from seqgen.levels.note import NoteLevel
@@ -106,7 +109,7 @@ def _sample_text(
     prime = level.normalise(text_prime(sampling.prime, is_passage=loaded.config.corpus.document != "file"))
     report_lacking(list(level.spelled_out(level.encode(prime))), "the prime")
     samples = begin(sampling)
-    display.note(f"{destination.source}, seed {samples[0].seed}")
+    display.note(f"{full_name(destination.source)}, seed {samples[0].seed}")
     shown_prime = "" if destination.omit_prime else prime
     texts = [shown_prime] * sampling.num_samples
     is_plain = not (destination.as_json or destination.files)

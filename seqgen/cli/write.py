@@ -11,12 +11,13 @@ import typer
 
 from seqgen.cli import display
 from seqgen.cli.manuscript import Manuscript, ScoreFile
-from seqgen.cli.model import CheckpointOption, load
+from seqgen.cli.model import CheckpointOption, load, or_builtin
 from seqgen.cli.options import QuietOption, options_from
 from seqgen.cli.outputs import refuse_no_file, refuse_unknown_suffixes
 from seqgen.cli.prime import STANDARD_INPUT
 from seqgen.config import DeviceConfig, RunsConfig, WritingConfig
 from seqgen.errors import UsageError
+from seqgen.runs import full_name, short_name
 
 if TYPE_CHECKING:
     from seqgen.checkpoint import Checkpoint
@@ -46,6 +47,7 @@ def write(
         raise UsageError("--prime - would read the keyboard, with which you write: use --prime @FILE")
     if output is not None:
         refuse_no_file(output)
+    checkpoint = or_builtin(checkpoint, folders, [output] if output else [], writing.prime)
     source, loaded, model = load(checkpoint, folders, machine)
     if loaded.given_coding is not None:
         raise UsageError(
@@ -55,7 +57,7 @@ def write(
     from seqgen.sampling.sampler import first_seed
 
     writing = replace(writing, seed=first_seed(writing.sampling))
-    display.note(f"{source}, seed {writing.seed}")
+    display.note(f"{full_name(source)}, seed {writing.seed}")
     if isinstance(loaded.level, TextLevel):
         _write_text(writing, source, loaded, model, output)
     else:
@@ -67,7 +69,6 @@ def _write_text(
 ) -> None:
     writing.sampling.refuse_for_text()
     from seqgen.cli.editor import Editor
-    from seqgen.runs import short_name
     from seqgen.writing.suggester import Suggester
 
     manuscript = Manuscript.opened(output, writing.prime, source)
@@ -81,7 +82,6 @@ def _write_music(
     from seqgen.corpus.music_file import reading_options
     from seqgen.levels.note import NoteLevel
     from seqgen.music.prime import primed
-    from seqgen.runs import short_name
     from seqgen.sampling.common_start import initial_metre
     from seqgen.writing.bar_suggester import BarSuggester
 

@@ -19,7 +19,8 @@ class CorpusConfig(Options):
 
     corpus: tuple[str, ...] = option(
         "Text or music to train on: a file, a folder, a quoted pattern, - for standard input, or builtin:python-docs, "
-        "builtin:python-source, builtin:bach-chorales or builtin:folk-tunes. Can be repeated.",
+        "builtin:python-source, builtin:shakespeare, builtin:names, builtin:bach-chorales or builtin:folk-tunes. "
+        "Can be repeated.",
         (),
         metavar="SOURCE",
     )

@@ -32,7 +32,7 @@ class ModelOptions(Options):
     """Model: which network."""
 
     from_: str | None = option(
-        "Fine-tune: start from the weights and the vocabulary of this run or checkpoint.",
+        "Fine-tune: start from the weights and the vocabulary of this run, checkpoint or built-in model.",
         metavar="NAME|FILE",
     )
     cell: str = option("Recurrent cell.", "lstm", choices=registry.names("cells"))

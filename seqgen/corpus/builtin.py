@@ -1,9 +1,12 @@
-"""The built-in corpora: texts and music that come with Python and the dependencies of seqgen."""
+"""The built-in corpora: texts and music that come with seqgen, with Python and with music21."""
 
+import lzma
 import pydoc_data.topics
 import sysconfig
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from importlib import resources
 from importlib.util import find_spec
 from io import BufferedReader, BytesIO
 from itertools import chain
@@ -32,6 +35,12 @@ def _python_source() -> Iterator[tuple[str, str]]:
                 yield name.as_posix(), file.read()
 
 
+def _packed(name: str) -> Iterator[tuple[str, str]]:
+    """Yield a text that comes with seqgen; `texts/README.md` says where it is from."""
+    packed = resources.files("seqgen.corpus") / "texts" / f"{name}.xz"
+    yield name, lzma.decompress(packed.read_bytes()).decode("utf-8")
+
+
 def _music(pattern: str) -> list[Path]:
     """Return files of the corpus of music21, without importing music21."""
     package = find_spec("music21")
@@ -40,7 +49,12 @@ def _music(pattern: str) -> list[Path]:
     return sorted(Path(package.origin).with_name("corpus").glob(pattern))
 
 
-_TEXTS = {"python-docs": _python_docs, "python-source": _python_source}
+_TEXTS: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {
+    "python-docs": _python_docs,
+    "python-source": _python_source,
+    "shakespeare": partial(_packed, "shakespeare.txt"),
+    "names": partial(_packed, "names.txt"),
+}
 _MUSIC = {"bach-chorales": ("bach/bwv*.mxl",), "folk-tunes": ("ryansMammoth/*.abc", "oneills1850/*.abc")}
 NAMES = (*_TEXTS, *_MUSIC)
 
