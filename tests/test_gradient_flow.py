@@ -134,7 +134,7 @@ def test_a_checkpoint_without_its_corpus_is_described(trained, quick_cli, tmp_pa
     assert rows["written by"] == f"seqgen {__version__}"
     assert rows["training"].startswith("60 steps in ")
     assert " nats per token, at step " in rows["best validation loss"]
-    assert "no gradient flow of friend.safetensors: the corpus of this run, rhyme.txt, no longer exists" in done.stderr
+    assert "no gradient flow of friend: the corpus of this run, rhyme.txt, no longer exists" in done.stderr
     assert not list(tmp_path.glob("*.png"))
     content = json.loads(quick_cli("inspect", "--checkpoint", "friend.safetensors", "--json").stdout)
     listed = json.loads(trained.cli("inspect", "--json").stdout)

@@ -94,5 +94,5 @@ def test_suggested_options_of_sample_exist(quick_cli, model_of, model, arguments
 
 
 def test_without_a_model_every_command_suggests_training(quick_cli):
-    for command in ("sample", "evaluate", "inspect"):
-        assert "seqgen train --corpus FILE" in quick_cli(command, "--checkpoints-dir", "elsewhere").stderr
+    for command in (["sample", "--given", "a"], ["evaluate"], ["inspect"]):
+        assert "seqgen train --corpus FILE" in quick_cli(*command, "--checkpoints-dir", "elsewhere").stderr

@@ -15,23 +15,28 @@ COMMANDS = {
 }
 
 
+def folders_of(trained, command):
+    """Return the options that name the folders of a run, so that a command can be run elsewhere."""
+    folders = ["--checkpoints-dir", str(trained.folder / "checkpoints")]
+    return folders + ["--data-dir", str(trained.folder / "data")] * (command != "sample")  # which reads no corpus
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_quiet_prints_results_and_errors(trained, command):
-    loud = trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command])
-    quiet = trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command], "--quiet")
+def test_quiet_prints_results_and_errors(trained, quick_cli, command):
+    options = [*folders_of(trained, command), *COMMANDS[command], "--checkpoint"]
+    loud, quiet = quick_cli(command, *options, "rhyme"), quick_cli(command, *options, "rhyme", "--quiet")
     assert loud.stderr
     assert quiet.stderr == ""
     assert len(quiet.stdout.splitlines()) == len(loud.stdout.splitlines()) or command == "sample"
-    failed = trained.cli(command, "--checkpoint", "nobody", "--quiet")
+    failed = quick_cli(command, *options, "nobody", "--quiet")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr.startswith("Error: there is no checkpoint 'nobody'")
-    assert trained.cli(command, "--checkpoint", "rhyme", *COMMANDS[command]).stderr  # it has no lasting effect
+    assert quick_cli(command, *options, "rhyme").stderr  # it has no lasting effect
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_folders_and_device_can_be_given(trained, quick_cli, command):
-    folders = ["--checkpoints-dir", str(trained.folder / "checkpoints")]
-    folders += ["--data-dir", str(trained.folder / "data")] * (command != "sample")  # which reads no corpus
+    folders = folders_of(trained, command)
     done = quick_cli(command, *folders, "--device", "cpu", "--checkpoint", "rhyme", *COMMANDS[command])
     assert done.returncode == 0, done.stderr
     assert done.stdout
