@@ -29,6 +29,15 @@ def error_line(done):
     return done.stderr.strip().splitlines()[-1]
 
 
+def test_an_output_in_a_folder_that_cannot_be_written_is_refused_before_sampling(trained, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    done = trained.cli("sample", "--output", "a.txt")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: --output a.txt: folder . cannot be written; choose another one\n",
+    )
+
+
 def test_training_writes_all_files_and_suggests_the_next_command(trained):
     assert {path.name for path in trained.files.iterdir()} - {"samples.jsonl"} == {  # which other tests add
         "best.safetensors", "last.safetensors", "previous.safetensors", "config.toml", "metrics.jsonl", "curve.png",

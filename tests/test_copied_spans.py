@@ -101,6 +101,15 @@ def test_a_planted_copy_is_found_with_its_file_and_line(folders, tmp_path, docum
     assert sources.find(copied + prose(10, 8), len(copied)) == []  # the prime is not the model's
 
 
+def test_indentation_is_not_a_copy(folders, tmp_path):
+    lines = [" " * 60 + word for word in prose(1, 600).split()]
+    (tmp_path / "code.txt").write_text("\n".join(lines))
+    checkpoint, _, _ = prepared(folders, tmp_path / "code.txt")
+    sources = TextSources(RunCorpus(checkpoint, folders), 200)
+    assert sources.find(" " * 200) == sources.longest(" " * 200) == []
+    assert sources.longest("\n".join(lines[:3]).replace(" ", "") * 2) == []
+
+
 def is_validated(checkpoint, folders, line):
     valid = RunCorpus(checkpoint, folders).documents("valid")
     return any(line in "".join(document.chunks()) for document in valid)

@@ -130,7 +130,7 @@ def write_file(path: Path, content: bytes, source: Path) -> None:
     try:
         files.replace(path, content)
     except OSError as error:
-        raise SeqgenError(f"{path} cannot be written: {error.strerror}") from error
+        raise SeqgenError(f"{path} cannot be written: {error.strerror}; choose another place with --output") from error
     record_sample(path, content, source.resolve().parent)
 
 

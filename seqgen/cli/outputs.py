@@ -1,5 +1,6 @@
 """Where `seqgen sample` writes text: to standard output, or to files."""
 
+import os
 from pathlib import Path
 
 from seqgen.cli import display
@@ -35,6 +36,8 @@ def refuse_no_file(path: Path) -> None:
         raise UsageError(f"--output must be a file, but {path} is a folder")
     if not path.parent.is_dir():
         raise UsageError(f"--output {path}: folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"--output {path}: folder {path.parent} cannot be written; choose another one")
 
 
 def refuse_soundfont(soundfont: Path | None, outputs: list[Path]) -> None:

@@ -14,6 +14,7 @@ from seqgen.cli.model_card import model_card
 from seqgen.cli.music import write_file
 from seqgen.cli.progress import ShownProgress
 from seqgen.config import DeviceConfig, FoldersConfig
+from seqgen.pretrained import is_builtin
 from seqgen.runs import BEST, LAST, PREVIOUS, find, full_name, short_names
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def _reported(
         parts = [words for part, words in _PARTS.items() if report.missing.get(part) == reason]
         display.note(f"no {' and no '.join(parts)} of {shown}: {reason}")
     if not log:
-        display.note(f"no curves of {shown}: there is no metrics.jsonl beside the checkpoint")
+        is_absent = "there is no metrics.jsonl beside the checkpoint"
+        reason = "a built-in model comes without its log" if is_builtin(path) else is_absent
+        display.note(f"no curves of {shown}: {reason}")
     card = model_card(checkpoint, model, source, log, report)
     return ReportedRun(shown, named, checkpoint.level.name, card, log, report)
 

@@ -91,6 +91,8 @@ class TextSources:
         for copy in copies:
             first = begin + copy.begin
             span = text[first : first + copy.length]
+            if 2 * len("".join(span.split())) < len(span):  # indentation and empty lines are no text
+                continue
             indent = len(span) - len(span.lstrip())  # the line is that of the first word
             found.append(CopiedText(first, first + len(span), span, self._source(copy.which, copy.place + indent)))
         return found
