@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +20,7 @@ from seqgen.music.score import Bar
 from seqgen.writing.bar_suggester import NUM_BARS, BarSuggester
 from tests.scores import melody
 from tests.test_composer import LEVEL, SOLO
-from tests.test_editor import CTRL, ESCAPE, PATIENCE_SECONDS, SHIFT_TAB, TAB, is_done
+from tests.test_editor import CTRL, ESCAPE, SHIFT_TAB, TAB, is_done, send_keys
 
 
 @pytest.fixture
@@ -80,30 +79,21 @@ def test_models_of_text_are_rejected():
         BarSuggester(SimpleNamespace(level=None, unseen=[]), None, SamplingConfig(), None)
 
 
+def when_idle(condition):
+    return lambda editor: condition(editor) and editor.background.is_idle
+
+
 @pytest.fixture
 def drive(tmp_path, suggester):
     """Return a function that sends keys to an editor, each followed by a condition to wait for."""
 
     def run(*steps, path=None, play=None):
-        async def send(editor, pipe):
-            running = asyncio.ensure_future(editor.app.run_async())
-            for keys, condition in steps:
-                pipe.send_text(keys)
-                latest = time.monotonic() + PATIENCE_SECONDS
-                while not (running.done() or (condition(editor) and editor.background.is_idle)):
-                    assert time.monotonic() < latest, (keys, editor.screen.message)
-                    await asyncio.sleep(0.001)
-            if not running.done() and not editor.app.is_done:
-                editor.app.exit()
-            await running
-            editor.background.close()
-
         with create_pipe_input() as pipe, create_app_session(pipe, DummyOutput()):
             source = tmp_path / "run" / "best.safetensors"
             editor = BarEditor(ScoreFile(path, None, source), suggester(level=SOLO), 1.0, "run")
             if play is not None:
                 editor.player.play = play
-            asyncio.run(send(editor, pipe))
+            asyncio.run(send_keys(editor, pipe, [(keys, when_idle(condition)) for keys, condition in steps]))
             return editor
 
     return run

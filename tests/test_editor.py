@@ -44,28 +44,30 @@ class Parrot:
         return [NextWord(" upon", 0.7), NextWord("\nmore", 3.0), NextWord("s", 9.0)][:count]
 
 
+async def send_keys(editor, pipe, steps):
+    """Run an editor, and send it keys, each followed by a condition to wait for."""
+    running = asyncio.ensure_future(editor.app.run_async())
+    for keys, condition in steps:
+        pipe.send_text(keys)
+        latest = time.monotonic() + PATIENCE_SECONDS
+        while not (running.done() or condition(editor)):
+            assert time.monotonic() < latest, (keys, editor.app.current_buffer.text, editor.screen.message)
+            await asyncio.sleep(0.001)
+    if not running.done() and not editor.app.is_done:
+        editor.app.exit()
+    await running
+    editor.background.close()
+
+
 @pytest.fixture
 def drive(tmp_path):
     """Return a function that sends keys to an editor, each followed by a condition to wait for."""
 
     def run(*steps, text="", path=None, is_saved=True, parrot=None):
-        async def send(editor, pipe):
-            running = asyncio.ensure_future(editor.app.run_async())
-            for keys, condition in steps:
-                pipe.send_text(keys)
-                latest = time.monotonic() + PATIENCE_SECONDS
-                while not (running.done() or condition(editor)):
-                    assert time.monotonic() < latest, (keys, editor.buffer.text, editor.screen.message)
-                    await asyncio.sleep(0.001)
-            if not running.done() and not editor.app.is_done:
-                editor.app.exit()
-            await running
-            editor.background.close()
-
         with create_pipe_input() as pipe, create_app_session(pipe, DummyOutput()):
             manuscript = Manuscript(path, text, tmp_path / "run" / "best.safetensors", is_saved=is_saved)
             editor = Editor(manuscript, parrot or Parrot(), SamplingConfig(seed=1, temperature=1.0), "run")
-            asyncio.run(send(editor, pipe))
+            asyncio.run(send_keys(editor, pipe, steps))
             return editor
 
     return run
@@ -265,14 +267,21 @@ def wait_for(process, terminal, text):
     processes.wait_until(is_shown, process)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_saves_the_text_in_a_new_file(trained, tmp_path, number):
-    path = tmp_path / "novel.txt"
+@contextmanager
+def unsaved_text(trained, path):
+    """Start `seqgen write` on a pseudo-terminal and type a word; yield the process."""
     with on_terminal(trained, "--checkpoint", "rhyme", "--output", str(path)) as (process, terminal):
         wait_for(process, terminal, "temperature")
         os.write(terminal, REDRAWN)
         wait_for(process, terminal, "Twinkle")
+        yield process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_saves_the_text_in_a_new_file(trained, tmp_path, number):
+    path = tmp_path / "novel.txt"
+    with unsaved_text(trained, path) as process:
         process.send_signal(number)
         done = processes.finish(process)
     assert done.returncode == 130
@@ -283,10 +292,8 @@ def test_a_signal_saves_the_text_in_a_new_file(trained, tmp_path, number):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_terminal_that_disappears_loses_nothing(trained, tmp_path):
     path = tmp_path / "novel.txt"
-    with on_terminal(trained, "--checkpoint", "rhyme", "--output", str(path)) as (process, terminal):
-        wait_for(process, terminal, "temperature")
-        os.write(terminal, REDRAWN)
-        wait_for(process, terminal, "Twinkle")
+    with unsaved_text(trained, path) as process:
+        pass
     processes.finish(process)
     assert (tmp_path / "novel-recovered.txt").read_text() == "Twinkle"
 

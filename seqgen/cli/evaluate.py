@@ -10,7 +10,7 @@ from rich.text import Text
 from seqgen.cli import display
 from seqgen.cli.comparison import load_contenders, refuse_for_several, report_comparison
 from seqgen.cli.language_model import load_fusion
-from seqgen.cli.model import CheckpointsOption, JsonOption, load
+from seqgen.cli.model import EvaluatedOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.progress import ShownProgress
 from seqgen.cli.writing import show_writing
@@ -50,7 +50,7 @@ def evaluate(
     reading: dict[str, Any],
     machine: DeviceConfig,
     folders: FoldersConfig,
-    checkpoint: CheckpointsOption = None,
+    checkpoint: EvaluatedOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,  # noqa: ARG001  # its callback does the work
 ) -> None:

@@ -9,9 +9,9 @@ import typer
 from seqgen import pretrained
 from seqgen.cli import display
 from seqgen.cli.attention import inspect_attention
-from seqgen.cli.completion import model_names, sources
+from seqgen.cli.completion import sources
 from seqgen.cli.description import Description
-from seqgen.cli.model import JsonOption, load
+from seqgen.cli.model import InspectedOption, JsonOption, load
 from seqgen.cli.options import Overrides, QuietOption, options_from
 from seqgen.cli.outputs import refuse_no_file
 from seqgen.cli.run_report import report_runs
@@ -42,14 +42,7 @@ def inspect(
     reading: dict[str, Any],
     machine: DeviceConfig,
     folders: FoldersConfig,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run, checkpoint file, or built-in model such as builtin:shakespeare. Can be repeated.",
-            metavar="NAME|FILE",
-            autocompletion=model_names,
-        ),
-    ] = None,
+    checkpoint: InspectedOption = None,
     corpus: Annotated[
         str | None,
         typer.Option(

@@ -1,7 +1,7 @@
 """Options and loading of the model that a command uses."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,15 +26,31 @@ CheckpointsOption = Annotated[
         autocompletion=model_names,
     ),
 ]
-CheckpointOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Run, checkpoint file, or built-in model such as builtin:shakespeare.",
+
+
+def _checkpoint_option(more: str = "", default: str | bool = True) -> Any:
+    """Return the option that names one or several models.
+
+    Args:
+        more: what its help says in addition.
+        default: which models are used without it; True for none.
+    """
+    return typer.Option(
+        help=f"Run, checkpoint file, or built-in model such as builtin:shakespeare.{more}",
         metavar="NAME|FILE",
-        show_default="the newest run, or a built-in model if there is no run",
+        show_default=default,
         autocompletion=model_names,
-    ),
+    )
+
+
+CheckpointOption = Annotated[
+    str | None, _checkpoint_option(default="the newest run, or a built-in model if there is no run")
 ]
+EvaluatedOption = Annotated[
+    list[str] | None,
+    _checkpoint_option(" Can be repeated: the other models are compared with the first.", "the newest run"),
+]
+InspectedOption = Annotated[list[str] | None, _checkpoint_option(" Can be repeated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -1,11 +1,10 @@
 """`seqgen inspect --output report.html`: a page on what runs are like."""
 
 import json
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqgen import __version__
 from seqgen.cli import display
@@ -26,6 +25,7 @@ _PARTS = {
     "calibration": "calibration",
     "samples": "written examples",
     "copies": "copied passages",
+    "curves": "curves",
 }
 
 
@@ -64,32 +64,25 @@ def _reported(
         folders: where runs and prepared corpora are.
         machine: the device.
     """
-    source, checkpoint, model = load(full_name(path), folders, machine)
-    from seqgen.evaluation.report_page import ReportedRun
+    source, checkpoint, model = load(str(path), folders, machine)
+    from seqgen.evaluation.report_page import ReportedRun, complete
     from seqgen.evaluation.run_report import RunReport
     from seqgen.training.run_folder import RunFolder
 
     display.note(full_name(source))
     report = RunReport.of(checkpoint, model, folders, seed, ShownProgress())
     is_run = source.name in (BEST, LAST, PREVIOUS)
-    log = list(filter(_is_complete, RunFolder(source.parent, display.note).read_log())) if is_run else []
+    log = complete(RunFolder(source.parent, display.note).read_log()) if is_run else []
+    if not log:
+        is_absent = "there is no metrics.jsonl beside the checkpoint"
+        report.missing["curves"] = "a built-in model comes without its log" if is_builtin(path) else is_absent
     for note in report.notes:
         display.note(note)
     for reason in dict.fromkeys(report.missing.values()):
         parts = [words for part, words in _PARTS.items() if report.missing.get(part) == reason]
         display.note(f"no {' and no '.join(parts)} of {shown}: {reason}")
-    if not log:
-        is_absent = "there is no metrics.jsonl beside the checkpoint"
-        reason = "a built-in model comes without its log" if is_builtin(path) else is_absent
-        display.note(f"no curves of {shown}: {reason}")
     card = model_card(checkpoint, model, source, log, report)
     return ReportedRun(shown, named, checkpoint.level.name, card, log, report)
-
-
-def _is_complete(record: Mapping[str, Any]) -> bool:
-    """Return whether a record of a log, which may be damaged, has all values of an x axis."""
-    values = [record.get(name) for name in ("step", "epoch", "seconds", "tokens")]
-    return all(value is not None and math.isfinite(value) for value in values)
 
 
 def _row(run: "ReportedRun") -> list[str]:

@@ -22,7 +22,7 @@ function axisOf(name, highest) {
 
 function drawCurves(host, runs) {
   const logged = runs.filter((run) => run.log.step.length);
-  for (const run of runs) if (!logged.includes(run)) missing(host, `${run.name}: no curves`, "there is no metrics.jsonl beside the checkpoint");
+  for (const run of runs) if (!logged.includes(run)) missing(host, `${run.name}: no curves`, run.missing.curves);
   if (!logged.length) return;
   const units = Object.keys(logged[0].units).filter((unit) => unit !== "nats per token" && logged.every((run) => unit in run.units));
   const axis = chooser("x axis", AXES), unit = chooser("loss in", ["nats per token", ...units].map((each) => [each, each]));

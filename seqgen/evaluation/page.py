@@ -5,7 +5,7 @@ import re
 from importlib import resources
 from typing import Any
 
-_PART = re.compile(r"\{\{([a-z_]+\.(?:css|js))\}\}")
+_PART = re.compile(r"\{\{([a-z_]+\.(?:html|css|js))\}\}")
 _DATA = "{{data}}"
 
 
@@ -13,8 +13,8 @@ def assembled(template: str, data: Any) -> str:
     """Return a page.
 
     Args:
-        template: the name of a file of this package, in which `{{NAME.css}}` and `{{NAME.js}}` stand for the content of
-            other files, and `{{data}}` for the data.
+        template: the name of a file of this package, in which `{{NAME}}` with the suffix .html, .css or .js stands
+            for the content of another file, and `{{data}}` for the data.
         data: plain JSON values. Numbers that are not finite, which JSON lacks, become null.
     """
     page = _PART.sub(lambda match: _content(match[1]), _content(template))

@@ -1,7 +1,8 @@
 """The page of `seqgen inspect --output report.html`: what runs are like, in one file that needs no network."""
 
+import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from seqgen.levels.note import NoteLevel
 from seqgen.music.score import Score
 from seqgen.music.tempos import seconds_at
 
-CURVES = ("step", "epoch", "seconds", "tokens", "train_nats", "valid_nats", "learning_rate")
+_AXES = ("step", "epoch", "seconds", "tokens")
+CURVES = (*_AXES, "train_nats", "valid_nats", "learning_rate")
 _MAX_POINTS = 2000  # of a curve; longer ones are thinned out, except validations
 _DECIMALS = 3  # of seconds
 _DIGITS = 6  # of a value of a curve
@@ -44,7 +46,7 @@ class ReportedRun:
         checkpoint: the name by which commands find it.
         level: the type of token.
         card: the facts about it.
-        log: its records of training, see docs/evaluation.md; empty for a checkpoint without them.
+        log: its complete records of training, see `complete`; empty for a checkpoint without them.
         report: what was measured.
     """
 
@@ -87,6 +89,15 @@ class ReportedRun:
             }
 
 
+def complete(log: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the records of a log, which may be damaged, that have all values of an x axis."""
+    return [record for record in log if all(_is_finite(record.get(name)) for name in _AXES)]
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
 def page(runs: Sequence[ReportedRun], about: str) -> str:
     """Return the page as HTML.
 
@@ -106,7 +117,6 @@ def _curves(log: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
         for place, record in enumerate(log)
         if place % every == 0 or place == last or record.get("valid_nats") is not None
     ]
-    kept = [record for record in kept if all(record.get(name) is not None for name in CURVES[:4])]
     return {name: [_shortened(record.get(name)) for record in kept] for name in CURVES}
 
 

@@ -56,7 +56,7 @@ class RunReport:
         drawn: samples, of a model that is given nothing.
         copied: what the samples have in common with the training set.
         pairs: what a model that is given something writes for pairs of the validation set.
-        missing: why parts are missing, by `validation`, `calibration`, `samples` or `copies`.
+        missing: why parts are missing, by `validation`, `calibration`, `samples`, `copies` or `curves`.
         notes: what the user should know about the corpus.
     """
 

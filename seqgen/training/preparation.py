@@ -147,11 +147,8 @@ def _report_new_characters(level: Level[Any], earlier: Level[Any], say: Say) -> 
     if isinstance(level, TextLevel) and isinstance(earlier, TextLevel):
         added = level.spelled(range(earlier.vocabulary_size, level.vocabulary_size))
         if added:
-            examples = ", ".join(map(repr, added[:_NUM_EXAMPLES]))
-            say(
-                f"added {counted(len(added), 'character')} of this corpus to the vocabulary of --from: {examples}"
-                f"{' and others' if len(added) > _NUM_EXAMPLES else ''}"
-            )
+            number = counted(len(added), "character")
+            say(f"added {number} of this corpus to the vocabulary of --from: {_examples(added)}")
 
 
 def _check_given(config: CorpusConfig, parent: Checkpoint) -> None:
@@ -181,9 +178,13 @@ def _report_missing(level: Level[Any], parts: Sequence[Dataset], vocabulary: str
     missing = sum((level.spelled_out(part.ids) for part in parts), Counter[str]())
     if missing:
         times, size = missing.total(), sum(part.extent["characters"] for part in parts)
-        examples = ", ".join(repr(character) for character, _ in missing.most_common(_NUM_EXAMPLES))
         say(
             f"--from keeps {vocabulary} that lacks {counted(len(missing), 'character')} of this corpus "
             f"({counted(times, 'occurrence')}, {times / size:.2%} of {side}), each of which takes several tokens: "
-            f"{examples}{' and others' if len(missing) > _NUM_EXAMPLES else ''}"
+            f"{_examples([character for character, _ in missing.most_common()])}"
         )
+
+
+def _examples(characters: Sequence[str]) -> str:
+    others = " and others" if len(characters) > _NUM_EXAMPLES else ""
+    return ", ".join(map(repr, characters[:_NUM_EXAMPLES])) + others
