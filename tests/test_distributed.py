@@ -63,7 +63,7 @@ def test_three_processes_resume_bit_for_bit(folder, three):
         assert torch.equal(tensor, resumed.training[name]), name
 
 
-def driven(folder, script, *options):
+def driven(folder, script, *options, **environment):
     """Run a training script in two processes, like `--processes 2`; return their outputs."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
@@ -72,7 +72,7 @@ def driven(folder, script, *options):
         processes.start(
             [sys.executable, "-c", script, "train", *options],
             cwd=folder,
-            env=os.environ | ONE_THREAD | meeting | {"RANK": rank, "LOCAL_RANK": rank},
+            env=os.environ | ONE_THREAD | meeting | {"RANK": rank, "LOCAL_RANK": rank} | environment,
             stdout=subprocess.PIPE,
         )
         for rank in "01"
@@ -108,6 +108,56 @@ def test_each_process_divides_its_batch_as_its_gpu_requires(folder, alone):
     printed = driven(folder, NARROW, *LINES, "--steps", "60", "--name", "narrow-gpus", *SMALL)
     assert [set(widths.split()) for widths in printed] == [{"1"}, {"1", "2"}]
     assert_close(alone, last(folder, "narrow-gpus"))
+
+
+MACHINE = {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}  # each process on a machine of its own
+SUMS = """
+import json, torch
+from seqgen.training.distributed import World
+with World.join() as world:
+    for precision in (torch.float32, torch.bfloat16):
+        torch.manual_seed(world.rank)
+        parts = [torch.randn(70, 3), torch.randn(5)]
+        world.add(parts, precision)
+        print(json.dumps([part.flatten().tolist() for part in parts]))
+"""
+
+
+@pytest.mark.parametrize("machine", [{}, MACHINE], ids=["processes", "machines"])
+def test_only_between_machines_gradients_are_rounded_to_the_precision_of_products(folder, machine):
+    own = []
+    for rank in range(2):
+        torch.manual_seed(rank)
+        own.append([torch.randn(70, 3), torch.randn(5)])
+    exact = [(one + other).flatten().tolist() for one, other in zip(*own, strict=True)]
+    rounded = [(one.bfloat16() + other.bfloat16()).flatten().tolist() for one, other in zip(*own, strict=True)]
+    for output in driven(folder, SUMS, **machine):
+        in_float32, in_bfloat16 = map(json.loads, output.splitlines())
+        assert in_float32 == exact
+        assert in_bfloat16 == (rounded if machine else exact)
+
+
+ENDING = """
+from seqgen.__main__ import main
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code)
+"""
+
+
+def test_two_machines_resume_bit_for_bit_with_gradients_in_bfloat16(folder):
+    options = (*LINES, "--steps", "40", *SMALL[: SMALL.index("--precision")], "--precision", "bfloat16")
+    assert driven(folder, ENDING, *options, "--name", "machines", **MACHINE) == ["0\n", "0\n"]
+    stop = fault(1, STEP, 15, signal.SIGTERM)
+    assert driven(folder, ENDING, *options, "--name", "stopped-machines", **MACHINE, **stop) == ["130\n", "130\n"]
+    assert 0 < last(folder, "stopped-machines").figures["step"] < 40
+    assert driven(folder, ENDING, "--resume", "stopped-machines", **MACHINE) == ["0\n", "0\n"]
+    whole, resumed = last(folder, "machines"), last(folder, "stopped-machines")
+    for name, tensor in whole.training.items():
+        assert torch.equal(tensor, resumed.training[name]), name
+    alone = quick_runner(folder)("train", "--resume", "machines", "--steps", "41")
+    assert "using 1 process instead of 2 processes on 2 machines" in alone.stderr
 
 
 SKEWED = """

@@ -693,6 +693,8 @@ def test_a_small_text_is_validated_early_at_powers_of_two(start):
 
 
 def test_a_rollback_keeps_the_figures_of_the_whole_run():
-    diverged = Figures(step=9, tokens=99, valid_nats=2.0, validation_tokens=7, roll_backs=1, processes=2, launch="mine")
-    kept = Figures(validation_tokens=7, roll_backs=2, processes=2, launch="mine")
+    diverged = Figures(
+        step=9, tokens=99, valid_nats=2.0, validation_tokens=7, roll_backs=1, processes=2, machines=2, launch="mine"
+    )
+    kept = Figures(validation_tokens=7, roll_backs=2, processes=2, machines=2, launch="mine")
     assert RollBack(diverged, None).figures == kept

@@ -19,7 +19,7 @@ class MachineConfig(DeviceConfig):
     """Machine: where to compute, and with what precision."""
 
     precision: str = option(
-        "Precision of matrix products; auto uses bfloat16 if the hardware supports it.",
+        "Precision of matrix products, and of gradients between machines; auto: bfloat16 if the hardware supports it.",
         "auto",
         choices=("auto", "float32", "bfloat16"),
     )

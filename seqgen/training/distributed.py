@@ -38,11 +38,13 @@ class World(Crew):
 
     Attributes:
         local: the processes on this machine.
+        machines: the number of machines.
         group: the process group of torch; None for all processes.
         is_restarted: whether all were restarted because one of them was killed.
     """
 
     local: Crew = ONE_PROCESS
+    machines: int = 1
     group: "dist.ProcessGroup | None" = None
     is_restarted: bool = False
 
@@ -82,8 +84,9 @@ class World(Crew):
         neighbours = range(rank - local_rank, rank - local_rank + local_size)
         local = cls(local_rank, local_size, group=_group(neighbours))
         world = cls(rank, size, local)
-        (restarted,) = world.total(float(is_restarted()))  # torchrun informs only the machine of the killed process
-        return replace(world, is_restarted=restarted > 0)
+        # torchrun informs only the machine of the killed process
+        machines, restarted = world.total(float(local.is_first), float(is_restarted()))
+        return replace(world, machines=int(machines), is_restarted=restarted > 0)
 
     def check_device(self, device: str) -> None:
         """Check that this machine has a device for each of its processes.
@@ -177,14 +180,20 @@ class World(Crew):
         dist.all_reduce(whole, group=self.group)  # the other processes add zeros
         return whole
 
-    def add(self, tensors: Sequence[Tensor]) -> None:
+    def add(self, tensors: Sequence[Tensor], precision: torch.dtype) -> None:
         """Replace each tensor by its sum over all processes, in which it must have the same shape.
 
         All tensors are sent as one, because a message costs more than its numbers.
+
+        Args:
+            tensors: the tensors, in float32.
+            precision: in which they are sent and added if there are several machines.
         """
         if self.size == 1:
             return
         sums = torch.cat([tensor.flatten() for tensor in tensors])
+        if self.machines > 1:
+            sums = sums.to(precision)
         dist.all_reduce(sums, group=self.group)
         sizes = [tensor.numel() for tensor in tensors]
         for tensor, part in zip(tensors, torch.split(sums, sizes), strict=True):

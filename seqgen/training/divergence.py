@@ -76,6 +76,7 @@ class RollBack:
             validation_tokens=self.diverged.validation_tokens,
             roll_backs=self.diverged.roll_backs + 1,
             processes=self.diverged.processes,
+            machines=self.diverged.machines,
             launch=self.diverged.launch,
         )
 

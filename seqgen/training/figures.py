@@ -29,6 +29,7 @@ class Figures:
     is_finished: bool = False
     roll_backs: int = 0
     processes: int = 1
+    machines: int = 1
     launch: str = ""  # restarted processes find their run by this name
 
     def found(self, best: Self | None) -> None:

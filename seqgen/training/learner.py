@@ -132,7 +132,8 @@ class Learner:
             The state after the batch, the loss of these streams in nats, and the norm of the gradient.
         """
         after, nats = self._add_gradients(batch, state, noise, num_tokens)
-        self._world.add([weight.grad for weight in self.model.parameters() if weight.grad is not None])
+        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        self._world.add(gradients, self._dtype)  # products in bfloat16 have rounded them already
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()

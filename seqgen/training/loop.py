@@ -94,7 +94,7 @@ class Trainer:
             self.run.rewind_log(self.figures.step)
 
     def _of_these_processes(self, figures: Figures) -> Figures:
-        return replace(figures, processes=self.world.size, launch=launch_name())
+        return replace(figures, processes=self.world.size, machines=self.world.machines, launch=launch_name())
 
     @property
     def figures(self) -> Figures:

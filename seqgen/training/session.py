@@ -164,10 +164,11 @@ class Session:
             run.write_config(to_toml(without_inherited(checkpoint.requested), Resolved(corpus.fingerprint, config)))
         trainer = Trainer(model, corpus, checkpoint.requested, config, run, time.perf_counter(), world)
         trainer.restore(checkpoint)
-        if before.processes != world.size:
+        now, then = _counted(world.size, world.machines), _counted(before.processes, before.machines)
+        if now != then:
             self.say(
-                f"using {world.size} process{'es' if world.size > 1 else ''} instead of {before.processes}: the result "
-                "agrees with that of an uninterrupted run within rounding, not bit for bit"
+                f"using {now} instead of {then}: the result agrees with that of an uninterrupted run within rounding, "
+                "not bit for bit"
             )
         return trainer
 
@@ -221,6 +222,10 @@ def _report_vocabulary(requested: int | None, size: int, say: Say) -> None:
         say(f"the vocabulary has {size:,} tokens: this text needs more than --vocabulary-size {requested:,}")
     elif requested is not None and size < requested:
         say(f"the vocabulary has {counted(size, 'token')}: this text yields fewer than --vocabulary-size {requested:,}")
+
+
+def _counted(processes: int, machines: int) -> str:
+    return f"{processes} process{'es' if processes > 1 else ''}{f' on {machines} machines' if machines > 1 else ''}"
 
 
 def _refuse_too_short(budget: str, elapsed: float) -> None:

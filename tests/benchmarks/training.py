@@ -60,13 +60,13 @@ class Reference:
             self.optimizer.zero_grad()
 
 
-def trainer(folder: Path, hidden_size: int, **options: object) -> Trainer:
+def trainer(folder: Path, hidden_size: int, batch_size: int = BATCH_SIZE, **options: object) -> Trainer:
     """Return a training of the built-in corpus, with an embedding as large as the hidden state."""
     model = {"num_layers": 1, "hidden_size": hidden_size, "embedding_size": hidden_size, "dropout": 0.0} | options
     requested = TrainOptions(
         corpus=CorpusConfig(corpus=("builtin:python-docs",)),
         model=ModelOptions(**model),
-        optimization=OptimizationOptions(batch_size=BATCH_SIZE, sequence_length=SEQUENCE_LENGTH),
+        optimization=OptimizationOptions(batch_size=batch_size, sequence_length=SEQUENCE_LENGTH),
         budget=BudgetConfig(steps=10**6),
         machine=MachineConfig(device="cpu"),
     )
