@@ -106,7 +106,7 @@ class _CompiledFunction:
         options: dict[str, Any] = {
             "error_model": "numpy",
             "nogil": self.is_parallel,
-            "parallel": self.is_parallel and numba.config.NUMBA_NUM_THREADS > 1 and _has_openmp(),
+            "parallel": self.is_parallel and _has_threads(),
             "fastmath": set(FAST_MATH) if self.is_fast else False,
         }
         function = _link(self.function, is_parallel=options["parallel"])
@@ -215,6 +215,18 @@ def _content(value: Any) -> tuple[str, tuple[Any, ...]]:
         case int() | float() | complex() | str() | bytes() | None:
             return repr(value), ()
     raise TypeError(f"a compiled function must not refer to {value!r}, whose changes cannot be detected")
+
+
+def set_num_threads(count: int) -> None:
+    """Divide loops over `parallel_range` among this number of threads, at most all that numba has."""
+    if HAS_COMPILER and _has_threads():
+        numba = _numba()
+        numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+
+
+def _has_threads() -> bool:
+    """Return whether loops over `parallel_range` are divided among threads."""
+    return _has_openmp() and _numba().config.NUMBA_NUM_THREADS > 1  # type: ignore[no-any-return, unused-ignore]
 
 
 def _has_openmp() -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from seqgen.config import BudgetConfig, CorpusConfig, MachineConfig, ModelOptions, OptimizationOptions, TrainOptions
 from seqgen.corpus.prepared_corpus import PreparedCorpus
@@ -19,6 +20,7 @@ from seqgen.training.recipe import resolve
 from seqgen.training.sizes import FINE_TUNING, SIZES
 from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
 from seqgen.training.stream_batches import StreamBatches
+from seqgen.training.threads import threads_restored, use_threads
 from tests.conftest import RHYME
 from tests.scores import random_melody
 
@@ -82,9 +84,40 @@ def test_a_disturbed_measurement_does_not_change_the_time_per_step(corpus, monke
     passed = [60.0, *(0.001 * n for n in tokens[1:4]), 30.0, 0.001 * tokens[5]]  # the first warms up
     clock = itertools.chain.from_iterable((0.0, seconds) for seconds in passed)
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(calibration, "thread_counts", lambda *_: [1])
     model = resolved(corpus, model=ModelOptions(hidden_size=8), budget=BudgetConfig(steps=1)).model
     seconds = calibration.step_seconds(model, batches, MachineConfig(device="cpu", precision="float32"), corpus, ALONE)
     assert seconds == pytest.approx(0.001 * corpus.train.num_targets / batches.steps_per_epoch)
+
+
+@pytest.mark.parametrize(
+    ("passes", "cpu_share", "measured", "fastest"),
+    [
+        ({2: 0.06, 1: 0.10}, 1.0, [2] * 6, 2),  # a free machine
+        ({2: 0.60, 1: 0.10}, 0.2, [2] * 3 + [1] * 6, 1),  # two threads delay each other
+        ({2: 0.12, 1: 0.20}, 0.2, [2] * 3 + [1] * 6, 2),  # as fast as a busy machine can be
+    ],
+)
+def test_fewer_threads_are_measured_on_a_busy_machine(corpus, monkeypatch, passes, cpu_share, measured, fastest):
+    batches = StreamBatches(corpus.train, 8, 16, 0)
+    model = resolved(corpus, model=ModelOptions(hidden_size=8), budget=BudgetConfig(steps=1)).model
+    counts, cpu_seconds = [], [0.0]
+
+    def pass_seconds(_model, batch, _dtype):
+        counts.append(torch.get_num_threads())
+        seconds = passes[counts[-1]] * batch.num_targets / batches.tokens_per_step
+        cpu_seconds[0] += cpu_share * counts[-1] * seconds
+        return seconds
+
+    monkeypatch.setattr(calibration, "_pass_seconds", pass_seconds)
+    monkeypatch.setattr(calibration.time, "process_time", lambda: cpu_seconds[0])
+    machine = MachineConfig(device="cpu", precision="float32")
+    with threads_restored():
+        use_threads(2)
+        seconds = calibration.step_seconds(model, batches, machine, corpus, ALONE)
+        assert torch.get_num_threads() == 2
+    assert counts == measured
+    assert seconds == pytest.approx(passes[fastest])
 
 
 def test_several_layers_are_normalised_and_residual(corpus):

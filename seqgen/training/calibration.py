@@ -1,5 +1,6 @@
 """Measures how long a training step takes on this machine."""
 
+import math
 import time
 from statistics import median
 
@@ -14,8 +15,11 @@ from seqgen.training.batch import Batch
 from seqgen.training.batches import Batches
 from seqgen.training.distributed import World
 from seqgen.training.initial_model import initial_model
+from seqgen.training.threads import thread_counts, threads_restored, use_threads
 
 _NUM_STEPS = 5  # after a first step, which warms up
+_NUM_BUSY_STEPS = 2  # the same, if fewer threads are measured next because the machine is busy
+_BUSY_SHARE = 0.7  # threads that compute for a smaller share of the time share their cores with other programs
 
 
 def step_seconds(
@@ -23,7 +27,8 @@ def step_seconds(
 ) -> float:
     """Return the time of a step in seconds, measured on a few batches with a temporary model.
 
-    Batches differ in length, and other processes may disturb a measurement, so the median time per token is used.
+    Batches differ in length, and other processes may disturb a measurement, so the median time per token is used. On a
+    busy machine, fewer threads are measured too, as in training.
 
     Args:
         config: the resolved model options.
@@ -33,12 +38,36 @@ def step_seconds(
         world: the processes that train together; all return the time of the first.
     """
     model = initial_model(config, corpus, seed=0).to(machine.device)
-    dtype, paces = PRECISIONS[machine.precision], []
-    for _, batch in zip(range(1 + _NUM_STEPS), batches.from_step(0), strict=False):
-        own = batch.streams(world.share(batch.num_streams)).to(machine.device)
-        paces.append(_pass_seconds(model, own, dtype) / batch.num_targets)
-    (pace,) = world.agreed(median(paces[1:]))
-    return pace * batches.tokens_per_step
+    dtype, best = PRECISIONS[machine.precision], math.inf
+    with threads_restored():
+        counts = thread_counts(machine.device, world)
+        for count in counts:
+            use_threads(count)
+            pace, is_busy = _pace(model, batches, dtype, world, is_last=count == counts[-1])
+            is_faster, best = pace < best, min(pace, best)
+            if not (is_faster and is_busy):
+                break
+    (best,) = world.agreed(best)
+    return best * batches.tokens_per_step
+
+
+def _pace(
+    model: LanguageModel, batches: Batches, dtype: torch.dtype, world: World, *, is_last: bool
+) -> tuple[float, bool]:
+    """Return the seconds per token with the present number of threads, and whether these have to share their cores.
+
+    Unless it is the last number of threads to measure, the measurement ends early if they have to.
+    """
+    seconds, paces, begun, is_busy = 0.0, [], time.process_time(), False
+    for step, batch in zip(range(1 + _NUM_STEPS), batches.from_step(0), strict=False):
+        own = batch.streams(world.share(batch.num_streams)).to(model.device)
+        passed = _pass_seconds(model, own, dtype)
+        seconds += passed
+        paces.append(passed / batch.num_targets)
+        is_busy = time.process_time() - begun < _BUSY_SHARE * torch.get_num_threads() * seconds
+        if is_busy and step == _NUM_BUSY_STEPS and not is_last:
+            break
+    return median(paces[1:]), is_busy
 
 
 def _pass_seconds(model: LanguageModel, batch: Batch, dtype: torch.dtype) -> float:

@@ -25,6 +25,7 @@ from seqgen.training.make_batches import make_batches
 from seqgen.training.report import Notice, Report
 from seqgen.training.run_folder import RunFolder
 from seqgen.training.schedule import learning_rate_factor, num_parts
+from seqgen.training.threads import Threads, thread_counts, threads_restored
 from seqgen.training.timetable import Timetable
 from seqgen.training.validation import Validated, Validation
 
@@ -66,6 +67,8 @@ class Trainer:
         budget = Budget.of(self.config.budget, self.batches.steps_per_epoch)
         self.timetable = Timetable(budget, started, self._of_these_processes(Figures()))
         self._agreement = Agreement(self.world, self.timetable)
+        counts = thread_counts(self.config.machine.device, self.world)
+        self._threads = Threads(counts if self.config.budget.time is not None else counts[:1])
 
     def begin_from(self, parent: Checkpoint) -> None:
         """Start with the weights of another run, which are validated before the first step."""
@@ -128,7 +131,8 @@ class Trainer:
             CheckpointError: a checkpoint or the log cannot be written.
         """
         try:
-            yield from self._train(is_interrupted)
+            with threads_restored():
+                yield from self._train(is_interrupted)
         finally:
             self.run.release()
 
@@ -141,7 +145,7 @@ class Trainer:
 
     def _train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         self._begin(is_interrupted)
-        batches, num_passes = self.batches.from_step(self.figures.step), 1
+        batches = self.batches.from_step(self.figures.step)
         while True:
             if self.timetable.is_validation_due:  # first, because a run may have been stopped before its validation
                 yield self._validate()
@@ -151,13 +155,11 @@ class Trainer:
                 self._save_last()
                 return
             batch = next(batches)
-            result = self._step(batch, is_interrupted)
+            result, notices = self._step(batch, is_interrupted)
             if has_diverged(result, self.corpus.level.vocabulary_size, self.batches.num_outputs(batch)):
                 yield self._roll_back()
                 batches = self.batches.from_step(self.figures.step)
-            if self.learner.num_passes > num_passes:
-                num_passes = self.learner.num_passes
-                yield Notice(self.learner.memory_message)
+            yield from notices
             ends = self.timetable.share >= 1 and not self._agreement.is_interrupted  # with a validation
             if self.timetable.is_report_due and not (self.timetable.is_validation_due or ends):
                 yield self._report()
@@ -168,9 +170,9 @@ class Trainer:
         self.figures.is_finished = True
         self._save_last()
 
-    def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> StepResult:
-        """Learn from a batch; return the result of all processes."""
-        begun = time.perf_counter()
+    def _step(self, batch: Batch, is_interrupted: Callable[[], bool]) -> tuple[StepResult, list[Notice]]:
+        """Learn from a batch; return the result of all processes, and what this step has changed for the next ones."""
+        begun, num_passes = time.perf_counter(), self.learner.num_passes
         options = self.config.optimization
         with shortage_reported(self.config.model, options.batch_size, options.sequence_length):
             result = self.learner.learn(batch, self.figures.step, self.learning_rate, num_parts(self.timetable.share))
@@ -179,7 +181,10 @@ class Trainer:
         nats, seconds = self._agreement.renew(is_interrupted, result.nats, time.perf_counter() - begun)
         result = replace(result, nats=nats)
         self.timetable.count(result, seconds)
-        return result
+        messages = [self.learner.memory_message] if self.learner.num_passes > num_passes else []
+        if message := self._threads.count_step(seconds, result.tokens):
+            messages.append(message)
+        return result, [Notice(message) for message in messages]
 
     def _roll_back(self) -> Notice:
         """Return to the best model, or to the initial weights, and lower the learning rate."""
