@@ -24,8 +24,11 @@ class Noise:
         self._generator = torch.Generator(device).manual_seed(seed)
 
     def weight_mask(self, shape: torch.Size, rate: float) -> Tensor:
-        """Return a mask of this shape: 0 with probability `rate`, otherwise 1."""
-        return torch.empty(shape, device=self._generator.device).bernoulli_(1 - rate, generator=self._generator)
+        """Return a mask of this shape: False with probability `rate`, a multiple of 2^-16, otherwise True."""
+        count = shape.numel()
+        bits = torch.empty(-(-count // 2), dtype=torch.int32, device=self._generator.device)
+        bits.random_(-(2**31), 2**31, generator=self._generator)  # six times as fast as `bernoulli_`
+        return bits.view(torch.int16)[:count].view(shape) >= round(rate * 2**16) - 2**15
 
     def stream_mask(self, num_streams: int, num_features: int, rate: float) -> Tensor:
         """Return the mask of this number of streams, beginning with the first; shape (num_streams, num_features)."""

@@ -15,6 +15,7 @@ from seqgen.levels.note import factors as f
 from seqgen.levels.note import tokens as t
 from seqgen.levels.note.constraint import NoteConstraint
 from seqgen.model.factors import sum_of_embeddings
+from seqgen.model.rows import add_to_rows
 from seqgen.music.score import Bar, Note, Score, Track, track_of
 from tests.scores import forms, melody, scores
 
@@ -219,3 +220,12 @@ def test_the_sum_of_embeddings_and_its_gradient_are_those_of_torch(shape):
     assert torch.allclose(*gradients, atol=1e-5)
     with torch.no_grad():
         assert torch.equal(sum_of_embeddings(ids, matrix), found)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_are_added_as_by_torch(dtype, generator):
+    matrix, values = torch.randn(5, 600, generator=generator), torch.randn(40, 600, generator=generator).to(dtype)
+    ids = torch.randint(5, (40, 2), generator=generator)
+    expected = matrix.index_add(0, ids.flatten(), values.float().repeat_interleave(2, 0))
+    add_to_rows(matrix, ids, values)
+    torch.testing.assert_close(matrix, expected)

@@ -7,6 +7,7 @@ from torch import nn
 
 from seqgen.config import ModelOptions
 from seqgen.errors import UsageError
+from seqgen.model import compiled_scan
 from seqgen.model.scan import scan
 from seqgen.model.stack import drop
 from seqgen.model.state import concatenate, reset, select, tensors_of
@@ -91,7 +92,7 @@ def test_dropout_of_embeddings_and_recurrent_weights_preserves_the_mean(make_mod
     seen = []
     monkeypatch.setattr(
         "seqgen.model.stack.scan",
-        lambda cell, inputs, state, dtype, weights: (seen.extend((inputs, weights.recurrent)), (inputs, state))[1],
+        lambda cell, inputs, state, dtype, weights, _: (seen.extend((inputs, weights.recurrent)), (inputs, state))[1],
     )
     tokens = torch.arange(11)[:, None].expand(11, 3)
     model.hidden(tokens, model.initial_state(3), dtype, Noise(1, 3))
@@ -108,6 +109,15 @@ def test_streams_that_are_read_separately_get_the_same_masks():
         parts = [noise.stream_mask(count, 10, 0.5) for noise, count in zip(apart, (2, 3, 1), strict=True)]
         assert torch.equal(torch.cat(parts), whole)
     assert torch.equal(apart[1].weight_mask(torch.Size([9]), 0.5), together.weight_mask(torch.Size([9]), 0.5))
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.9])
+def test_masks_drop_independently_with_the_given_probability(rate):
+    kept = Noise(5, 1).weight_mask(torch.Size([999, 1001]), rate).double()
+    deviation = (rate * (1 - rate) / kept.numel()) ** 0.5
+    assert kept.mean().item() == pytest.approx(1 - rate, abs=4 * deviation)
+    neighbours = (kept[:, 1:] * kept[:, :-1]).mean().item()
+    assert neighbours == pytest.approx((1 - rate) ** 2, abs=8 * deviation)
 
 
 def test_dropout_is_off_without_noise_and_determined_by_its_seed(make_model, generator):
@@ -165,19 +175,22 @@ def test_a_projection_that_is_not_smaller_is_rejected(size):
         ModelOptions(hidden_size=16, projection_size=size)
 
 
+@pytest.mark.parametrize("has_compiler", [True, False])
+@pytest.mark.parametrize("size", [4, 32])  # without a compiler, only the second one is folded
 @pytest.mark.parametrize("cell", ["lstm", "peephole-lstm", "gru"])
-def test_folding_a_small_vocabulary_into_the_lowest_layer_changes_nothing(make_model, generator, cell):
-    model = make_model(5, cell=cell, embedding_size=32)
-    tokens = ids(7, 3, 5, generator)
+def test_multiplying_each_embedding_only_once_changes_nothing(
+    make_model, generator, monkeypatch, cell, size, has_compiler
+):
+    monkeypatch.setattr(compiled_scan, "HAS_COMPILER", has_compiler)
+    model = make_model(5, cell=cell, embedding_size=size)
+    tokens = ids(7, 3, 4, generator)  # the last one is never read
     plain, _ = model.stack(F.embedding(tokens, model.embedding), model.initial_state(3), torch.float32, None)
     expected = F.linear(plain, model.output_weight, model.output_bias)
     logits, _ = model(tokens, model.initial_state(3))
     torch.testing.assert_close(logits, expected)
     parameters = list(model.parameters())
-    folded, unfolded = (torch.autograd.grad(out.square().sum(), parameters) for out in (logits, expected))
-    torch.testing.assert_close(folded, unfolded, rtol=1e-4, atol=1e-5)
-    model.stack.forward = lambda inputs, *_: pytest.fail("not folded") if inputs.shape[2] == 32 else (plain, [])
-    model(tokens, model.initial_state(3))
+    once, each = (torch.autograd.grad(out.square().sum(), parameters) for out in (logits, expected))
+    torch.testing.assert_close(once, each, rtol=1e-4, atol=1e-5)
 
 
 def test_residual_layers_add_their_inputs(make_model, generator):
@@ -203,7 +216,7 @@ def test_recurrent_dropout_drops_the_same_weights_at_every_step(make_model, gene
     (cell,) = model.stack.cells
     inputs, state = torch.randn(6, 2, 8, generator=generator), model.initial_state(2)
     dropped, _ = model.stack(inputs, state, torch.float32, Noise(4, 2))
-    mask = torch.empty(cell.recurrent_weight.shape).bernoulli_(0.5, generator=torch.Generator().manual_seed(4)) * 2
+    mask = Noise(4, 2).weight_mask(cell.recurrent_weight.shape, 0.5) * 2
     weights = cell.weights._replace(recurrent=cell.recurrent_weight * mask)
     expected, _ = scan(cell, inputs, state[0], torch.float32, weights)
     torch.testing.assert_close(dropped, expected)
@@ -212,7 +225,7 @@ def test_recurrent_dropout_drops_the_same_weights_at_every_step(make_model, gene
 
 
 def test_embedding_dropout_drops_the_same_features_of_a_stream_at_every_step(make_model, generator):
-    model = make_model(5, embedding_dropout=0.5, embedding_size=32)  # without dropout it would be folded
+    model = make_model(5, embedding_dropout=0.5, embedding_size=32)
     seen = []
     model.stack.forward = lambda inputs, state, *_: (seen.append(inputs), (torch.zeros(6, 3, 16), state))[1]
     tokens = ids(6, 3, 5, generator)

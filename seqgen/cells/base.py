@@ -51,6 +51,23 @@ class Weights(NamedTuple):
     projection: Tensor | None
 
 
+class ResetKernels(NamedTuple):
+    """Compiled functions for a second recurrent product within each step, that of a candidate with a reset state.
+
+    The first product is that of all rows of `recurrent_weight` except those of the candidate, which are the last ones.
+
+    Attributes:
+        forward: takes step, gates, product (the first one), vectors and memory; writes the gates, and the input of the
+            second product to the last slot.
+        backward: runs after `Kernels.backward`; takes step, gates, memory, the gradient of the second product's input
+            (`product`) and that of memory (`d_memory`), to which it adds; writes the gradients that flow through the
+            second product.
+    """
+
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+
+
 class Kernels(NamedTuple):
     """Compiled functions that compute a cell's step and its gradient for all streams.
 
@@ -68,12 +85,15 @@ class Kernels(NamedTuple):
             adds.
         slots: the number of stored values per unit and step.
         recurrent_slots: the first slot whose gradients flow through `recurrent`; those of `input` begin at 0.
+        reset: the kernels between two recurrent products of a step; the product that `forward` takes is then that of
+            the candidate, whose slot is the last but one.
     """
 
     forward: Callable[..., None]
     backward: Callable[..., None]
     slots: int
     recurrent_slots: int = 0
+    reset: ResetKernels | None = None
 
 
 class LibraryFunction(NamedTuple):
@@ -81,7 +101,7 @@ class LibraryFunction(NamedTuple):
 
     Attributes:
         function: `torch.lstm` or a function with the same parameters.
-        has_cpu: whether it is faster than the compiled kernels on a CPU.
+        has_cpu: whether oneDNN supports it.
     """
 
     function: Callable[..., tuple[Tensor, ...]]

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqgen.compiled import HAS_COMPILER, compiled
-from seqgen.kernels import as_array
+from seqgen.compiled import HAS_COMPILER
+from seqgen.model.rows import add_to_rows
 
 
 def sum_of_embeddings(ids: Tensor, matrix: Tensor) -> Tensor:
@@ -42,13 +42,5 @@ class _Sum(torch.autograd.Function):
     def backward(ctx: Any, d_sums: Tensor) -> tuple[None, Tensor]:
         (ids,) = ctx.saved_tensors
         d_matrix = d_sums.new_zeros(ctx.num_rows, d_sums.shape[1])
-        _add_to_rows(as_array(d_matrix), as_array(ids), as_array(d_sums.contiguous()))
+        add_to_rows(d_matrix, ids, d_sums)
         return None, d_matrix
-
-
-@compiled(is_fast=True)
-def _add_to_rows(matrix: Any, ids: Any, d_sums: Any) -> None:
-    for place in range(len(ids)):
-        for row in ids[place]:
-            for feature in range(d_sums.shape[1]):
-                matrix[row, feature] += d_sums[place, feature]

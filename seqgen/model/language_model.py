@@ -16,8 +16,6 @@ from seqgen.model.softmax import adaptive_cross_entropy, adaptive_logits, cross_
 from seqgen.model.stack import Stack, drop
 from seqgen.noise import Noise
 
-_ALIGNMENT = 16  # oneDNN's LSTM takes twice as long if the number of inputs is not a multiple
-
 
 class LanguageModel(nn.Module):
     """The probability of every next token, given all previous tokens and, in a conditional model, another text.
@@ -194,17 +192,17 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, list[State]]:
         """Return the highest layer's output, shape (time, batch, output_size), and the last state; see `forward`."""
         rate = self.config.embedding_dropout if noise is not None else 0.0
-        input_weight = None
+        rows = None
         if self.num_factors:
             inputs = drop(sum_of_embeddings(ids, self.input_matrix), rate, noise)
-        elif self.vocabulary_size + _ALIGNMENT <= self.config.embedding_size and not rate:
-            inputs, input_weight = self._one_hot(ids, dtype), self._folded(dtype)
-        else:
+        elif rate:
             inputs = drop(F.embedding(ids, self.embedding), rate, noise)
+        else:
+            inputs, rows = self.embedding, ids
         attend = None
         if self.has_attention and memory is not None:
             attend = partial(self.attention, memory=memory, dtype=dtype)
-        hidden, state = self.stack(inputs, state, dtype, noise, input_weight, attend)
+        hidden, state = self.stack(inputs, state, dtype, noise, rows, attend)
         return self.with_factors(hidden, ids), state
 
     def with_factors(self, hidden: Tensor, ids: Tensor) -> Tensor:
@@ -244,16 +242,3 @@ class LanguageModel(nn.Module):
         return adaptive_cross_entropy(
             hidden, matrix, bias, self.rare_weight, self.rare_bias, targets, self.cutoff, dtype, smoothing
         )
-
-    def _one_hot(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
-        size = -(-self.vocabulary_size // _ALIGNMENT) * _ALIGNMENT
-        return torch.zeros(*ids.shape, size, dtype=dtype, device=ids.device).scatter_(2, ids[..., None], 1)
-
-    def _folded(self, dtype: torch.dtype) -> Tensor:
-        """Return the product of the lowest layer's input weight and the embedding.
-
-        If the vocabulary is smaller than the embedding size, a product with one-hot vectors is cheaper than one with
-        embeddings.
-        """
-        folded = F.linear(self.stack.cells[0].input_weight.to(dtype), self.embedding.to(dtype))
-        return F.pad(folded, (0, -self.vocabulary_size % _ALIGNMENT))

@@ -52,17 +52,17 @@ class Stack(nn.Module):
         state: list[State],
         dtype: torch.dtype,
         noise: Noise | None,
-        input_weight: Tensor | None = None,
+        ids: Tensor | None = None,
         attend: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Run all layers over time.
 
         Args:
-            inputs: shape (time, batch, features).
+            inputs: shape (time, batch, features), or (rows, features) if there are ids.
             state: the state of every layer before the first step.
             dtype: the precision of the matrix products.
             noise: draws the dropout masks; None for no dropout.
-            input_weight: the input weight to use instead of the lowest layer's own.
+            ids: the row of `inputs` that each stream reads at each step, shape (time, batch).
             attend: replaces the lowest layer's output by one that contains what it attends to.
 
         Returns:
@@ -71,10 +71,8 @@ class Stack(nn.Module):
         after = []
         for index, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
             weights = cell.weights
-            if index == 0 and input_weight is not None:
-                weights = weights._replace(input=input_weight)
             weights = weights._replace(recurrent=drop_weights(weights.recurrent, self.config.recurrent_dropout, noise))
-            outputs, last = scan(cell, inputs, before, dtype, weights)
+            outputs, last = scan(cell, inputs, before, dtype, weights, ids if index == 0 else None)
             inputs = self.above(index, outputs, inputs, noise)
             if index == 0 and attend is not None:
                 inputs = drop(attend(inputs), self.config.dropout, noise)

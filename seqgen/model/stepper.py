@@ -1,6 +1,6 @@
 """The model one token at a time, for sampling and search: many streams at once, with weights packed only once."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -11,7 +11,7 @@ from seqgen.cells.base import Cell, Kernels, State
 from seqgen.compiled import serial
 from seqgen.kernels import as_array
 from seqgen.model.attention import Memory
-from seqgen.model.compiled_scan import can_compile, packed
+from seqgen.model.compiled_scan import Product, can_compile, forward_step, packed
 from seqgen.model.factors import sum_of_embeddings
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import select
@@ -143,10 +143,11 @@ class _Layer:
         self.input_product = _in_blocks(
             F.pad(input_weight, (0, 0, 0, kernels.slots * size - len(input_weight))), num_streams
         )
-        self.recurrent = _in_blocks(weights.recurrent.to(dtype), num_streams)
         self.project = None if weights.projection is None else _in_blocks(weights.projection.to(dtype), num_streams)
-        self.kernels = kernels
-        self.forward = kernels.forward if num_streams >= _MANY_STREAMS else serial(kernels.forward)
+        self.num_slots = kernels.slots
+        kernels = kernels if num_streams >= _MANY_STREAMS else _serial(kernels)
+        pack = partial(_in_blocks, num_rows=num_streams)
+        self.advance = forward_step(kernels, weights.recurrent.to(dtype), size, pack)
         self.vectors = as_array(cell.vectors().flatten())
         self.cell = cell
         self.dtype = dtype
@@ -168,25 +169,33 @@ class _Layer:
         self.outputs = outputs
         self.memory = memory.expand(2, -1, -1).clone()
         self.hidden = outputs.new_empty(2, num_streams, size)
-        self.gates = outputs.new_empty(1, num_streams, self.kernels.slots * size)
-        self.arrays: list[Any] = [self.vectors, as_array(self.memory), as_array(self.hidden)]
-        self.gates_array = as_array(self.gates)
+        self.gates = outputs.new_empty(1, num_streams, self.num_slots * size)
+        self.arrays = self._arrays(self.gates, self.memory, self.hidden)
+
+    def _arrays(self, gates: Tensor, memory: Tensor, hidden: Tensor) -> list[Any]:
+        return [as_array(gates), self.vectors, as_array(memory), as_array(hidden)]
 
     def _compile(self) -> None:
-        """Run the kernel on copies, so that it is compiled before the first step."""
-        gates, memory, hidden = (as_array(part.clone()) for part in (self.gates, self.memory, self.hidden))
-        self.forward(0, gates, as_array(self.recurrent(self.outputs)), self.vectors, memory, hidden)
+        """Run the kernels on copies, so that they are compiled before the first step."""
+        gates, memory, hidden = (part.clone() for part in (self.gates, self.memory, self.hidden))
+        self.advance(0, self.outputs, gates, self._arrays(gates, memory, hidden))
 
     def step(self) -> Tensor:
         """Return the outputs of the next step, shape (streams, output_size), given its input products in `gates`."""
-        self.forward(0, self.gates_array, as_array(self.recurrent(self.outputs)), *self.arrays)
+        self.advance(0, self.outputs, self.gates, self.arrays)
         self.memory[0] = self.memory[1]
         hidden: Tensor = self.hidden[1]
         self.outputs = hidden if self.project is None else self.project(hidden)
         return self.outputs
 
 
-def _in_blocks(weight: Tensor, num_rows: int) -> Callable[[Tensor], Tensor]:
+def _serial(kernels: Kernels) -> Kernels:
+    """Return the kernels with forward passes without threads."""
+    reset = kernels.reset and kernels.reset._replace(forward=serial(kernels.reset.forward))
+    return kernels._replace(forward=serial(kernels.forward), reset=reset)
+
+
+def _in_blocks(weight: Tensor, num_rows: int) -> Product:
     """Return a function that multiplies by a weight, one block of rows at a time.
 
     Args:
