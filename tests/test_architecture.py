@@ -25,7 +25,7 @@ LAYERS = [
     ["config_file"],
     ["config", "files", "kernels", "noise", "pictures"],
     ["options"],
-    ["registry", "errors", "compiled", "wording"],
+    ["registry", "errors", "compiled", "wording", "texts"],
     ["process"],
 ]
 HEAVY = [

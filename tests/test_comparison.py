@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.corpus.documents import Excerpt, Passage, cut
+from seqgen.corpus.documents import Excerpt, Passage
+from seqgen.corpus.passages import cut, singly
 from seqgen.corpus.reading import ReadingLog
 from seqgen.evaluation import passages
 from seqgen.evaluation.alignment import Alignment, TokenCosts
@@ -148,9 +149,9 @@ def test_the_passage_that_differs_most_is_found_with_its_line(start):
 
 def test_documents_that_are_lines_know_their_line():
     text = Passage("a.txt", "one\n\n \ntwo\nthree\n\n\nfour", line=1)
-    lines = {piece.text: piece.line_at(0) for piece in cut(text, "line", ReadingLog())}
+    lines = {piece.text: piece.line_at(0) for piece in singly(cut(text, "line", ReadingLog()))}
     assert lines == {"one": 1, "two": 4, "three": 5, "four": 8}
-    paragraphs = {piece.text: piece.line_at(0) for piece in cut(text, "paragraph", ReadingLog())}
+    paragraphs = {piece.text: piece.line_at(0) for piece in singly(cut(text, "paragraph", ReadingLog()))}
     assert paragraphs == {"one": 1, "two\nthree": 4, "four": 8}
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqgen.corpus import documents
-from seqgen.corpus.documents import Document, Passage, cut
+from seqgen.corpus.documents import Document, Passage
+from seqgen.corpus.passages import cut, singly
 from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import CorpusError
 
@@ -22,7 +23,7 @@ class Chunked(Passage):
 
 
 def passages(text, unit, size=1000, log=None):
-    return [(d.text, d.ending) for d in cut(Chunked(text, size), unit, log or ReadingLog())]
+    return [(d.text, d.ending) for d in singly(cut(Chunked(text, size), unit, log or ReadingLog()))]
 
 
 def test_a_whole_text_is_a_single_document():
@@ -73,4 +74,4 @@ def test_the_hash_fraction_depends_only_on_the_content_and_is_uniform():
 
 
 def test_lines_are_documents():
-    assert all(isinstance(d, Document) for d in cut(Passage("", "a\nb"), "line", ReadingLog()))
+    assert all(isinstance(d, Document) for d in singly(cut(Passage("", "a\nb"), "line", ReadingLog())))

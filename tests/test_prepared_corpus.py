@@ -128,7 +128,7 @@ def test_a_full_disk_is_an_error_and_earlier_files_remain(tmp_path, monkeypatch)
     prepare(tmp_path, corpus=(path,))
     before = sorted((tmp_path / "data").rglob("*"))
     write(tmp_path, "a.txt", "some other text")
-    monkeypatch.setattr(SplitCorpus, "documents", lambda split_corpus: iter([("train", Failing("a.txt", "x"))]))
+    monkeypatch.setattr(SplitCorpus, "blocks", lambda split_corpus: iter([("train", Failing("a.txt", "x"))]))
     split_corpus = SplitCorpus.read(CorpusConfig(corpus=(path,), valid=path))
     with pytest.raises(CorpusError, match="cannot be kept in .*: No space left on device; choose another --data-dir"):
         PreparedCorpus.prepare(split_corpus, tmp_path / "data")

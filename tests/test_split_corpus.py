@@ -12,6 +12,7 @@ from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus, TrainingDocuments
 from seqgen.errors import CorpusError
 from seqgen.levels.character import CharacterLevel
+from seqgen.texts import singly
 
 
 def split_corpus(*sources, **options):
@@ -35,7 +36,7 @@ def test_every_line_is_in_one_part(names):
     assert sorted(train + valid) == sorted(f"Name {i}" for i in range(40))
     assert len(valid) == 4
     assert corpus.summary == ["read 1 text, 40 lines, 270 characters"]
-    assert ["".join(chunks) for chunks in TrainingDocuments(corpus)] == train
+    assert ["".join(chunks) for chunks in singly(TrainingDocuments(corpus))] == train
 
 
 def test_records_are_documents_by_default(tmp_path):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import FoldersConfig, RunsConfig, SamplingConfig
 from seqgen.corpus.dataset import Dataset, encoded
-from seqgen.corpus.documents import Document, Excerpt, Pair, Passage, cut
+from seqgen.corpus.documents import Document, Excerpt, Pair, Passage
+from seqgen.corpus.passages import cut, singly
 from seqgen.corpus.reading import ReadingLog
 from seqgen.corpus.signals import SignalDocument, signal_in
 from seqgen.encoders.base import Signal
@@ -75,7 +76,7 @@ class Texts:
             documents, is_ended = [self._pair(normalised, given)], True
         else:
             unit = self.checkpoint.config.corpus.document
-            documents = list(cut(Passage("text", normalised), unit, ReadingLog()))
+            documents = list(singly(cut(Passage("text", normalised), unit, ReadingLog())))
         if not text or not documents:
             raise CorpusError("an empty text cannot be scored")
         if not is_ended and not documents[-1].ending:

@@ -3,6 +3,7 @@
     sources.py           a path, pattern, folder, archive, built-in corpus or pipe -> each `RawFile` (source_file.py)
     kinds.py             what it holds: a `TextFile`, `RecordFile` or `MusicFile`, each a `SourceFile` of `Document`s
     pairs.py             files in pairs (counterpart.py), each a `SourceFile` of documents that are given a text
+    passages.py          `Passages`: lines, paragraphs, records or small files in blocks, hashed together (hashing.py)
     corpus.py            `Corpus`: all documents of some sources, read once and counted (statistics.py)
     split_corpus.py      `SplitCorpus`: the documents that train and those that validate (split.py), with a fingerprint
                          and the levels that suit pairs (closed_set.py)

@@ -51,8 +51,8 @@ def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> N
     """Encode the share of the first process, and append what the others have encoded."""
     with ExitStack() as stack:
         writers = levels.writers(building, stack)
-        for part, document in corpus.share(crew).documents():
-            writers[part].add(document)
+        for part, block in corpus.share(crew).blocks():
+            writers[part].add(block)
         for rank in range(1, crew.size):
             share = json.loads(crew.broadcast(bytes, source=rank))
             if "error" in share:
@@ -77,8 +77,8 @@ def encode_share(corpus: SplitCorpus, levels: Levels, folder: Path, crew: Crew) 
         folder.mkdir()
         with ExitStack() as stack:
             writers = levels.writers(folder, stack)
-            for part, document in corpus.share(crew).documents():
-                writers[part].add(document)
+            for part, block in corpus.share(crew).blocks():
+                writers[part].add(block)
         share = {part: writer.share for part, writer in writers.items()}
     except CorpusError as error:
         share = {"error": str(error)}

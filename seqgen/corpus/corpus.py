@@ -11,6 +11,7 @@ from seqgen.config import CorpusConfig
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.kinds import source_files
+from seqgen.corpus.passages import Passages, singly
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import Kind, SourceFile
 from seqgen.corpus.statistics import Statistics
@@ -57,8 +58,11 @@ class Corpus:
         files = []
         for file in found:
             try:
-                for document in file.documents(config.document, log):
-                    statistics.add(document)
+                for block in file.blocks(config.document, log):
+                    if isinstance(block, Passages):
+                        statistics.add_all(block)
+                    else:
+                        statistics.add(block)
                 if file.size:
                     files.append(file)
             except UnusableFileError as error:
@@ -70,9 +74,13 @@ class Corpus:
         return corpus
 
     def __iter__(self) -> Iterator[Document[Any]]:
+        return singly(self.blocks())
+
+    def blocks(self) -> Iterator[Document[Any] | Passages]:
+        """Yield all documents, short ones in blocks, read anew at each call."""
         log = ReadingLog()  # the messages are those of the first reading
         for file in self.files:
-            yield from file.documents(self.config.document, log)
+            yield from file.blocks(self.config.document, log)
 
     def share(self, crew: Crew) -> Self:
         """Return the files that this process of a crew reads; those of all processes, in order, are the corpus."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from seqgen.corpus.documents import Document
 from seqgen.corpus.factored_ids import FactoredIds
+from seqgen.corpus.passages import Passages
 from seqgen.errors import CorpusError
 from seqgen.levels.base import Coding, IdCounter, Ids, Level
 
@@ -180,8 +181,27 @@ class DatasetWriter:
                 self._written.result()
                 self._counter.target_counts.tofile(self._path.with_name(f"{self._path.name}.counts"))
 
-    def add(self, document: Document[Any]) -> None:
-        """Encode a document, and what it is given."""
+    def add(self, block: Document[Any] | Passages) -> None:
+        """Encode a document, and what it is given, or several documents."""
+        if isinstance(block, Passages):
+            self._add_all(block)
+        else:
+            self._add_one(block)
+
+    def _add_all(self, passages: Passages) -> None:
+        texts = passages.texts
+        ids, lengths = self._coding.documents(texts)
+        self._offsets.frombytes((self._num_rows + np.cumsum(lengths, dtype=np.int64)).tobytes())
+        self._put(ids)
+        self.size += int(texts.sizes.sum())
+        extents = [(self._coding.extent_of(texts), 1)]
+        if num_endings := int(np.count_nonzero(passages.has_ending)):
+            extents.append((self._coding.extent(passages.ending, "a"), num_endings))
+        for extent, times in extents:
+            for unit, amount in extent.items():
+                self.extent[unit] += times * amount
+
+    def _add_one(self, document: Document[Any]) -> None:
         if self.given is not None and document.given is not None:
             self.given.add(document.given)
         self._put(self._start)

@@ -189,77 +189,43 @@ def filled(pair: Pair, place: str, log: ReadingLog) -> Iterator[Pair]:
         yield pair
 
 
-def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Document[str]]:
-    """Yield the documents that a text is cut into, without empty ones.
-
-    A line is stripped of the white space at its end, and its end token stands for the newline. A paragraph ends at a
-    line of white space only.
+def whole_lines(document: Document[str], remedy: str = _REMEDY) -> Iterator[str]:
+    """Yield a text in parts that end with a newline, which the last may lack.
 
     Args:
-        document: the whole text.
-        unit: file, line or paragraph.
-        log: counts the empty lines.
+        document: the text.
+        remedy: for the error if a line is too long.
+
+    Raises:
+        CorpusError: a line is too long.
     """
-    if unit == "file":
-        yield document
-        return
-    passages = _lines(document, log) if unit == "line" else _paragraphs(document)
-    for text, ending, place in passages:
-        line = document.line and document.line + place
-        yield Passage(document.name, text, ending, document.row, line)
+    begun: list[str] = []
+    size = 0
+    for chunk in document.chunks():
+        end = chunk.rfind("\n") + 1
+        size += chunk.find("\n") if end else len(chunk)
+        check_length(document, "line", size, remedy)
+        if end:
+            yield "".join([*begun, chunk[:end]])
+            begun, size = [], len(chunk) - end
+        begun.append(chunk[end:])
+    if size:
+        yield "".join(begun)
 
 
 def lines_of(
     document: Document[str], remedy: str = "if it does not hold records, give it the suffix .txt"
 ) -> Iterator[str]:
     """Yield every line of a file of records without its newline; the remedy is for a line that is too long."""
-    yield from (line for line, _ in _all_lines(document, remedy))
+    for part in whole_lines(document, remedy):
+        yield from part.removesuffix("\n").split("\n")
 
 
-def _lines(document: Document[str], log: ReadingLog) -> Iterator[tuple[str, str, int]]:
-    """Yield the lines that are not empty, each with its newline, which the last may lack, and the lines before it."""
-    for place, (line, newline) in enumerate(_all_lines(document)):
-        if text := line.rstrip():
-            yield text, newline, place
-        else:
-            log.skip("empty line", document.name)
+def check_length(document: Document[str], unit: str, size: int, remedy: str = _REMEDY) -> None:
+    """Check that a line or paragraph can be held in memory.
 
-
-def _paragraphs(document: Document[str]) -> Iterator[tuple[str, str, int]]:
-    """Yield the paragraphs, each with the newlines that end it, at most two, and the number of lines before it."""
-    lines: list[str] = []
-    ending, size = "", 0
-    for place, (line, newline) in enumerate(_all_lines(document)):
-        size += len(line)
-        if size > MAX_CHARACTERS:
-            raise _too_long(document, "paragraph")
-        if not line.isspace() and line:
-            lines.append(line)
-            ending = newline
-        elif lines:
-            yield "\n".join(lines), "\n\n", place - len(lines)
-            lines, size = [], 0
-    if lines:
-        yield "\n".join(lines), ending, place + 1 - len(lines)
-
-
-def _all_lines(document: Document[str], remedy: str = _REMEDY) -> Iterator[tuple[str, str]]:
-    """Yield every line with its newline, which the last may lack; the remedy is for a line that is too long."""
-    begun: list[str] = []
-    size = 0
-    for chunk in document.chunks():
-        first, *others = chunk.split("\n")
-        begun.append(first)
-        size += len(first)
-        if size > MAX_CHARACTERS:
-            raise _too_long(document, "line", remedy)
-        if others:
-            yield "".join(begun), "\n"
-            yield from ((line, "\n") for line in others[:-1])
-            begun, size = [others[-1]], len(others[-1])
-    if size:
-        yield "".join(begun), ""
-
-
-def _too_long(document: Document[str], unit: str, remedy: str = _REMEDY) -> CorpusError:
-    return CorpusError(f"{document.name} has a {unit} of more than {MAX_CHARACTERS:,} characters: {remedy}")
+    Raises:
+        CorpusError: it cannot.
+    """
+    if size > MAX_CHARACTERS:
+        raise CorpusError(f"{document.name} has a {unit} of more than {MAX_CHARACTERS:,} characters: {remedy}")

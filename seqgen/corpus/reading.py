@@ -36,8 +36,7 @@ class _Entry:
 
     def add(self, example: str, count: int = 1) -> None:
         self.count += count
-        if len(self.examples) < _NUM_EXAMPLES:
-            self.examples.append(example)
+        self.examples += [example] * min(count, _NUM_EXAMPLES - len(self.examples))
 
 
 @dataclass
@@ -62,7 +61,7 @@ class ReadingLog:
         Args:
             kind: what it is, in the singular.
             example: its name.
-            number: how many there are.
+            number: how many there are of this name.
             reason: why, if the kind does not say it; the summary then names the first example.
         """
         example = f"{example}: {reason}" if reason else example

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.columns import Candidates, Columns, shown
-from seqgen.corpus.documents import Document, Pair, Passage, cut, filled
+from seqgen.corpus.documents import Document, Pair, Passage, filled
 from seqgen.corpus.json_records import JsonRecords
+from seqgen.corpus.passages import Passages, collected, lines_in, paragraphs, singly
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.rows import Row, field_names, field_with_most_text
 from seqgen.corpus.signals import TEXT_KIND, SignalDocument, kind_of_values, signal_of
@@ -64,20 +65,37 @@ class RecordFile(SourceFile):
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:
         """Yield the texts of the records, or their lines or paragraphs; records without a text are skipped."""
+        return singly(self.blocks(unit, log))
+
+    def blocks(self, unit: str, log: ReadingLog) -> Iterator[Document[str] | Passages]:
+        """Yield the same documents, short ones in blocks."""
+        if self._columns.given is not None:
+            yield from self._pairs(log)
+            return
+        passages = (
+            Passage(self.name, normalise_text(text), row=row.number) for row, text, _ in self._filled_rows(log) if text
+        )
+        if unit == "paragraph":
+            yield from collected(chain.from_iterable(map(paragraphs, passages)))
+        else:
+            for block in collected(passages):
+                yield lines_in(block, log) if unit == "line" else block
+
+    def _pairs(self, log: ReadingLog) -> Iterator[Pair]:
+        for row, text, given in self._filled_rows(log):
+            if given is not None:
+                yield from filled(Pair(self.name, normalise_text(text), given, row.number), self._place(row), log)
+
+    def _filled_rows(self, log: ReadingLog) -> Iterator[tuple[Row, str, str | SignalDocument | None]]:
+        """Yield the rows with their text and what it is given; others are skipped."""
         for row in self._source.rows():
             if row.fault:
                 log.skip("malformed record", self._place(row), reason=row.fault)
-                continue
-            texts = self._texts(row, log)
-            if texts is None:
-                continue
-            text, given = texts
-            if given is not None:
-                yield from filled(Pair(self.name, normalise_text(text), given, row.number), self._place(row), log)
-            elif text:
-                yield from cut(Passage(self.name, normalise_text(text), row=row.number), unit, log)
-            else:
-                log.skip("empty record", self._place(row))
+            elif (texts := self._texts(row, log)) is not None:
+                if not texts[0] and texts[1] is None:
+                    log.skip("empty record", self._place(row))
+                else:
+                    yield row, *texts
 
     def _texts(self, row: Row, log: ReadingLog) -> tuple[str, str | SignalDocument | None] | None:
         """Return the text of a row and what it is given; None if one of them is missing."""

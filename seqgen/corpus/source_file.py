@@ -11,6 +11,7 @@ from typing import Any
 from seqgen.config import CorpusConfig
 from seqgen.corpus.archives import Opener, without_packing
 from seqgen.corpus.documents import Document
+from seqgen.corpus.passages import Passages
 from seqgen.corpus.reading import ReadingLog, unreadable
 from seqgen.corpus.statistics import Statistics
 
@@ -139,6 +140,10 @@ class SourceFile(ABC):
         Raises:
             UnusableFileError: the file cannot be read, or nothing in it can be used.
         """
+
+    def blocks(self, unit: str, log: ReadingLog) -> Iterator[Document[Any] | Passages]:
+        """Yield the same documents as `documents`, short ones in blocks."""
+        return self.documents(unit, log)
 
     def report(self, log: ReadingLog) -> None:  # noqa: B027  # nothing to do by default
         """Note what a user should know about the file once it has been read."""

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqgen.corpus.documents import Document, Excerpt
+from seqgen.corpus.passages import Passages
 from seqgen.corpus.statistics import Statistics
 from seqgen.levels.base import Content
 
@@ -69,6 +72,20 @@ class Split:
         if position:
             yield TRAIN, Excerpt(document, 0, position)
         yield VALID, Excerpt(document, position)
+
+    def divide_all(self, passages: Passages) -> Iterator[tuple[str, Passages | Document[str]]]:
+        """Yield the name of a part with documents, or excerpts of them, in the order of each part."""
+        fractions = passages.hash_fractions
+        if self.threshold is None or (self.cut and np.isin(fractions, list(self.cut)).any()):
+            for document in passages:
+                yield from self.divide(document)
+            return
+        is_valid = fractions < self.threshold
+        if self.too_long:
+            is_valid[is_valid] = ~np.isin(fractions[is_valid], list(self.too_long))
+        for part, chosen in ((TRAIN, ~is_valid), (VALID, is_valid)):
+            if chosen.any():
+                yield part, passages.select(chosen)
 
     @property
     def settings(self) -> list[Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -14,9 +14,11 @@ from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import is_column, with_given_of
+from seqgen.corpus.passages import Passages
 from seqgen.corpus.sentences import are_sentences
 from seqgen.corpus.signals import TEXT_KIND, kind_of
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
+from seqgen.corpus.text_file import TextFile
 from seqgen.encoders import SIGNALS, signal_class
 from seqgen.encoders.base import SignalCoding
 from seqgen.errors import CorpusError
@@ -26,6 +28,8 @@ from seqgen.levels.word import WordLevel
 from seqgen.options import flag
 
 _NOTABLE = 1.2  # times the share asked for, is worth a note
+_SMALL = 1 << 16  # characters of a file that is read together with others
+_GROUPED, _MAX_GROUPED = 1 << 19, 1 << 10  # characters and files that are read together
 _VERSION = 4  # of the conversion from texts to ids
 
 
@@ -163,6 +167,33 @@ class SplitCorpus:
         for document in self.valid or ():
             yield VALID, document
 
+    def blocks(self) -> Iterator[tuple[str, Document[Any] | Passages]]:
+        """Yield the same as `documents`, short ones in blocks; their order is that of `documents` within a part."""
+        small: dict[str, list[TextFile]] = {TRAIN: [], VALID: []}
+        for part, block in self._divided():
+            files = small[part]
+            if isinstance(block, TextFile) and block.size <= _SMALL:
+                files.append(block)
+                if sum(file.size for file in files) < _GROUPED and len(files) < _MAX_GROUPED:
+                    continue
+            if files:
+                yield part, _together(files)
+                files.clear()
+            if not (isinstance(block, TextFile) and block.size <= _SMALL):
+                yield part, block
+        yield from ((part, _together(files)) for part, files in small.items() if files)
+
+    def _divided(self) -> Iterator[tuple[str, Document[Any] | Passages]]:
+        for block in self.corpus.blocks():
+            if self.split is None:
+                yield TRAIN, block
+            elif isinstance(block, Passages):
+                yield from self.split.divide_all(block)
+            else:
+                yield from self.split.divide(block)
+        if self.valid:
+            yield from ((VALID, block) for block in self.valid.blocks())
+
     @property
     def size(self) -> int:
         """The total size of all documents, in characters or bars."""
@@ -236,6 +267,10 @@ class SplitCorpus:
         )
 
 
+def _together(files: Sequence[TextFile]) -> Passages:
+    return Passages.of(files[0].name, ["".join(file.chunks()) for file in files])
+
+
 def _whole(corpus: Corpus) -> WholeDocuments:
     """Return when the documents of a corpus stay whole."""
     if corpus.has_given:
@@ -244,7 +279,7 @@ def _whole(corpus: Corpus) -> WholeDocuments:
 
 
 class TrainingDocuments:
-    """The training part as chunks of each document, which can be iterated over several times.
+    """The training part as `Coding.fit` reads it, which can be iterated over several times.
 
     Args:
         corpus: the documents.
@@ -255,8 +290,13 @@ class TrainingDocuments:
         self._corpus = corpus
         self._of_given = of_given
 
-    def __iter__(self) -> Iterator[Iterator[Any]]:
-        documents = (document for part, document in self._corpus.documents() if part == TRAIN)
-        if self._of_given:
-            return (document.given.chunks() for document in documents if document.given is not None)
-        return (document.chunks() for document in documents)
+    def __iter__(self) -> Iterator[Any]:
+        for part, block in self._corpus.blocks():
+            if part != TRAIN:
+                continue
+            if isinstance(block, Passages):
+                yield block.texts
+            elif not self._of_given:
+                yield block.chunks()
+            elif block.given is not None:
+                yield block.given.chunks()

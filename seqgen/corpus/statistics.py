@@ -1,10 +1,13 @@
 """What a split needs to know about all documents, counted in one pass and in constant memory."""
 
 from dataclasses import dataclass, field
-from heapq import heappush, heappushpop
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seqgen.corpus.documents import Document
+from seqgen.corpus.passages import Passages
 
 MAX_RANKED = 100_000  # different documents whose hashes are remembered
 _NUM_LONGEST = 32  # documents remembered among more than these
@@ -31,18 +34,32 @@ class Statistics:
     given_size: int = 0
     valid_size: int = 0
     sizes: dict[float, int] = field(default_factory=dict)
-    _longest: list[tuple[int, float]] = field(default_factory=list)  # a heap
+    _longest: list[tuple[int, float]] = field(default_factory=list)  # in ascending order
 
     def add(self, document: Document[Any]) -> None:
         """Count a document."""
-        size, hash_fraction = document.size, document.hash_fraction
-        self.num_documents += 1
-        self.size += size
+        self._add(np.array([document.size]), np.array([document.hash_fraction]))
         self.given_size += document.given.size if document.given else 0
-        self.valid_size += size * (hash_fraction < self.valid_fraction)
+
+    def add_all(self, passages: Passages) -> None:
+        """Count documents in memory."""
+        self._add(passages.texts.sizes, passages.hash_fractions)
+
+    def _add(self, sizes: NDArray[np.int64], hash_fractions: NDArray[np.float64]) -> None:
+        self.num_documents += len(sizes)
+        self.size += int(sizes.sum())
+        self.valid_size += int(sizes[hash_fractions < self.valid_fraction].sum())
         if len(self.sizes) < MAX_RANKED:
-            self.sizes[hash_fraction] = self.sizes.get(hash_fraction, 0) + size
-        (heappush if len(self._longest) < _NUM_LONGEST else heappushpop)(self._longest, (size, hash_fraction))
+            distinct, places = np.unique(hash_fractions, return_inverse=True)
+            totals = np.bincount(places, sizes).astype(np.int64)
+            for hash_fraction, size in zip(distinct.tolist(), totals.tolist(), strict=True):
+                self.sizes[hash_fraction] = self.sizes.get(hash_fraction, 0) + size
+        if len(self._longest) == _NUM_LONGEST:
+            is_long = sizes >= self._longest[0][0]
+            sizes, hash_fractions = sizes[is_long], hash_fractions[is_long]
+        longest = np.lexsort((hash_fractions, sizes))[-_NUM_LONGEST:]
+        found = zip(sizes[longest].tolist(), hash_fractions[longest].tolist(), strict=True)
+        self._longest = sorted([*self._longest, *found])[-_NUM_LONGEST:]
 
     @property
     def is_complete(self) -> bool:

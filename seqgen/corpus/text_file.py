@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from io import BufferedReader
 
-from seqgen.corpus.documents import Document, cut
+from seqgen.corpus.documents import Document
 from seqgen.corpus.encodings import ISO_2022, ByteDecoder, canonical, effective, suggested, width
 from seqgen.corpus.formats import is_markup, recognized
+from seqgen.corpus.passages import Passages, cut, singly
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import HEAD_BYTES, Kind, RawFile, SourceFile
 from seqgen.corpus.statistics import Statistics
@@ -78,6 +79,10 @@ class TextFile(SourceFile, Document[str]):
 
     def documents(self, unit: str, log: ReadingLog) -> Iterator[Document[str]]:
         """Yield the whole text, or its lines or paragraphs; an empty file is skipped."""
+        return singly(self.blocks(unit, log))
+
+    def blocks(self, unit: str, log: ReadingLog) -> Iterator[Document[str] | Passages]:
+        """Yield the same documents, short ones in blocks."""
         if not self.size:
             log.skip("empty file", self.name)
         else:

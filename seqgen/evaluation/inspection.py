@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqgen.checkpoint import Checkpoint
-from seqgen.corpus.documents import Passage, cut
+from seqgen.corpus.documents import Passage
+from seqgen.corpus.passages import cut, singly
 from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import UsageError
 from seqgen.levels.base import Ids, Level, TextLevel
@@ -108,7 +109,7 @@ def documents_of(checkpoint: Checkpoint, text: str | Score) -> list[Ids]:
             f"this model is for {'text' if isinstance(level, TextLevel) else 'music'}: give it --text of it"
         )
     whole = Passage("text", level.normalise(text))
-    documents = list(cut(whole, checkpoint.config.corpus.document, ReadingLog())) if text else []
+    documents = list(singly(cut(whole, checkpoint.config.corpus.document, ReadingLog()))) if text else []
     if not documents:
         raise UsageError("--text must not be empty")
     return [

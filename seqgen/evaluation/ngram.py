@@ -19,15 +19,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.compiled import compiled
 from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Likelihood
+from seqgen.evaluation.numbering import Numbering
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import Ids, Level
 
 MAX_TOKENS = 1 << 23  # that are counted: 0.6 GB with order 6 for characters, at most 2.2 GB with order 8
 _NUM_STRETCHES = 64  # taken from a larger dataset
 _BLOCK = 1 << 18  # tokens scored at once
-_NO_KEY = np.iinfo(np.int64).max
 # For counts 0, 1, 2, and 3 or more, if they cannot be estimated: in small texts or for single characters (as KenLM).
 _USUAL_DISCOUNTS = np.array([0.0, 0.5, 1.0, 1.5])
 
@@ -81,11 +82,10 @@ class NgramModel:
         """
         result = np.empty((self.max_order, len(ids)))
         below = np.full(len(ids), 1 / (self.vocabulary_size - 1))
-        contexts: Numbers = np.zeros(len(ids), dtype=np.int64)
+        contexts: Numbers = np.zeros(len(ids), dtype=np.int32)
         for row, order in zip(result, self._orders, strict=True):
-            numbers = order.find(ids, contexts, self.vocabulary_size)
-            row[:] = order.highest.interpolated(numbers, contexts, below)
-            below = order.lower.interpolated(numbers, contexts, below)
+            numbers = order.numbering.find(_keys(ids, contexts, self.vocabulary_size))
+            _interpolate(numbers, contexts, order.highest, order.lower, below, row)
             contexts = _before(numbers, ids)
         return result
 
@@ -138,75 +138,45 @@ class _Weights(NamedTuple):
         shares = (counts - discounts) / totals[contexts]
         return cls(*(np.append(terms, end).astype(np.float32) for terms, end in ((shares, 0), (held_back / totals, 1))))
 
-    def interpolated(self, numbers: Numbers, contexts: Numbers, below: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return p_n, given p_{n-1}."""
-        return self.shares[numbers] + self.backoffs[contexts] * below
-
 
 class _Order(NamedTuple):
     """The n-grams of one length.
 
     Attributes:
-        keys: sorted keys of the different n-grams, whose index is the n-gram's number; `_NO_KEY` at the end.
+        numbering: gives the number of an n-gram by its key.
         highest: weights if this is the highest order.
         lower: weights if there is a higher order.
     """
 
-    keys: NDArray[np.int64]
+    numbering: Numbering
     highest: _Weights
     lower: _Weights
-
-    def find(self, ids: Ids, contexts: Numbers, vocabulary_size: int) -> Numbers:
-        """Return the number of the n-gram that ends at each token; -1 if it is unknown."""
-        keys = _keys(ids, contexts, vocabulary_size)
-        places = np.searchsorted(self.keys, keys)
-        return np.where(self.keys[places] == keys, places, -1)
 
 
 def _count(ids: Ids, vocabulary_size: int, max_order: int) -> Iterator[_Order]:
     """Yield the orders; counts of lower orders come from the n-grams of the next order."""
-    counted, numbers = _Counted.of(ids, np.zeros(len(ids), dtype=np.int32), vocabulary_size)
-    counted.counts[counted.keys == Level.START] = 0
+    numbering, numbers = Numbering.of(_keys(ids, np.zeros(len(ids), dtype=np.int32), vocabulary_size))
+    numbering.counts[numbering.keys == Level.START] = 0
     num_contexts = 1
     for _ in range(max_order - 1):
-        longer, longer_numbers = _Counted.of(ids, _before(numbers, ids), vocabulary_size)
-        preceding = np.bincount(numbers[longer.examples], minlength=len(counted.keys))
-        lower = np.where(preceding == 0, counted.counts, preceding)
-        contexts = counted.keys // vocabulary_size
-        weights = (_Weights.of(counts, contexts, num_contexts) for counts in (counted.counts, lower))
-        yield _Order(np.append(counted.keys, _NO_KEY), *weights)
-        num_contexts = len(counted.keys)
-        counted, numbers = longer, longer_numbers
-    highest = _Weights.of(counted.counts, counted.keys // vocabulary_size, num_contexts)
-    yield _Order(np.append(counted.keys, _NO_KEY), highest, highest)
+        longer, longer_numbers = Numbering.of(_keys(ids, _before(numbers, ids), vocabulary_size))
+        counts, contexts = numbering.counts, numbering.keys // vocabulary_size
+        preceding = np.bincount(numbers[longer.examples], minlength=len(counts))
+        lower = np.where(preceding == 0, counts, preceding)
+        yield _Order(numbering, *(_Weights.of(each, contexts, num_contexts) for each in (counts, lower)))
+        num_contexts = len(counts)
+        numbering, numbers = longer, longer_numbers
+    highest = _Weights.of(numbering.counts, numbering.keys // vocabulary_size, num_contexts)
+    yield _Order(numbering, highest, highest)
 
 
-class _Counted(NamedTuple):
-    """The different n-grams of one length in a text.
-
-    Attributes:
-        keys: sorted keys.
-        examples: a position in the text where each n-gram ends.
-        counts: number of occurrences of each n-gram.
-    """
-
-    keys: NDArray[np.int64]
-    examples: Numbers
-    counts: Numbers
-
-    @classmethod
-    def of(cls, ids: Ids, contexts: Numbers, vocabulary_size: int) -> tuple[Self, Numbers]:
-        """Return the n-grams, and the number of the n-gram that ends at each token; -1 if none ends there."""
-        places = np.flatnonzero(contexts >= 0)
-        keys, examples, inverse, counts = np.unique(
-            _keys(ids[places], contexts[places], vocabulary_size),
-            return_index=True,
-            return_inverse=True,
-            return_counts=True,
-        )
-        numbers = np.full(len(ids), -1, dtype=np.int32)
-        numbers[places] = inverse
-        return cls(keys, places[examples], counts), numbers
+@compiled()
+def _interpolate(numbers: Any, contexts: Any, highest: Any, lower: Any, below: Any, result: Any) -> None:
+    """Write p_n by the highest order into `result`, and replace p_{n-1} in `below` by p_n of a lower order."""
+    for place in range(len(numbers)):
+        number, context = numbers[place], contexts[place]
+        result[place] = highest.shares[number] + highest.backoffs[context] * below[place]
+        below[place] = lower.shares[number] + lower.backoffs[context] * below[place]
 
 
 def _keys(ids: Ids, contexts: Numbers, vocabulary_size: int) -> NDArray[np.int64]:
@@ -216,7 +186,7 @@ def _keys(ids: Ids, contexts: Numbers, vocabulary_size: int) -> NDArray[np.int64
 
 def _before(numbers: Numbers, ids: Ids) -> Numbers:
     """Return the number of the n-gram that ends before each token, which is the context of the next order."""
-    contexts = np.concatenate([[-1], numbers[:-1]])
+    contexts = np.append(np.int32(-1), numbers[:-1])
     contexts[ids == Level.START] = -1  # contexts do not cross documents
     return contexts
 

@@ -4,12 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.levels._spelling import FIRST_CHARACTER, UNKNOWN, Spelling, alphabet_of, most_common
 from seqgen.levels.base import Ids
+from seqgen.texts import Texts
 
 _MAX_COUNTED = 1 << 21  # different pieces counted at once, which bounds the memory
 
@@ -22,11 +24,10 @@ def vocabulary_of(counts: Counter[str], vocabulary_size: int, min_count: int) ->
         vocabulary_size: maximum number of ids in total.
         min_count: minimum number of occurrences of a piece.
     """
-    characters: Counter[str] = Counter()
-    for piece, times in counts.items():
-        for character in piece:
-            characters[character] += times
-    alphabet = alphabet_of(characters, vocabulary_size)
+    code_points = np.frombuffer("".join(counts).encode("utf-32-le"), dtype=np.uint32)
+    times = np.repeat(np.fromiter(counts.values(), np.int64, len(counts)), np.fromiter(map(len, counts), np.int64))
+    characters = np.bincount(code_points, times)
+    alphabet = alphabet_of({chr(each): int(characters[each]) for each in np.flatnonzero(characters)}, vocabulary_size)
     frequent = [piece for piece in most_common(counts) if len(piece) > 1 and counts[piece] >= min_count]
     return alphabet, frequent[: max(0, vocabulary_size - FIRST_CHARACTER - len(alphabet))]
 
@@ -48,11 +49,30 @@ def count_pieces(lists: Iterable[list[str]]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for pieces in lists:
         counts.update(pieces)
-        threshold = 1
-        while len(counts) > _MAX_COUNTED:
-            counts = Counter({piece: count for piece, count in counts.items() if count > threshold})
-            threshold *= 2
+        counts = without_rarest(counts)
     return counts
+
+
+def without_rarest(counts: Counter[str]) -> Counter[str]:
+    """Return the counts without the rarest pieces if there are too many different ones."""
+    threshold = 1
+    while len(counts) > _MAX_COUNTED:
+        counts = Counter({piece: count for piece, count in counts.items() if count > threshold})
+        threshold *= 2
+    return counts
+
+
+Part = TypeVar("Part", covariant=True)  # of a document: pieces, or a text that is a number of whole pieces
+
+
+class _PartCutter(Protocol[Part]):
+    """Divides a text that comes in chunks into parts."""
+
+    def feed(self, text: str) -> Part:
+        """Return what no further text can change."""
+
+    def finish(self) -> Part:
+        """Return the rest."""
 
 
 class Pieces:
@@ -69,13 +89,29 @@ class Pieces:
 
     def encode(self, pieces: Sequence[str]) -> Ids:
         """Return the concatenated ids of the pieces, shape (tokens,)."""
+        return self._encode(pieces)[0]
+
+    def encode_all(self, lists: Sequence[Sequence[str]]) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of several lists, none of them empty, concatenated, and the number of ids of each list."""
+        ids, lengths = self._encode(list(chain.from_iterable(lists)))
+        sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        return ids, np.add.reduceat(lengths, np.cumsum(sizes) - sizes)
+
+    def _encode(self, pieces: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the concatenated ids of the pieces, and the number of ids of each."""
         known = map(self._ids.get, pieces, repeat(UNKNOWN))
-        ids = np.fromiter(known, dtype=self._spelling.dtype, count=len(pieces))
+        ids: Ids = np.fromiter(known, dtype=self._spelling.dtype, count=len(pieces))
+        lengths = np.ones(len(pieces), dtype=np.int64)
         if ids.all():
-            return ids
-        spelled = (self._spelling.encode(pieces[place]) for place in np.flatnonzero(ids == UNKNOWN).tolist())
-        each = [next(spelled) if token == UNKNOWN else (token,) for token in ids.tolist()]
-        return np.fromiter(chain.from_iterable(each), dtype=self._spelling.dtype)
+            return ids, lengths
+        is_unknown = ids == UNKNOWN
+        spelled, lengths[is_unknown] = self._spelling.encode_all(
+            Texts.of([pieces[place] for place in np.flatnonzero(is_unknown).tolist()])
+        )
+        result = np.empty(lengths.sum(), dtype=ids.dtype)
+        is_spelled = np.repeat(is_unknown, lengths)
+        result[is_spelled], result[~is_spelled] = spelled, ids[~is_unknown]
+        return result, lengths
 
 
 class Cutter:
@@ -112,15 +148,15 @@ class Cutter:
         yield self.finish()
 
 
-class PieceEncoder:
-    """Encodes a document piece by piece.
+class PieceEncoder(Generic[Part]):
+    """Encodes a document part by part.
 
     Args:
-        ids_of: returns the concatenated ids of pieces.
+        ids_of: returns the ids of a part.
         cutter: at the beginning of a document.
     """
 
-    def __init__(self, ids_of: Callable[[list[str]], Ids], cutter: Cutter) -> None:
+    def __init__(self, ids_of: Callable[[Part], Ids], cutter: _PartCutter[Part]) -> None:
         self._ids_of = ids_of
         self._cutter = cutter
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.levels.base import IdCounter, Ids, Level
+from seqgen.levels.base import IdCounter, Ids, Level, utf8_sizes
+from seqgen.texts import Texts
 
 _FIRST_DIGIT = 2
 FIRST_CHARACTER = _FIRST_DIGIT + 16
@@ -77,6 +78,16 @@ class Spelling:
         ids: Ids = self._table.take(code_points, mode="clip")  # clips nothing; the default mode would halve the speed
         known = ids != UNKNOWN
         return ids if known.all() else self._spell(code_points.astype(np.uint32), ids, known)
+
+    def encode_all(self, texts: Texts) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of several texts, concatenated, and the number of ids of each."""
+        ids, sizes = self.encode(texts.joined_text), texts.sizes
+        if len(ids) == sizes.sum():
+            return ids, sizes
+        code_points = _code_points(texts.joined_text)
+        digits = 2 * utf8_sizes(texts.joined_text)
+        lengths = np.where(self._table[code_points] == UNKNOWN, digits, 1)
+        return ids, np.add.reduceat(lengths, np.cumsum(sizes) - sizes)
 
     def _spell(self, code_points: NDArray[np.uint32], ids: Ids, known: NDArray[np.bool_]) -> Ids:
         """Return the ids with each unknown character replaced by the digits of its bytes."""

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.music.score import Score
+from seqgen.texts import Texts
 
 Content = TypeVar("Content", str, Score, bytes)  # of a document; all have a length and can be sliced
 _Content_contra = TypeVar("_Content_contra", str, Score, bytes, contravariant=True)
 Ids = NDArray[np.integer[Any]]
+# Each document as chunks of normalised text; several may come together.
+Documents = Iterable[Iterable[str] | Texts]
 
 PADDING = -1  # marks positions without a target
 
@@ -61,7 +64,8 @@ class Coding(ABC, Generic[Content]):
         """Return a coding for the training part.
 
         Args:
-            documents: each as chunks of normalised content; can be iterated over several times.
+            documents: each as chunks of normalised content, or several texts as `Texts`; can be iterated over several
+                times.
             config: its `vocabulary_size` is the maximum number of tokens; None lets the level choose.
         """
 
@@ -89,6 +93,12 @@ class Coding(ABC, Generic[Content]):
         encoder, (begin, end) = self.encoder(), self.edges
         return np.concatenate([begin, encoder.feed(content), encoder.finish(), end])
 
+    def documents(self, texts: Texts) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the rows of whole documents between their edges, and the number of rows of each."""
+        contents: Iterable[Any] = texts
+        each = [self.document(content) for content in contents]
+        return np.concatenate(each), np.array([len(rows) for rows in each])
+
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values for `from_json`; `level` is the name of the coding."""
@@ -106,6 +116,12 @@ class Coding(ABC, Generic[Content]):
             content: the content to measure.
             before: the previous chunk of the document, whose last word may continue in the content.
         """
+
+    def extent_of(self, texts: Texts) -> dict[str, float]:
+        """Return how much whole documents hold together."""
+        contents: Iterable[Any] = texts
+        extents = [self.extent(content) for content in contents]
+        return {unit: sum(extent[unit] for extent in extents) for unit in extents[0]}
 
 
 class Level(Coding[Content]):
@@ -265,6 +281,10 @@ class TextLevel(Level[str]):
         decoder = self.decoder()
         texts = [decoder.feed([token]) for token in ids]
         return [*texts[:-1], texts[-1] + decoder.finish()] if texts else []
+
+    def extent_of(self, texts: Texts) -> dict[str, float]:
+        """Return how much whole documents hold together."""
+        return {"characters": int(texts.sizes.sum()), "bytes": len(texts.joined)}
 
     def extent(self, text: str, before: str | None = None) -> dict[str, float]:  # noqa: ARG002  # the word level uses it
         """Return the size of a normalised text in units that are comparable between levels."""

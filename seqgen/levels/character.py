@@ -5,10 +5,13 @@ the end are encoded character by character.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, vocabulary_of
@@ -20,7 +23,8 @@ from seqgen.levels._spelling import (
     count_characters,
     hexadecimal,
 )
-from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
+from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.texts import Texts, chunks_of, framed, singly
 
 _DEFAULT_SIZE = 8192  # covers the frequent characters of any script
 
@@ -42,26 +46,26 @@ class CharacterLevel(TextLevel):
         self.groups = groups
 
     @classmethod
-    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
         """Return the level with the characters of the training text, except rare ones of a large alphabet.
 
         Groups that occur at least twice are included, the most frequent first.
         """
         size = config.vocabulary_size or _DEFAULT_SIZE
         if config.ngram == 1:
-            return cls(alphabet_of(count_characters(chain.from_iterable(documents)), size))
-        counts = count_pieces(chain.from_iterable(_cutter(config.ngram).cut(chunks) for chunks in documents))
+            return cls(alphabet_of(count_characters(chunks_of(documents)), size))
+        counts = count_pieces(chain.from_iterable(_cutter(config.ngram).cut(chunks) for chunks in singly(documents)))
         alphabet, groups = vocabulary_of(counts, size, min_count=2)
         return cls(alphabet, config.ngram, groups)
 
-    def extended(self, documents: Iterable[Iterable[str]]) -> Self:
+    def extended(self, documents: Documents) -> Self:
         """Return the level with the other characters of the documents at the end of the alphabet.
 
         With groups, whose ids follow the alphabet, it is this level.
         """
         if self.ngram > 1:
             return self
-        found = alphabet_of(count_characters(chain.from_iterable(documents)), _DEFAULT_SIZE)
+        found = alphabet_of(count_characters(chunks_of(documents)), _DEFAULT_SIZE)
         return type(self)(self.alphabet + "".join(character for character in found if character not in self.alphabet))
 
     @property
@@ -84,6 +88,10 @@ class CharacterLevel(TextLevel):
             if self.ngram == 1
             else PieceEncoder(self._pieces.encode, _cutter(self.ngram))
         )
+
+    def documents(self, texts: Texts) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of whole documents between their edges, and the number of ids of each."""
+        return super().documents(texts) if self.ngram > 1 else framed(*self._spelling.encode_all(texts), self.edges)
 
     def decoder(self) -> Decoder:
         """Return a decoder that keeps a character back until all of its bytes are known."""

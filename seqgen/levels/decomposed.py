@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
-from seqgen.levels.base import Decoder, Encoder, Ids
+from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
 from seqgen.levels.character import CharacterLevel
+from seqgen.texts import Texts, singly
 
 _JOINING_LETTERS = range(0x1160, 0x1200)  # vowels and final consonants of Hangul, which continue a syllable
 
@@ -24,11 +25,11 @@ class DecomposedLevel(CharacterLevel):
     name: ClassVar[str] = "decomposed"
 
     @classmethod
-    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
         """Return the level with the characters of the decomposed training text, see `CharacterLevel.fit`."""
         return super().fit(_DecomposedDocuments(documents), config)
 
-    def extended(self, documents: Iterable[Iterable[str]]) -> Self:
+    def extended(self, documents: Documents) -> Self:
         """Return the level with the other characters of the decomposed documents at the end of the alphabet."""
         return super().extended(_DecomposedDocuments(documents))
 
@@ -51,6 +52,10 @@ class DecomposedLevel(CharacterLevel):
     def encoder(self) -> Encoder[str]:
         """Return an encoder; a character is final when nothing can join it any more."""
         return _DecomposingEncoder(super().encoder())
+
+    def documents(self, texts: Texts) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of whole documents between their edges, and the number of ids of each."""
+        return TextLevel.documents(self, texts)  # one by one: marks must not join the text before
 
     def decoder(self) -> Decoder:
         """Return a decoder that keeps a character back as long as something can join it."""
@@ -97,11 +102,11 @@ def _joins(character: str) -> bool:
 class _DecomposedDocuments:
     """Documents whose chunks are decomposed; can be iterated over several times."""
 
-    def __init__(self, documents: Iterable[Iterable[str]]) -> None:
+    def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     def __iter__(self) -> Iterator[Iterator[str]]:
-        return map(_decomposed, self._documents)
+        return map(_decomposed, singly(self._documents))
 
 
 def _decomposed(chunks: Iterable[str]) -> Iterator[str]:

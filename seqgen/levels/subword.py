@@ -15,11 +15,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
 from seqgen.errors import CorpusError
 from seqgen.levels._pieces import Cutter, PieceEncoder
-from seqgen.levels.base import Decoder, Encoder, Ids, TextLevel
+from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.texts import Texts, framed, singly
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -54,7 +56,7 @@ class SubwordLevel(TextLevel):
         self.model = model
 
     @classmethod
-    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
         """Return the level with pieces from a sample of the training text.
 
         The vocabulary is smaller than requested if the text yields fewer pieces, and larger if its characters need it.
@@ -88,12 +90,24 @@ class SubwordLevel(TextLevel):
         """Return an encoder; a line is final when it is complete."""
         return PieceEncoder(self._encode_lines, Cutter(_LINE, _REACH))
 
+    def documents(self, texts: Texts) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of whole documents between their edges, and the number of ids of each."""
+        lines = [_LINE.findall(text) for text in texts]
+        num_lines = np.fromiter(map(len, lines), dtype=np.int64, count=len(lines))
+        ids, lengths = self._encode_each(list(chain.from_iterable(lines)))
+        return framed(ids, np.add.reduceat(lengths, np.cumsum(num_lines) - num_lines), self.edges)
+
     def _encode_lines(self, lines: list[str]) -> Ids:
+        return self._encode_each(lines)[0]
+
+    def _encode_each(self, lines: list[str]) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the concatenated ids of lines, and the number of ids of each."""
         if _NOT_IN_PIECES.search("".join(lines)):
-            encoded = map(self._encode_special, lines)
+            encoded = list(map(self._encode_special, lines))
         else:
-            encoded = self._processor.encode(lines)
-        return np.fromiter(chain.from_iterable(encoded), dtype=self.dtype)
+            encoded = self._processor.encode(lines, num_threads=1)  # more would cost more than they save
+        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+        return np.fromiter(chain.from_iterable(encoded), dtype=self.dtype, count=lengths.sum()), lengths
 
     def _encode_special(self, line: str) -> list[int]:
         """Return the ids of a line, with characters that sentencepiece would change as bytes."""
@@ -155,7 +169,7 @@ class _BytesDecoder:
         return self._utf8.decode(b"", final=True)
 
 
-def _sample(documents: Iterable[Iterable[str]]) -> tuple[list[str], int]:
+def _sample(documents: Documents) -> tuple[list[str], int]:
     """Return blocks spread evenly over the documents, and the total number of characters.
 
     All blocks are kept until they are too many; then every second one is dropped, and the stride is doubled.
@@ -173,8 +187,8 @@ def _sample(documents: Iterable[Iterable[str]]) -> tuple[list[str], int]:
     return kept, total
 
 
-def _blocks(documents: Iterable[Iterable[str]]) -> Iterator[str]:
-    for document in documents:
+def _blocks(documents: Documents) -> Iterator[str]:
+    for document in singly(documents):
         for chunk in document:
             chunk = _NOT_IN_TRAINING.sub("", chunk)
             yield from (chunk[start : start + _BLOCK] for start in range(0, len(chunk), _BLOCK))

@@ -9,7 +9,6 @@ elsewhere.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -19,15 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
-from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, vocabulary_of
+from seqgen.levels._pieces import PieceEncoder, Pieces, checked, vocabulary_of
 from seqgen.levels._spelling import FIRST_CHARACTER, Spelling, SpellingDecoder, hexadecimal
-from seqgen.levels.base import Decoder, Encoder, TextLevel
-
-# Longer words are divided: no vocabulary would contain them, and less text is kept back.
-_MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark)[0] == "M")
-_PLAIN = re.compile(rf" ?(?:[\w{_MARKS}]{{1,40}}(?:['\u2019]\w{{1,20}})?|[^\w\s])| {{1,40}}(?= )|\s")
-_TOKENISED = re.compile(r" ?(?:\S{1,60}|\n)|\s")
-_REACH = 64
+from seqgen.levels._words import MARKS, Division, WordCutter, WordIds, count_words, indented, is_small
+from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.texts import Texts, framed, num_words, singly
 
 # Minimum count of a word in the vocabulary. Words that occur once teach the model to spell; otherwise each character of
 # an unknown word costs 16 nats.
@@ -37,10 +32,9 @@ _TOKENISED_SIZE = 1 << 16  # rare words are `<unk>` already, so all that fit two
 
 _PROBE_SIZE = 1 << 20  # characters that determine the kind of text
 _NOT_SINGLE = re.compile(r"[^\S\n ]|  ")
-_ATTACHED = re.compile(rf"[\w{_MARKS}][^\w\s>{_MARKS}](?=\s)")  # `<unk>` is a word
+_ATTACHED = re.compile(rf"[\w{MARKS}][^\w\s>{MARKS}](?=\s)")  # `<unk>` is a word
 _MAX_ATTACHED = 0.05  # per word: some abbreviations end in a mark
 
-_LINE_START = re.compile(r"(?<=\n)(?=[^\n])")
 _LINE = re.compile(r"(?:\A|(?<=\n))[^\n]")
 _INDENTED_LINE_START = re.compile(r"(?<=\n) ")
 
@@ -64,29 +58,35 @@ class WordLevel(TextLevel):
         self.is_indented = is_indented
 
     @classmethod
-    def fit(cls, documents: Iterable[Iterable[str]], config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
         """Return the level with the most frequent words of the training text."""
         beginning = _beginning(documents)
-        kind = {"is_tokenised": _is_tokenised(beginning), "is_indented": _is_flush(beginning)}
-        counts = count_pieces(chain.from_iterable(_LineCutter(**kind).cut(chunks) for chunks in documents))
-        default_size = _TOKENISED_SIZE if kind["is_tokenised"] else _PLAIN_SIZE
+        division = Division(_is_tokenised(beginning), _is_flush(beginning))
+        counts = count_words(documents, division)
+        default_size = _TOKENISED_SIZE if division.is_tokenised else _PLAIN_SIZE
         alphabet, words = vocabulary_of(counts, config.vocabulary_size or default_size, _MIN_COUNT)
-        return cls(alphabet, words, **kind)
+        return cls(alphabet, words, **division._asdict())
 
     @property
     def vocabulary_size(self) -> int:
         """The number of ids: start, end, sixteen digits, the alphabet and the words."""
         return FIRST_CHARACTER + len(self.alphabet) + len(self.words)
 
+    @property
+    def _division(self) -> Division:
+        return Division(self.is_tokenised, self.is_indented)
+
     @cached_property
-    def _pieces(self) -> Pieces:
-        return Pieces(Spelling(self.alphabet, self.dtype), self.words)
+    def _word_ids(self) -> WordIds:
+        return WordIds(self._division, Pieces(Spelling(self.alphabet, self.dtype), self.words))
 
     def encoder(self) -> Encoder[str]:
         """Return an encoder; a word is final when its end is known."""
-        return PieceEncoder(
-            self._pieces.encode, _LineCutter(is_tokenised=self.is_tokenised, is_indented=self.is_indented)
-        )
+        return PieceEncoder(self._word_ids.encode, WordCutter(self._division))
+
+    def documents(self, texts: Texts) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of whole documents between their edges, and the number of ids of each."""
+        return super().documents(texts) if is_small(texts) else framed(*self._word_ids.encode_all(texts), self.edges)
 
     def decoder(self) -> Decoder:
         """Return a decoder that removes the added spaces at the beginnings of lines."""
@@ -100,7 +100,7 @@ class WordLevel(TextLevel):
 
     def laid_out(self, text: str) -> str:
         """Return the text with a space before every non-empty line, if the level is indented."""
-        return _indented(text, is_line_start=True) if self.is_indented else text
+        return indented(text, begins_line=True) if self.is_indented else text
 
     def laid_out_sizes(self, text: str) -> NDArray[np.int64]:
         """Return the sizes with those of the added spaces."""
@@ -112,7 +112,12 @@ class WordLevel(TextLevel):
     def extent(self, text: str, before: str | None = None) -> dict[str, float]:
         """Return the size of a normalised text; newlines count as words, as in the literature."""
         is_continued = bool(before and before[-1:].strip() and text[:1].strip())  # a word that was counted before
-        return {**super().extent(text), "words": len(text.split()) + text.count("\n") - is_continued}
+        return {**super().extent(text), "words": num_words(text) + text.count("\n") - is_continued}
+
+    def extent_of(self, texts: Texts) -> dict[str, float]:
+        """Return the size of whole documents, see `extent`."""
+        num_newlines = int(np.count_nonzero(texts.joined == ord("\n")))
+        return {**super().extent_of(texts), "words": num_words(texts.separated_text) + num_newlines}
 
     def to_json(self) -> dict[str, Any]:
         """Return the alphabet and the words."""
@@ -136,26 +141,6 @@ class WordLevel(TextLevel):
         return cls(alphabet, words, **kind)
 
 
-class _LineCutter(Cutter):
-    """Adds a space before every non-empty line, if the level is indented."""
-
-    def __init__(self, *, is_tokenised: bool, is_indented: bool) -> None:
-        super().__init__(_TOKENISED if is_tokenised else _PLAIN, _REACH)
-        self._is_indented = is_indented
-        self._is_line_start = True
-
-    def feed(self, text: str) -> list[str]:
-        if self._is_indented and text:
-            text, self._is_line_start = _indented(text, is_line_start=self._is_line_start), text.endswith("\n")
-        return super().feed(text)
-
-
-def _indented(text: str, *, is_line_start: bool) -> str:
-    """Return the text with a space before every non-empty line."""
-    begins_line = is_line_start and bool(text) and not text.startswith("\n")
-    return " " * begins_line + _LINE_START.sub(" ", text)
-
-
 class _LineDecoder:
     """Removes one space from the beginning of every line."""
 
@@ -177,10 +162,10 @@ class _LineDecoder:
         return _INDENTED_LINE_START.sub("", flush)
 
 
-def _beginning(documents: Iterable[Iterable[str]]) -> str:
+def _beginning(documents: Documents) -> str:
     """Return the first characters of all documents together, with a newline after each document."""
     collected, size = [], 0
-    for chunk in chain.from_iterable(chain(document, "\n") for document in documents):
+    for chunk in chain.from_iterable(chain(document, "\n") for document in singly(documents)):
         collected.append(chunk)
         size += len(chunk)
         if size >= _PROBE_SIZE:

@@ -1,4 +1,4 @@
-"""Preparing a corpus: against a Python loop with a dictionary, and ten gigabytes of it in bounded memory."""
+"""Preparing a corpus: against a loop with a dictionary, by level and unit, and ten gigabytes in bounded memory."""
 
 import random
 import re
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -16,10 +17,20 @@ from seqgen.corpus import builtin
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.corpus.text_file import CHUNK_BYTES
+from seqgen.evaluation.ngram import MAX_TOKENS, NgramModel
 from seqgen.levels.character import CharacterLevel
 from tests.benchmarks.measure import in_pairs, row
 
 SMALL, LARGE = 20_000_000, 10_000_000_000  # bytes
+REPETITIONS = 3
+OPTIONS: tuple[dict[str, str], ...] = (
+    {"level": "character"},
+    {"level": "character", "document": "line"},
+    {"level": "word"},
+    {"level": "word", "document": "line"},
+    {"level": "subword"},
+    {"level": "subword", "document": "line"},
+)
 
 # Runs the command and tells its peak resident memory, that of its process alone.
 _MEASURED = """
@@ -35,6 +46,7 @@ def main() -> None:
     encoding()
     with tempfile.TemporaryDirectory(prefix="seqgen-bench-") as folder:
         preparing(Path(folder))
+        rates(Path(folder))
     with tempfile.TemporaryDirectory(prefix="seqgen-bench-") as folder:
         large(Path(folder))
 
@@ -73,6 +85,48 @@ def preparing(folder: Path) -> None:
     mine, theirs, ratio = in_pairs(ours, loop)
     rates = f"{SMALL / 1e6 / mine:.0f} MB/s", f"a dictionary loop: {SMALL / 1e6 / theirs:.0f} MB/s"
     row(f"prepare {SMALL / 1e6:.0f} MB of characters", *rates, ratio)
+
+
+def rates(folder: Path) -> None:
+    """Measure what --document line, the levels and the n-grams take, with machine code loaded, in time of the CPU."""
+    source = folder / "corpus.txt"
+    write_text(source, SMALL)
+    for options in OPTIONS:
+        name = options["level"] + (", each line a document" if "document" in options else "")
+        taken = median(_preparation(source, folder, options) for _ in range(1 + REPETITIONS))
+        row(f"prepare {name}", f"{SMALL / 1e6 / taken:.0f} MB/s", "of CPU time")
+    for level in ("character", "word"):
+        corpus = PreparedCorpus.prepare(
+            SplitCorpus.read(CorpusConfig(corpus=(str(source),), level=level)), folder / "ngrams"
+        )
+        times = [_ngrams(corpus) for _ in range(1 + REPETITIONS)][1:]
+        for task, size, taken in zip(
+            ("count", "score"),
+            (len(corpus.train.ids), len(corpus.valid.ids)),
+            map(median, zip(*times, strict=True)),
+            strict=True,
+        ):
+            row(
+                f"{task} n-grams of {level}s, order 6",
+                f"{min(size, MAX_TOKENS) / 1e6 / taken:.1f} million tokens/s",
+                "of CPU time",
+            )
+
+
+def _preparation(source: Path, folder: Path, options: dict[str, str]) -> float:
+    begun = time.process_time()
+    PreparedCorpus.prepare(SplitCorpus.read(CorpusConfig(corpus=(str(source),), **options)), folder / "data")
+    taken = time.process_time() - begun
+    shutil.rmtree(folder / "data")
+    return taken
+
+
+def _ngrams(corpus: PreparedCorpus) -> tuple[float, float]:
+    begun = time.process_time()
+    model = NgramModel.fit(corpus.train)
+    counted = time.process_time()
+    model.scores(corpus.valid)
+    return counted - begun, time.process_time() - counted
 
 
 def large(folder: Path) -> None:
