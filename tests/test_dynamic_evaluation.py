@@ -8,7 +8,15 @@ import torch.nn.functional as F
 
 from seqgen.config import CorpusConfig
 from seqgen.evaluation import dynamic_evaluation
-from seqgen.evaluation.dynamic_evaluation import CLIP, FLOOR, STRETCH, dynamic_score
+from seqgen.evaluation.dynamic_evaluation import (
+    CLIP,
+    DECAYS,
+    FLOOR,
+    LEARNING_RATES,
+    STRETCH,
+    DynamicModel,
+    DynamicSettings,
+)
 from seqgen.evaluation.likelihood import score
 from seqgen.levels.character import CharacterLevel
 from seqgen.model.state import detach
@@ -59,26 +67,56 @@ def dataset(make_dataset):
 @pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"embedding_size": 200}])
 def test_weights_are_updated_by_the_equations(dataset, make_dataset, make_model, options):
     model, train = make_model(100, **options), make_dataset(RHYME[40 : 40 + 4 * STRETCH])
-    result = dynamic_score(model, dataset, train, learning_rate=0.01, decay=0.02)
-    assert result.tokens == dataset.num_targets
-    assert result.nats == pytest.approx(by_hand(model, dataset, train, 0.01, 0.02), rel=1e-4)
+    learner = DynamicModel(model, train)
+    for _ in range(2):  # it begins with the trained weights each time
+        result = learner.score(dataset, DynamicSettings(0.01, 0.02))
+        assert result.tokens == dataset.num_targets
+        assert result.nats == pytest.approx(by_hand(model, dataset, train, 0.01, 0.02), rel=1e-4)
     assert abs(result.nats - score(model, dataset).nats) > 0.1
 
 
 def test_without_learning_the_score_is_that_of_the_model(make_dataset, make_model):
     dataset, model = make_dataset(RHYME * 3, RHYME), make_model(100)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
-    assert dynamic_score(model, dataset, dataset, learning_rate=0.0).nats == pytest.approx(
+    learner = DynamicModel(model, dataset)
+    assert learner.score(dataset, DynamicSettings(0.0, 0.01)).nats == pytest.approx(
         score(model, dataset).nats, rel=1e-5
     )
-    dynamic_score(model, dataset, dataset)
+    learner.score(dataset, DynamicSettings(0.01, 0.01))
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
     assert not model.training
 
 
 def test_repeated_text_is_learned(make_dataset, make_model):
     dataset, model = make_dataset(RHYME * 20), make_model(100)
-    assert dynamic_score(model, dataset, dataset, learning_rate=0.003).nats < 0.8 * score(model, dataset).nats
+    result = DynamicModel(model, dataset).score(dataset, DynamicSettings(0.003, 0.003))
+    assert result.nats < 0.8 * score(model, dataset).nats
+
+
+def test_scoring_may_end_early(make_dataset, make_model):
+    level = CharacterLevel.fit([[RHYME]], CorpusConfig())
+    whole, begin = (make_dataset(text, level=level) for text in (RHYME * 3, RHYME[: 3 * STRETCH + 9]))
+    learner, settings = DynamicModel(make_model(100), whole), DynamicSettings(0.01, 0.01)
+    result = learner.score(whole, settings, max_tokens=3 * STRETCH - 5)
+    assert result.tokens == 3 * STRETCH
+    assert result.nats == pytest.approx(learner.score(begin, settings, max_tokens=3 * STRETCH).nats, rel=1e-5)
+
+
+@pytest.mark.parametrize("max_tokens", [0, 10**6])
+def test_the_settings_are_the_best_learning_rate_and_then_the_best_decay(
+    make_dataset, make_model, monkeypatch, max_tokens
+):
+    monkeypatch.setattr(dynamic_evaluation, "_MIN_TUNING_TOKENS", 5 * STRETCH)
+    whole, other = make_dataset(RHYME * 4), make_dataset(RHYME[:20] * 5)
+    learner = DynamicModel(make_model(100), other)
+    num_tokens = 5 * STRETCH if max_tokens == 0 else None
+
+    def loss(learning_rate, decay):
+        return learner.score(whole, DynamicSettings(learning_rate, decay), num_tokens).nats
+
+    learning_rate = min(LEARNING_RATES, key=lambda rate: loss(rate, DECAYS[0]))
+    expected = DynamicSettings(learning_rate, min(DECAYS, key=lambda decay: loss(learning_rate, decay)))
+    assert learner.best(whole, max_tokens) == expected
 
 
 def test_gradients_are_taken_from_all_over_the_training_set(make_dataset, make_model, monkeypatch):
@@ -101,4 +139,5 @@ def test_an_unseen_character_does_not_raise_the_loss_much(make_dataset, make_mod
     model = make_model(level.vocabulary_size)
     with torch.no_grad():
         model.output_bias[make_dataset("@", level=level).ids[1]] = -12  # as after training
-    assert dynamic_score(model, dataset, train).nats < 1.05 * score(model, dataset).nats
+    learner = DynamicModel(model, train)
+    assert learner.score(dataset, learner.best(dataset, 1000)).nats < 1.05 * score(model, dataset).nats

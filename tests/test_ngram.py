@@ -26,6 +26,11 @@ def dataset_of(*contents, vocabulary_size=VOCABULARY_SIZE):
     return Dataset(ids, offsets, counts, {})
 
 
+def total(model, dataset, order):
+    """Return the nats of a dataset."""
+    return model.scores(dataset)[order - 1].nats
+
+
 class Slow:
     """Compute the equations with dictionaries of tuples."""
 
@@ -95,7 +100,7 @@ def test_discounts_are_estimated_if_there_are_enough_counts():
     model = NgramModel.fit(dataset_of(train, vocabulary_size=40), max_order=3)
     tokens = [0, *scored]
     expected = -sum(math.log(slow.probability(tokens[place], tokens[:place])) for place in range(1, len(tokens)))
-    assert model.score(dataset_of(scored, vocabulary_size=40), 3).nats == pytest.approx(expected, rel=1e-6)
+    assert total(model, dataset_of(scored, vocabulary_size=40), 3) == pytest.approx(expected, rel=1e-6)
 
 
 @given(train=documents, context=st.lists(st.integers(1, VOCABULARY_SIZE - 1), max_size=6))
@@ -129,7 +134,7 @@ def test_unigrams_as_the_highest_order_use_plain_counts():
 
 
 def test_an_untrained_model_is_uniform_over_all_but_the_start_token():
-    score = NgramModel.fit(dataset_of([]), max_order=3).score(dataset_of([A, B], [C]), 3)
+    score = NgramModel.fit(dataset_of([]), max_order=3).scores(dataset_of([A, B], [C]))[2]
     assert score.nats_per_token == pytest.approx(math.log(4))
     assert score.tokens == 3
 
@@ -138,10 +143,13 @@ def test_an_untrained_model_is_uniform_over_all_but_the_start_token():
 def test_the_score_does_not_depend_on_how_it_is_computed(train, scored, block):
     model = NgramModel.fit(dataset_of(*train), max_order=4)
     dataset = dataset_of(*scored)
-    expected = [score.nats for score in model.scores(dataset)]
+    expected, by_token = [score.nats for score in model.scores(dataset)], model.surprisals(dataset, 3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ngram, "_BLOCK", block)
         assert [score.nats for score in model.scores(dataset)] == pytest.approx(expected)
+        np.testing.assert_array_equal(model.surprisals(dataset, 3), by_token)
+    assert by_token.sum() == pytest.approx(expected[2], rel=1e-5)
+    assert not by_token[dataset.ids == 0].any()
 
 
 def test_the_best_order_is_that_of_the_text():
@@ -154,7 +162,7 @@ def test_the_best_order_is_that_of_the_text():
     train, valid = (dataset_of(half, vocabulary_size=10) for half in (tokens[:3000], tokens[3000:]))
     model = NgramModel.fit(train, max_order=6)
     assert model.best_order(valid) == 3
-    assert model.score(valid, 3).nats == min(score.nats for score in model.scores(valid))
+    assert total(model, valid, 3) == pytest.approx(min(score.nats for score in model.scores(valid)))
 
 
 def test_only_a_sample_of_a_large_part_is_counted():
@@ -162,7 +170,7 @@ def test_only_a_sample_of_a_large_part_is_counted():
     train, valid = (dataset_of(half) for half in (tokens[:19_000], tokens[19_000:]))
     whole, some = NgramModel.fit(train, 2), NgramModel.fit(train, 2, max_tokens=6400)
     assert (whole.num_tokens, some.num_tokens) == (19_001, 6400)
-    assert some.score(valid, 2).nats == pytest.approx(whole.score(valid, 2).nats, rel=0.01)
+    assert total(some, valid, 2) == pytest.approx(total(whole, valid, 2), rel=0.01)
     # The sample covers the whole text, including its end.
     ended = NgramModel.fit(dataset_of([*tokens, *[4] * 50]), 1, max_tokens=6400)
     assert ended.probabilities(np.array([0, 4]))[0, 1] == pytest.approx(50 / 6400, rel=0.1)
@@ -178,4 +186,5 @@ def test_the_stretches_of_a_sample_are_separate_documents():
 def test_a_real_text_is_learned(make_dataset):
     dataset = make_dataset("the cat sat on the mat. " * 40)
     model = NgramModel.fit(dataset)
-    assert model.score(dataset, 6).nats_per_token < 0.1 < 1 < model.score(dataset, 1).nats_per_token
+    scores = model.scores(dataset)
+    assert scores[5].nats_per_token < 0.1 < 1 < scores[0].nats_per_token

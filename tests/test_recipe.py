@@ -17,7 +17,7 @@ from seqgen.training import calibration, recipe
 from seqgen.training.distributed import ALONE
 from seqgen.training.dropout import MAX_DROPOUT, choose_dropout
 from seqgen.training.recipe import resolve
-from seqgen.training.sizes import FINE_TUNING, SIZES
+from seqgen.training.sizes import FINE_TUNING, GENTLE_STEPS, GENTLE_TUNING_STEPS, SIZES, choose_learning_rate
 from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
 from seqgen.training.stream_batches import StreamBatches
 from seqgen.training.threads import threads_restored, use_threads
@@ -163,9 +163,12 @@ def test_only_chosen_options_are_reported(corpus):
 
 
 def test_fine_tuning_has_a_lower_learning_rate(corpus):
-    rates = [resolved(corpus, model=ModelOptions(hidden_size=8, from_=from_)).optimization.learning_rate
-             for from_ in (None, "parent")]  # fmt: skip
-    assert rates[1] == pytest.approx(FINE_TUNING * rates[0], rel=0.05)  # two digits
+    short = OptimizationOptions(batch_size=1, sequence_length=8)  # many steps per epoch
+    new, tuned = (
+        resolved(corpus, model=ModelOptions(hidden_size=8, from_=from_), optimization=short).optimization.learning_rate
+        for from_ in (None, "parent")
+    )
+    assert tuned == pytest.approx(FINE_TUNING * new, rel=0.05)  # two digits
 
 
 def test_a_large_vocabulary_has_tied_weights(tmp_path):
@@ -212,6 +215,16 @@ def test_a_small_corpus_has_a_lower_learning_rate(corpus):
     sizes = [OptimizationOptions(batch_size=1, sequence_length=n) for n in (8, 2048)]
     rates = [resolved(corpus, optimization=size, budget=epochs).optimization.learning_rate for size in sizes]
     assert rates[1] < rates[0] == SIZES[1].learning_rate
+
+
+def test_the_learning_rate_grows_with_the_steps_per_epoch_up_to_that_of_the_size(corpus):
+    model = resolved(corpus, model=ModelOptions(num_layers=1, hidden_size=256)).model
+    assert [choose_learning_rate(model, GENTLE_STEPS * n) for n in (1, 2)] == [SIZES[0].learning_rate] * 2
+    assert choose_learning_rate(model, 1) == pytest.approx(SIZES[0].learning_rate / GENTLE_STEPS**1.5, rel=0.05)
+    tuned = replace(model, from_="parent")
+    rates = [choose_learning_rate(tuned, n) for n in (1, GENTLE_STEPS, GENTLE_TUNING_STEPS)]
+    assert rates == sorted(set(rates))
+    assert rates[2] == FINE_TUNING * SIZES[0].learning_rate
 
 
 def test_tied_weights_get_an_embedding_of_the_hidden_size(corpus):

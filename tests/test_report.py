@@ -38,6 +38,8 @@ def test_n_grams_and_compressors_are_reported_beside_the_model(trained):
     assert content["ngram"]["bits_per_character"] == pytest.approx(
         content["ngram"]["nats_per_token"] / math.log(2) * content["tokens"] / content["characters"]
     )
+    best = min(content["nats_per_token"], content["ngram"]["nats_per_token"])
+    assert content["mixture"]["nats_per_token"] <= best + 3.1 / content["tokens"]
     for name in ("xz", "bz2"):
         assert 0 <= content[name]["bits_per_byte"] == content[name]["bits_per_character"] < 2
 
@@ -50,15 +52,19 @@ def test_the_table_shows_the_losses_of_the_json_by_predictor_and_unit(poems):
     losses = {"the model": content} | {
         row: content[name]
         for row, name in (("dynamic evaluation (--dynamic)", "dynamic"), ("with a cache (--cache)", "cache"),
-                          ("n-grams", "ngram"), ("xz", "xz"), ("bz2", "bz2"))
+                          ("mixture with n-grams", "mixture"), ("n-grams", "ngram"), ("xz", "xz"), ("bz2", "bz2"))
     }  # fmt: skip
     for row, loss in losses.items():
         (line,) = (line for line in table.splitlines() if re.match(rf"{re.escape(row)}  ", line))
         assert line.split()[len(row.split()) :] == [f"{loss[unit]:,.4f}" for unit in units if unit in loss], row
     assert f"{content['tokens']} tokens, {content['characters']} characters, {content['bytes']} bytes" in table
+    dynamic = content["dynamic"]
+    settings = f"learning rate {dynamic['learning_rate']}, decay {dynamic['decay']}"
+    assert f"dynamic evaluation (--dynamic): {settings}\n" in table
     settings = ", ".join(f"{name} {content['cache'][name]}" for name in ("window", "sharpness", "weight"))
     assert f"with a cache (--cache): {settings}\n" in table
-    assert f"n-grams: order {content['ngram']['order']}\n" in table
+    order, weight = content["ngram"]["order"], content["mixture"]["weight"]
+    assert f"n-grams: order {order}, weight {weight:.2f} in the mixture\n" in table
 
 
 def test_the_order_of_n_grams_is_chosen_on_the_validation_set(poems):

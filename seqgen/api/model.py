@@ -162,7 +162,7 @@ class Model:
             UsageError: this is a model of music, or `given` is missing or unexpected.
         """
         with errors_in_python_terms(), self._texts.scored(text, given, is_ended=is_ended) as dataset:
-            return Evaluation.of(self._model, dataset, "text").to_json()
+            return Evaluation.of(surprisals(self._model, dataset), dataset, "text").to_json()
 
     def surprisal(self, text: str, *, is_ended: bool = False, given: str | Path | None = None) -> Surprisal:
         """Return the surprisal of each token of a text, in nats; their sum is the loss that `score` returns.

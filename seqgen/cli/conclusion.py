@@ -53,6 +53,7 @@ def report_result(trainer: "Trainer", say: Callable[[str], None]) -> None:
 def _best_loss(trainer: "Trainer") -> str:
     """Return the loss of the best model as `seqgen evaluate` reports it, or an estimate if that takes too long."""
     from seqgen.checkpoint import Checkpoint
+    from seqgen.evaluation.likelihood import surprisals
     from seqgen.evaluation.report import Evaluation
 
     valid, read = trainer.corpus.valid, trainer.figures.validation_tokens
@@ -60,7 +61,7 @@ def _best_loss(trainer: "Trainer") -> str:
         deadline = time.perf_counter() + trainer.exact_seconds
         best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
         with suppress(TimeoutError):
-            return Evaluation.of(best, valid, "validation", deadline).loss.summary
+            return Evaluation.of(surprisals(best, valid, deadline=deadline), valid, "validation").loss.summary
     share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
     return (
         f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate computes it exactly"

@@ -33,6 +33,7 @@ PREDICTORS = {
     "model": "the model",
     "dynamic": "dynamic evaluation (--dynamic)",
     "cache": "with a cache (--cache)",
+    "mixture": "mixture with n-grams",
     "ngram": "n-grams",
     "xz": "xz",
     "bz2": "bz2",
@@ -155,11 +156,13 @@ def _show(evaluation: "Evaluation") -> None:
             f"{overlap.training:.1%} of the text in the training set, {overlap.validation:.1%} in the validation set"
         )
         out.print(f"overlap: {shares}")
+    if (dynamic := evaluation.dynamic) is not None:
+        out.print(f"{PREDICTORS['dynamic']}: {_settings(asdict(dynamic.settings))}")
     if (cache := evaluation.cache) is not None:
-        settings = {"window": cache.window, **asdict(cache.settings)}
-        out.print(f"{PREDICTORS['cache']}: {', '.join(f'{name} {value}' for name, value in settings.items())}")
-    if evaluation.baselines is not None:
-        out.print(f"{PREDICTORS['ngram']}: order {evaluation.baselines.order}")
+        out.print(f"{PREDICTORS['cache']}: {_settings({'window': cache.window, **asdict(cache.settings)})}")
+    if (baselines := evaluation.baselines) is not None:
+        mixed = "" if baselines.mixture is None else f", weight {baselines.mixture.weight:.2f} in the mixture"
+        out.print(f"{PREDICTORS['ngram']}: order {baselines.order}{mixed}")
     if evaluation.music is not None:
         _show_music(evaluation.music)
     if evaluation.copying is not None:
@@ -205,6 +208,10 @@ def _show_pairs(heads: list[str], first: Mapping[str, float | None], second: Map
     rows = [[_words(name), display.number(first[name]), display.number(second[name])] for name in first]
     display.show_table(heads, rows)
     display.results().print()
+
+
+def _settings(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{_words(name)} {value}" for name, value in values.items())
 
 
 def _words(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.corpus.dataset import Dataset
@@ -11,7 +12,9 @@ from seqgen.corpus.documents import Document
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.evaluation.compressors import compressed_bits
 from seqgen.evaluation.held_out import HeldOut
+from seqgen.evaluation.likelihood import Likelihood
 from seqgen.evaluation.loss_units import Loss
+from seqgen.evaluation.mixture import Mixture
 from seqgen.evaluation.ngram import NgramModel
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.levels.base import TextLevel
@@ -26,16 +29,24 @@ class Baselines:
     Attributes:
         order: order of the n-gram model, chosen on the validation set.
         ngram: loss of the n-gram model.
+        mixture: the mixture of the model and the n-gram model; None for a conditional model, since n-grams do not read
+            what a text is given.
         compressed: bits per byte, by compressor; empty for music.
     """
 
     order: int
     ngram: Loss
+    mixture: Mixture | None
     compressed: dict[str, float]
 
     @classmethod
     def of(
-        cls, checkpoint: Checkpoint, held_out: HeldOut, dataset: Dataset, progress: Progress = SILENT
+        cls,
+        checkpoint: Checkpoint,
+        held_out: HeldOut,
+        dataset: Dataset,
+        nats: NDArray[np.float32],
+        progress: Progress = SILENT,
     ) -> "Baselines":
         """Fit the baselines on the training set and score a text with them.
 
@@ -43,6 +54,7 @@ class Baselines:
             checkpoint: the model to compare with.
             held_out: the text; the training set of its run must exist.
             dataset: the encoded text.
+            nats: of each of its tokens by the model, 0 for start tokens, shape (tokens,).
             progress: receives the progress.
 
         Raises:
@@ -54,15 +66,15 @@ class Baselines:
             # Transposed music is counted in every key that the model reads it in.
             ids = train.ids if variants is None else np.concatenate([variant[train.ids] for variant in variants])
             ngrams = NgramModel.fit(replace(train, ids=ids, factored=None), _MAX_ORDER, progress=progress)
-        scores = ngrams.scores(dataset, progress)
-        order = 1 + int(np.argmin([score.nats for score in scores]))
-        if not held_out.is_validation:
-            with held_out.run.encoded(VALID) as valid:
-                order = ngrams.best_order(valid, progress)
+        with held_out.run.encoded(VALID) as valid:
+            order = ngrams.best_order(valid, progress)
+        by_ngrams = ngrams.surprisals(dataset, order, progress)
+        ngram = Loss(Likelihood.of(by_ngrams, dataset), dataset.extent)
+        mixture = Mixture.of(nats, by_ngrams, dataset) if checkpoint.given_coding is None else None
         compressed = {}
         if isinstance(level, TextLevel):
             compressed = compressed_bits(_text(held_out.run.documents(TRAIN)), _text(held_out.documents()), progress)
-        return cls(order, Loss(scores[order - 1], dataset.extent), compressed)
+        return cls(order, ngram, mixture, compressed)
 
 
 def _text(documents: Iterator[Document[str]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -52,6 +53,11 @@ class Likelihood:
     tokens: int
     errors: int = 0
 
+    @classmethod
+    def of(cls, nats: NDArray[np.float32], dataset: Dataset) -> Self:
+        """Return the sum of the nats of each token of a dataset."""
+        return cls(float(nats.sum(dtype=np.float64)), dataset.num_targets)
+
     @property
     def nats_per_token(self) -> float:
         """The mean loss per token."""
@@ -60,8 +66,7 @@ class Likelihood:
 
 def score(model: LanguageModel, dataset: Dataset, num_streams: int = 64, sequence_length: int = 64) -> Likelihood:
     """Return the score of a dataset, see `surprisals`."""
-    nats = surprisals(model, dataset, num_streams, sequence_length)
-    return Likelihood(float(nats.sum(dtype=np.float64)), dataset.num_targets)
+    return Likelihood.of(surprisals(model, dataset, num_streams, sequence_length), dataset)
 
 
 @torch.inference_mode()

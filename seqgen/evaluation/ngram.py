@@ -24,6 +24,7 @@ from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Likelihood
 from seqgen.evaluation.numbering import Numbering
 from seqgen.evaluation.progress import SILENT, Progress
+from seqgen.evaluation.surprisal_array import surprisal_array
 from seqgen.levels.base import Ids, Level
 
 MAX_TOKENS = 1 << 23  # that are counted: 0.6 GB with order 6 for characters, at most 2.2 GB with order 8
@@ -92,22 +93,30 @@ class NgramModel:
     def scores(self, dataset: Dataset, progress: Progress = SILENT) -> list[Likelihood]:
         """Return the score of a dataset by order, from 1; every token except start tokens is a target."""
         nats = np.zeros(self.max_order)
-        blocks = range(0, len(dataset.ids), _BLOCK)
-        for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
-            first = max(0, begin - self.max_order + 1)  # tokens before a block are only context
-            ids = dataset.ids[first : begin + _BLOCK]
-            is_target = ids != Level.START
-            is_target[: begin - first] = False
-            nats -= np.log(self.probabilities(ids)[:, is_target]).sum(1)
+        for _, costs in self._costs(dataset, progress):
+            nats += costs.sum(1)
         return [Likelihood(total, dataset.num_targets) for total in nats.tolist()]
 
-    def score(self, dataset: Dataset, order: int) -> Likelihood:
-        """Return the score of a dataset by one order."""
-        return self.scores(dataset)[order - 1]
+    def surprisals(self, dataset: Dataset, order: int, progress: Progress = SILENT) -> NDArray[np.float32]:
+        """Return the nats of each token of a dataset by one order, shape (tokens,); 0 for start tokens."""
+        nats = surprisal_array(len(dataset.ids))
+        for begin, costs in self._costs(dataset, progress):
+            nats[begin : begin + costs.shape[1]] = costs[order - 1]
+        return nats
 
     def best_order(self, dataset: Dataset, progress: Progress = SILENT) -> int:
         """Return the order with the lowest loss on a dataset; the lowest order of several."""
         return 1 + int(np.argmin([score.nats for score in self.scores(dataset, progress)]))
+
+    def _costs(self, dataset: Dataset, progress: Progress) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Yield the begin of each block of tokens, and their nats, 0 for start tokens, shape (orders, tokens)."""
+        blocks = range(0, len(dataset.ids), _BLOCK)
+        for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
+            first = max(0, begin - self.max_order + 1)  # tokens before a block are only context
+            ids = dataset.ids[first : begin + _BLOCK]
+            probabilities = self.probabilities(ids)
+            probabilities[:, ids == Level.START] = 1
+            yield begin, -np.log(probabilities[:, begin - first :])
 
 
 class _Weights(NamedTuple):

@@ -1,8 +1,10 @@
 """The evaluation of a model on a text: its loss, those of baselines, and what its samples are like."""
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import EvaluationConfig
@@ -12,7 +14,7 @@ from seqgen.errors import CorpusError, UsageError
 from seqgen.evaluation.baselines import Baselines
 from seqgen.evaluation.compressors import MAX_BYTES
 from seqgen.evaluation.confidence import ConfidenceInterval, confidence_interval
-from seqgen.evaluation.dynamic_evaluation import dynamic_score
+from seqgen.evaluation.dynamic_evaluation import DynamicModel, DynamicSettings
 from seqgen.evaluation.held_out import HeldOut
 from seqgen.evaluation.likelihood import Likelihood, surprisals
 from seqgen.evaluation.loss_units import Loss
@@ -27,6 +29,19 @@ from seqgen.levels.note import NoteLevel
 from seqgen.model.language_model import LanguageModel
 from seqgen.options import flag
 from seqgen.sampling.fusion import Fusion
+
+
+@dataclass(frozen=True)
+class DynamicLoss:
+    """The loss of a model with dynamic evaluation.
+
+    Attributes:
+        loss: the loss.
+        settings: the settings, chosen on the validation set.
+    """
+
+    loss: Loss
+    settings: DynamicSettings
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class Evaluation:
     loss: Loss
     confidence_interval: ConfidenceInterval | None = None
     baselines: Baselines | None = None
-    dynamic: Loss | None = None
+    dynamic: DynamicLoss | None = None
     cache: CachedLoss | None = None
     overlap: Overlap | None = None
     music: MusicReport | None = None
@@ -73,17 +88,9 @@ class Evaluation:
     writing: WritingReport | None = None
 
     @classmethod
-    def of(
-        cls, model: LanguageModel, dataset: Dataset, name: str, deadline: float = math.inf, progress: Progress = SILENT
-    ) -> "Evaluation":
-        """Score a dataset, every document as one stream.
-
-        Raises:
-            TimeoutError: the deadline has passed (see `surprisals`).
-        """
-        nats = surprisals(model, dataset, deadline=deadline, progress=progress)
-        loss = Loss(Likelihood(float(nats.sum(dtype="float64")), dataset.num_targets), dataset.extent)
-        return cls(name, loss, confidence_interval(dataset, nats))
+    def of(cls, nats: NDArray[np.float32], dataset: Dataset, name: str) -> "Evaluation":
+        """Return the loss of a model, given the nats of each token of a dataset."""
+        return cls(name, Loss(Likelihood.of(nats, dataset), dataset.extent), confidence_interval(dataset, nats))
 
     def __repr__(self) -> str:
         return f"Evaluation(name={self.name!r}, tokens={self.loss.score.tokens}, loss='{self.loss.summary}')"
@@ -93,10 +100,12 @@ class Evaluation:
         """The losses of the model and of what it is compared with, by predictor and unit."""
         losses = {"model": self.loss.by_unit}
         if self.dynamic is not None:
-            losses["dynamic"] = self.dynamic.by_unit
+            losses["dynamic"] = self.dynamic.loss.by_unit
         if self.cache is not None:
             losses["cache"] = self.cache.loss.by_unit
         if self.baselines is not None:
+            if self.baselines.mixture is not None:
+                losses["mixture"] = self.baselines.mixture.loss.by_unit
             losses["ngram"] = self.baselines.ngram.by_unit
             losses |= {name: self._compressed(bits) for name, bits in self.baselines.compressed.items()}
         return losses
@@ -120,10 +129,14 @@ class Evaluation:
         for unit, amount in amounts.items():
             content |= {unit: amount, **dict([self.loss.per(unit)])}
         content |= others
+        if self.dynamic is not None:
+            content["dynamic"] = {**asdict(self.dynamic.settings), **others["dynamic"]}
         if self.cache is not None:
             content["cache"] = {"window": self.cache.window, **asdict(self.cache.settings), **others["cache"]}
         if self.baselines is not None:
             content["ngram"] = {"order": self.baselines.order, **others["ngram"]}
+            if self.baselines.mixture is not None:
+                content["mixture"] = {"weight": self.baselines.mixture.weight, **others["mixture"]}
         reports = {"overlap": self.overlap, "music": self.music, "copying": self.copying, "writing": self.writing}
         return content | {name: report.to_json() for name, report in reports.items() if report is not None}
 
@@ -159,12 +172,11 @@ def evaluate(
             raise CorpusError(
                 f"--cache must be smaller than the text, which has {dataset.num_targets:,} tokens, got {config.cache}"
             )
-        evaluation = Evaluation.of(model, dataset, held_out.name, progress=progress)
-        evaluation, notes = _compared(evaluation, checkpoint, held_out, dataset, progress)
+        nats = surprisals(model, dataset, progress=progress)
+        evaluation = Evaluation.of(nats, dataset, held_out.name)
+        evaluation, notes = _compared(evaluation, checkpoint, held_out, dataset, nats, progress)
         if config.dynamic:
-            with held_out.run.encoded(TRAIN) as train:
-                dynamic = Loss(dynamic_score(model, dataset, train, progress=progress), dataset.extent)
-            evaluation = replace(evaluation, dynamic=dynamic)
+            evaluation = replace(evaluation, dynamic=_dynamic(model, held_out, dataset, progress))
         if config.cache:
             evaluation = replace(evaluation, cache=_cached(model, config.cache, held_out, dataset, progress))
     if checkpoint.given_coding is not None:
@@ -183,7 +195,12 @@ def _refuse_for_pairs(config: EvaluationConfig) -> None:
 
 
 def _compared(
-    evaluation: Evaluation, checkpoint: Checkpoint, held_out: HeldOut, dataset: Dataset, progress: Progress
+    evaluation: Evaluation,
+    checkpoint: Checkpoint,
+    held_out: HeldOut,
+    dataset: Dataset,
+    nats: NDArray[np.float32],
+    progress: Progress,
 ) -> tuple[Evaluation, list[str]]:
     """Return the evaluation with the baselines and the overlap with the corpus of the run, and notes on them."""
     notes: list[str] = []
@@ -191,7 +208,7 @@ def _compared(
         try:
             if not held_out.is_validation and checkpoint.given_coding is None:
                 evaluation = replace(evaluation, overlap=Overlap.of(dataset, held_out.run, progress))
-            evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, dataset, progress))
+            evaluation = replace(evaluation, baselines=Baselines.of(checkpoint, held_out, dataset, nats, progress))
         except CorpusError as error:  # no disk space: the loss of the model is reported all the same
             notes.append(f"no baselines: {error}")
     else:
@@ -202,6 +219,15 @@ def _compared(
     if dataset.extent.get("bytes", 0) > MAX_BYTES:
         notes.append(f"compressors read only the first {MAX_BYTES:,} bytes of the text")
     return evaluation, notes
+
+
+def _dynamic(model: LanguageModel, held_out: HeldOut, dataset: Dataset, progress: Progress) -> DynamicLoss:
+    """Return the loss with dynamic evaluation, whose settings are chosen on the validation set."""
+    with held_out.run.encoded(TRAIN) as train:
+        learner = DynamicModel(model, train, progress)
+    with held_out.run.encoded(VALID) as valid:
+        settings = learner.best(valid, dataset.num_targets, progress)
+    return DynamicLoss(Loss(learner.score(dataset, settings, progress=progress), dataset.extent), settings)
 
 
 def _cached(model: LanguageModel, window: int, held_out: HeldOut, dataset: Dataset, progress: Progress) -> CachedLoss:

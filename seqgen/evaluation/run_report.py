@@ -15,7 +15,7 @@ from seqgen.evaluation.calibration import Calibration
 from seqgen.evaluation.copied_passages import CopiedPassages
 from seqgen.evaluation.drawn_samples import DrawnSample, draw_samples
 from seqgen.evaluation.held_out import SELECTED
-from seqgen.evaluation.likelihood import Likelihood, estimate
+from seqgen.evaluation.likelihood import Likelihood, estimate, surprisals
 from seqgen.evaluation.loss_units import Loss
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.report import Evaluation
@@ -118,7 +118,7 @@ def _on_validation(checkpoint: Checkpoint, model: LanguageModel, run: RunCorpus,
 def _evaluation(model: LanguageModel, valid: Dataset, progress: Progress) -> tuple[int, Evaluation]:
     """Return the number of tokens on which the loss is computed, and the loss, of a large set without an interval."""
     if valid.num_targets <= MAX_SCORED:
-        return valid.num_targets, Evaluation.of(model, valid, SELECTED, progress=progress)
+        return valid.num_targets, Evaluation.of(surprisals(model, valid, progress=progress), valid, SELECTED)
     with progress.task("scoring", MAX_SCORED) as task:
         score = estimate(model, valid, torch.float32, MAX_SCORED, task=task)
     whole = Likelihood(score.nats_per_token * valid.num_targets, valid.num_targets)
