@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help demo test check bench bench-learning bench-recipe pretrained docs kills fuzz audit clean
+.PHONY: help demo test check bench bench-gpu bench-learning bench-recipe pretrained docs kills fuzz audit clean
 
 help:  ## list the targets (default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check:  ## run all checks and tests in the existing environment
 
 bench: $(INSTALLED)  ## measure speed against references (up to two hours)
 	$(BIN)/python -m tests.benchmarks
+
+bench-gpu: $(INSTALLED)  ## measure speed on a GPU (a few minutes)
+	$(BIN)/python -m tests.benchmarks.gpu
 
 bench-learning: $(INSTALLED)  ## plot loss against training time (CORPUS=FILE: your text)
 	$(BIN)/python -m tests.benchmarks.learning $(CORPUS)

@@ -186,7 +186,7 @@ def test_a_sample_without_copies_has_the_longest_passage_of_the_training_set(tra
             end - begin
             for begin in range(len(text))
             for end in range(begin, len(text) + 1)
-            if end - begin < 200 and text[begin:end] in training
+            if end - begin < 400 and text[begin:end] in training
         )
         found = max((copy["end"] - copy["begin"] for copy in sample["copies"]), default=0)
         assert found == (longest if longest >= run["copied"]["shortest"] else 0)

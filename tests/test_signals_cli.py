@@ -22,7 +22,7 @@ def shapes(tmp_path_factory):
     for word in ("LTV", "TIT"):
         (folder / f"{word}.json").write_text(json.dumps(strokes_of(word)), encoding="utf-8")
     cli = quick_runner(folder)
-    options = ["--corpus", "train.jsonl", "--given", "strokes", "--field", "text", "--steps", "150", "--name", "shapes"]
+    options = ["--corpus", "train.jsonl", "--given", "strokes", "--field", "text", "--steps", "200", "--name", "shapes"]
     done = cli("train", *options, "--hidden-size", "32", "--valid-fraction", "0.2", "--precision", "float32")
     assert done.returncode == 0, done.stderr
     cli.folder, cli.log = folder, done.stderr

@@ -61,7 +61,9 @@ class Reference:
             self.optimizer.zero_grad()
 
 
-def trainer(folder: Path, hidden_size: int, batch_size: int = BATCH_SIZE, **options: object) -> Trainer:
+def trainer(
+    folder: Path, hidden_size: int, batch_size: int = BATCH_SIZE, device: str = "cpu", **options: object
+) -> Trainer:
     """Return a training of the built-in corpus, with an embedding as large as the hidden state."""
     model = {"num_layers": 1, "hidden_size": hidden_size, "embedding_size": hidden_size, "dropout": 0.0} | options
     requested = TrainOptions(
@@ -69,7 +71,7 @@ def trainer(folder: Path, hidden_size: int, batch_size: int = BATCH_SIZE, **opti
         model=ModelOptions(**model),
         optimization=OptimizationOptions(batch_size=batch_size, sequence_length=SEQUENCE_LENGTH),
         budget=BudgetConfig(steps=10**6),
-        machine=MachineConfig(device="cpu"),
+        machine=MachineConfig(device=device),
     )
     folders = FoldersConfig(checkpoints_dir=str(folder), data_dir=str(folder))
     return Session(folders, lambda *_, **__: None).start(requested, None)
