@@ -41,6 +41,13 @@ def test_several_processes_learn_the_same_as_one(folder, alone, three):
     assert steps == sorted(set(steps))
 
 
+def test_several_processes_attend_to_the_same_past_as_one(folder):
+    for name, count in (("single", "1"), ("double", "2")):
+        options = ("--steps", "40", "--attention", "40", "--name", name, "--processes", count)
+        done(train(folder, *LINES, *options, *SMALL))
+    assert_close(last(folder, "single"), last(folder, "double"))
+
+
 def test_a_run_of_two_processes_resumes_with_one_and_reports_it(folder):
     done(train(folder, *LINES, "--steps", "30", "--name", "first", *SMALL, launcher=TORCHRUN))
     resumed = quick_runner(folder)("train", "--resume", "first", "--steps", "60")

@@ -19,9 +19,9 @@ from seqgen.levels.note import NoteLevel
 from tests.scores import melody
 
 
-@pytest.mark.parametrize("name", registry.names("cells"))
-def test_norms_agree_with_finite_differences(make_model, generator, name):
-    model = make_model(7, cell=name, num_layers=2, hidden_size=4)
+@pytest.mark.parametrize(("name", "attention"), [*((name, 0) for name in registry.names("cells")), ("lstm", 3)])
+def test_norms_agree_with_finite_differences(make_model, generator, name, attention):
+    model = make_model(7, cell=name, num_layers=2, hidden_size=4, attention=attention)
     ids = torch.randint(7, (6, 1), generator=generator)
     norms = gradient_norms(model, ids[:-1], ids[-1])
     assert len(norms) == 5
@@ -35,11 +35,11 @@ def test_norms_agree_with_finite_differences(make_model, generator, name):
             squares = 0.0
             for layer, parts in enumerate(state):
                 for field, part in parts.tensors.items():
-                    for unit in range(part.shape[1]):
+                    for unit in range(0 if field == "is_known" else part.numel()):
                         losses = []
                         for change in (-1e-4, 1e-4):
                             moved = part.clone()
-                            moved[0, unit] += change
+                            moved.view(-1)[unit] += change
                             begin = [*state[:layer], replace(parts, **{field: moved}), *state[layer + 1 :]]
                             logits, _ = double(rest, begin, torch.float64)
                             losses.append(F.cross_entropy(logits[-1], ids[-1]).item())

@@ -25,8 +25,8 @@ from tests.scores import melody
 def checkpoint_of(make_model):
     """Return a function that makes the checkpoint of an untrained model, and the model."""
 
-    def make(level, generator=None, **options):
-        model = make_model(level.vocabulary_size, num_factors=level.num_factors, num_layers=2)
+    def make(level, generator=None, attention=0, **options):
+        model = make_model(level.vocabulary_size, num_factors=level.num_factors, num_layers=2, attention=attention)
         if generator is not None:  # more than the initial weights, so that tokens differ
             with torch.no_grad():
                 for parameter in model.parameters():
@@ -55,9 +55,10 @@ def stepwise(model, level, ids):
 
 
 @pytest.mark.parametrize("is_ended", [False, True])
-def test_surprisal_and_states_are_those_of_the_model_step_by_step(checkpoint_of, generator, is_ended):
+@pytest.mark.parametrize("attention", [0, 7])
+def test_surprisal_and_states_are_those_of_the_model_step_by_step(checkpoint_of, generator, is_ended, attention):
     level = characters()
-    _, model = checkpoint_of(level, generator)
+    _, model = checkpoint_of(level, generator, attention)
     ids = np.array([level.START, *level.encode(RHYME[:40]), *([level.END] if is_ended else [])])
     reading = Reading.of(model, level, ids)
     read = ids[:-1] if is_ended else ids

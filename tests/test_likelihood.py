@@ -31,7 +31,7 @@ def never_forgets(model):
     return model
 
 
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"cell": "gru"}, {"cell": "rnn"}])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"cell": "gru"}, {"cell": "rnn"}, {"attention": 40}])
 def test_every_target_is_scored_once_as_in_a_single_stream(make_dataset, make_model, options):
     dataset = make_dataset(RHYME * 14, "short", RHYME)
     model = make_model(100, **options)
@@ -42,9 +42,12 @@ def test_every_target_is_scored_once_as_in_a_single_stream(make_dataset, make_mo
 
 @pytest.mark.parametrize("num_streams", [1, 3, 64])
 @pytest.mark.parametrize("sequence_length", [7, 128])
-def test_the_result_does_not_depend_on_how_it_is_computed(make_dataset, make_model, num_streams, sequence_length):
+@pytest.mark.parametrize("attention", [0, 700])
+def test_the_result_does_not_depend_on_how_it_is_computed(
+    make_dataset, make_model, num_streams, sequence_length, attention
+):
     dataset = make_dataset(RHYME * 20, RHYME * 3)
-    model = make_model(100)
+    model = make_model(100, num_layers=2, attention=attention)
     reference = score(model, dataset, num_streams=1, sequence_length=1000).nats_per_token
     result = score(model, dataset, num_streams=num_streams, sequence_length=sequence_length).nats_per_token
     assert result == pytest.approx(reference, abs=1e-5)

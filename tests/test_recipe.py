@@ -17,7 +17,7 @@ from seqgen.training import calibration, recipe
 from seqgen.training.distributed import ALONE
 from seqgen.training.dropout import MAX_DROPOUT, choose_dropout
 from seqgen.training.recipe import resolve
-from seqgen.training.sizes import FINE_TUNING, GENTLE_STEPS, GENTLE_TUNING_STEPS, SIZES, choose_learning_rate
+from seqgen.training.sizes import ATTENTION, FINE_TUNING, GENTLE_STEPS, GENTLE_TUNING_STEPS, SIZES, choose_learning_rate
 from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
 from seqgen.training.stream_batches import StreamBatches
 from seqgen.training.threads import threads_restored, use_threads
@@ -43,6 +43,15 @@ def test_all_open_options_are_chosen_and_given_ones_are_kept(corpus):
     assert config.machine.precision in {"float32", "bfloat16"}
     for group in (config.model, config.optimization):
         assert not any(group.is_open(name) for name in vars(group))
+
+
+def test_a_single_layer_attends_to_the_past_unless_its_size_is_given(corpus):
+    spans = [
+        resolved(corpus, model=ModelOptions(**given), budget=BudgetConfig(steps=1)).model.attention
+        for given in ({}, {"cell": "gru"}, {"attention": 0}, {"num_layers": 2}, {"hidden_size": 8, "attention": 5})
+    ]
+    assert spans == [ATTENTION, ATTENTION, 0, 0, 5]
+    assert resolved(corpus, budget=BudgetConfig(steps=10**5)).model.attention == 0  # of two layers
 
 
 def units(config):

@@ -7,7 +7,7 @@ from seqgen import registry
 from seqgen.cells import cell_class
 from seqgen.model import stepper as module
 from seqgen.model.encoder import Given
-from seqgen.model.state import select
+from seqgen.model.state import select, tensors_of
 from seqgen.model.stepper import stepper
 
 every_cell = pytest.mark.parametrize("name", registry.names("cells"))
@@ -54,6 +54,33 @@ def test_steps_through_deep_projected_residual_normalised_layers_equal_the_whole
 
 
 @pytest.mark.parametrize("is_compiled", [True, False])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_layers": 2, "residual": True, "layer_norm": True}, {"projection_size": 8}]
+)
+def test_steps_that_attend_to_the_past_equal_the_whole_sequence(
+    make_model, generator, monkeypatch, is_compiled, options
+):
+    if not is_compiled:
+        monkeypatch.setattr(module, "can_compile", lambda *_: False)
+    model = shake(make_model(11, attention=4, **options), generator)
+    whole, stepped = whole_and_stepped(model, 3, generator)
+    torch.testing.assert_close(stepped, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_the_state_of_steps_that_attend_to_the_past_is_that_of_the_whole_sequence(make_model, generator):
+    model = shake(make_model(11, attention=4), generator)
+    ids = torch.randint(11, (9, 3), generator=generator)
+    with torch.inference_mode():
+        step = stepper(model, model.initial_state(3), torch.float32)
+        for end, row in enumerate(ids, start=1):
+            step(row)
+            _, state = model(ids[:end], model.initial_state(3))
+            torch.testing.assert_close(tensors_of(step.state), tensors_of(state), rtol=1e-4, atol=1e-5)
+        step.state = select(state, torch.tensor([2, 0]))
+        torch.testing.assert_close(tensors_of(step.state), tensors_of(select(state, torch.tensor([2, 0]))))
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
 def test_steps_with_factors_equal_the_whole_sequence(make_model, generator, monkeypatch, is_compiled):
     if not is_compiled:
         monkeypatch.setattr(module, "can_compile", lambda *_: False)
@@ -81,9 +108,10 @@ def test_the_model_itself_is_stepped_without_a_compiler(make_model, generator, m
     torch.testing.assert_close(stepped, whole)
 
 
+@pytest.mark.parametrize("attention", [0, 4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_stream_does_not_depend_on_the_number_of_streams(make_model, generator, dtype):
-    model = make_model(11, num_layers=2, hidden_size=64, embedding_size=32)
+def test_a_stream_does_not_depend_on_the_number_of_streams(make_model, generator, dtype, attention):
+    model = make_model(11, num_layers=2, hidden_size=64, embedding_size=32, attention=attention)
     ids = torch.randint(11, (9, 40), generator=generator)
     with torch.inference_mode():
         together, alone = (stepper(model, model.initial_state(n), dtype) for n in (40, 1))
@@ -121,10 +149,11 @@ def alone_and_selected(model, generator, precision=torch.float32):
 
 @every_cell
 @pytest.mark.parametrize("alignment", ["attention", "none"])
+@pytest.mark.parametrize("attention", [0, 2])
 def test_selected_streams_continue_those_they_name_and_attend_to_what_these_are_given(
-    make_model, generator, name, alignment
+    make_model, generator, name, alignment, attention
 ):
-    model = conditional(make_model, generator, cell=name, alignment=alignment, **DEEP)
+    model = conditional(make_model, generator, cell=name, alignment=alignment, attention=attention, **DEEP)
     whole, selected = alone_and_selected(model, generator)
     torch.testing.assert_close(selected, whole, rtol=1e-4, atol=1e-4)
 

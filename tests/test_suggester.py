@@ -44,7 +44,13 @@ def checkpoint(level, *, document="file", knows_beginnings=True, unseen=(0,), gi
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"cell": "gru"}, {"cell": "rnn", "num_layers": 2}, {"projection_size": 8, "num_layers": 2, "residual": True}],
+    [
+        {},
+        {"cell": "gru"},
+        {"cell": "rnn", "num_layers": 2},
+        {"attention": 5},
+        {"projection_size": 8, "num_layers": 2, "residual": True},
+    ],
 )
 @pytest.mark.parametrize("is_compiled", [True, False])
 def test_state_and_logits_after_random_edits_equal_those_of_a_whole_prefill(

@@ -210,13 +210,16 @@ def test_overfitting_from_the_first_step_is_detected(start, monkeypatch):
     assert told == [False, True, True]
 
 
-@pytest.mark.parametrize("stop_at", [1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41])
-def test_an_interrupted_and_resumed_run_is_bit_for_bit_identical(start, folders, stop_at):
-    whole = start("whole", steps=41)
+@pytest.mark.parametrize(
+    ("stop_at", "attention"), [*((step, 0) for step in (1, 7, 13, 14, 15, 20, 28, 29, 30, 40, 41)), (20, 24)]
+)
+def test_an_interrupted_and_resumed_run_is_bit_for_bit_identical(start, folders, stop_at, attention):
+    model = {"attention": attention}
+    whole = start("whole", steps=41, model=model)
     train(whole)
     timetable = whole.timetable  # some interruptions coincide with a validation
     assert timetable.budget.validation_interval(timetable.validation_steps) in {14, 15}
-    stopped = start("stopped", steps=41)
+    stopped = start("stopped", steps=41, model=model)
     train(stopped, stop_at)
     resumed = Session(folders, print).resume("stopped")
     if resumed is None:  # after the last step nothing is left to interrupt

@@ -49,11 +49,12 @@ class Model:
     def __repr__(self) -> str:
         config, level, loss = self.checkpoint.config.model, self.checkpoint.level, self.figures.get("best_valid_nats")
         projected = f"/{config.projection_size}" if config.projection_size else ""
+        attention = f", attention {config.attention}" if config.attention else ""
         shown: dict[str, Any] = {
             "run": self.path and short_name(self.path),
             "level": level.name,
             "vocabulary": level.vocabulary_size,
-            "cells": f"{config.cell} {config.depth}x{config.hidden_size}{projected}",
+            "cells": f"{config.cell} {config.depth}x{config.hidden_size}{projected}{attention}",
             "parameters": self._model.num_parameters,
             "best_valid_nats": loss and round(loss, 4),
             "device": str(self._model.device),

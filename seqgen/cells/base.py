@@ -18,7 +18,7 @@ SMALL = 0.08  # bound of small initial weights (Sutskever, Vinyals & Le, Sequenc
 
 @dataclass(frozen=True)
 class State:
-    """The recurrent state of one layer: tensors of shape (batch, features).
+    """The recurrent state of one layer: tensors of shape (batch, ...).
 
     Attributes:
         hidden: the layer's output, shape (batch, output_size).

@@ -22,6 +22,7 @@ class Description:
         vocabulary_size: number of different tokens.
         cell: recurrent cell.
         size: layers x units, followed by the projection size, if any.
+        attention: number of previous tokens that it attends to.
         best_valid_nats: lowest validation loss in nats per token; None before the first validation.
         best_step: step of the lowest validation loss.
         step: number of training steps.
@@ -36,6 +37,7 @@ class Description:
     vocabulary_size: int
     cell: str
     size: str
+    attention: int
     best_valid_nats: float | None
     best_step: int | None
     step: int
@@ -61,6 +63,7 @@ class Description:
             vocabulary_size=checkpoint.level.vocabulary_size,
             cell=model.cell,
             size=f"{model.depth}x{model.hidden_size}{projected}",
+            attention=model.attention,
             best_valid_nats=figures.best_valid_nats,
             best_step=figures.best_step,
             step=figures.step,
@@ -93,6 +96,7 @@ class Description:
             loss = f"{self.best_valid_nats:.4f} nats per token, at step {self.best_step:,}"
         return [
             ["cell", f"{self.cell} {self.size}"],
+            *([["attention", f"to {counted(self.attention, 'token')}"]] if self.attention else []),
             ["level", f"{self.level}, {self.vocabulary_size:,} tokens"],
             ["corpus", ", ".join("standard input" if source == "-" else source for source in self.corpus)],
             ["training", f"{counted(self.step, 'step')} in {display.duration(self.train_seconds)}"],

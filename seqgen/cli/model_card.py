@@ -52,6 +52,7 @@ def model_card(
     rows = [
         ("level", f"{checkpoint.level.name}, {checkpoint.level.vocabulary_size:,} tokens"),
         ("cell", f"{config.cell}, {counted(config.depth, 'layer')} of {config.hidden_size:,} units{projected}"),
+        *([("attention", f"to {counted(config.attention, 'token')}")] if config.attention else []),
         ("parameters", f"{model.num_parameters:,} ({layers})"),
         *_corpus_rows(checkpoint),
         ("budget", _budget(checkpoint)),

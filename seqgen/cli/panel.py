@@ -41,9 +41,11 @@ def described(trainer: "Trainer") -> str:
     config, model = trainer.config, trainer.config.model
     budget = config.budget
     length = budget.time or (counted(budget.epochs, "epoch") if budget.epochs else counted(budget.steps or 0, "step"))
+    attention = f"attention to {counted(model.attention, 'token')}, " if model.attention else ""
     recurrent = f"recurrent dropout {model.recurrent_dropout:g}, " if model.recurrent_dropout else ""
     return (
-        f"{model.cell} {model.depth}x{model.hidden_size}, {counted(trainer.model.num_parameters, 'parameter')}, "
+        f"{model.cell} {model.depth}x{model.hidden_size}, {attention}"
+        f"{counted(trainer.model.num_parameters, 'parameter')}, "
         f"{counted(trainer.corpus.level.vocabulary_size, f'{trainer.corpus.level.name} token')}, batch "
         f"{config.optimization.batch_size:,} x {config.optimization.sequence_length:,}, dropout {model.dropout:g}, "
         f"{recurrent}learning rate {config.optimization.learning_rate:g}, {config.machine.precision} on "

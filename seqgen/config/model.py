@@ -21,6 +21,7 @@ ARCHITECTURE = (
     "layer_norm",
     "initial_weights",
     "softmax_cutoff",
+    "attention",
     "alignment",
     "encoder_layers",
     "subsampling",
@@ -48,6 +49,11 @@ class ModelOptions(Options):
     softmax_cutoff: int | None = chosen(
         "Adaptive softmax: number of frequent tokens in the first softmax; a second one covers all others. 0 disables "
         "it.",
+        metavar="N",
+        bound=NOT_NEGATIVE,
+    )
+    attention: int | None = chosen(
+        "Number of previous tokens to which a layer of attention above the lowest layer attends; 0 disables it.",
         metavar="N",
         bound=NOT_NEGATIVE,
     )
@@ -106,6 +112,7 @@ class ModelConfig(ModelOptions):
     embedding_size: int = resolved(ModelOptions, "embedding_size")
     tie_weights: bool = resolved(ModelOptions, "tie_weights", False)
     softmax_cutoff: int = resolved(ModelOptions, "softmax_cutoff", 0)
+    attention: int = resolved(ModelOptions, "attention", 0)
     residual: bool = resolved(ModelOptions, "residual", False)
     layer_norm: bool = resolved(ModelOptions, "layer_norm", False)
     encoder_layers: int = resolved(ModelOptions, "encoder_layers", 0)

@@ -93,7 +93,7 @@ def gradient_norms(model: LanguageModel, inputs: Tensor, targets: Tensor) -> lis
         targets: of the last loss, shape (streams,).
 
     Returns:
-        One norm per step, over the states of all layers.
+        One norm per step, over the states of all layers and of the attention to the past.
     """
     device = torch.device("cpu") if model.device.type == "mps" else model.device
     model, inputs, targets = copy.deepcopy(model).to(device).double(), inputs.to(device), targets.to(device)
@@ -105,9 +105,11 @@ def gradient_norms(model: LanguageModel, inputs: Tensor, targets: Tensor) -> lis
         states.append(tensors_of(state))
         logits, state = model(ids[None], state, torch.float64)
     loss = F.cross_entropy(logits[0], targets, reduction="sum")  # the gradient of a stream depends on no other
-    gradients = torch.autograd.grad(loss, [part for parts in states for part in parts])
+    parts = [part for parts in states for part in parts]
+    gradients = torch.autograd.grad(loss, parts, allow_unused=True, materialize_grads=True)
+    rows = [gradient.flatten(1) for gradient in gradients]
     size = len(states[0])
-    by_state = (torch.cat(gradients[first : first + size], dim=1) for first in range(0, len(gradients), size))
+    by_state = (torch.cat(rows[first : first + size], dim=1) for first in range(0, len(rows), size))
     return [part.norm(dim=1).mean().item() for part in by_state][::-1]
 
 

@@ -29,7 +29,7 @@ from seqgen.levels.base import Ids
 from seqgen.model.language_model import LanguageModel
 from seqgen.model.state import concatenate, select, tensors_of
 
-_WARM_UP = 128  # tokens from which the initial state of a segment is estimated
+_WARM_UP = 128  # tokens from which the state of the layers at the beginning of a segment is estimated
 _SHORTEST_SEGMENT = 4 * _WARM_UP
 _TOLERANCE = 1e-5  # of states, relative for elements above 1
 _FORGETTING_PASSES = 3  # after which a network should have forgotten the error of an estimated state
@@ -96,7 +96,7 @@ def surprisals(
     Raises:
         TimeoutError: the deadline has passed.
     """
-    size = max(_SHORTEST_SEGMENT, -(-dataset.num_targets // num_streams))
+    size = max(_SHORTEST_SEGMENT, _warm_up(model), -(-dataset.num_targets // num_streams))
     with progress.task("scoring", dataset.num_targets) as task:
         if dataset.given is not None:
             pairs = np.arange(dataset.num_documents)
@@ -167,7 +167,7 @@ def estimate(
         targets = int((dataset.offsets[pairs + 1] - dataset.offsets[pairs] - 1).sum())
         costs, errors = pair_surprisals(model, dataset, pairs, dtype, task or Task(), observe=observe)
         return Likelihood(float(costs.sum(dtype=np.float64)), targets, errors)
-    size = max(_SHORTEST_SEGMENT, min(max_tokens, dataset.num_targets) // num_streams)
+    size = max(_SHORTEST_SEGMENT, _warm_up(model), min(max_tokens, dataset.num_targets) // num_streams)
     documents = range(0, dataset.num_documents, -(-dataset.num_documents // _DOCUMENTS_AT_ONCE))
     chosen = segments(dataset, documents, size, max_tokens)[share]
     reader = _SegmentReader(model, dataset, num_streams, 64, dtype, task=task)
@@ -178,6 +178,14 @@ def estimate(
     return Likelihood(
         sum(float(each.sum(dtype=np.float64)) for each in nats), sum(segment.length for segment in chosen)
     )
+
+
+def _warm_up(model: LanguageModel) -> int:
+    """Return the number of tokens from which the state at the beginning of a segment is estimated.
+
+    What attention remembers of each of its tokens is estimated from `_WARM_UP` tokens before, like the state of layers.
+    """
+    return _WARM_UP + model.config.attention
 
 
 def _agree(state: list[State], other: list[State]) -> bool:
@@ -218,8 +226,9 @@ class _SegmentReader:
     def warm_up(self, segments: Sequence[Segment]) -> dict[int, list[State]]:
         """Return an estimated initial state for each segment that continues another, from the tokens before it."""
         which = [i for i, segment in enumerate(segments) if segment.continues]
-        before = [Segment(segments[i].begin - _WARM_UP, _WARM_UP, is_continued=True) for i in which]
-        self.task.expect(_WARM_UP * len(before))
+        length = _warm_up(self._model)
+        before = [Segment(segments[i].begin - length, length, is_continued=True) for i in which]
+        self.task.expect(length * len(before))
         last_states = self.read(before, range(len(before)), {})
         return {i: last_states[place] for place, i in enumerate(which)}
 

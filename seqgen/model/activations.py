@@ -38,10 +38,13 @@ def activations(
         inputs = F.embedding(ids[:, None], model.embedding)
     found = []
     states = model.initial_state(1) if before is None else before
-    for index, (cell, state) in enumerate(zip(model.stack.cells, states, strict=True)):
+    for index, (cell, state) in enumerate(zip(model.stack.cells, states, strict=model.stack.past is None)):
         layer = of_layer(cell, inputs[:, 0], state)
         found.append(layer)
-        inputs = model.stack.above(index, layer["hidden"][:, None], inputs, None)
+        outputs = layer["hidden"][:, None]
+        if index == 0 and model.stack.past is not None:
+            outputs, _ = model.stack.past(outputs, states[-1], torch.float32)
+        inputs = model.stack.above(index, outputs, inputs, None)
         if index == 0 and model.has_attention and memory is not None:
             inputs = model.attention(inputs, memory, torch.float32)
     return model.with_factors(inputs[:, 0], ids), found

@@ -1,4 +1,4 @@
-"""Attention: at every step the decoder reads a weighted mean of the encoder's outputs."""
+"""Attention: at every step a layer reads a weighted mean of vectors, such as the encoder's outputs."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,12 @@ from seqgen.cells.base import draw_uniform
 
 @dataclass(frozen=True)
 class Memory:
-    """The encoder's outputs, to which the decoder attends.
+    """The vectors to which a layer attends, such as the encoder's outputs.
 
     Attributes:
         vectors: shape (batch, positions, features).
-        mask: 0 at the positions of a given and -inf at those of padding, shape (batch, 1, positions).
+        mask: what is added to the scores of the positions, -inf at those that are not attended to, such as padding;
+            shape (batch, 1 or steps, positions).
     """
 
     vectors: Tensor
@@ -43,8 +44,8 @@ class Attention(nn.Module):
     Nothing flows back into the layer below, so all steps are computed at once.
 
     Args:
-        hidden_size: the size of the decoder's vectors h.
-        memory_size: the size d of the encoder's vectors m.
+        hidden_size: the size of the layer's vectors h.
+        memory_size: the size d of the vectors m.
     """
 
     def __init__(self, hidden_size: int, memory_size: int) -> None:

@@ -43,7 +43,7 @@ class LanguageModel(nn.Module):
         self.stack = Stack(config)
         if front_end is not None:
             self.encoder = Encoder(config, front_end)
-            self.bridge = Bridge(self.encoder.memory_size, self.stack.initial_state(1))
+            self.bridge = Bridge(self.encoder.memory_size, self.stack.initial_state(1)[: config.num_layers])
         if self.has_attention:
             self.attention = Attention(config.output_size, self.encoder.memory_size)
         if not config.tie_weights:
@@ -120,6 +120,8 @@ class LanguageModel(nn.Module):
             counts[f"layer {number} ({self.config.cell})"] = sum(part.numel() for part in cell.parameters())
         if self.config.layer_norm:
             counts["layer norms"] = sum(part.numel() for part in self.stack.norms.parameters())
+        if self.stack.past is not None:
+            counts["attention to the past"] = sum(part.numel() for part in self.stack.past.parameters())
         if self.config.encoder_layers:
             counts["encoder"] = sum(part.numel() for part in self.encoder.parameters())
             counts["bridge"] = sum(part.numel() for part in self.bridge.parameters())
@@ -136,7 +138,8 @@ class LanguageModel(nn.Module):
     ) -> tuple[list[State], Memory]:
         """Read what texts are given; return the state at their beginning, and what they attend to."""
         outputs, last, lengths = self.encoder(given, dtype, noise)
-        return self.bridge(last, self.initial_state(len(lengths))), Memory.of(outputs, lengths)
+        zeros, num_layers = self.initial_state(len(lengths)), self.config.num_layers
+        return [*self.bridge(last, zeros[:num_layers]), *zeros[num_layers:]], Memory.of(outputs, lengths)
 
     def attention_weights(self, ids: Tensor, given: Given) -> Tensor:
         """Return how much each step of one text attends to each position of what it is given.

@@ -44,7 +44,8 @@ def training_bytes(
 
     is_in_place = is_compiled(vocabulary_size, torch.device(machine.device))
     logits = (model.softmax_cutoff or vocabulary_size) * (stored if is_in_place else 2 * 4)  # and their gradient
-    token_bytes = math.inf if isinstance(network, CtcModel) else layer_bytes(network.stack.cells) + logits
+    attended = model.attention * 4  # the weight of each of the previous tokens
+    token_bytes = math.inf if isinstance(network, CtcModel) else layer_bytes(network.stack.cells) + logits + attended
     if model.encoder_layers:  # reads some of the tokens, the decoder the others
         token_bytes = min(token_bytes, layer_bytes(chain.from_iterable(network.encoder.cells)))
     return network.num_parameters * _NUMBERS_PER_WEIGHT * 4 + int(num_tokens * token_bytes)

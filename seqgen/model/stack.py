@@ -1,4 +1,4 @@
-"""Stacked recurrent layers with normalisation, dropout and residual connections between them."""
+"""Stacked recurrent layers with normalisation, dropout, residual connections and attention between them."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from seqgen.cells import cell_class
 from seqgen.cells.base import Cell, State
 from seqgen.config import ModelConfig
+from seqgen.model.past import PastAttention
 from seqgen.model.scan import scan
 from seqgen.noise import Noise
 
@@ -30,6 +31,7 @@ class Stack(nn.Module):
         self.config = config
         self.layers = nn.ModuleList(kind(size, config.hidden_size, config.projection_size) for size in sizes)
         norms = config.num_layers if config.layer_norm else 0
+        self.past = PastAttention(config.output_size, config.attention) if config.attention else None
         self.norms = nn.ModuleList(nn.LayerNorm(config.output_size) for _ in range(norms))
 
     @property
@@ -41,10 +43,13 @@ class Stack(nn.Module):
         """Draw the initial weights of all layers."""
         for cell in self.cells:
             cell.initialise(generator, self.config.initial_weights)
+        if self.past is not None:
+            self.past.initialise(generator)
 
     def initial_state(self, batch_size: int) -> list[State]:
-        """Return the state of every layer at the beginning of documents."""
-        return [cell.initial_state(batch_size) for cell in self.cells]
+        """Return the state at the beginning of documents: that of every layer, then that of the attention."""
+        states = [cell.initial_state(batch_size) for cell in self.cells]
+        return states if self.past is None else [*states, self.past.initial_state(batch_size)]
 
     def forward(
         self,
@@ -59,25 +64,28 @@ class Stack(nn.Module):
 
         Args:
             inputs: shape (time, batch, features), or (rows, features) if there are ids.
-            state: the state of every layer before the first step.
+            state: the state before the first step.
             dtype: the precision of the matrix products.
             noise: draws the dropout masks; None for no dropout.
             ids: the row of `inputs` that each stream reads at each step, shape (time, batch).
-            attend: replaces the lowest layer's output by one that contains what it attends to.
+            attend: replaces the lowest layer's output by one that contains what it attends to in a given.
 
         Returns:
-            The highest layer's output, shape (time, batch, output_size), and the last state of every layer.
+            The highest layer's output, shape (time, batch, output_size), and the state after the last step.
         """
-        after = []
-        for index, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
+        after, past = [], []
+        for index, (cell, before) in enumerate(zip(self.cells, state, strict=self.past is None)):
             weights = cell.weights
             weights = weights._replace(recurrent=drop_weights(weights.recurrent, self.config.recurrent_dropout, noise))
             outputs, last = scan(cell, inputs, before, dtype, weights, ids if index == 0 else None)
+            if index == 0 and self.past is not None:  # before dropout: what is dropped now may be attended to later
+                outputs, remembered = self.past(outputs, state[-1], dtype)
+                past = [remembered]
             inputs = self.above(index, outputs, inputs, noise)
             if index == 0 and attend is not None:
                 inputs = drop(attend(inputs), self.config.dropout, noise)
             after.append(last)
-        return inputs, after
+        return inputs, after + past
 
     def above(self, index: int, outputs: Tensor, inputs: Tensor, noise: Noise | None) -> Tensor:
         """Return the input of the next layer, or of the logits, given outputs and inputs of the layer at `index`."""

@@ -1,4 +1,4 @@
-"""The state of a model: operations on the states of all layers, from the lowest to the highest."""
+"""The state of a model: operations on the states of all layers, from the lowest to the highest, and of attention."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,7 +14,7 @@ def map_state(function: Callable[..., Tensor], *states: Sequence[State]) -> list
 
 
 def tensors_of(state: Sequence[State]) -> list[Tensor]:
-    """Return all tensors, each of shape (batch, features)."""
+    """Return all tensors, each of shape (batch, ...)."""
     return [tensor for layer in state for tensor in layer.tensors.values()]
 
 
@@ -35,4 +35,4 @@ def detach(state: Sequence[State]) -> list[State]:
 
 def reset(state: Sequence[State], is_fresh: Tensor) -> list[State]:
     """Return the state with zeros in the streams that begin a document; `is_fresh` has shape (batch,)."""
-    return map_state(lambda tensor: tensor.masked_fill(is_fresh[:, None], 0), state)
+    return map_state(lambda tensor: tensor.masked_fill(is_fresh.view(-1, *[1] * (tensor.ndim - 1)), 0), state)

@@ -14,6 +14,7 @@ from seqgen.model.attention import Memory
 from seqgen.model.compiled_scan import Product, can_compile, forward_step, packed
 from seqgen.model.factors import sum_of_embeddings
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.past import PastState, Window
 from seqgen.model.state import select
 
 _BLOCK = 32  # streams per product: with more, the results of a stream would depend on their number
@@ -94,9 +95,13 @@ class _CompiledStepper:
         self.model = model
         self.layers = [
             _Layer(cell, cell.kernels, before, dtype)
-            for cell, before in zip(model.stack.cells, state, strict=True)
+            for cell, before in zip(model.stack.cells, state, strict=model.stack.past is None)
             if cell.kernels is not None
         ]
+        self.window = None
+        if model.stack.past is not None and isinstance(state[-1], PastState):
+            num_streams = len(state[-1].hidden)
+            self.window = Window(model.stack.past, state[-1], dtype, lambda weight: _in_blocks(weight, num_streams))
         has_table = not model.num_factors and model.vocabulary_size <= _MAX_TABLE
         self.table = self.layers[0].input_product(self.embedding) if has_table else None
         self.attention = model.attention if model.has_attention else None
@@ -110,7 +115,10 @@ class _CompiledStepper:
             torch.index_select(self.table, 0, ids, out=lowest.gates[0])
         else:
             lowest.gates[0] = lowest.input_product(self.embedding[ids])
-        outputs = self.above(0, lowest.step(), self.embedding, None)
+        outputs = lowest.step()
+        if self.window is not None:
+            outputs = self.window.step(outputs)
+        outputs = self.above(0, outputs, self.embedding, None)
         if self.attention is not None and self.memory is not None:
             outputs = self.attention(outputs[None], self.memory, self.dtype)[0]
         for index, layer in enumerate(others, start=1):
@@ -120,16 +128,21 @@ class _CompiledStepper:
 
     @property
     def state(self) -> list[State]:
-        return [layer.state for layer in self.layers]
+        states: list[State] = [layer.state for layer in self.layers]
+        return states if self.window is None else [*states, self.window.state]
 
     @state.setter
     def state(self, state: list[State]) -> None:
-        for layer, before in zip(self.layers, state, strict=True):
+        for layer, before in zip(self.layers, state, strict=self.window is None):
             layer.state = before
+        if self.window is not None and isinstance(state[-1], PastState):
+            self.window.state = state[-1]
 
     def select(self, streams: Tensor, givens: Tensor | None = None) -> None:
         for layer in self.layers:
             layer.begin(layer.outputs[streams], layer.memory[0, streams])
+        if self.window is not None:
+            self.window.select(streams)
         if self.memory is not None and givens is not None:
             self.memory = self.memory.select(givens)
 

@@ -167,15 +167,15 @@ class World(Crew):
         """Concatenate the tensors of all processes.
 
         Args:
-            own: the tensor for the streams that this process reads, shape (streams, features).
+            own: the tensor for the streams that this process reads, shape (streams, ...).
             count: the number of streams of all processes.
 
         Returns:
-            Shape (count, features).
+            Shape (count, ...).
         """
         if self.size == 1:
             return own
-        whole = own.new_zeros(count, own.shape[1])
+        whole = own.new_zeros(count, *own.shape[1:])
         whole[self.share(count)] = own
         dist.all_reduce(whole, group=self.group)  # the other processes add zeros
         return whole

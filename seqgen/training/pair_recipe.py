@@ -215,7 +215,7 @@ def _check_subsampling(requested: int, available: Sequence[int]) -> None:
 
 def _refuse_decoder(options: ModelOptions) -> None:
     """Reject options of a decoder, with values other than those that a run without one has."""
-    for name, usual in {"num_layers": NUM_LAYERS, "tie_weights": False, "softmax_cutoff": 0}.items():
+    for name, usual in {"num_layers": NUM_LAYERS, "tie_weights": False, "softmax_cutoff": 0, "attention": 0}.items():
         value = getattr(options, name)
         if value not in (None, usual):
             shown = "" if isinstance(value, bool) else f" {value}"
@@ -237,6 +237,7 @@ def _with_size(options: ModelOptions, hidden_size: int, alignment: str) -> Model
         embedding_size=options.projection_size or hidden_size,
         tie_weights=is_tied,
         softmax_cutoff=0,
+        attention=0,
         residual=True,
         layer_norm=True,
         encoder_layers=CTC_LAYERS if is_ctc else 1,

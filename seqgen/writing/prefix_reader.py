@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from seqgen.cells.base import State
 from seqgen.model.language_model import LanguageModel
+from seqgen.model.state import tensors_of
 from seqgen.model.stepper import stepper
 from seqgen.sampling.generator import Reading
 
@@ -15,6 +16,7 @@ _STRIDE = 32  # tokens between states that are kept, at first
 _CHUNK = 256  # tokens that are read at once; fewer are read one by one, which is faster
 _NUM_RECENT = 128  # the last tokens, after each of which the state is kept if it was read alone
 _MAX_STATES = 2048  # when more are kept, every second one is dropped
+_MAX_BYTES = 1 << 27  # of all states, which are large if the model attends to the past
 
 
 class OutdatedError(Exception):
@@ -37,6 +39,7 @@ class PrefixReader:
         self._states: dict[int, list[State]] = {}  # by the number of tokens read
         self._ids: NDArray[np.int64] = np.empty(0, np.int64)
         self._stride = _STRIDE
+        self._max_states = min(_MAX_STATES, _MAX_BYTES // sum(part.nbytes for part in tensors_of(self._start)))
         with torch.inference_mode():
             self.step = stepper(model, self._start, torch.float32)
 
@@ -89,7 +92,7 @@ class PrefixReader:
 
     def _thin_out(self, end: int) -> None:
         """Drop states that are neither at a multiple of the stride nor recent."""
-        while len(self._ids) // self._stride > _MAX_STATES:
+        while len(self._ids) // self._stride > self._max_states:
             self._stride *= 2
         self._states = {
             place: state
