@@ -12,8 +12,8 @@ EMBEDDING_SIZE = 64  # enough for an alphabet; sizes that are not a multiple of 
 TIED_VOCABULARY = 2000
 # Tokens to which a single layer attends; nats with attention and without, or per note. In the same time on one core
 # (130 to 150 s of 1 x 512): source code 1.158 and 1.260, plays 1.445 and 1.447, documentation 1.097 and 1.099. After as
-# many steps of 1 x 256, which take twice the time: source code 1.196 and 1.370 (600), tunes 1.185 and 1.245 (240). Two
-# layers overfit with it: plays 1.426 and 1.411 (1,300 and 1,560 steps of 2 x 512).
+# many steps of 1 x 256, which take twice the time: source code 1.196 and 1.370 (600 steps), tunes 1.189 and 1.245 (240
+# steps, medians of three seeds). Two layers overfit: plays 1.426 and 1.411 (1,300 and 1,560 steps of 2 x 512).
 ATTENTION = 256
 # With fewer steps per epoch the learning rate is lower. With factors of 0.14, 0.32 and 0.67, 40 names with 2 steps per
 # epoch end at 3.27, 3.46 and 3.95 nats. In other texts, the rule is better after 200 steps than factors of sqrt(n / 50)
