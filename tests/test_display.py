@@ -146,7 +146,7 @@ def test_the_panel_fits_the_terminal_until_it_is_final(monkeypatch, start, repor
 )
 def test_an_age_is_shown_in_its_largest_unit(monkeypatch, seconds, age):
     monkeypatch.setattr("seqgen.cli.description.time.time", lambda: 1e9 + seconds)
-    assert Description("r", "word", 9, "lstm", "1x8", None, None, 0, 0.0, (), "0", modified=1e9).age == age
+    assert Description("r", "word", 9, "lstm", "1x8", 0, None, None, 0, 0.0, (), "0", modified=1e9).age == age
 
 
 def test_what_was_skipped_is_counted_and_named_up_to_twenty():
