@@ -14,7 +14,7 @@ from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import is_column, with_given_of
-from seqgen.corpus.passages import Passages
+from seqgen.corpus.passages import Passages, singly
 from seqgen.corpus.sentences import are_sentences
 from seqgen.corpus.signals import TEXT_KIND, kind_of
 from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
@@ -161,25 +161,22 @@ class SplitCorpus:
         return replace(self, corpus=self.corpus.share(crew), valid=self.valid and self.valid.share(crew))
 
     def documents(self) -> Iterator[tuple[str, Document[Any]]]:
-        """Yield every document, or excerpt of one, with the name of its part."""
-        for document in self.corpus:
-            yield from self.split.divide(document) if self.split else [(TRAIN, document)]
-        for document in self.valid or ():
-            yield VALID, document
+        """Yield every document, or excerpt of one, with the name of its part, in the order of each part."""
+        for part, block in self._divided():
+            yield from ((part, document) for document in singly([block]))
 
     def blocks(self) -> Iterator[tuple[str, Document[Any] | Passages]]:
         """Yield the same as `documents`, short ones in blocks; their order is that of `documents` within a part."""
         small: dict[str, list[TextFile]] = {TRAIN: [], VALID: []}
         for part, block in self._divided():
-            files = small[part]
-            if isinstance(block, TextFile) and block.size <= _SMALL:
-                files.append(block)
-                if sum(file.size for file in files) < _GROUPED and len(files) < _MAX_GROUPED:
-                    continue
-            if files:
+            files, file = small[part], block if isinstance(block, TextFile) and block.size <= _SMALL else None
+            if file is not None:
+                files.append(file)
+            is_enough = len(files) == _MAX_GROUPED or sum(each.size for each in files) >= _GROUPED
+            if files and (file is None or is_enough):
                 yield part, _together(files)
                 files.clear()
-            if not (isinstance(block, TextFile) and block.size <= _SMALL):
+            if file is None:
                 yield part, block
         yield from ((part, _together(files)) for part, files in small.items() if files)
 

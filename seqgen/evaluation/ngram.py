@@ -109,7 +109,7 @@ class NgramModel:
         return 1 + int(np.argmin([score.nats for score in self.scores(dataset, progress)]))
 
     def _costs(self, dataset: Dataset, progress: Progress) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yield the begin of each block of tokens, and their nats, 0 for start tokens, shape (orders, tokens)."""
+        """Yield the beginning of each block of tokens, and their nats, 0 for start tokens, shape (orders, tokens)."""
         blocks = range(0, len(dataset.ids), _BLOCK)
         for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
             first = max(0, begin - self.max_order + 1)  # tokens before a block are only context

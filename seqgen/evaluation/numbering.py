@@ -48,7 +48,7 @@ class Numbering(NamedTuple):
 
 @compiled()
 def _number(keys: Any, place: int, size: int, slots: Any, examples: Any, counts: Any, numbers: Any) -> Any:
-    """Write the numbers of keys from a place on; return how far the room suffices, and how many keys differ."""
+    """Write the numbers of keys, starting at `place`; return where the space ends, and how many keys differ."""
     while place < len(keys):
         key = keys[place]
         number = np.int32(-1)
@@ -72,7 +72,7 @@ def _number(keys: Any, place: int, size: int, slots: Any, examples: Any, counts:
 
 @compiled()
 def _fill(keys: Any, examples: Any, slots: Any) -> None:
-    """Enter numbers into an empty table."""
+    """Insert numbers into an empty table."""
     for number in range(len(examples)):
         slot = _slot(keys[examples[number]], slots)
         while slots[slot] >= 0:
@@ -95,6 +95,6 @@ def _find(keys: Any, known: Any, slots: Any, numbers: Any) -> None:
 
 @compiled()
 def _slot(key: int, slots: Any) -> Any:
-    """Return the first place for a key."""
+    """Return the first slot for a key."""
     value = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return (value ^ (value >> np.uint64(32))) & np.uint64(len(slots) - 1)

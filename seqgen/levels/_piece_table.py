@@ -29,7 +29,7 @@ def kinds_of_bytes(singles: Iterable[str]) -> bytes:
     return bytes(kinds.get(byte, _OTHER) for byte in range(256))
 
 
-class Pieces(NamedTuple):
+class PieceNumbers(NamedTuple):
     """The pieces of texts, in order.
 
     Attributes:
@@ -58,7 +58,7 @@ class PieceTable:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all pieces."""
+        """Remove all pieces."""
         self.size = 0
         self._rows = np.zeros((1 << 12, 2), dtype=np.int64)  # of each piece: twice its bytes, plus 1 if indented; words
         self._hashes = np.zeros(1 << 12, dtype=np.uint64)
@@ -68,18 +68,18 @@ class PieceTable:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are so many pieces that they should be forgotten."""
+        """Whether the table has reached its maximum size and should be cleared."""
         return self.size > _MAX_PIECES or self._num_words > _MAX_WORDS
 
     def texts(self, first: int = 0) -> list[str]:
-        """Return the pieces from a number on."""
+        """Return the pieces whose number is at least `first`."""
         content = self._words[: self._num_words].tobytes()
         return [
             " " * (key % 2) + content[8 * begin : 8 * begin + key // 2].decode()
             for key, begin in self._rows[first : self.size].tolist()
         ]
 
-    def find(self, texts: Texts, *, begins_line: bool = True) -> Pieces:
+    def find(self, texts: Texts, *, begins_line: bool = True) -> PieceNumbers:
         """Return the pieces of texts.
 
         Args:
@@ -99,7 +99,7 @@ class PieceTable:
         while not _number(words, cuts, is_added, self._slots, self._hashes, self._rows, self._words, numbers, place):
             self._grow(int(place[1]))
         self.size, self._num_words = place[1:].tolist()
-        return Pieces(numbers, np.searchsorted(cuts, texts.stops))
+        return PieceNumbers(numbers, np.searchsorted(cuts, texts.stops))
 
     def _cuts(self, texts: Texts) -> NDArray[np.int64]:
         """Return where pieces begin, and where the last ends."""
@@ -124,7 +124,7 @@ class PieceTable:
 
 @compiled()
 def _fill(slots: Any, hashes: Any, size: int) -> None:
-    """Enter the numbers of pieces into empty slots."""
+    """Insert the numbers of pieces into empty slots."""
     mask = np.uint64(len(slots) - 1)
     for number in range(size):
         slot = hashes[number] & mask
@@ -137,7 +137,7 @@ def _fill(slots: Any, hashes: Any, size: int) -> None:
 def _number(
     words: Any, cuts: Any, is_added: Any, slots: Any, hashes: Any, rows: Any, content: Any, numbers: Any, place: Any
 ) -> bool:
-    """Write the numbers of pieces from a place on; return whether all have one, otherwise the table must grow."""
+    """Write the numbers of pieces, starting at `place`; return whether all have one, otherwise the table must grow."""
     mask = np.uint64(len(slots) - 1)
     first, size, num_words = place
     for index in range(first, len(numbers)):

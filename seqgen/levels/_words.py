@@ -94,8 +94,8 @@ class WordCutter:
         end = _last_cut(self._waiting)
         if end or len(self._waiting) < _LONGEST:
             return self._part(end)
-        words, certain, size = self._division.words(self._waiting, begins_line=self._begins_line), 0, 0
-        certain = len(words)
+        words = self._division.words(self._waiting, begins_line=self._begins_line)
+        certain, size = len(words), 0
         while certain and size + len(words[certain - 1]) < _REACH:
             certain -= 1
             size += len(words[certain])

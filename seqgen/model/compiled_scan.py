@@ -1,7 +1,4 @@
-"""The time loop on a CPU: compiled steps between packed matrix products.
-
-The gradient of the weights is one product over all steps; oneDNN's LSTM adds it up step by step.
-"""
+"""The time loop on a CPU for cells that no library supports: compiled steps between packed matrix products."""
 
 from collections.abc import Callable
 from functools import partial

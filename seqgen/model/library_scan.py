@@ -7,7 +7,7 @@ from seqgen.cells.base import Cell, LibraryFunction, State, Weights
 
 
 def library_for(cell: Cell, inputs: Tensor, weights: Weights) -> LibraryFunction | None:
-    """Return the cell's library if it supports this device, otherwise None; oneDNN does not support projections."""
+    """Return the cell's library if it is the fastest path, otherwise None; oneDNN does not support projections."""
     if cell.library is None or inputs.is_cuda:
         return cell.library
     return cell.library if cell.library.has_cpu and weights.projection is None else None
