@@ -27,26 +27,22 @@ from seqgen.process import signals_delayed
 
 HAS_COMPILER = find_spec("numba") is not None
 
-# All fast-math flags except those that assume that there are no NaN and no infinity.
-FAST_MATH = ("afn", "arcp", "contract", "nsz", "reassoc")
-
 parallel_range = range  # if `is_parallel`, the loop is divided among threads
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(*, is_parallel: bool = False, is_fast: bool = False) -> Callable[[Function], Function]:
+def compiled(*, is_parallel: bool = False) -> Callable[[Function], Function]:
     """Return a decorator that compiles a function, and compiled functions that it calls, at its first call.
 
     Without numba, functions are left unchanged.
 
     Args:
         is_parallel: whether loops over `parallel_range` are divided among threads and the GIL is released.
-        is_fast: whether arithmetic may be reordered and approximated according to `FAST_MATH`.
     """
 
     def decorate(function: Function) -> Function:
-        return cast(Function, _CompiledFunction(function, is_parallel=is_parallel, is_fast=is_fast))
+        return cast(Function, _CompiledFunction(function, is_parallel=is_parallel))
 
     return decorate
 
@@ -65,12 +61,22 @@ def by_type(choose: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
     return _ByType(choose)
 
 
+def intrinsic(generate: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function for compiled code whose instructions are generated, see `numba.extending.intrinsic`.
+
+    Args:
+        generate: takes a context and the numba types of the arguments, and returns the signature and a function that
+            takes a context, a builder, the signature and the values of the arguments, and returns the result.
+    """
+    return _Intrinsic(generate)
+
+
 _interpreted: list[None] = []  # one item per context
 
 
 @contextmanager
 def interpreted() -> Iterator[None]:
-    """Leave functions uncompiled in this context, for short tasks; those with `is_fast` would give other results."""
+    """Leave functions uncompiled in this context, for short tasks, except those with `is_parallel`."""
     _interpreted.append(None)
     try:
         yield
@@ -81,21 +87,21 @@ def interpreted() -> Iterator[None]:
 class _CompiledFunction:
     """A function that is compiled at its first call."""
 
-    def __init__(self, function: Callable[..., Any], *, is_parallel: bool, is_fast: bool) -> None:
+    def __init__(self, function: Callable[..., Any], *, is_parallel: bool, has_threads: bool = True) -> None:
         functools.update_wrapper(self, function)
         self.function = cast(FunctionType, function)
         self.is_parallel = is_parallel
-        self.is_fast = is_fast
+        self.has_threads = has_threads
 
     def __call__(self, *arguments: Any) -> Any:
-        if _interpreted and not self.is_fast:
+        if _interpreted and not self.is_parallel:
             return self.function(*arguments)
         return self.linked(*arguments)
 
     @functools.cached_property
     def serial(self) -> "_CompiledFunction":
         """The function without threads."""
-        return _CompiledFunction(self.function, is_parallel=False, is_fast=self.is_fast)
+        return _CompiledFunction(self.function, is_parallel=self.is_parallel, has_threads=False)
 
     @functools.cached_property
     def linked(self) -> Callable[..., Any]:
@@ -103,11 +109,12 @@ class _CompiledFunction:
         if not HAS_COMPILER:
             return self.function
         numba = _numba()
+        # No fast-math: the process that compiles a parallel loop runs code that was optimized once, later ones load
+        # code that was optimized once more. If arithmetic could be reordered, they would compute different last bits.
         options: dict[str, Any] = {
             "error_model": "numpy",
             "nogil": self.is_parallel,
-            "parallel": self.is_parallel and _has_threads(),
-            "fastmath": set(FAST_MATH) if self.is_fast else False,
+            "parallel": self.is_parallel and self.has_threads and _has_threads(),
         }
         function = _link(self.function, is_parallel=options["parallel"])
         # The key of numba's cache includes closure variables, so the content key becomes one.
@@ -147,6 +154,17 @@ class _ByType:
 
         overload(replaced, inline="always", strict=False)(choose)
         return replaced
+
+
+class _Intrinsic(_ByType):
+    """A function whose calls numba replaces by generated instructions."""
+
+    @functools.cached_property
+    def linked(self) -> Callable[..., Any]:
+        """The function that numba replaces by instructions."""
+        from numba.extending import intrinsic
+
+        return cast(Callable[..., Any], intrinsic(self.function))
 
 
 def _link(function: FunctionType, *, is_parallel: bool) -> FunctionType:
@@ -196,7 +214,7 @@ def _content(value: Any) -> tuple[str, tuple[Any, ...]]:
     """Return the content of a value as text, and the values that it consists of or refers to."""
     match value:
         case _CompiledFunction():
-            return f"{value.is_parallel} {value.is_fast} {FAST_MATH}", (value.function,)
+            return repr(value.is_parallel), (value.function,)
         case _ByType():
             return "", (value.function,)
         case FunctionType():

@@ -272,6 +272,23 @@ def test_kernels_compile_without_a_writable_cache(monkeypatch):
     assert row.tolist() == [2, 2, 2]
 
 
+TWO_THREADS = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
+HASH = """
+import hashlib, torch
+from seqgen.cells.lstm import LSTM
+from seqgen.model.compiled_scan import compiled_scan
+
+generator = torch.Generator().manual_seed(0)
+cell = LSTM(8, 64)
+cell.initialise(generator)
+inputs = torch.randn(5, 4, 8, generator=generator)
+outputs, _ = compiled_scan(cell, inputs, cell.initial_state(4), cell.weights, torch.float32)
+outputs.square().sum().backward()
+results = [outputs.detach(), *(parameter.grad for parameter in cell.parameters())]
+print(hashlib.sha256(b"".join(part.numpy().tobytes() for part in results)).hexdigest())
+"""
+
+
 def test_kernels_give_the_same_results_with_several_threads():
     """The other tests compile for one thread, without parallel code; this test runs some of them with two threads."""
     cells = f"{__file__}::test_outputs_states_and_gradients_of_every_path_equal_the_equations"
@@ -280,10 +297,17 @@ def test_kernels_give_the_same_results_with_several_threads():
     others.append("test_factors.py::test_rows_are_added_as_by_torch")
     chosen += [str(Path(__file__).with_name(other)) for other in others]
     command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", *chosen]
-    threads = {"OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
-    done = processes.run(command, env=os.environ | threads)
+    done = processes.run(command, env=os.environ | TWO_THREADS)
     assert done.returncode == 0, done.stdout
     assert "5 passed" in done.stdout
+
+
+def test_the_process_that_compiles_the_kernels_computes_the_same_bits_as_later_ones(tmp_path):
+    """With threads, it runs other machine code than it stores, which has been optimized once more."""
+    environment = os.environ | TWO_THREADS | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (processes.run([sys.executable, "-c", HASH], env=environment) for _ in range(2))
+    assert any(tmp_path.rglob("*.nbc"))
+    assert first.stdout == second.stdout != "", first.stderr
 
 
 def test_the_compiler_is_not_imported_before_a_kernel_is_called():

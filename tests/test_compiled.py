@@ -82,9 +82,9 @@ def test_machine_code_is_cached_until_something_that_it_uses_changes(write_packa
 
 def test_machine_code_is_not_shared_between_options(write_package):
     assert write_package()(3.0) == 31.0
-    fast = write_package("is_fast=True")
-    assert fast(3.0) == 31.0
-    assert num_hits(fast) == 0
+    parallel = write_package("is_parallel=True")
+    assert parallel(3.0) == 31.0
+    assert num_hits(parallel) == 0
 
 
 def test_everything_that_seqgen_compiles_has_a_key():
@@ -154,17 +154,18 @@ def test_a_signal_that_arrives_while_llvm_calls_back_is_delayed_until_the_functi
     assert doubled(np.float32(4)) == 8
 
 
-def test_functions_are_interpreted_on_request_unless_their_results_would_differ():
+def test_functions_are_interpreted_on_request_except_parallel_ones():
     def third(x):
         return x / np.float32(3)
 
-    exact, fast = compiled()(third), compiled(is_fast=True)(third)
+    plain, parallel = compiled()(third), compiled(is_parallel=True)(third)
     with interpreted():
-        assert exact(np.float32(2)) == fast(np.float32(2)) == pytest.approx(2 / 3)
-    assert "linked" not in vars(exact)
-    assert "linked" in vars(fast)
-    assert exact(np.float32(2)) == pytest.approx(2 / 3)
-    assert "linked" in vars(exact)
+        assert plain(np.float32(2)) == parallel(np.float32(2)) == serial(parallel)(np.float32(2))
+    assert "linked" not in vars(plain)
+    assert "linked" in vars(parallel)
+    assert "linked" in vars(serial(parallel))
+    assert plain(np.float32(2)) == pytest.approx(2 / 3)
+    assert "linked" in vars(plain)
 
 
 def test_a_serial_function_has_the_same_results():
@@ -172,7 +173,7 @@ def test_a_serial_function_has_the_same_results():
         for place in parallel_range(values.size):
             roots[place] = np.sqrt(values[place])
 
-    function, values = compiled(is_parallel=True, is_fast=True)(root), np.linspace(0, 9, 101, dtype=np.float32)
+    function, values = compiled(is_parallel=True)(root), np.linspace(0, 9, 101, dtype=np.float32)
     assert serial(function) is serial(function)
     for each in (function, serial(function)):
         roots = np.zeros_like(values)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from seqgen.compiled import parallel_range
-from seqgen.kernels import as_array, exp, fourths, kernel, narrowed, sigmoid, tanh, thirds, widened
+from seqgen.kernels import as_array, exp, fourths, kernel, multiply_add, narrowed, sigmoid, tanh, thirds, widened
 
 
 @kernel
@@ -31,6 +31,13 @@ def cut(rows, parts):
         d, e, f, g = fourths(rows[row])
         for place, part in enumerate((a, b, c, d, e, f, g)):
             parts[row, place] = part[0]
+
+
+@kernel
+def summed(x, y, z, sums):
+    for row in parallel_range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            sums[row, j] = multiply_add(x[row, j], y[row, j], z[row, j])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -61,3 +68,14 @@ def test_rows_are_split_in_order():
     parts = np.empty((2, 7), dtype=np.float32)
     cut(rows, parts)
     assert parts[0].tolist() == [0, 4, 8, 0, 3, 6, 9]
+
+
+def test_multiply_add_rounds_once_or_twice_depending_on_the_processor():
+    x, y, z = np.random.default_rng(0).standard_normal((3, 2, 77), np.float32)
+    out = np.empty_like(x)
+    summed(x, y, z, out)
+    twice = x * y + z
+    once = (x.astype(np.float64) * y + z).astype(np.float32)
+    assert np.array_equal(out, once) or np.array_equal(out, twice)
+    with pytest.raises(NotImplementedError, match="can only be called in compiled functions"):
+        multiply_add(*np.ones(3, np.float32))

@@ -11,6 +11,7 @@ from seqgen.model.compiled_scan import can_compile, compiled_scan
 from seqgen.model.library_scan import library_for, library_scan
 
 _ALIGNMENT = 16  # the libraries are faster if the number of inputs is a multiple
+_LARGE = 256  # units; with more, the gradient of the weights takes most of oneDNN's time
 
 
 def scan(
@@ -36,16 +37,25 @@ def scan(
     """
     weights = weights or cell.weights
     library = library_for(cell, inputs, weights)
-    # With kernels, a whole step of lstm would be 1.15 to 1.22 times as fast in bfloat16 on a Zen 4 core. But with two
-    # threads, the last bits of its gradients differ between the process that compiles them and later ones, so that runs
-    # could not be repeated exactly.
-    if library is None and can_compile(cell, inputs, dtype):
+    if can_compile(cell, inputs, dtype) and (library is None or _is_compiled_faster(cell, ids, dtype)):
         return compiled_scan(cell, inputs, state, weights, dtype, ids)
     if ids is not None:
         inputs, weights = _look_up(inputs, ids, weights, dtype)
     if library is not None:
         return library_scan(library, cell, inputs, state, weights, dtype)
     return step_by_step(cell, inputs, state, dtype, weights)
+
+
+def _is_compiled_faster(cell: Cell, ids: Tensor | None, dtype: torch.dtype) -> bool:
+    """Return whether `compiled_scan` is faster than oneDNN, forward and backward.
+
+    It multiplies inputs that are given by ids only once each, and computes the gradient of the weights in one product;
+    oneDNN takes less time between the steps.
+    """
+    # Without ids, 128 steps with as many inputs as units took 0.82 and 1.05 times oneDNN's time for 512 and 256 units
+    # and 64 streams in bfloat16, and 1.5 times for 128 units and 32 streams; 1.09, 1.10 and 1.3 times in float32 (one
+    # core of a Zen 4 EPYC).
+    return ids is not None or (dtype == torch.bfloat16 and cell.hidden_size > _LARGE)
 
 
 def _look_up(matrix: Tensor, ids: Tensor, weights: Weights, dtype: torch.dtype) -> tuple[Tensor, Weights]:

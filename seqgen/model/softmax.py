@@ -114,17 +114,19 @@ def is_compiled(vocabulary_size: int, device: torch.device) -> bool:
 def _replace_by_gradients(logits: Any, bias: Any, targets: Any, share: Any, smoothing: Any, nats: Any) -> None:
     for row in parallel_range(targets.size):
         x, target = logits[row], targets[row]
-        # The maximum per lane, because a loop for a single maximum is not vectorized.
-        lanes = np.full(_LANES, np.float32(-np.inf))
+        # The maximum and the total per lane, because a loop for a single one is not vectorized.
+        lanes, totals = np.full(_LANES, np.float32(-np.inf)), np.zeros(_LANES, np.float32)
         for first in range(0, x.size, _LANES):
             block, block_bias = x[first : first + _LANES], bias[first : first + _LANES]
             for j in range(block.size):
                 logit = widened(block[j]) + block_bias[j]
                 lanes[j] = logit if logit > lanes[j] else lanes[j]
         highest = lanes.max()
-        total = np.float32(0)
-        for j in range(x.size):
-            total += exp(widened(x[j]) + bias[j] - highest)
+        for first in range(0, x.size, _LANES):
+            block, block_bias = x[first : first + _LANES], bias[first : first + _LANES]
+            for j in range(block.size):
+                totals[j] += exp(widened(block[j]) + block_bias[j] - highest)
+        total = totals.sum()
         counted = share if target >= 0 else np.float32(0)
         nats[row] = np.log(total) + highest - (widened(x[target]) + bias[target]) if target >= 0 else np.float32(0)
         probability = exp(widened(x[target]) + bias[target] - highest) / total
