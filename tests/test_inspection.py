@@ -122,6 +122,33 @@ def test_alternatives_are_the_most_likely_tokens(checkpoint_of, generator, monke
     )
 
 
+@pytest.mark.parametrize("attention", [3, 20])
+def test_attention_is_that_of_the_step_that_predicts_a_token(checkpoint_of, generator, attention):
+    level = characters()
+    checkpoint, model = checkpoint_of(level, generator, attention, document="line")
+    text = "Up above the world so high\nLike\n"
+    found = Inspection.of(checkpoint, model, text, 1000, 3)
+    past, rows = model.stack.past, []
+    for line in text.splitlines():
+        _, states = stepwise(model, level, np.array([level.START, *level.encode(line)]))
+        hidden = torch.cat([state[0].tensors["hidden"] for state in states])
+        for step in range(len(hidden)):  # step 0 reads START
+            seen = hidden[max(0, step - attention) : step + 1].flip(0)
+            memory, query = seen @ past.memory_weight.t(), past.attention.query_weight @ hidden[step]
+            scores = memory @ query / len(query) ** 0.5 + past.distance_bias[: len(seen)]
+            rows.append(torch.nn.functional.pad(scores.softmax(0).detach(), (0, attention + 1 - len(seen))))
+    expected, order = torch.stack(rows).sort(descending=True, stable=True)
+    count = min(8, attention + 1)
+    assert found.attended.weights.shape == (len(text), count)
+    np.testing.assert_allclose(found.attended.weights, expected[:, :count], rtol=1e-3, atol=1e-6)
+    is_seen = found.attended.weights > 0
+    np.testing.assert_array_equal(found.attended.distances[is_seen], 1 + order[:, :count][is_seen])
+
+
+def test_a_model_without_attention_to_the_past_attends_to_nothing(checkpoint_of):
+    assert Inspection.of(*checkpoint_of(characters()), RHYME, 1000, 3).attended is None
+
+
 def test_only_the_first_tokens_are_read(checkpoint_of):
     level = characters()
     checkpoint, model = checkpoint_of(level, document="line")

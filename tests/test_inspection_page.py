@@ -12,6 +12,7 @@ import pytest
 
 from seqgen.config import CorpusConfig
 from seqgen.evaluation import inspection_page
+from seqgen.evaluation.attended import Attended
 from seqgen.evaluation.inspection import Inspection
 from seqgen.evaluation.inspection_page import chosen_units, page
 from seqgen.evaluation.text_properties import text_properties
@@ -83,10 +84,30 @@ def test_the_data_of_the_page_are_those_of_the_inspection(inspected):
         for row, token in zip(inspected.best.tolist(), inspected.ids.tolist(), strict=True)
     ]
     assert data["numUnits"] == len(data["units"]) == 2 * 6 * 16  # all of them
+    assert data["attended"] is None
     levels = array(data["activations"], np.uint8).reshape(-1, count)
     for (layer, name, unit, low, high), row in zip(data["units"], levels, strict=True):
         values = inspected.layers[layer][name][:, unit]
         np.testing.assert_allclose(low + row / 255 * (high - low), values, atol=(high - low) / 500 + 1e-4)
+
+
+@pytest.fixture
+def attending(checkpoint_of, generator):  # noqa: F811
+    level = CharacterLevel.fit([[RHYME]], CorpusConfig())
+    return Inspection.of(*checkpoint_of(level, generator, attention=30, document="line"), RHYME, 1000, 5)
+
+
+def test_the_page_has_the_weights_of_at_least_2_percent(attending):
+    data = data_of(page(attending, "run"))["attended"]
+    counts = array(data["counts"], np.uint8)
+    ends = counts.cumsum(dtype=int)[:-1]
+    distances, weights = np.split(array(data["distances"], "<u2"), ends), np.split(array(data["weights"], "u1"), ends)
+    for place, (all_distances, all_weights) in enumerate(zip(*attending.attended, strict=True)):
+        shown = all_weights >= 0.02
+        assert counts[place] == shown.sum()
+        np.testing.assert_array_equal(distances[place], all_distances[shown])
+        np.testing.assert_allclose(weights[place] / 255, all_weights[shown], atol=0.002)
+    assert 1 < counts.mean() < 8
 
 
 def test_the_ranking_of_the_page_is_that_of_the_properties(inspected):
@@ -112,20 +133,23 @@ def test_a_long_text_includes_the_ranked_and_the_most_variable_units():
     assert len(chosen_units(layers, ranked, 1000)) == 80
 
 
-def test_a_page_of_5000_characters_is_smaller_than_3_mb():
+@pytest.mark.parametrize(
+    ("attended", "bytes_per_token"),
+    [(None, 0), (Attended(np.ones((5000, 8), int), np.full((5000, 8), 0.125, np.float32)), 25)],
+)
+def test_a_page_of_5000_characters_is_smaller_than_3_mb(attended, bytes_per_token):
     count, units = 5000, 700
     random = np.random.default_rng(1)
     level = CharacterLevel.fit([[RHYME]], CorpusConfig())
     ids = random.integers(18, level.vocabulary_size, count)
     layers = [{name: random.normal(size=(count, units)).astype(np.float32) for name in ("hidden", "cell")}]
     best = random.integers(2, level.vocabulary_size, (count, 8))
-    probabilities = random.random((count, 8)).astype(np.float32)
-    found = Inspection(
-        level, ids, [0], random.random(count).astype(np.float32) * 20, best, probabilities, layers, count
-    )
+    surprisal, probabilities = (random.random(shape).astype(np.float32) for shape in (count, (count, 8)))
+    found = Inspection(level, ids, [0], surprisal * 20, best, probabilities, layers, count, attended)
     text = page(found, "run")
     assert 2_000_000 < len(text.encode()) < 3_000_000
-    assert len(data_of(text)["units"]) == inspection_page.MAX_BYTES // count
+    num_units = inspection_page.MAX_BYTES / count - bytes_per_token
+    assert len(data_of(text)["units"]) == pytest.approx(num_units, abs=1)
 
 
 def test_the_page_needs_no_network(inspected):
@@ -185,6 +209,35 @@ def test_a_browser_shows_the_text_and_what_is_chosen(inspected, tmp_path):
     value = inspected.layers[layer][name][1, unit]
     assert float(root["value"]) == pytest.approx(value, abs=0.02)
     assert f": {root['value']}" in panel
+
+
+@needs_browser
+@pytest.mark.parametrize("place", [40, 0])
+def test_a_browser_marks_what_the_selected_token_attends_to(attending, tmp_path, place):
+    program = f"""
+    select(90);
+    select({place} + 1);
+    byId("text").dispatchEvent(new KeyboardEvent("keydown", {{ key: "ArrowLeft", bubbles: true }}));
+    const places = [...document.querySelectorAll("#text .attended")].map((span) => span.index);
+    document.documentElement.dataset.attended = places.sort((a, b) => b - a).join(" ");
+    """
+    dom = browse(tmp_path / "page.html", page(attending, "run"), program)
+    begin = max(each for each in attending.begins if each <= place)
+    rows = [
+        (place - distance, distance, round(weight * 255) / 255)
+        for distance, weight in zip(*(values[place] for values in attending.attended), strict=True)
+        if weight >= 0.02
+    ]
+    marked = sorted((index for index, *_ in rows if index >= begin), reverse=True)
+    assert re.search(r'data-attended="([^"]*)"', dom)[1] == " ".join(map(str, marked))
+    panel = html.unescape(re.search(r'<section id="token".*?</section>', dom, re.DOTALL)[0])
+    *_, table = re.findall(r"<table>.*?</table>", panel)
+    shown = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>.*?</tr>", table)]
+    texts = ["".join(attending.texts[max(0, index - 8) : index + 1]).replace(" ", "␣") for index, *_ in rows]
+    labels = [text if index >= begin else "START" for text, (index, *_) in zip(texts, rows, strict=True)]
+    assert [re.sub("<.*?>", "", row[0]) for row in shown] == labels
+    assert [row[2:] for row in shown] == [[f"{100 * weight:.1f} %", str(distance)] for _, distance, weight in rows]
+    assert f"{100 * (1 - sum(weight for *_, weight in rows)):.1f} %" in table
 
 
 @needs_browser

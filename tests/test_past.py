@@ -26,19 +26,28 @@ def hidden(generator):
     return 3 * torch.randn(TIME, STREAMS, HIDDEN, generator=generator)
 
 
+def weights_by_definition(past, hidden, first):
+    """Return the weights of one stream by distance, shape (time, span + 1), whose document begins at `first`."""
+    memory = [past.memory_weight @ vector for vector in hidden]
+    weights = torch.zeros(len(hidden), past.span + 1)
+    for time, vector in enumerate(hidden):
+        query = past.attention.query_weight @ vector
+        distances = range(min(past.span, time - (first if time >= first else 0)) + 1)
+        powers = [
+            math.exp(float(query @ memory[time - d]) / math.sqrt(len(query)) + float(past.distance_bias[d]))
+            for d in distances
+        ]
+        weights[time, : len(powers)] = torch.tensor(powers) / sum(powers)
+    return weights
+
+
 def by_definition(past, hidden, first):
     """Return the outputs for one stream, shape (time, HIDDEN), whose document begins at the step `first`."""
     memory = [past.memory_weight @ vector for vector in hidden]
     outputs = []
-    for time, vector in enumerate(hidden):
-        seen = range(max(0, time - SPAN, first if time >= first else 0), time + 1)
-        query = past.attention.query_weight @ vector
-        powers = [
-            math.exp(float(query @ memory[s]) / math.sqrt(len(query)) + float(past.distance_bias[time - s]))
-            for s in seen
-        ]
-        context = sum(power / sum(powers) * memory[s] for s, power in zip(seen, powers, strict=True))
-        outputs.append(torch.tanh(past.attention.output_weight @ torch.cat([vector, context])))
+    for time, weights in enumerate(weights_by_definition(past, hidden, first)):
+        context = sum(weight * memory[time - d] for d, weight in enumerate(weights) if weight)
+        outputs.append(torch.tanh(past.attention.output_weight @ torch.cat([hidden[time], context])))
     return torch.stack(outputs)
 
 
@@ -47,6 +56,28 @@ def test_attention_to_the_past_equals_a_loop_by_its_definition(past, hidden):
     outputs, _ = past(hidden, past.initial_state(STREAMS), torch.float32)
     expected = torch.stack([by_definition(past, hidden[:, stream], 0) for stream in range(STREAMS)], 1)
     torch.testing.assert_close(outputs, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("span", [5, 150])
+def test_weights_of_a_text_longer_than_span_and_block_equal_those_by_definition(span, generator):
+    past = PastAttention(HIDDEN, span)
+    past.initialise(generator)
+    past.distance_bias.normal_(generator=generator)
+    hidden = 3 * torch.randn(300, 2, HIDDEN, generator=generator)
+    weights = past.weights(hidden, past.initial_state(2), torch.float32)
+    expected = torch.stack([weights_by_definition(past, hidden[:, stream], 0) for stream in range(2)], 1)
+    torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(300, 2))
+
+
+@torch.no_grad()
+def test_weights_of_later_chunks_are_zero_before_the_document(past, hidden):
+    _, state = past(hidden[:6], past.initial_state(STREAMS), torch.float32)
+    (state,) = reset([state], torch.tensor([False, True, False]))
+    weights = past.weights(hidden[6:], state, torch.float32)
+    expected = [weights_by_definition(past, hidden[:, n], 6 if n == 1 else 0)[6:] for n in range(STREAMS)]
+    torch.testing.assert_close(weights, torch.stack(expected, 1))
 
 
 @pytest.mark.parametrize("length", [1, 2, 7])

@@ -64,7 +64,7 @@ def inspect(
         str | None,
         typer.Option(
             help="Show how well each token of this text, or of the text or music in @FILE, is predicted, and with "
-            "--output what the units of the network do.",
+            "--output what the units of the network do, and which earlier tokens it attends to.",
             metavar="TEXT|@FILE",
         ),
     ] = None,
@@ -85,7 +85,7 @@ def inspect(
     copied passages. With --checkpoint or --cell, print and draw the norm of the gradient of the loss at one time step
     with respect to the states of earlier steps, side by side for all networks. With --given, print and draw the
     attention of a conditional model instead. With --text, print a text coloured by surprisal, and with --output write a
-    page that also shows the units of the network. Without them, list the runs.
+    page that also shows the units of the network and its attention. Without them, list the runs.
     """
     _refuse_misuse(checkpoint or [], inspection, corpus, given, text)
     if output is not None:

@@ -15,6 +15,7 @@ from seqgen.corpus.documents import Passage
 from seqgen.corpus.passages import cut, singly
 from seqgen.corpus.reading import ReadingLog
 from seqgen.errors import UsageError
+from seqgen.evaluation.attended import Attended
 from seqgen.levels.base import Ids, Level, TextLevel
 from seqgen.levels.note import NoteLevel
 from seqgen.model.activations import activations
@@ -37,12 +38,14 @@ class Reading:
             target. The end token is never read, so a complete document has as many steps as targets, and an incomplete
             one has one more, which predicts how it continues.
         layers: the states and gates of each layer after each step by name, shape (steps, units).
+        attended: what the prediction of each target attends to; None for a model without attention to the past.
     """
 
     model: LanguageModel
     targets: NDArray[np.int64]
     output: Tensor
     layers: list[Layer]
+    attended: Attended | None
 
     @classmethod
     def of(cls, model: LanguageModel, level: Level[Any], ids: Ids) -> "Reading":
@@ -56,7 +59,9 @@ class Reading:
         read = level.inputs(ids[:-1] if ids[-1] == level.END else ids)
         output, layers = activations(model, torch.from_numpy(read.astype(np.int64)))
         arrays = [{name: values.cpu().numpy() for name, values in layer.items()} for layer in layers]
-        return cls(model, ids[1:].astype(np.int64), output, arrays)
+        past, targets = model.stack.past, ids[1:].astype(np.int64)
+        attended = None if past is None else Attended.of(past, layers[0]["hidden"][: len(targets)])
+        return cls(model, targets, output, arrays, attended)
 
     @torch.inference_mode()
     def log_probabilities(self, first: int = 0, stop: int | None = None) -> Tensor:
@@ -132,6 +137,7 @@ class Inspection:
         layers: the states and gates of each layer after each token has been read, shape (tokens, units); those at END,
             which is not read, are those before it.
         num_tokens: of the whole text, of which the first ones are inspected.
+        attended: what the prediction of each token attends to; None for a model without attention to the past.
     """
 
     level: Level[Any]
@@ -142,6 +148,7 @@ class Inspection:
     probabilities: NDArray[np.float32]
     layers: list[Layer]
     num_tokens: int
+    attended: Attended | None
 
     @classmethod
     def of(
@@ -180,6 +187,7 @@ class Inspection:
             np.concatenate([values for _, values in best]),
             _joined(readings),
             sum(len(ids) - 1 for ids in documents),
+            Attended.joined([each.attended for each in readings if each.attended is not None]),
         )
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seqgen.evaluation.attended import Attended
 from seqgen.evaluation.inspection import Inspection, Layer
 from seqgen.evaluation.music_properties import ReadMusic
 from seqgen.evaluation.page import assembled
@@ -16,8 +17,9 @@ from seqgen.evaluation.text_properties import text_properties
 from seqgen.evaluation.unit_ranking import Tracking, ranking
 from seqgen.levels.note import NoteLevel
 
-MAX_BYTES = 1_900_000  # of activations; a third is added by base64
+MAX_BYTES = 1_900_000  # of activations and weights of attention; a third is added by base64
 MIN_UNITS = 200  # that are shown of a long text, although they need more
+MIN_WEIGHT = 0.02  # of attention that is shown
 _RANKED = 12  # units per property
 _DECIMALS = 3
 
@@ -58,7 +60,9 @@ def page_data(inspection: Inspection, name: str) -> dict[str, Any]:
     """Return the data of the page as plain JSON values, with arrays as base64."""
     pieces = _pieces(inspection)
     ranked = ranking(inspection.layers, _properties(inspection, pieces), _RANKED)
-    shown = chosen_units(inspection.layers, ranked, max(MIN_UNITS, MAX_BYTES // len(inspection.ids)))
+    weights = {} if inspection.attended is None else _shown_weights(inspection.attended)
+    num_bytes = MAX_BYTES - sum(map(len, weights.values())) * 3 // 4
+    shown = chosen_units(inspection.layers, ranked, max(MIN_UNITS, num_bytes // len(inspection.ids)))
     series = [Series.of(inspection.layers[layer][kind][:, unit]) for layer, kind, unit in shown]
     vocabulary, best = np.unique(inspection.best, return_inverse=True)
     is_own = inspection.best == inspection.ids[:, None]
@@ -88,6 +92,7 @@ def page_data(inspection: Inspection, name: str) -> dict[str, Any]:
         "ranking": [
             [title, [[*unit[:3], round(unit.correlation, 4)] for unit in units]] for title, units in ranked.items()
         ],
+        "attended": weights or None,
         "music": [_roll(*each) for each in zip(pieces, inspection.begins, strict=False)],
     }
 
@@ -102,6 +107,16 @@ def chosen_units(layers: Sequence[Layer], ranked: Mapping[str, Sequence[Tracking
     in_turn = (place for places in zip_longest(*every) for place in places if place is not None)
     first: Iterator[Place] = (unit[:3] for units in zip_longest(*ranked.values()) for unit in units if unit is not None)
     return sorted(islice(dict.fromkeys([*first, *in_turn]), count))
+
+
+def _shown_weights(attended: Attended) -> dict[str, str]:
+    """Return the weights of at least `MIN_WEIGHT` in 8 bits, the tokens one after the other."""
+    is_shown = attended.weights >= MIN_WEIGHT
+    return {
+        "counts": _base64(is_shown.sum(1).astype(np.uint8)),
+        "distances": _base64(attended.distances[is_shown].astype("<u2")),
+        "weights": _base64(np.round(attended.weights[is_shown] * 255).astype(np.uint8)),
+    }
 
 
 def _pieces(inspection: Inspection) -> list[ReadMusic]:

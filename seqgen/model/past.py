@@ -1,6 +1,6 @@
 """Attention to the past: each step reads a weighted mean of vectors of the previous steps of its document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -77,15 +77,38 @@ class PastAttention(nn.Module):
             Shape (time, batch, hidden_size), in `dtype`, and the state in the precision of the parameters.
         """
         outputs = []
+        for block, memory, after in self._blocks(hidden, past, dtype):
+            outputs.append(self.attention(block, memory, dtype))
+            past = after
+        return torch.cat(outputs), past
+
+    def weights(self, hidden: Tensor, past: PastState, dtype: torch.dtype) -> Tensor:
+        """Return how much each step attends to itself and to each of the `span` steps before it, see `forward`.
+
+        Returns:
+            Shape (time, batch, span + 1), by the distance in steps, in the precision of the parameters; each row has
+            the sum 1, with 0 for what is before the document.
+        """
+        found = []
+        for block, memory, _ in self._blocks(hidden, past, dtype):
+            weights = F.pad(self.attention.weights(block, memory, dtype), (self.span, 0))
+            own = torch.arange(weights.shape[-1], device=weights.device)[-len(block) :, None]
+            positions = own - torch.arange(self.span + 1, device=weights.device)
+            found.append(weights.gather(-1, positions.expand(len(weights), -1, -1)))
+        return torch.cat(found, 1).transpose(0, 1)
+
+    def _blocks(
+        self, hidden: Tensor, past: PastState, dtype: torch.dtype
+    ) -> Iterator[tuple[Tensor, Memory, PastState]]:
+        """Yield the steps that attend at once, what they attend to, and the state after them."""
         for block in torch.split(hidden, _BLOCK):
             own = F.linear(block.to(dtype), self.memory_weight.to(dtype)).transpose(0, 1)
             vectors = torch.cat([past.hidden.to(dtype), own], 1)
             is_known = F.pad(past.is_known, (0, len(block)), value=1)
             first = int(is_known.any(0).int().argmax())  # what is unknown in all streams need not be excluded
             mask = self._mask(is_known[:, first:], len(block))
-            outputs.append(self.attention(block, Memory(vectors[:, first:], mask), dtype))
             past = PastState(vectors[:, len(block) :].to(self.distance_bias), is_known[:, len(block) :])
-        return torch.cat(outputs), past
+            yield block, Memory(vectors[:, first:], mask), past
 
     def _mask(self, is_known: Tensor, num_steps: int) -> Tensor:
         """Return what is added to the scores of the last steps, shape (batch, num_steps, positions).
