@@ -68,11 +68,10 @@ class Texts:
         joined: NDArray[np.uint8] = self.data[begin:end][is_text]
         return joined
 
-    @property
-    def separated_text(self) -> str:
-        """The texts with a space after each."""
+    def separated_by(self, mark: str) -> str:
+        """Return the texts with an ASCII character after each."""
         texts = self.without_gaps()
-        separated = np.full(len(texts.data) + len(self), ord(" "), dtype=np.uint8)
+        separated = np.full(len(texts.data) + len(self), ord(mark), dtype=np.uint8)
         is_text = np.ones(len(separated), dtype=np.bool_)
         is_text[texts.stops + np.arange(len(self))] = False
         separated[is_text] = texts.data

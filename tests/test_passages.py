@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seqgen.config import CorpusConfig
+from seqgen.corpus import passage_cache, text_file
 from seqgen.corpus.corpus import Corpus
 from seqgen.corpus.dataset import DatasetWriter
 from seqgen.corpus.documents import Passage
@@ -92,3 +93,23 @@ def test_characters_outside_the_alphabet_are_spelled_in_their_own_text():
     expected = [level.document(text) for text in ["a\u00e9", "b", "\U0001f600a"]]
     assert np.array_equal(ids, np.concatenate(expected))
     assert lengths.tolist() == list(map(len, expected))
+
+
+@pytest.mark.parametrize("unit", ["line", "paragraph"])
+def test_passages_are_the_same_whether_kept_or_read_again_and_however_the_file_is_read(tmp_path, monkeypatch, unit):
+    (tmp_path / "a.txt").write_text(random_text(4), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(random_text(5).replace(" ", "x\n\n"), encoding="utf-8")
+
+    def read():
+        corpus = SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path),), document=unit, valid_fraction=0.2))
+        return [(part, each.text, each.ending, each.line) for part, each in sorted(corpus.documents(), key=by_part)]
+
+    def by_part(document):
+        return document[0]
+
+    kept = read()
+    monkeypatch.setattr(passage_cache, "_MAX_BYTES", 0)
+    assert read() == kept
+    for size in (16, 100):
+        monkeypatch.setattr(text_file, "CHUNK_BYTES", size)
+        assert read() == kept

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus import documents, tables
+from seqgen.corpus.dialect import Dialect, read_rows, rows_of
+from seqgen.corpus.json_records import JsonRecords
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.record_file import RecordFile, with_records
+from seqgen.corpus.rows import Row
 from seqgen.corpus.source_file import RawFile
 from seqgen.corpus.text_file import TextFile
 from seqgen.errors import CorpusError
@@ -455,3 +458,30 @@ def test_records_have_row_numbers():
         ("a b", 1),
         ("c d", 3),
     ]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b c", ",", '"', '""', "\n", "\n", "\\", "\u00e9", '"x\ny",'])),
+    st.integers(1, 9),
+    st.booleans(),
+    st.booleans(),
+)
+def test_rows_are_the_same_however_the_table_is_divided(parts, size, has_quotes, has_escapes):
+    text = "".join(parts)
+    dialect = Dialect(",", has_quotes=has_quotes, has_escapes=has_escapes)
+    expected = [(row.line, row.cells, row.fault) for row in rows_of(text.removesuffix("\n").split("\n"), dialect)]
+    chunks = Chunks("a.csv", [text[start : start + size] for start in range(0, len(text), size)])
+    assert list(read_rows(documents.whole_lines(chunks), dialect)) == expected
+
+
+def test_texts_are_those_of_the_rows():
+    text = lines({"a": "x", "b": {"c": "y"}}, {"a": ""}, {"a": 1}, "z", ["v"], {}) + ' {"a":"s"} \nbad\n\n{"a":"t"}\n'
+    records = JsonRecords.of(Chunks("a.jsonl", [text]))
+    rows = list(records.rows())
+    for name in ("a", "b.c", "text"):
+        found = [row if isinstance(row, Row) else (row[0], row[1]) for row in records.texts(name)]
+        assert found == [(row.number, row.values[name]) if _is_plain(row, name) else row for row in rows]
+
+
+def _is_plain(row, name):
+    return isinstance(row.values.get(name), str) and row.values[name] and row.line in (1, 10)

@@ -54,7 +54,7 @@ def test_words_do_not_depend_on_chunks_and_are_those_of_the_pattern(division, si
     monkeypatch.setattr(_words, "_LONGEST", 80)
     for seed, text in enumerate([random_text(1), "x" * 5000 + " y", " " * 5000 + "x", "\u6f22" * 3000 + "'" * 9]):
         chunks = [text[start : start + size] for start in range(0, len(text), size)]
-        assert count_words([chunks], division) == Counter(division.words(text)), seed
+        assert count_words([chunks], division).counts == Counter(division.words(text)), seed
         parts = list(WordCutter(division).cut(chunks))
         found = [word for part in parts for word in [*division.words(*part[:1], begins_line=part[1]), *part[2]]]
         assert found == division.words(text)
@@ -63,7 +63,7 @@ def test_words_do_not_depend_on_chunks_and_are_those_of_the_pattern(division, si
 @pytest.mark.parametrize("division", DIVISIONS)
 def test_texts_are_encoded_together_as_they_are_singly(division):
     texts = [text for text in random_text(2).split("\n") if text]
-    counts = count_words([Texts.of(texts)], division)
+    counts = count_words([Texts.of(texts)], division).counts
     assert counts == sum((Counter(division.words(text)) for text in texts), Counter())
     words = [word for word, count in counts.items() if len(word) > 1 and count > 1]
     vocabulary = Pieces(Spelling("adeont h.", np.dtype(np.uint16)), words)
@@ -80,7 +80,7 @@ def test_texts_are_encoded_together_as_they_are_singly(division):
 def test_tables_that_are_full_are_emptied(monkeypatch):
     monkeypatch.setattr(PieceTable, "is_full", property(lambda table: table.size > 5))
     division, text = DIVISIONS[1], random_text(3)
-    assert count_words([[text]], division) == Counter(division.words(text))
+    assert count_words([[text]], division).counts == Counter(division.words(text))
     ids = WordIds(division, Pieces(Spelling("ad", np.dtype(np.uint8)), ["word"]))
     first = ids.encode_all(Texts.of([text]))[0].tolist()
     assert (

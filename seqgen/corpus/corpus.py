@@ -11,6 +11,7 @@ from seqgen.config import CorpusConfig
 from seqgen.corpus.crew import Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.kinds import source_files
+from seqgen.corpus.passage_cache import PassageCache
 from seqgen.corpus.passages import Passages, singly
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.source_file import Kind, SourceFile
@@ -31,6 +32,7 @@ class Corpus:
         config: what a document is.
         log: what a user should know about the reading.
         statistics: what was counted.
+        cache: passages that need not be read again.
     """
 
     sources: tuple[str, ...]
@@ -38,6 +40,7 @@ class Corpus:
     config: CorpusConfig
     log: ReadingLog
     statistics: Statistics
+    cache: PassageCache
 
     @classmethod
     def read(cls, sources: Iterable[str], config: CorpusConfig, cache: Path | None = None) -> Self:
@@ -52,13 +55,14 @@ class Corpus:
             CorpusError: a source does not exist or cannot be read, or there is nothing to learn from.
         """
         sources, log, statistics = tuple(sources), ReadingLog(), Statistics(config.valid_fraction)
+        passages = PassageCache()
         found = source_files(sources, config, log, cache)
         for kind in {file.kind for file in found}:
             kind.relate(found)
         files = []
         for file in found:
             try:
-                for block in file.blocks(config.document, log):
+                for block in passages.kept(file, file.blocks(config.document, log)):
                     if isinstance(block, Passages):
                         statistics.add_all(block)
                     else:
@@ -69,7 +73,7 @@ class Corpus:
                 log.skip_or_raise(error, is_alone=file.is_alone)
         if not statistics.size:
             raise CorpusError(f"{', '.join(sources)}: there is nothing to learn from{log.skipped_in_parentheses}")
-        corpus = cls(sources, tuple(files), config, log, statistics)
+        corpus = cls(sources, tuple(files), config, log, statistics, passages)
         corpus._report()
         return corpus
 
@@ -80,7 +84,7 @@ class Corpus:
         """Yield all documents, short ones in blocks, read anew at each call."""
         log = ReadingLog()  # the messages are those of the first reading
         for file in self.files:
-            yield from file.blocks(self.config.document, log)
+            yield from self.cache.of(file) or file.blocks(self.config.document, log)
 
     def share(self, crew: Crew) -> Self:
         """Return the files that this process of a crew reads; those of all processes, in order, are the corpus."""

@@ -195,8 +195,9 @@ class DatasetWriter:
         self._put(ids)
         self.size += int(texts.sizes.sum())
         extents = [(self._coding.extent_of(texts), 1)]
-        if num_endings := int(np.count_nonzero(passages.has_ending)):
-            extents.append((self._coding.extent(passages.ending, "a"), num_endings))
+        for number, times in enumerate(np.bincount(passages.num_newlines).tolist()):
+            if number and times:
+                extents.append((self._coding.extent("\n" * number, "a"), times))
         for extent, times in extents:
             for unit, amount in extent.items():
                 self.extent[unit] += times * amount
@@ -277,13 +278,13 @@ class DatasetWriter:
 
 @contextmanager
 def encoded(
-    level: Level[Any], documents: Iterable[Document[Any]], given_coding: Coding[Any] | None = None
+    level: Level[Any], documents: Iterable[Document[Any] | Passages], given_coding: Coding[Any] | None = None
 ) -> Iterator[Dataset]:
     """Encode documents into a dataset whose files are deleted at the end of the `with` statement.
 
     Args:
         level: encodes the documents.
-        documents: the documents.
+        documents: the documents, short ones in blocks.
         given_coding: encodes what they are given; None for a corpus without `--given`.
 
     Raises:

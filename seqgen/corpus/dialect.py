@@ -1,15 +1,18 @@
 """The dialect of a table: what separates its columns, and what its quotes mean."""
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, NamedTuple, Self
 
 from seqgen.corpus.documents import MAX_CHARACTERS
 
 _NONE = "\uffff"  # not a character, so that it occurs in no text
 _LINE_COST = 50  # memory of a line besides its text, in characters
+_MAX_PENDING = 1 << 24  # characters of a row that may continue in the next part
 _UNCLOSED = "a quote in it is not closed, or text follows a closing quote"
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
@@ -55,6 +58,39 @@ class Dialect:
             skipinitialspace=self.skips_space,
             strict=is_strict,
         )
+
+
+# The line in which a row begins, from 1; its cells; why it cannot be read, empty if it can.
+ReadRow = tuple[int, list[str], str]
+
+
+def read_rows(parts: Iterable[str], dialect: Dialect) -> Iterator[ReadRow]:
+    """Yield the same rows as `rows_of`, several times as fast as long as none is malformed.
+
+    Args:
+        parts: of the table, which end with a newline; the last may lack it.
+        dialect: how it is written.
+    """
+    parts, before, pending = iter(parts), 0, ""
+    for part in parts:
+        text = pending + part.removesuffix("\n") + "\n"
+        feed = io.StringIO(text, newline="\n")
+        reader, begin, pending, is_malformed = dialect.reader(feed), 0, "", False
+        try:
+            for cells in reader:
+                if cells:
+                    yield before + begin + 1, cells, ""
+                begin = reader.line_num
+        except csv.Error:
+            is_at_end = not feed.read(1)
+            feed.seek(0)
+            pending = text[sum(map(len, islice(feed, begin))) :]
+            is_malformed = not is_at_end or len(pending) > _MAX_PENDING
+        before += begin
+        if is_malformed:
+            break
+    lines = chain.from_iterable(each.removesuffix("\n").split("\n") for each in chain([pending] * bool(pending), parts))
+    yield from ((before + row.line, row.cells, row.fault) for row in rows_of(lines, dialect))
 
 
 class Cells(NamedTuple):

@@ -11,6 +11,7 @@ from seqgen.levels.base import Content
 
 MAX_CHARACTERS = 1 << 26  # of a line, a paragraph or a record, which is held in memory
 _REMEDY = "seqgen train --document file reads it"
+IF_NO_RECORDS = "if it does not hold records, give it the suffix .txt"
 
 
 class Document(ABC, Generic[Content]):
@@ -213,9 +214,7 @@ def whole_lines(document: Document[str], remedy: str = _REMEDY) -> Iterator[str]
         yield "".join(begun)
 
 
-def lines_of(
-    document: Document[str], remedy: str = "if it does not hold records, give it the suffix .txt"
-) -> Iterator[str]:
+def lines_of(document: Document[str], remedy: str = IF_NO_RECORDS) -> Iterator[str]:
     """Yield every line of a file of records without its newline; the remedy is for a line that is too long."""
     for part in whole_lines(document, remedy):
         yield from part.removesuffix("\n").split("\n")

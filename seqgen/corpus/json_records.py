@@ -57,12 +57,7 @@ class JsonRecords:
             max_size: the largest number of characters of a record that is not a line.
         """
         if self.description == _LINES:
-            lines = ((number, line) for number, line in enumerate(lines_of(self.document), 1) if line.strip())
-            for number, (line, text) in enumerate(lines, start=1):
-                try:
-                    yield _row(number, line, _DECODER.decode(text))
-                except (ValueError, RecursionError) as error:
-                    yield Row(number, line, fault=_fault(error))
+            yield from (_row_of_line(*line) for line in self._lines())
             return
         window = _Window(self.document.chunks(), max_size)
         number = 0
@@ -71,6 +66,27 @@ class JsonRecords:
                 yield _row(number, line, value)
         except (ValueError, RecursionError) as error:
             yield Row(number + 1, window.line, fault=f"{_fault(error)}; nothing after it can be read")
+
+    def texts(self, name: str) -> Iterator[tuple[int, str] | Row]:
+        """Yield number and text of each record that has a text in a field, and the other records as they are."""
+        if self.description != _LINES:
+            yield from self.rows()
+            return
+        decode = _DECODER.raw_decode
+        for number, line, content in self._lines():
+            try:
+                value, end = decode(content)
+            except (ValueError, RecursionError):
+                end = -1
+            if end == len(content) and isinstance(value, dict) and (text := value.get(name)) and isinstance(text, str):
+                yield number, text
+            else:
+                yield _row_of_line(number, line, content)
+
+    def _lines(self) -> Iterator[tuple[int, int, str]]:
+        """Yield number, line and content of each record that is a line."""
+        lines = ((line, content) for line, content in enumerate(lines_of(self.document), 1) if content.strip())
+        return ((number, *line) for number, line in enumerate(lines, start=1))
 
 
 def _loaded(line: str) -> Any:
@@ -95,6 +111,13 @@ def _begins_with_value(head: str) -> bool:
 def _is_cut(error: json.JSONDecodeError) -> bool:
     """Return whether the text may be invalid only because it is cut."""
     return error.msg.startswith("Unterminated string") or error.pos > len(error.doc) - _UNFINISHED
+
+
+def _row_of_line(number: int, line: int, content: str) -> Row:
+    try:
+        return _row(number, line, _DECODER.decode(content))
+    except (ValueError, RecursionError) as error:
+        return Row(number, line, fault=_fault(error))
 
 
 def _row(number: int, line: int, value: Any) -> Row:

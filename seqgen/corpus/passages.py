@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from seqgen.corpus.reading import ReadingLog
 from seqgen.texts import Texts
 
 _NEWLINE = 10
-_BATCH = 1 << 19  # characters
 # ASCII white space, and bytes with which other white space ends in UTF-8.
 _MAY_END_SPACE = np.zeros(256, dtype=np.bool_)
 _MAY_END_SPACE[[byte for byte in range(128) if chr(byte).isspace()]] = True
@@ -29,16 +27,14 @@ class Passages:
     Attributes:
         name: of their file.
         texts: their texts.
-        ending: the text that the end token of some stands for.
-        has_ending: whether it does so for each, shape (documents,).
+        num_newlines: the number of newlines that the end token of each stands for, shape (documents,).
         rows: the numbers of the records that they come from; None if they come from none.
         lines: the lines of the file with which they begin; None if these are not known.
     """
 
     name: str
     texts: Texts
-    ending: str
-    has_ending: NDArray[np.bool_]
+    num_newlines: NDArray[np.uint8]
     rows: NDArray[np.int64] | None = None
     lines: NDArray[np.int64] | None = None
 
@@ -46,20 +42,27 @@ class Passages:
     def of(cls, name: str, texts: Sequence[str], rows: Sequence[int] | None = None) -> Self:
         """Return documents with these texts, whose end tokens stand for nothing."""
         numbers = None if rows is None else np.array(rows, dtype=np.int64)
-        return cls(name, Texts.of(texts), "", np.zeros(len(texts), dtype=np.bool_), numbers)
+        return cls(name, Texts.of(texts), np.zeros(len(texts), dtype=np.uint8), numbers)
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def __iter__(self) -> Iterator[Document[str]]:
-        for place, (text, has_ending) in enumerate(zip(self.texts, self.has_ending.tolist(), strict=True)):
+        for place, (text, num_newlines) in enumerate(zip(self.texts, self.num_newlines.tolist(), strict=True)):
             row, line = (None if each is None else int(each[place]) for each in (self.rows, self.lines))
-            yield Passage(self.name, text, self.ending if has_ending else "", row, line)
+            yield Passage(self.name, text, "\n" * num_newlines, row, line)
 
     def select(self, which: NDArray[Any]) -> Self:
         """Return some of the documents, in the same order."""
         rows, lines = (None if each is None else each[which] for each in (self.rows, self.lines))
-        return type(self)(self.name, self.texts.select(which), self.ending, self.has_ending[which], rows, lines)
+        return type(self)(self.name, self.texts.select(which), self.num_newlines[which], rows, lines)
+
+    @property
+    def num_bytes(self) -> int:
+        """The memory that the documents take."""
+        texts, numbers = self.texts, (self.num_newlines, self.rows, self.lines, self.hash_fractions)
+        arrays = (texts.data, texts.starts, texts.stops, *numbers)
+        return sum(0 if array is None else array.nbytes for array in arrays)
 
     @cached_property
     def hash_fractions(self) -> NDArray[np.float64]:
@@ -83,12 +86,11 @@ def cut(document: Document[str], unit: str, log: ReadingLog) -> Iterator[Documen
     elif unit == "line":
         line = document.line
         for text in whole_lines(document):
-            yield lines_in(
-                Passages.of(document.name, [text], None if document.row is None else [document.row]), log, line
-            )
+            if len(lines := lines_in(_whole(document, text), log, line)):
+                yield lines
             line = line and line + text.count("\n")
     else:
-        yield from collected(paragraphs(document))
+        yield from _paragraphs(document)
 
 
 def singly(blocks: Iterable[Document[Any] | Passages]) -> Iterator[Document[Any]]:
@@ -100,31 +102,6 @@ def singly(blocks: Iterable[Document[Any] | Passages]) -> Iterator[Document[Any]
             yield block
 
 
-def collected(documents: Iterable[Passage]) -> Iterator[Passages]:
-    """Yield documents of a file in blocks."""
-    for ending, alike in groupby(documents, lambda document: document.ending):
-        for some in _batches(alike):
-            rows, lines = (
-                None if numbers[0] is None else np.array(numbers)
-                for numbers in ([document.row for document in some], [document.line for document in some])
-            )
-            texts = Texts.of([document.text for document in some])
-            yield Passages(some[0].name, texts, ending, np.full(len(some), bool(ending)), rows, lines)
-
-
-def _batches(documents: Iterable[Passage]) -> Iterator[list[Passage]]:
-    batch: list[Passage] = []
-    size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document.text)
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
 def lines_in(passages: Passages, log: ReadingLog, first_line: int | None = None) -> Passages:
     """Return the lines of texts without gaps, without white space at their ends and without empty ones.
 
@@ -133,7 +110,69 @@ def lines_in(passages: Passages, log: ReadingLog, first_line: int | None = None)
         log: counts the empty lines.
         first_line: the line of the file with which the first text begins; None if it is not known.
     """
-    texts = passages.texts
+    lines = _lines(passages.texts)
+    if num_empty := int(np.count_nonzero(~lines.is_filled & (lines.has_newline | (lines.stops > lines.starts)))):
+        log.skip("empty line", passages.name, num_empty)
+    texts = Texts(passages.texts.data, lines.starts, lines.filled_stops)
+    numbers = None if first_line is None else first_line + np.arange(len(texts))
+    return _parts(passages, texts, lines.has_newline, lines.owners, numbers).select(lines.is_filled)
+
+
+def paragraphs_in(passages: Passages, first_line: int | None = None) -> Passages:
+    """Return the paragraphs of texts without gaps, each with the newlines that end it, at most two.
+
+    Args:
+        passages: the texts.
+        first_line: as for `lines_in`.
+    """
+    lines = _lines(passages.texts)
+    is_continued = lines.is_filled[:-1] & lines.is_filled[1:] & (lines.owners[:-1] == lines.owners[1:])
+    first = np.flatnonzero(lines.is_filled & ~np.append(False, is_continued))
+    last = np.flatnonzero(lines.is_filled & ~np.append(is_continued, False))
+    is_end = np.append(~lines.has_newline & (lines.stops == lines.starts), True)  # after the last newline of a text
+    num_newlines = lines.has_newline.astype(np.uint8)
+    num_newlines += lines.has_newline & ~is_end[1:]
+    texts = Texts(passages.texts.data, lines.starts[first], lines.stops[last])
+    numbers = None if first_line is None else first_line + first
+    return _parts(passages, texts, num_newlines[last], lines.owners[first], numbers)
+
+
+def _parts(
+    passages: Passages,
+    texts: Texts,
+    num_newlines: NDArray[Any],
+    owners: NDArray[np.int64],
+    lines: NDArray[np.int64] | None,
+) -> Passages:
+    """Return parts of passages, which know their records."""
+    rows = None if passages.rows is None else passages.rows[owners]
+    return Passages(passages.name, texts, num_newlines.astype(np.uint8), rows, lines)
+
+
+class _Lines(NamedTuple):
+    """The lines of texts without gaps.
+
+    Attributes:
+        starts: where each begins.
+        stops: where each ends, without its newline.
+        filled_stops: where it ends without white space at its end.
+        has_newline: whether a newline ends it.
+        owners: the index of its text.
+    """
+
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    filled_stops: NDArray[np.int64]
+    has_newline: NDArray[np.bool_]
+    owners: NDArray[np.int64]
+
+    @property
+    def is_filled(self) -> NDArray[np.bool_]:
+        """Whether there is anything but white space in each."""
+        return self.filled_stops > self.starts
+
+
+def _lines(texts: Texts) -> _Lines:
     newlines = np.flatnonzero(texts.data == _NEWLINE)
     # Stable sorts keep the end of a text before a newline with which the next text begins.
     starts = np.concatenate([newlines + 1, texts.starts])
@@ -142,40 +181,32 @@ def lines_in(passages: Passages, log: ReadingLog, first_line: int | None = None)
     stops = np.concatenate([texts.stops, newlines])
     order = np.argsort(stops, kind="stable")
     stops, has_newline = stops[order], order >= len(texts)
-    stripped = _without_space(texts.data, starts, stops)
-    is_filled = stripped > starts
-    if num_empty := int(np.count_nonzero(~is_filled & (has_newline | (stops > starts)))):
-        log.skip("empty line", passages.name, num_empty)
-    rows = None if passages.rows is None else passages.rows[owners]
-    lines = None if first_line is None else first_line + np.arange(len(starts))
-    return Passages(passages.name, Texts(texts.data, starts, stripped), "\n", has_newline, rows, lines).select(
-        is_filled
-    )
+    return _Lines(starts, stops, _without_space(texts.data, starts, stops), has_newline, owners)
 
 
-def paragraphs(document: Document[str]) -> Iterator[Passage]:
-    """Yield the paragraphs, each with the newlines that end it, at most two."""
-    lines: list[str] = []
-    size = 0
-
-    def passage(ending: str, stop: int) -> Passage:
-        line = document.line and document.line + stop - len(lines)
-        return Passage(document.name, "\n".join(lines), ending, document.row, line)
-
-    num_lines = 0
+def _paragraphs(document: Document[str]) -> Iterator[Passages]:
+    """Yield the paragraphs of a text."""
+    waiting, line = [""], document.line  # the beginning of a paragraph, and parts after it
     for part in whole_lines(document):
-        for line in part.removesuffix("\n").split("\n"):
-            size += len(line)
-            check_length(document, "paragraph", size)
-            if line and not line.isspace():
-                lines.append(line)
-            elif lines:
-                yield passage("\n\n", num_lines)
-                lines, size = [], 0
-            num_lines += 1
-        is_ended = part.endswith("\n")
-    if lines:
-        yield passage("\n" if is_ended else "", num_lines)
+        waiting.append(part)
+        if sum(map(len, waiting[1:])) < len(waiting[0]):  # a long paragraph is not divided again at each part
+            continue
+        text = "".join(waiting)
+        found = paragraphs_in(_whole(document, text), line)
+        check_length(document, "paragraph", int(found.texts.sizes.max(initial=0)))
+        waiting = [""]
+        if len(found) and found.num_newlines[-1] < 2:
+            waiting = [found.texts.data[found.texts.starts[-1] :].tobytes().decode()]
+            found = found.select(np.arange(len(found) - 1))
+        line = line and line + text.count("\n") - waiting[0].count("\n")
+        if len(found):
+            yield found
+    if text := "".join(waiting):
+        yield paragraphs_in(_whole(document, text), line)
+
+
+def _whole(document: Document[str], text: str) -> Passages:
+    return Passages.of(document.name, [text], None if document.row is None else [document.row])
 
 
 def _without_space(data: NDArray[np.uint8], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from seqgen.config import CorpusConfig
 from seqgen.corpus.columns import Candidates, Columns, shown
-from seqgen.corpus.documents import Document, Pair, Passage, filled
+from seqgen.corpus.documents import Document, Pair, filled
 from seqgen.corpus.json_records import JsonRecords
-from seqgen.corpus.passages import Passages, collected, lines_in, paragraphs, singly
+from seqgen.corpus.passages import Passages, lines_in, paragraphs_in, singly
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
 from seqgen.corpus.rows import Row, field_names, field_with_most_text
 from seqgen.corpus.signals import TEXT_KIND, SignalDocument, kind_of_values, signal_of
@@ -24,6 +24,7 @@ from seqgen.levels.base import normalise_text
 _TABLES = (".csv", ".tsv")
 _JSON_LINES = (".jsonl", ".ndjson")
 _JSON = ".json"  # holds records, or anything else
+_BATCH = 1 << 19  # characters in a block of texts
 _MAX_SAMPLED = 1_000_000  # characters in the rows that show which field is text
 _MAX_OBJECT = 1 << 22  # characters of a single object that may be a record
 
@@ -72,23 +73,40 @@ class RecordFile(SourceFile):
         if self._columns.given is not None:
             yield from self._pairs(log)
             return
-        passages = (
-            Passage(self.name, normalise_text(text), row=row.number) for row, text, _ in self._filled_rows(log) if text
-        )
-        if unit == "paragraph":
-            yield from collected(chain.from_iterable(map(paragraphs, passages)))
-        else:
-            for block in collected(passages):
-                yield lines_in(block, log) if unit == "line" else block
+        for block in self._passages(log):
+            if unit == "paragraph":
+                block = paragraphs_in(block)
+            elif unit == "line":
+                block = lines_in(block, log)
+            if len(block):
+                yield block
+
+    def _passages(self, log: ReadingLog) -> Iterator[Passages]:
+        """Yield the texts of the records in blocks."""
+        numbers, texts, size = list[int](), list[str](), 0
+        for found in self._source.texts(self._columns.text):
+            if isinstance(found, Row):
+                filled = [(row.number, text) for row, text, _ in self._filled([found], log)]
+            else:
+                filled = [found]
+            for number, text in filled:
+                numbers.append(number)
+                texts.append(text)
+                size += len(text)
+            if size >= _BATCH:
+                yield Passages.of(self.name, _normalised(texts), numbers)
+                numbers, texts, size = [], [], 0
+        if texts:
+            yield Passages.of(self.name, _normalised(texts), numbers)
 
     def _pairs(self, log: ReadingLog) -> Iterator[Pair]:
-        for row, text, given in self._filled_rows(log):
+        for row, text, given in self._filled(self._source.rows(), log):
             if given is not None:
                 yield from filled(Pair(self.name, normalise_text(text), given, row.number), self._place(row), log)
 
-    def _filled_rows(self, log: ReadingLog) -> Iterator[tuple[Row, str, str | SignalDocument | None]]:
+    def _filled(self, rows: Iterable[Row], log: ReadingLog) -> Iterator[tuple[Row, str, str | SignalDocument | None]]:
         """Yield the rows with their text and what it is given; others are skipped."""
-        for row in self._source.rows():
+        for row in rows:
             if row.fault:
                 log.skip("malformed record", self._place(row), reason=row.fault)
             elif (texts := self._texts(row, log)) is not None:
@@ -223,6 +241,11 @@ def _why_no_records(source: JsonRecords, config: CorpusConfig, suffix: str) -> s
     if config.named_column is None and field_with_most_text(first.rows) is None:
         return "JSON without text"
     return None
+
+
+def _normalised(texts: list[str]) -> list[str]:
+    joined = "".join(texts)
+    return texts if joined.isascii() and "\r" not in joined else list(map(normalise_text, texts))
 
 
 class _FirstRows(NamedTuple):

@@ -254,8 +254,8 @@ class SplitCorpus:
                 "needed, or --valid"
             )
         filled: set[str] = set()
-        for part, document in self.documents():
-            filled |= {part} if document.size else set()
+        for part, block in self._divided():
+            filled |= {part} if isinstance(block, Passages) or block.size else set()
             if len(filled) == 2:
                 return
         raise CorpusError(

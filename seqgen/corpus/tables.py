@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Self
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.dialect import Cells, Dialect, rows_of
-from seqgen.corpus.documents import Document, lines_of
+from seqgen.corpus.dialect import Dialect, ReadRow, read_rows
+from seqgen.corpus.documents import IF_NO_RECORDS, Document, lines_of, whole_lines
 from seqgen.corpus.header import has_header
 from seqgen.corpus.rows import Row
 from seqgen.corpus.table_sample import NUM_SAMPLED, TableSample
@@ -63,20 +63,43 @@ class Table:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows, without the header."""
-        lines = islice(lines_of(self.document), self.num_skipped, None)
+        return (self._row(number, row) for number, row in self._numbered())
+
+    def texts(self, name: str) -> Iterator[tuple[int, str] | Row]:
+        """Yield number and text of each row that has a text in a column, and the other rows as they are."""
+        place, width = self.columns.index(name), len(self.columns)
+        for number, row in self._numbered():
+            cells = row[1]
+            if place < len(cells) <= width and cells[place]:
+                yield number, cells[place]
+            else:
+                yield self._row(number, row)
+
+    def _numbered(self) -> Iterator[tuple[int, ReadRow]]:
         number, is_header_next = 0, self.has_header
-        for row in rows_of(lines, self.dialect):
-            if is_header_next and not row.fault:
+        for row in read_rows(_without_first(whole_lines(self.document, IF_NO_RECORDS), self.num_skipped), self.dialect):
+            if is_header_next and not row[2]:
                 is_header_next = False
             else:
                 number += 1
-                yield self._row(number, row)
+                yield number, row
 
-    def _row(self, number: int, row: Cells) -> Row:
-        line, width, fault = self.num_skipped + row.line, len(self.columns), row.fault
-        if len(row.cells) > width and any(row.cells[width:]):
-            fault = f"it has {len(row.cells)} cells for {width} columns"
-        return Row(number, line, dict(zip(self.columns, row.cells, strict=False)), fault)
+    def _row(self, number: int, row: ReadRow) -> Row:
+        line, cells, fault = row
+        if len(cells) > len(self.columns) and any(cells[len(self.columns) :]):
+            fault = f"it has {len(cells)} cells for {len(self.columns)} columns"
+        return Row(number, self.num_skipped + line, dict(zip(self.columns, cells, strict=False)), fault)
+
+
+def _without_first(parts: Iterator[str], num_lines: int) -> Iterator[str]:
+    """Yield a text in parts without its first lines."""
+    for part in parts:
+        begin = 0
+        while num_lines and begin < len(part):
+            begin = part.find("\n", begin) + 1 or len(part)
+            num_lines -= 1
+        if begin < len(part):
+            yield part[begin:]
 
 
 def _first(document: Document[str], size: int) -> Iterator[str]:

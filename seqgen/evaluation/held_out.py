@@ -83,10 +83,9 @@ class HeldOut:
 
     def encoded(self) -> AbstractContextManager[Dataset]:
         """Provide the text as token ids."""
-        return self.run.encoded(VALID) if self._other is None else self._encoded()
-
-    def _encoded(self) -> AbstractContextManager[Dataset]:
-        return encoded(self._level, self.documents(), self._given_coding)
+        if self._other is None:
+            return self.run.encoded(VALID)
+        return encoded(self._level, self._other.blocks(), self._given_coding)
 
     def extent(self, document: Document[Any]) -> dict[str, float]:
         """Return the size of a document in the units of the level."""

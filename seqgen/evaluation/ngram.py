@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from seqgen.compiled import compiled
 from seqgen.corpus.dataset import Dataset
 from seqgen.evaluation.likelihood import Likelihood
-from seqgen.evaluation.numbering import Numbering
+from seqgen.evaluation.ngram_table import NgramTable
 from seqgen.evaluation.progress import SILENT, Progress
 from seqgen.evaluation.surprisal_array import surprisal_array
 from seqgen.levels.base import Ids, Level
@@ -72,132 +72,114 @@ class NgramModel:
         """The highest order."""
         return len(self._orders)
 
-    def probabilities(self, ids: Ids) -> NDArray[np.float64]:
+    def probabilities(self, ids: Ids, order: int | None = None) -> NDArray[np.float64]:
         """Return the probability of each token after those before it in its document.
 
         Args:
             ids: documents, each beginning with its start token, shape (tokens,).
+            order: the highest order; None for that of the model.
 
         Returns:
             Shape (orders, tokens); values at start tokens are meaningless.
         """
-        result = np.empty((self.max_order, len(ids)))
+        result = np.empty((order or self.max_order, len(ids)))
         below = np.full(len(ids), 1 / (self.vocabulary_size - 1))
-        contexts: Numbers = np.zeros(len(ids), dtype=np.int32)
-        for row, order in zip(result, self._orders, strict=True):
-            numbers = order.numbering.find(_keys(ids, contexts, self.vocabulary_size))
-            _interpolate(numbers, contexts, order.highest, order.lower, below, row)
-            contexts = _before(numbers, ids)
+        numbers = np.zeros(len(ids), dtype=np.int32)
+        for row, (table, *weights) in zip(result, self._orders, strict=False):
+            table.interpolate(ids, numbers, (weights[0], weights[1]), below, row)
         return result
 
     def scores(self, dataset: Dataset, progress: Progress = SILENT) -> list[Likelihood]:
         """Return the score of a dataset by order, from 1; every token except start tokens is a target."""
         nats = np.zeros(self.max_order)
-        for _, costs in self._costs(dataset, progress):
-            nats += costs.sum(1)
+        for _, probabilities in self._probabilities(dataset, self.max_order, progress):
+            nats -= np.log(probabilities).sum(1)
         return [Likelihood(total, dataset.num_targets) for total in nats.tolist()]
 
     def surprisals(self, dataset: Dataset, order: int, progress: Progress = SILENT) -> NDArray[np.float32]:
         """Return the nats of each token of a dataset by one order, shape (tokens,); 0 for start tokens."""
         nats = surprisal_array(len(dataset.ids))
-        for begin, costs in self._costs(dataset, progress):
-            nats[begin : begin + costs.shape[1]] = costs[order - 1]
+        for begin, probabilities in self._probabilities(dataset, order, progress):
+            nats[begin : begin + probabilities.shape[1]] = -np.log(probabilities[-1])
         return nats
 
     def best_order(self, dataset: Dataset, progress: Progress = SILENT) -> int:
         """Return the order with the lowest loss on a dataset; the lowest order of several."""
         return 1 + int(np.argmin([score.nats for score in self.scores(dataset, progress)]))
 
-    def _costs(self, dataset: Dataset, progress: Progress) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Yield the beginning of each block of tokens, and their nats, 0 for start tokens, shape (orders, tokens)."""
+    def _probabilities(
+        self, dataset: Dataset, order: int, progress: Progress
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Yield the beginning of each block of tokens, and their probabilities, 1 for start tokens."""
         blocks = range(0, len(dataset.ids), _BLOCK)
         for begin in progress.track("scoring with n-grams", blocks, len(blocks)):
-            first = max(0, begin - self.max_order + 1)  # tokens before a block are only context
-            ids = dataset.ids[first : begin + _BLOCK]
-            probabilities = self.probabilities(ids)
+            first = max(0, begin - order + 1)  # tokens before a block are only context
+            ids = np.asarray(dataset.ids[first : begin + _BLOCK])
+            probabilities = self.probabilities(ids, order)
             probabilities[:, ids == Level.START] = 1
-            yield begin, -np.log(probabilities[:, begin - first :])
+            yield begin, probabilities[:, begin - first :]
 
 
-class _Weights(NamedTuple):
-    """The precomputed parts of the two terms of the equation.
+class _Order(NamedTuple):
+    """The n-grams of one length, with weights as the highest order and as a lower one.
 
     Attributes:
-        shares: first term of each n-gram; the last element, at index -1, is 0 for unknown n-grams.
-        backoffs: gamma of each context; the last element, at index -1, is 1 for unknown contexts.
+        table: the n-grams.
+        shares: first term of the equation, shape (n-grams + 1, 2); the last, at index -1, is 0 for unknown n-grams.
+        backoffs: gamma of each context, shape (contexts + 1, 2); the last, at index -1, is 1 for unknown contexts.
     """
 
+    table: NgramTable
     shares: NDArray[np.float32]
     backoffs: NDArray[np.float32]
 
     @classmethod
-    def of(cls, counts: Numbers, contexts: Numbers, num_contexts: int) -> Self:
-        """Return the weights of n-grams.
+    def of(cls, table: NgramTable, lower: Numbers, num_contexts: int) -> Self:
+        """Return the order.
 
         Args:
-            counts: c(h w) of each n-gram.
-            contexts: number of the context h of each n-gram.
+            table: the n-grams.
+            lower: c(h w) of each n-gram if there is a higher order.
             num_contexts: number of contexts.
         """
-        discounts = _discounts(counts)[np.minimum(counts, 3)]
-        held_back = np.bincount(contexts, discounts, num_contexts)
-        totals = np.bincount(contexts, counts, num_contexts)
-        is_known = totals > 0
-        totals[~is_known] = held_back[~is_known] = 1
-        shares = (counts - discounts) / totals[contexts]
-        return cls(*(np.append(terms, end).astype(np.float32) for terms, end in ((shares, 0), (held_back / totals, 1))))
+        shares, backoffs = (np.zeros((size + 1, 2), dtype=np.float32) for size in (len(lower), num_contexts))
+        backoffs[-1] = 1
+        for place, counts in enumerate((table.counts, lower)):
+            columns = shares[:, place], backoffs[:, place]
+            _weigh(table.keys, table.vocabulary_size, counts, _discounts(counts), num_contexts, *columns)
+        return cls(table, shares, backoffs)
 
 
-class _Order(NamedTuple):
-    """The n-grams of one length.
-
-    Attributes:
-        numbering: gives the number of an n-gram by its key.
-        highest: weights if this is the highest order.
-        lower: weights if there is a higher order.
-    """
-
-    numbering: Numbering
-    highest: _Weights
-    lower: _Weights
+@compiled()
+def _weigh(
+    keys: Any, vocabulary_size: int, counts: Any, discounts: Any, num_contexts: int, shares: Any, backoffs: Any
+) -> None:
+    """Write the weights of n-grams with these counts."""
+    totals, held_back = np.zeros(num_contexts), np.zeros(num_contexts)
+    for number in range(len(keys)):
+        context = keys[number] // vocabulary_size
+        totals[context] += counts[number]
+        held_back[context] += discounts[min(counts[number], 3)]
+    for number in range(len(keys)):
+        context = keys[number] // vocabulary_size
+        if totals[context] > 0:
+            shares[number] = (counts[number] - discounts[min(counts[number], 3)]) / totals[context]
+    for context in range(num_contexts):
+        backoffs[context] = held_back[context] / totals[context] if totals[context] > 0 else 1
 
 
 def _count(ids: Ids, vocabulary_size: int, max_order: int) -> Iterator[_Order]:
     """Yield the orders; counts of lower orders come from the n-grams of the next order."""
-    numbering, numbers = Numbering.of(_keys(ids, np.zeros(len(ids), dtype=np.int32), vocabulary_size))
-    numbering.counts[numbering.keys == Level.START] = 0
+    numbers = np.zeros(len(ids), dtype=np.int32)
+    table, _ = NgramTable.of(ids, numbers, vocabulary_size)
+    table.counts[table.keys == Level.START] = 0
     num_contexts = 1
     for _ in range(max_order - 1):
-        longer, longer_numbers = Numbering.of(_keys(ids, _before(numbers, ids), vocabulary_size))
-        counts, contexts = numbering.counts, numbering.keys // vocabulary_size
-        preceding = np.bincount(numbers[longer.examples], minlength=len(counts))
-        lower = np.where(preceding == 0, counts, preceding)
-        yield _Order(numbering, *(_Weights.of(each, contexts, num_contexts) for each in (counts, lower)))
-        num_contexts = len(counts)
-        numbering, numbers = longer, longer_numbers
-    highest = _Weights.of(numbering.counts, numbering.keys // vocabulary_size, num_contexts)
-    yield _Order(numbering, highest, highest)
-
-
-@compiled()
-def _interpolate(numbers: Any, contexts: Any, highest: Any, lower: Any, below: Any, result: Any) -> None:
-    """Write p_n by the highest order into `result`, and replace p_{n-1} in `below` by p_n of a lower order."""
-    for place in range(len(numbers)):
-        number, context = numbers[place], contexts[place]
-        result[place] = highest.shares[number] + highest.backoffs[context] * below[place]
-        below[place] = lower.shares[number] + lower.backoffs[context] * below[place]
-
-
-def _keys(ids: Ids, contexts: Numbers, vocabulary_size: int) -> NDArray[np.int64]:
-    """Return one number per context and token, which is negative if the context is unknown."""
-    return contexts.astype(np.int64) * vocabulary_size + ids
-
-
-def _before(numbers: Numbers, ids: Ids) -> Numbers:
-    """Return the number of the n-gram that ends before each token, which is the context of the next order."""
-    contexts = np.append(np.int32(-1), numbers[:-1])
-    contexts[ids == Level.START] = -1  # contexts do not cross documents
-    return contexts
+        longer, preceding = NgramTable.of(ids, numbers, vocabulary_size, len(table.keys))
+        yield _Order.of(table, np.where(preceding == 0, table.counts, preceding), num_contexts)
+        num_contexts = len(table.keys)
+        table = longer
+    yield _Order.of(table, table.counts, num_contexts)
 
 
 def _discounts(counts: Numbers) -> NDArray[np.float64]:

@@ -1,10 +1,10 @@
 """Divides many texts into pieces and numbers the different ones, so that each is tokenised only once.
 
 A piece never ends within a token. It is cut from the bytes alone: before and after a single byte such as a newline, and
-before a space, unless another space precedes.
+before the first and the last of consecutive spaces.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +60,9 @@ class PieceTable:
     def clear(self) -> None:
         """Remove all pieces."""
         self.size = 0
-        self._rows = np.zeros((1 << 12, 2), dtype=np.int64)  # of each piece: twice its bytes, plus 1 if indented; words
+        # Of each piece: its bytes, whether a space follows it, and whether one is added (4, 2 and 1); its place in
+        # `_words`; and the first of its words there.
+        self._rows = np.zeros((1 << 12, 3), dtype=np.int64)
         self._hashes = np.zeros(1 << 12, dtype=np.uint64)
         self._words = np.zeros(1 << 14, dtype=np.uint64)  # the bytes of the pieces, each filled up with zeros
         self._num_words = 0
@@ -71,13 +73,21 @@ class PieceTable:
         """Whether the table has reached its maximum size and should be cleared."""
         return self.size > _MAX_PIECES or self._num_words > _MAX_WORDS
 
-    def texts(self, first: int = 0) -> list[str]:
-        """Return the pieces whose number is at least `first`."""
-        content = self._words[: self._num_words].tobytes()
-        return [
-            " " * (key % 2) + content[8 * begin : 8 * begin + key // 2].decode()
-            for key, begin in self._rows[first : self.size].tolist()
-        ]
+    def texts(self, first: int = 0) -> Iterator[tuple[str, bool]]:
+        """Yield the pieces whose number is at least `first`, and whether a space follows each."""
+        rows = self._rows[first : self.size]
+        begin = rows[0, 1] if len(rows) else self._num_words
+        content = self._words[begin : self._num_words].tobytes()
+        keys, begins = rows[:, 0].tolist(), (8 * (rows[:, 1] - begin)).tolist()
+        if content.isascii():
+            characters = content.decode()
+            pieces = [characters[start : start + key // 4] for key, start in zip(keys, begins, strict=True)]
+        else:
+            pieces = [content[start : start + key // 4].decode() for key, start in zip(keys, begins, strict=True)]
+        are_followed = [key & 2 > 0 for key in keys]
+        if self._is_indented:
+            pieces = [" " + piece if key & 1 else piece for piece, key in zip(pieces, keys, strict=True)]
+        return zip(pieces, are_followed, strict=True)
 
     def find(self, texts: Texts, *, begins_line: bool = True) -> PieceNumbers:
         """Return the pieces of texts.
@@ -87,28 +97,29 @@ class PieceTable:
             begins_line: whether the first text begins a line, as all others do.
         """
         texts = texts.without_gaps()
-        data = np.append(texts.data, np.zeros(8, dtype=np.uint8))  # words are read up to 7 bytes beyond the end
         cuts = self._cuts(texts)
-        begins = cuts[:-1]
-        is_first = np.append(begins_line, data[begins[1:] - 1] == ord("\n"))
-        is_first[np.searchsorted(begins, texts.starts[1:])] = True
-        is_added = is_first & (data[begins] != ord("\n")) & self._is_indented
+        data = np.append(texts.data, np.zeros(8, dtype=np.uint8))  # words are read up to 7 bytes beyond the end
         words = np.ndarray((len(texts.data),), np.uint64, data, strides=(1,))
-        numbers = np.empty(len(begins), dtype=np.int32)
-        place = np.array([0, self.size, self._num_words])  # pieces, different pieces, their words
-        while not _number(words, cuts, is_added, self._slots, self._hashes, self._rows, self._words, numbers, place):
-            self._grow(int(place[1]))
-        self.size, self._num_words = place[1:].tolist()
-        return PieceNumbers(numbers, np.searchsorted(cuts, texts.stops))
+        numbers, ends = np.empty(len(cuts) - 1, dtype=np.int32), np.empty(len(texts), dtype=np.int64)
+        is_added = np.array([self._is_indented and begins_line, self._is_indented])  # at the first text, at others
+        place = np.array([0, 0, self.size, self._num_words])  # pieces, texts, different pieces, their words
+        while not _number(
+            *(data, words, texts.starts, cuts, is_added),
+            *(self._slots, self._hashes, self._rows, self._words, numbers, ends, place),
+        ):
+            self._grow(int(place[2]))
+        self.size, self._num_words = place[2:].tolist()
+        return PieceNumbers(numbers, ends)
 
     def _cuts(self, texts: Texts) -> NDArray[np.int64]:
         """Return where pieces begin, and where the last ends."""
         kinds = np.frombuffer(texts.data.tobytes().translate(self._kinds), dtype=np.uint8)
-        is_cut = np.append(kinds != _OTHER, True)
-        is_cut[1:] &= kinds != _SPACE
+        is_space = kinds == _SPACE
+        is_cut = np.append(kinds >= _SPACE, True)
+        is_cut[1:] &= ~is_space
         is_cut[1:] |= kinds >= _NEWLINE
-        is_cut[texts.starts] = True
-        is_cut[-1] = True
+        is_cut[1:-2] |= is_space[:-2] & is_space[1:-1] & ~is_space[2:]  # the last of several
+        is_cut[texts.starts] = is_cut[-1] = True
         return np.flatnonzero(is_cut)
 
     def _grow(self, size: int) -> None:
@@ -135,43 +146,83 @@ def _fill(slots: Any, hashes: Any, size: int) -> None:
 
 @compiled()
 def _number(
-    words: Any, cuts: Any, is_added: Any, slots: Any, hashes: Any, rows: Any, content: Any, numbers: Any, place: Any
+    data: Any,
+    words: Any,
+    starts: Any,
+    cuts: Any,
+    is_added: Any,
+    slots: Any,
+    hashes: Any,
+    rows: Any,
+    content: Any,
+    numbers: Any,
+    ends: Any,
+    place: Any,
 ) -> bool:
     """Write the numbers of pieces, starting at `place`; return whether all have one, otherwise the table must grow."""
     mask = np.uint64(len(slots) - 1)
-    first, size, num_words = place
+    first, text, size, num_words = place
     for index in range(first, len(numbers)):
         begin, end = cuts[index], cuts[index + 1]
         if size == len(hashes) or num_words + (end - begin + 7) // 8 > len(content):
-            place[0], place[1], place[2] = index, size, num_words
+            place[0], place[1], place[2], place[3] = index, text, size, num_words
             return False
-        key = 2 * (end - begin) + is_added[index]
-        value = np.uint64(key)
-        for byte in range(begin, end, 8):
-            value = (value ^ _word(words, byte, end)) * np.uint64(0x9E3779B97F4A7C15)
-            value ^= value >> np.uint64(32)
+        key = 4 * (end - begin)
+        if text < len(starts) and begin == starts[text]:
+            key += is_added[min(text, 1)] and data[begin] != 10
+            ends[text - 1] = index  # the last is written again
+            text += 1
+        elif data[begin - 1] == 10:
+            key += is_added[1] and data[begin] != 10
+        if data[end - 1] == 32 and data[end] == 32 and not (text < len(starts) and end == starts[text]):
+            key += 2
+        value, word = _hash(words, begin, end, key), np.int64(_word(words, begin, end))
         slot = value & mask
         number = slots[slot]
         while number >= 0:
-            if rows[number, 0] == key:
-                is_same, offset = True, rows[number, 1]
-                for byte in range(begin, end, 8):
-                    is_same &= content[offset] == _word(words, byte, end)
-                    offset += 1
-                if is_same:
-                    break
+            is_like = rows[number, 0] == key and rows[number, 2] == word
+            if is_like and _is_same(words, begin, end, content, rows[number, 1]):
+                break
             slot = (slot + np.uint64(1)) & mask
             number = slots[slot]
         if number < 0:
             number = size
-            slots[slot], hashes[size], rows[size, 0], rows[size, 1] = size, value, key, num_words
+            slots[slot], hashes[size] = size, value
+            rows[size, 0], rows[size, 1], rows[size, 2] = key, num_words, word
             size += 1
-            for byte in range(begin, end, 8):
-                content[num_words] = _word(words, byte, end)
-                num_words += 1
+            num_words = _copy(words, begin, end, content, num_words)
         numbers[index] = number
-    place[0], place[1], place[2] = len(numbers), size, num_words
+    ends[-1] = len(numbers)
+    place[0], place[1], place[2], place[3] = len(numbers), text, size, num_words
     return True
+
+
+@compiled()
+def _hash(words: Any, begin: int, end: int, key: int) -> Any:
+    value = np.uint64(key)
+    for byte in range(begin, end, 8):
+        value = (value ^ _word(words, byte, end)) * np.uint64(0x9E3779B97F4A7C15)
+        value ^= value >> np.uint64(32)
+    return value
+
+
+@compiled()
+def _is_same(words: Any, begin: int, end: int, content: Any, place: int) -> bool:
+    """Return whether a piece is that at a place, whose first word is the same."""
+    for byte in range(begin + 8, end, 8):
+        place += 1
+        if content[place] != _word(words, byte, end):
+            return False
+    return True
+
+
+@compiled()
+def _copy(words: Any, begin: int, end: int, content: Any, place: int) -> int:
+    """Write the words of a piece to a place; return the place after them."""
+    for byte in range(begin, end, 8):
+        content[place] = _word(words, byte, end)
+        place += 1
+    return place
 
 
 @compiled()

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -28,8 +28,8 @@ def vocabulary_of(counts: Counter[str], vocabulary_size: int, min_count: int) ->
     times = np.repeat(np.fromiter(counts.values(), np.int64, len(counts)), np.fromiter(map(len, counts), np.int64))
     characters = np.bincount(code_points, times)
     alphabet = alphabet_of({chr(each): int(characters[each]) for each in np.flatnonzero(characters)}, vocabulary_size)
-    frequent = [piece for piece in most_common(counts) if len(piece) > 1 and counts[piece] >= min_count]
-    return alphabet, frequent[: max(0, vocabulary_size - FIRST_CHARACTER - len(alphabet))]
+    frequent = {piece: count for piece, count in counts.items() if len(piece) > 1 and count >= min_count}
+    return alphabet, most_common(frequent)[: max(0, vocabulary_size - FIRST_CHARACTER - len(alphabet))]
 
 
 def checked(alphabet: Any, pieces: Any) -> tuple[str, list[str]]:
@@ -91,10 +91,14 @@ class Pieces:
         """Return the concatenated ids of the pieces, shape (tokens,)."""
         return self._encode(pieces)[0]
 
-    def encode_all(self, lists: Sequence[Sequence[str]]) -> tuple[Ids, NDArray[np.int64]]:
-        """Return the ids of several lists, none of them empty, concatenated, and the number of ids of each list."""
-        ids, lengths = self._encode(list(chain.from_iterable(lists)))
-        sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    def encode_all(self, pieces: Sequence[str], sizes: NDArray[np.int64]) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the ids of several lists, none of them empty, concatenated, and the number of ids of each list.
+
+        Args:
+            pieces: of all lists.
+            sizes: the number of pieces of each list.
+        """
+        ids, lengths = self._encode(pieces)
         return ids, np.add.reduceat(lengths, np.cumsum(sizes) - sizes)
 
     def _encode(self, pieces: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:

@@ -40,7 +40,7 @@ def alphabet_of(counts: Mapping[str, int], vocabulary_size: int) -> str:
 
 def most_common(counts: Mapping[str, int]) -> list[str]:
     """Return the keys by decreasing count, and by key for equal counts, so that the result depends on counts only."""
-    return sorted(counts, key=lambda key: (-counts[key], key))
+    return sorted(sorted(counts), key=counts.__getitem__, reverse=True)
 
 
 class Spelling:

@@ -5,12 +5,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqgen.compiled import HAS_COMPILER
+from seqgen.compiled import HAS_COMPILER, compiled
 from seqgen.levels._piece_table import PieceTable, kinds_of_bytes
 from seqgen.levels._pieces import Pieces, without_rarest
 from seqgen.levels.base import Documents, Ids
@@ -18,7 +18,8 @@ from seqgen.texts import Texts
 
 MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark)[0] == "M")
 # Longer words are divided: no vocabulary would contain them, and less text is kept back.
-_PLAIN = re.compile(rf" ?(?:[\w{MARKS}]{{1,40}}(?:['\u2019]\w{{1,20}})?|[^\w\s])| {{1,40}}(?= )|\s")
+_LONGEST_WORD = 40
+_PLAIN = re.compile(rf" ?(?:[\w{MARKS}]{{1,{_LONGEST_WORD}}}(?:['\u2019]\w{{1,20}})?|[^\w\s])| {{1,40}}(?= )|\s")
 _TOKENISED = re.compile(r" ?(?:\S{1,60}|\n)|\s")
 _REACH = 64  # characters on which the end of a word may depend
 _LONGEST = 1 << 16  # characters that are kept back
@@ -54,6 +55,22 @@ class Division(NamedTuple):
         """Return an empty table of pieces, none of which ends within a word."""
         singles = _ASCII_SPACES if self.is_tokenised else _ASCII_SPACES + _ASCII_MARKS
         return PieceTable(kinds_of_bytes(singles), is_indented=self.is_indented)
+
+    def words_of(self, table: PieceTable, first: int = 0) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the words of the pieces whose number is at least `first`, and the number of words of each."""
+        find, words, sizes = self.pattern.findall, list[str](), list[int]()
+        for piece, is_followed in table.texts(first):
+            size = len(words)
+            word = piece[piece[0] == " " :]
+            # Most are certainly a single word, which these tests show faster than the pattern.
+            if (word.isalnum() or (word.isidentifier() and word.isascii())) and len(word) <= _LONGEST_WORD:
+                words.append(piece)
+            elif is_followed:
+                words += find(piece + " ")[:-1]
+            else:
+                words += find(piece)
+            sizes.append(len(words) - size)
+        return words, np.array(sizes, dtype=np.int64)
 
 
 def indented(text: str, *, begins_line: bool) -> str:
@@ -126,8 +143,24 @@ def _last_cut(text: str) -> int:
     return max(text.rfind("\n") + 1, space)
 
 
-def count_words(documents: Documents, division: Division) -> Counter[str]:
-    """Return the number of each word; the rarest are dropped when there are too many different ones."""
+class CountedWords(NamedTuple):
+    """The words of documents.
+
+    Attributes:
+        counts: the number of each; the rarest are missing if there are too many different ones.
+        table: pieces that were found last.
+        words: of these pieces, concatenated.
+        sizes: the number of words of each piece.
+    """
+
+    counts: Counter[str]
+    table: PieceTable
+    words: Sequence[str]
+    sizes: NDArray[np.int64]
+
+
+def count_words(documents: Documents, division: Division) -> CountedWords:
+    """Return the words of documents."""
     counts = _Counts(division)
     for document in documents:
         if isinstance(document, Texts):
@@ -157,20 +190,20 @@ class _Counts:
         self._times = times
         if self._table.is_full:
             self.total()
+            self._table.clear()
+            self._times = self._times[:0]
 
     def add_words(self, words: Iterable[str]) -> None:
         self._counts.update(words)
         self._counts = without_rarest(self._counts)
 
-    def total(self) -> Counter[str]:
-        words_of = self._division.pattern.findall
-        for text, times in zip(self._table.texts(), self._times.tolist(), strict=True):
-            for word in words_of(text):
-                self._counts[word] += times
-        self._counts = without_rarest(self._counts)
-        self._table.clear()
-        self._times = self._times[:0]
-        return self._counts
+    def total(self) -> CountedWords:
+        words, sizes = self._division.words_of(self._table)
+        counts = self._counts
+        for word, times in zip(words, np.repeat(self._times, sizes).tolist(), strict=True):
+            counts[word] = counts.get(word, 0) + times
+        self._counts = without_rarest(counts)
+        return CountedWords(self._counts, self._table, words, sizes)
 
 
 class WordIds:
@@ -190,6 +223,11 @@ class WordIds:
     def _table(self) -> PieceTable:
         return self._division.table()
 
+    def reuse(self, counted: CountedWords) -> None:
+        """Encode the pieces of words that were counted, so that they need not be divided again."""
+        self._table = counted.table
+        self._learn(counted.words, counted.sizes)
+
     def _clear(self) -> None:
         self._ids = self._vocabulary.encode([])  # of all pieces, concatenated
         self._ends = np.zeros(1, dtype=np.int64)  # of the pieces among them
@@ -205,23 +243,32 @@ class WordIds:
     def encode_all(self, texts: Texts, *, begins_line: bool = True) -> tuple[Ids, NDArray[np.int64]]:
         """Return the ids of texts, concatenated, and the number of ids of each."""
         numbers, ends = self._table.find(texts, begins_line=begins_line)
-        self._learn()
+        self._learn(*self._division.words_of(self._table, len(self._ends) - 1))
         lengths = np.diff(self._ends)[numbers]
         stops = np.cumsum(lengths)
-        places = np.arange(stops[-1]) + np.repeat(self._ends[numbers] - (stops - lengths), lengths)
-        ids = self._ids[places]
+        ids = np.empty(stops[-1], dtype=self._ids.dtype)
+        _gather(numbers, self._ends, self._ids, ids)
         if self._table.is_full:
             self._table.clear()
             self._clear()
         return ids, np.diff(stops[ends - 1], prepend=0)
 
-    def _learn(self) -> None:
-        """Encode the pieces that are new in the table."""
-        pieces = self._table.texts(len(self._ends) - 1)
-        if pieces:
-            ids, lengths = self._vocabulary.encode_all(list(map(self._division.pattern.findall, pieces)))
+    def _learn(self, words: Sequence[str], sizes: NDArray[np.int64]) -> None:
+        """Encode the words of the pieces that are new in the table."""
+        if words:
+            ids, lengths = self._vocabulary.encode_all(words, sizes)
             self._ids = np.append(self._ids, ids)
             self._ends = np.append(self._ends, self._ends[-1] + np.cumsum(lengths))
+
+
+@compiled()
+def _gather(numbers: Any, ends: Any, ids: Any, result: Any) -> None:
+    """Write the ids of pieces."""
+    count = 0
+    for number in numbers:
+        for place in range(ends[number], ends[number + 1]):
+            result[count] = ids[place]
+            count += 1
 
 
 def is_small(texts: Texts) -> bool:

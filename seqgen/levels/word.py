@@ -22,7 +22,7 @@ from seqgen.levels._pieces import PieceEncoder, Pieces, checked, vocabulary_of
 from seqgen.levels._spelling import FIRST_CHARACTER, Spelling, SpellingDecoder, hexadecimal
 from seqgen.levels._words import MARKS, Division, WordCutter, WordIds, count_words, indented, is_small
 from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
-from seqgen.texts import Texts, framed, num_words, singly
+from seqgen.texts import Texts, framed, num_words
 
 # Minimum count of a word in the vocabulary. Words that occur once teach the model to spell; otherwise each character of
 # an unknown word costs 16 nats.
@@ -62,10 +62,12 @@ class WordLevel(TextLevel):
         """Return the level with the most frequent words of the training text."""
         beginning = _beginning(documents)
         division = Division(_is_tokenised(beginning), _is_flush(beginning))
-        counts = count_words(documents, division)
+        counted = count_words(documents, division)
         default_size = _TOKENISED_SIZE if division.is_tokenised else _PLAIN_SIZE
-        alphabet, words = vocabulary_of(counts, config.vocabulary_size or default_size, _MIN_COUNT)
-        return cls(alphabet, words, **division._asdict())
+        alphabet, words = vocabulary_of(counted.counts, config.vocabulary_size or default_size, _MIN_COUNT)
+        level = cls(alphabet, words, **division._asdict())
+        level._word_ids.reuse(counted)
+        return level
 
     @property
     def vocabulary_size(self) -> int:
@@ -117,7 +119,7 @@ class WordLevel(TextLevel):
     def extent_of(self, texts: Texts) -> dict[str, float]:
         """Return the size of whole documents, see `extent`."""
         num_newlines = int(np.count_nonzero(texts.joined == ord("\n")))
-        return {**super().extent_of(texts), "words": num_words(texts.separated_text) + num_newlines}
+        return {**super().extent_of(texts), "words": num_words(texts.separated_by(" ")) + num_newlines}
 
     def to_json(self) -> dict[str, Any]:
         """Return the alphabet and the words."""
@@ -165,11 +167,18 @@ class _LineDecoder:
 def _beginning(documents: Documents) -> str:
     """Return the first characters of all documents together, with a newline after each document."""
     collected, size = [], 0
-    for chunk in chain.from_iterable(chain(document, "\n") for document in singly(documents)):
-        collected.append(chunk)
-        size += len(chunk)
-        if size >= _PROBE_SIZE:
-            break
+    for document in documents:
+        if isinstance(document, Texts):
+            num_texts = 1 + int(np.searchsorted(size + np.cumsum(document.sizes + 1), _PROBE_SIZE))
+            text = document.select(np.arange(min(num_texts, len(document)))).separated_by("\n")
+            chunks: Iterable[str] = (text[:-1], "\n")
+        else:
+            chunks = chain(document, "\n")
+        for chunk in chunks:
+            collected.append(chunk)
+            size += len(chunk)
+            if size >= _PROBE_SIZE:
+                return "".join(collected)
     return "".join(collected)
 
 
@@ -180,5 +189,5 @@ def _is_tokenised(text: str) -> bool:
 
 def _is_flush(text: str) -> bool:
     """Return whether most lines begin without a space."""
-    lines = [line for line in text.split("\n") if line]
-    return 2 * sum(line.startswith(" ") for line in lines) < len(lines)
+    num_lines = sum(map(bool, text.split("\n")))
+    return 2 * (text.count("\n ") + text.startswith(" ")) < num_lines

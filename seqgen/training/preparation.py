@@ -113,6 +113,7 @@ def _prepare(
         for detail in documents.details:
             say(detail, is_detail=True)
         corpus = PreparedCorpus.prepare(documents, Path(folders.data_dir), crew)
+        del documents
         release_memory()
     return _shared(corpus, folders, world)
 

@@ -26,6 +26,7 @@ REPETITIONS = 3
 OPTIONS: tuple[dict[str, str], ...] = (
     {"level": "character"},
     {"level": "character", "document": "line"},
+    {"level": "character", "document": "paragraph"},
     {"level": "word"},
     {"level": "word", "document": "line"},
     {"level": "subword"},
@@ -92,7 +93,7 @@ def rates(folder: Path) -> None:
     source = folder / "corpus.txt"
     write_text(source, SMALL)
     for options in OPTIONS:
-        name = options["level"] + (", each line a document" if "document" in options else "")
+        name = options["level"] + (f", each {options['document']} a document" if "document" in options else "")
         taken = median(_preparation(source, folder, options) for _ in range(1 + REPETITIONS))
         row(f"prepare {name}", f"{SMALL / 1e6 / taken:.0f} MB/s", "of CPU time")
     for level in ("character", "word"):
