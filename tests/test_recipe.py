@@ -13,11 +13,19 @@ from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import UsageError
 from seqgen.model.language_model import LanguageModel
 from seqgen.music.write import rendered
-from seqgen.training import calibration, recipe
+from seqgen.training import calibration, recipe, stream_recipe
 from seqgen.training.distributed import ALONE
 from seqgen.training.dropout import MAX_DROPOUT, choose_dropout
 from seqgen.training.recipe import resolve
-from seqgen.training.sizes import ATTENTION, FINE_TUNING, GENTLE_STEPS, GENTLE_TUNING_STEPS, SIZES, choose_learning_rate
+from seqgen.training.sizes import (
+    ATTENTION,
+    FINE_TUNING,
+    GENTLE_STEPS,
+    GENTLE_TUNING_STEPS,
+    REPETITIVE,
+    SIZES,
+    choose_learning_rate,
+)
 from seqgen.training.softmax_cutoff import ADAPTIVE_VOCABULARY, best_cutoff
 from seqgen.training.stream_batches import StreamBatches
 from seqgen.training.threads import threads_restored, use_threads
@@ -29,6 +37,12 @@ from tests.scores import random_melody
 def corpus(tmp_path):
     (tmp_path / "rhyme.txt").write_text(RHYME * 100)
     return PreparedCorpus.prepare(SplitCorpus.read(CorpusConfig(corpus=(str(tmp_path / "rhyme.txt"),))), tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def plain_text(monkeypatch):
+    """The rhyme counts as a text that does not repeat itself."""
+    monkeypatch.setattr(stream_recipe, "repetitiveness", lambda *_: REPETITIVE - 0.01)
 
 
 def resolved(corpus, /, **groups):
@@ -45,13 +59,16 @@ def test_all_open_options_are_chosen_and_given_ones_are_kept(corpus):
         assert not any(group.is_open(name) for name in vars(group))
 
 
-def test_a_single_layer_attends_to_the_past_unless_its_size_is_given(corpus):
-    spans = [
-        resolved(corpus, model=ModelOptions(**given), budget=BudgetConfig(steps=1)).model.attention
-        for given in ({}, {"cell": "gru"}, {"attention": 0}, {"num_layers": 2}, {"hidden_size": 8, "attention": 5})
-    ]
-    assert spans == [ATTENTION, ATTENTION, 0, 0, 5]
-    assert resolved(corpus, budget=BudgetConfig(steps=10**5)).model.attention == 0  # of two layers
+def test_a_network_attends_to_the_past_unless_its_size_is_given_or_it_would_overfit(corpus, monkeypatch):
+    def spans(budget):
+        models = {}, {"cell": "gru"}, {"attention": 0}, {"num_layers": 2}, {"hidden_size": 8, "attention": 5}
+        return [resolved(corpus, model=ModelOptions(**given), budget=budget).model.attention for given in models]
+
+    one_layer, two_layers = BudgetConfig(steps=1), BudgetConfig(steps=10**5)
+    assert spans(one_layer) == [ATTENTION, ATTENTION, 0, 0, 5]
+    assert spans(two_layers) == [0, 0, 0, 0, 5]
+    monkeypatch.setattr(stream_recipe, "repetitiveness", lambda *_: REPETITIVE)
+    assert spans(two_layers) == [ATTENTION, ATTENTION, 0, 0, 5]
 
 
 def units(config):
@@ -59,8 +76,17 @@ def units(config):
 
 
 def test_more_steps_give_a_larger_model(corpus):
-    sizes = [units(resolved(corpus, budget=BudgetConfig(steps=n))) for n in (100, 2000, 10**5)]
+    sizes = [units(resolved(corpus, budget=BudgetConfig(steps=n))) for n in (100, 1000, 10**5)]
     assert sizes == sorted(set(sizes)) == [size.num_layers * size.hidden_size for size in SIZES]
+
+
+def test_a_text_that_repeats_itself_needs_more_steps_for_a_second_layer(corpus, monkeypatch):
+    def sizes():
+        return [units(resolved(corpus, budget=BudgetConfig(steps=n))) for n in (400, 2000, 4000)]
+
+    assert sizes() == [256, 1024, 1024]
+    monkeypatch.setattr(stream_recipe, "repetitiveness", lambda *_: REPETITIVE)
+    assert sizes() == [256, 512, 1024]
 
 
 def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(corpus, monkeypatch):
@@ -68,7 +94,7 @@ def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(corpus, monkeyp
         monkeypatch.setattr(type(corpus.level), "vocabulary_size", vocabulary_size)
         filled = np.ones(vocabulary_size, dtype=np.int64)
         varied = replace(corpus, train=replace(corpus.train, counts=filled))
-        return [units(resolved(varied, budget=BudgetConfig(steps=n))) for n in (700, 1200, 2000, 4000, 8000, 10**5)]
+        return [units(resolved(varied, budget=BudgetConfig(steps=n))) for n in (400, 700, 1200, 2000, 4000, 10**5)]
 
     assert sizes(65) == [256, 512, 512, 1024, 1024, 1024]
     assert sizes(440) == [256, 256, 512, 512, 1024, 1024]
@@ -85,6 +111,22 @@ def test_the_number_of_steps_in_a_time_depends_on_the_machine(corpus, monkeypatc
     assert [on_a_machine(1, time) for time in ("7s", "100s", "10m")] == [256, 512, 1024]
     assert [on_a_machine(10, time) for time in ("7s", "100s")] == [512, 1024]
     assert on_a_machine(0.1, "10m") == 512
+
+
+def test_a_larger_model_must_have_enough_steps_itself(corpus, monkeypatch):
+    def measured_and_chosen(seconds):
+        measured = []
+
+        def step_seconds(model, *_):
+            measured.append(model.num_layers * model.hidden_size)
+            return seconds[measured[-1]]
+
+        monkeypatch.setattr(recipe, "step_seconds", step_seconds)
+        return measured, units(resolved(corpus, model=ModelOptions(attention=0), budget=BudgetConfig(time="60s")))
+
+    assert measured_and_chosen({256: 0.06, 512: 0.12, 1024: 0.2}) == ([256, 512], 512)
+    assert measured_and_chosen({256: 0.06, 512: 0.17, 1024: 0.2}) == ([256, 512], 256)
+    assert measured_and_chosen({256: 0.2}) == ([256], 256)  # a larger one has even fewer
 
 
 def test_a_disturbed_measurement_does_not_change_the_time_per_step(corpus, monkeypatch):

@@ -6,7 +6,8 @@ from seqgen.config import ModelConfig, ModelOptions, OptimizationConfig, Optimiz
 from seqgen.corpus.prepared_corpus import PreparedCorpus
 from seqgen.training.batches import Batches
 from seqgen.training.dropout import choose_dropout
-from seqgen.training.sizes import choose_learning_rate, choose_size
+from seqgen.training.repetitiveness import repetitiveness
+from seqgen.training.sizes import ATTENTION, choose_learning_rate, choose_size
 from seqgen.training.softmax_cutoff import choose_softmax_cutoff
 from seqgen.training.stream_batches import StreamBatches
 from seqgen.wording import counted
@@ -42,7 +43,8 @@ class StreamRecipe:
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
         """Return the sizes of the network, and the number of steps that the budget allows for it."""
         options = choose_softmax_cutoff(options, self._corpus.train.counts)
-        return choose_size(options, self._corpus.level.vocabulary_size, num_steps)
+        vocabulary_size, repeated = self._corpus.level.vocabulary_size, repetitiveness(self._corpus.train, ATTENTION)
+        return choose_size(options, vocabulary_size, repeated, num_steps)
 
     def with_dropout(
         self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: float
