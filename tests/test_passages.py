@@ -113,3 +113,13 @@ def test_passages_are_the_same_whether_kept_or_read_again_and_however_the_file_i
     for size in (16, 100):
         monkeypatch.setattr(text_file, "CHUNK_BYTES", size)
         assert read() == kept
+
+
+def test_files_that_fit_are_kept_even_after_one_that_does_not(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("a long line\n" * 5000)
+    (tmp_path / "b.txt").write_text("a line\n" * 5)
+    monkeypatch.setattr(text_file, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(passage_cache, "_MAX_BYTES", 10_000)
+    corpus = Corpus.read([str(tmp_path)], CorpusConfig(document="line"))
+    assert [corpus.cache.of(file) is not None for file in corpus.files] == [False, True]
+    assert corpus.cache.only(corpus.files[:1]).of(corpus.files[1]) is None

@@ -81,12 +81,14 @@ def test_more_steps_give_a_larger_model(corpus):
 
 
 def test_a_text_that_repeats_itself_needs_more_steps_for_a_second_layer(corpus, monkeypatch):
-    def sizes():
-        return [units(resolved(corpus, budget=BudgetConfig(steps=n))) for n in (400, 2000, 4000)]
+    def sizes(**given):
+        budgets = [BudgetConfig(steps=n) for n in (400, 2000, 4000)]
+        return [units(resolved(corpus, model=ModelOptions(**given), budget=budget)) for budget in budgets]
 
     assert sizes() == [256, 1024, 1024]
     monkeypatch.setattr(stream_recipe, "repetitiveness", lambda *_: REPETITIVE)
-    assert sizes() == [256, 512, 1024]
+    assert sizes() == [256, 512, 1024]  # both layers would attend to the past
+    assert sizes(attention=0) == [256, 1024, 1024]
 
 
 def test_a_larger_vocabulary_needs_more_steps_for_a_larger_model(corpus, monkeypatch):

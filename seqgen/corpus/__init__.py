@@ -10,7 +10,7 @@
     prepared_corpus.py   `PreparedCorpus`: both parts encoded (build.py) on disk (dataset.py), under the fingerprint
     training/batches.py  `Batches` of the training part
 
-No step keeps the text in memory, except passages that take little (passage_cache.py): a document yields its content in
-chunks, anew each time. What a user should know about the reading, such as skipped files, is collected in a `ReadingLog`
-(reading.py).
+No step keeps the text in memory, except passages that take little memory (passage_cache.py): a document yields its
+content in chunks, anew each time. What a user should know about the reading, such as skipped files, is collected in a
+`ReadingLog` (reading.py).
 """

@@ -81,7 +81,7 @@ class Corpus:
         return singly(self.blocks())
 
     def blocks(self) -> Iterator[Document[Any] | Passages]:
-        """Yield all documents, short ones in blocks, read anew at each call."""
+        """Yield all documents, short ones in blocks; those that are not kept in memory are read anew at each call."""
         log = ReadingLog()  # the messages are those of the first reading
         for file in self.files:
             yield from self.cache.of(file) or file.blocks(self.config.document, log)
@@ -91,7 +91,8 @@ class Corpus:
         sizes = [file.size for file in self.files]
         starts = accumulate(sizes, initial=0)
         own = [start * crew.size // sum(sizes) == crew.rank for start, _ in zip(starts, sizes, strict=False)]
-        return replace(self, files=tuple(compress(self.files, own)))
+        files = tuple(compress(self.files, own))
+        return replace(self, files=files, cache=self.cache.only(files))
 
     @property
     def kind(self) -> Kind:

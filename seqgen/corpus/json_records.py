@@ -77,11 +77,13 @@ class JsonRecords:
             try:
                 value, end = decode(content)
             except (ValueError, RecursionError):
-                end = -1
-            if end == len(content) and isinstance(value, dict) and (text := value.get(name)) and isinstance(text, str):
+                value, end = None, -1
+            if end != len(content):  # it is not JSON, or there is white space around it
+                yield _row_of_line(number, line, content)
+            elif isinstance(value, dict) and (text := value.get(name)) and isinstance(text, str):
                 yield number, text
             else:
-                yield _row_of_line(number, line, content)
+                yield _row(number, line, value)
 
     def _lines(self) -> Iterator[tuple[int, int, str]]:
         """Yield number, line and content of each record that is a line."""

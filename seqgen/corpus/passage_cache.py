@@ -1,4 +1,4 @@
-"""Passages of small corpora, kept in memory so that their files are cut and hashed only once."""
+"""Passages of files that fit in memory, which are kept so that the files are read, cut and hashed only once."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,16 +19,25 @@ class PassageCache:
 
     def kept(self, file: SourceFile, blocks: Iterable[Document[Any] | Passages]) -> Iterator[Document[Any] | Passages]:
         """Yield the documents of a file, and keep them if all are passages and fit."""
-        passages: list[Passages] | None = []
+        passages: list[Passages] = []
+        num_bytes, fits = 0, True
         for block in blocks:
             yield block
-            if passages is not None and isinstance(block, Passages) and self._num_bytes < _MAX_BYTES:
+            if fits and isinstance(block, Passages) and self._num_bytes + num_bytes < _MAX_BYTES:
                 passages.append(block)
-                self._num_bytes += block.num_bytes
+                num_bytes += block.num_bytes
             else:
-                passages = None
+                fits = False
+                passages.clear()
         if passages:
             self._passages[file] = passages
+            self._num_bytes += num_bytes
+
+    def only(self, files: Iterable[SourceFile]) -> "PassageCache":
+        """Return a cache of these files alone."""
+        own = PassageCache()
+        own._passages = {file: self._passages[file] for file in files if file in self._passages}
+        return own
 
     def of(self, file: SourceFile) -> list[Passages] | None:
         """Return the passages of a file; None if they are not kept."""

@@ -59,9 +59,9 @@ class Passages:
 
     @property
     def num_bytes(self) -> int:
-        """The memory that the documents take."""
+        """The memory that the documents take, with the copy of their text that encoding makes."""
         texts, numbers = self.texts, (self.num_newlines, self.rows, self.lines, self.hash_fractions)
-        arrays = (texts.data, texts.starts, texts.stops, *numbers)
+        arrays = (texts.data, texts.data, texts.starts, texts.stops, texts.sizes, *numbers)
         return sum(0 if array is None else array.nbytes for array in arrays)
 
     @cached_property
@@ -202,7 +202,9 @@ def _paragraphs(document: Document[str]) -> Iterator[Passages]:
         if len(found):
             yield found
     if text := "".join(waiting):
-        yield paragraphs_in(_whole(document, text), line)
+        found = paragraphs_in(_whole(document, text), line)
+        check_length(document, "paragraph", int(found.texts.sizes.max(initial=0)))
+        yield found
 
 
 def _whole(document: Document[str], text: str) -> Passages:

@@ -148,7 +148,7 @@ class CountedWords(NamedTuple):
 
     Attributes:
         counts: the number of each; the rarest are missing if there are too many different ones.
-        table: pieces that were found last.
+        table: the pieces since it was last cleared.
         words: of these pieces, concatenated.
         sizes: the number of words of each piece.
     """

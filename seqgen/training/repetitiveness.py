@@ -16,7 +16,7 @@ def repetitiveness(dataset: Dataset, span: int) -> float:
     A token is copied if the six tokens before it occurred within the same document at most `span` tokens ago, and it
     followed them the last time.
     """
-    num_samples = min(_NUM_SAMPLES, -(-len(dataset.ids) // _SAMPLE_SIZE))
+    num_samples = max(1, min(_NUM_SAMPLES, -(-len(dataset.ids) // _SAMPLE_SIZE)))
     begins = np.linspace(0, max(0, len(dataset.ids) - _SAMPLE_SIZE), num_samples, dtype=np.int64)
     copied = np.concatenate([_is_copied(dataset, begin, span) for begin in begins.tolist()])
     return float(copied.mean()) if len(copied) else 0.0

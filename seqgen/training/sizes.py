@@ -11,7 +11,7 @@ EMBEDDING_SIZE = 64  # enough for an alphabet; sizes that are not a multiple of 
 # 3.23 nats per word tied, 3.30 untied; words of its source code after 600 steps: 2.65 and 2.68.
 TIED_VOCABULARY = 2000
 # Tokens to which a single layer attends, and two layers if the text repeats itself, because they overfit otherwise.
-# Nats with attention and without it, in the same time on one core if not noted:
+# Nats with attention and without it, in the same time on one core unless noted:
 #
 #                   repetitiveness   epochs
 # source code                 0.27      0.2   1 x 512: 1.158, 1.260
@@ -25,7 +25,8 @@ TIED_VOCABULARY = 2000
 #                                       5.3   2 x 512: 1.426 at the lowest, 1.411
 # Bach in notes               0.03      9.8   1 x 256: 1.536, 1.564 nats per note
 # words of a Bible            0.02      1.6   1 x 512: 4.004, 3.977
-ATTENTION, REPETITIVE = 256, 0.2
+ATTENTION = 256
+REPETITIVE = 0.2  # repetitiveness from which two layers attend to the past
 # With fewer steps per epoch the learning rate is lower. With factors of 0.14, 0.32 and 0.67, 40 names with 2 steps per
 # epoch end at 3.27, 3.46 and 3.95 nats. In other texts, the rule is better after 200 steps than factors of sqrt(n / 50)
 # for n steps per epoch after 400 steps (verse: 300), or almost as good:
@@ -82,19 +83,14 @@ def choose_size(
     Returns:
         The model options with all sizes, and the number of steps.
     """
-
-    def of_size(size: Size) -> tuple[ModelConfig, float]:
-        model = _with_size(options, size, vocabulary_size, repeated)
-        return model, num_steps(model)
-
-    model, steps = of_size(SIZES[0])
-    are_given = options.num_layers is not None and options.hidden_size is not None
-    for size in () if are_given else SIZES[1:]:
-        min_steps = _min_steps(size, vocabulary_size, repeated)
-        if steps < min_steps:  # a larger network has even fewer
-            break
-        larger, larger_steps = of_size(size)
-        if larger_steps < min_steps:
+    model = _with_size(options, SIZES[0], vocabulary_size, repeated)
+    steps = num_steps(model)
+    for size in SIZES[1:]:
+        larger = _with_size(options, size, vocabulary_size, repeated)
+        if larger == model:  # its sizes are given
+            continue
+        min_steps = _min_steps(size, larger, vocabulary_size)
+        if steps < min_steps or (larger_steps := num_steps(larger)) < min_steps:  # a larger network has fewer steps
             break
         model, steps = larger, larger_steps
     return model, steps
@@ -110,7 +106,7 @@ def choose_learning_rate(model: ModelConfig, steps_per_epoch: int) -> float:
     return float(f"{nearest.learning_rate * factor:.2g}")
 
 
-def _min_steps(size: Size, vocabulary_size: int, repeated: float) -> float:
+def _min_steps(size: Size, model: ModelConfig, vocabulary_size: int) -> float:
     """Return the number of steps from which a network beats the next smaller one.
 
     They are more for larger vocabularies. Without attention, 1 x 256 and 1 x 512 are equal after 40 s with 70 to 100
@@ -122,7 +118,7 @@ def _min_steps(size: Size, vocabulary_size: int, repeated: float) -> float:
     They are also more for two layers with attention. Source code is at 1.184 nats after 430 steps of 2 x 512, and at
     1.021 in the same time with 1 x 512; jsb16 at 0.396 after 1,576, and at 0.383 in 1.2 times the time with 1 x 512.
     """
-    has_attention = size.num_layers > 1 and repeated >= REPETITIVE
+    has_attention = model.num_layers > 1 and model.attention > 0
     return size.min_steps * max(1.0, math.log10(vocabulary_size) - 0.8) * (2 if has_attention else 1)
 
 
