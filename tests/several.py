@@ -1,6 +1,7 @@
 """Helpers for tests that train with several processes."""
 
 import os
+import socket
 import sys
 
 import torch
@@ -39,3 +40,26 @@ def assert_close(one, other):
         assert mine.keys() == theirs.keys()
         for name, tensor in mine.items():
             torch.testing.assert_close(theirs[name], tensor, atol=1e-4, rtol=1e-3)
+
+
+def on_machines(folders, *arguments, own=(), **environment):
+    """Train with a process in each folder; processes in the same folder are on one machine.
+
+    Args:
+        folders: one per process, those of a machine one after the other.
+        arguments: of all processes.
+        own: a further argument of each of the first processes.
+        environment: variables.
+
+    Returns:
+        The exit status and output of each.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    meeting = {"WORLD_SIZE": str(len(folders)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    trainings = []
+    for rank, folder in enumerate(folders):
+        place = {"LOCAL_RANK": folders[:rank].count(folder), "LOCAL_WORLD_SIZE": folders.count(folder), "RANK": rank}
+        variables = {**meeting, **{name: str(value) for name, value in place.items()}, **environment}
+        trainings.append(train(folder, *arguments, *own[rank : rank + 1], **variables))
+    return [processes.finish(training) for training in trainings]

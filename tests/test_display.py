@@ -63,7 +63,7 @@ def test_a_suggested_command_is_printed_on_one_line(monkeypatch):
 
 def test_a_loss_is_shown_per_token_and_per_note_or_character():
     """Of 200 tokens each; 50 notes take four tokens each, 400 characters half a token."""
-    notes, text = (SimpleNamespace(num_targets=200, extent={"bars": 9} | extent)
+    notes, text = (SimpleNamespace(total_targets=200, extent={"bars": 9} | extent)
                    for extent in ({"notes": 50}, {"characters": 400}))  # fmt: skip
     assert panel.loss(1.5, notes) == "1.5000 nats (6.000 per note)"
     assert panel.loss(math.log(2), text) == "0.6931 nats (0.500 bits per character)"

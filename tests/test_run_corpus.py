@@ -82,7 +82,7 @@ def test_a_changed_file_is_not_used_and_is_an_error_without_the_prepared_corpus(
     assert "has changed (fingerprint" in run.notes[0]
     (folders.parsed.parent / "prepared").rename(tmp_path / "aside")
     with pytest.raises(
-        CorpusError, match=r"has changed .* no prepared copy of it in .*: give a text with --corpus, or the"
+        CorpusError, match=r"has changed .* no prepared copy of it in .*: give a text with --corpus, or give the"
     ):
         HeldOut(checkpoint, None, folders)
     run = RunCorpus(checkpoint, folders)
@@ -171,7 +171,7 @@ def test_the_error_without_the_prepared_corpus_of_standard_input_names_the_remed
     done = piped("evaluate", *elsewhere)
     assert (done.returncode, done.stdout) == (1, "")
     assert "which can be read only once, and there is no prepared copy of it in elsewhere" in done.stderr
-    assert "give a text with --corpus, or the right --data-dir" in done.stderr
+    assert "give a text with --corpus, or give the right --data-dir" in done.stderr
     done = piped("evaluate", *elsewhere, "--corpus", "new.txt", "--dynamic", "--num-samples", "3")
     assert (done.returncode, done.stdout) == (1, "")
     assert "omit --dynamic and --num-samples, or give the right --data-dir" in done.stderr

@@ -45,13 +45,15 @@ def test_an_unreachable_size_becomes_the_nearest_possible_one():
 def test_the_sample_is_bounded_and_spread_evenly(monkeypatch):
     monkeypatch.setattr(subword, "_SAMPLE", 1000)
     monkeypatch.setattr(subword, "_BLOCK", 10)
-    blocks, characters = subword._sample([[f"{i:09} "] for i in range(1000)])
-    assert characters == 10_000
-    assert 400 <= sum(map(len, blocks)) <= 1000
-    numbers = [int(block) for block in blocks]
-    steps = {b - a for a, b in pairwise(numbers)}
-    assert len(steps) == 1
-    assert numbers[-1] + max(steps) >= 1000
+    whole = subword.Sample.of([[f"{i:09} "] for i in range(1000)])
+    shares = [subword.Sample.of([[f"{i:09} "] for i in part]) for part in (range(50), range(50, 1000))]
+    for blocks, stride, characters in (whole, subword.Sample.of_all(shares)):
+        assert characters == 10_000
+        assert 400 <= sum(map(len, blocks)) <= 1000
+        numbers = [int(block) for block in blocks]
+        assert max(b - a for a, b in pairwise(numbers)) <= stride
+        assert numbers[-1] + stride >= 1000
+    assert {b - a for a, b in pairwise(map(int, whole.blocks))} == {whole.stride}
 
 
 def test_spaces_are_preserved_without_spaces_in_the_training_text():

@@ -152,7 +152,7 @@ def test_another_seed_gives_other_weights_and_another_order_of_documents(start):
 
 
 def mask(learner, step, part):
-    return learner._noise(step, part, 4).stream_mask(4, 50, 0.5)
+    return learner._noise(step, part, 0, 4).stream_mask(4, 50, 0.5)
 
 
 def test_each_half_of_each_step_has_its_own_noise(start):

@@ -62,7 +62,9 @@ def _best_loss(trainer: "Trainer") -> str:
         best = Checkpoint.read(trainer.run.best).model(trainer.config.machine.device)
         with suppress(TimeoutError):
             return Evaluation.of(surprisals(best, valid, deadline=deadline), valid, "validation").loss.summary
-    share = f" from about {read:,} of {valid.num_targets:,} tokens" if read and read < valid.num_targets else ""
-    return (
-        f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}; seqgen evaluate computes it exactly"
-    )
+    share = f" from about {read:,} of {valid.total_targets:,} tokens" if read and read < valid.total_targets else ""
+    if trainer.world.is_divided:
+        share += f" on {trainer.world.machines} machines"
+    else:
+        share += "; seqgen evaluate computes it exactly"
+    return f"{trainer.figures.best_valid_nats:.4f} nats per token, estimated{share}"

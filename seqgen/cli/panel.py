@@ -31,9 +31,9 @@ PANEL_WIDTH = 100  # at most; it leaves room for the ^C of an interruption
 def loss(nats: float, dataset: "Dataset") -> str:
     """Return a loss in nats per token and, for the set it was measured on, per character or note."""
     if "characters" in dataset.extent:
-        bits = nats / math.log(2) * dataset.num_targets / dataset.extent["characters"]
+        bits = nats / math.log(2) * dataset.total_targets / dataset.extent["characters"]
         return f"{nats:.4f} nats ({bits:.3f} bits per character)"
-    return f"{nats:.4f} nats ({nats * dataset.num_targets / dataset.extent['notes']:.3f} per note)"
+    return f"{nats:.4f} nats ({nats * dataset.total_targets / dataset.extent['notes']:.3f} per note)"
 
 
 def described(trainer: "Trainer") -> str:

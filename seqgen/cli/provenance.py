@@ -9,7 +9,7 @@ from rich.text import Text
 from seqgen.cli import display
 from seqgen.cli.progress import ShownProgress
 from seqgen.config import FoldersConfig
-from seqgen.errors import CorpusError, UsageError
+from seqgen.errors import UsageError
 from seqgen.wording import counted
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def training_set(loaded: "Checkpoint", folders: FoldersConfig) -> "RunCorpus":
         raise UsageError("--provenance is for models that are given nothing: omit it")
     run = RunCorpus(loaded, folders)
     if run.missing is not None:
-        raise CorpusError(f"{run.missing}: omit --provenance, or give the right --data-dir")
+        raise run.error("omit --provenance")
     return run
 
 

@@ -24,6 +24,11 @@ class CorpusConfig(Options):
         (),
         metavar="SOURCE",
     )
+    corpus_share: bool = option(
+        "The files of --corpus (and --valid) are this machine's share of the corpus: each of several machines has "
+        "other files, which only it reads, and all train on the files of all.",
+        False,
+    )
     valid: str | None = option("Source of the validation set.", metavar="SOURCE", shown_default="a part of the corpus")
     valid_fraction: float = option("Fraction of the corpus held out for validation.", 0.1, metavar="P", bound=FRACTION)
     level: str = option(
@@ -118,6 +123,11 @@ class CorpusConfig(Options):
             raise UsageError(f"--ngram is for --level character, not for --level {self.level}")
         if self.level == _MUSIC and self.document != "file":
             raise UsageError(f"--document {self.document} is for text: in music, every piece is a document")
+        if self.corpus_share and (self.given is not None or self.level == _MUSIC):
+            other = f"--level {_MUSIC}" if self.given is None else f"--given {self.given}"
+            raise UsageError(
+                f"--corpus-share cannot be combined with {other}: copy all files to all machines, and omit the option"
+            )
         self._check_given()
 
     @property

@@ -4,7 +4,8 @@
     kinds.py             what it holds: a `TextFile`, `RecordFile` or `MusicFile`, each a `SourceFile` of `Document`s
     pairs.py             files in pairs (counterpart.py), each a `SourceFile` of documents that are given a text
     passages.py          `Passages`: lines, paragraphs, records or small files in blocks, hashed together (hashing.py)
-    corpus.py            `Corpus`: all documents of some sources, read once and counted (statistics.py)
+    corpus.py            `Corpus`: all documents of some sources, read once and counted (statistics.py), which may be a
+                         share of those of several machines (shares.py)
     split_corpus.py      `SplitCorpus`: the documents that train and those that validate (split.py), with a fingerprint
                          and the levels that suit pairs (closed_set.py)
     prepared_corpus.py   `PreparedCorpus`: both parts encoded (build.py) on disk (dataset.py), under the fingerprint

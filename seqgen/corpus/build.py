@@ -14,10 +14,11 @@ from seqgen.corpus.split_corpus import SplitCorpus, TrainingDocuments
 from seqgen.encoders import coding_from_json
 from seqgen.errors import CorpusError
 from seqgen.levels import level_class, level_from_json
-from seqgen.levels.base import Coding, Level
+from seqgen.levels.base import Coding, Level, TextLevel
 
 STORE = "store.json"
 GIVEN_CODING = "given_coding"  # in that file, absent without a given
+FILES = "files"  # in that file, those of a share; absent unless the corpus is divided
 
 
 class Levels(NamedTuple):
@@ -33,6 +34,8 @@ class Levels(NamedTuple):
 
 def fit(corpus: SplitCorpus, crew: Crew) -> Levels:
     """Return the levels; those of texts are fitted by the first process, which sends them to the others."""
+    if corpus.shares.are_divided:
+        return _fit_to_all(corpus, crew)
     if crew.is_first:
         config = corpus.config
         level = corpus.level or level_class(config.level).fit(TrainingDocuments(corpus), config)
@@ -45,6 +48,15 @@ def fit(corpus: SplitCorpus, crew: Crew) -> Levels:
         level_content, given_content = json.loads(crew.broadcast(bytes))
         level, given_coding = level_from_json(level_content), given_content and coding_from_json(given_content)
     return Levels(level, given_coding)
+
+
+def _fit_to_all(corpus: SplitCorpus, crew: Crew) -> Levels:
+    """Return the levels of all shares of a corpus; the first process of each machine reads its share."""
+    kind, gather = level_class(corpus.config.level), corpus.shares.gathered
+    assert issubclass(kind, TextLevel)  # noqa: S101  # other corpora are not divided
+    own = kind.fit(TrainingDocuments(corpus) if crew.is_first else [], corpus.config, gather)
+    first, *_ = gather(own.to_json())  # the same anyway, unless machines compute differently
+    return Levels(level_from_json(first), None)
 
 
 def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> None:
@@ -64,6 +76,7 @@ def encode(corpus: SplitCorpus, levels: Levels, building: Path, crew: Crew) -> N
     if sizes != (corpus.size, corpus.given_size):
         raise CorpusError("the corpus has changed while it was being read: try again when nothing writes to it")
     content: dict[str, Any] = {"level": levels.text.to_json()}
+    content |= {FILES: corpus.corpus.share_files} if corpus.shares.are_divided else {}
     for writer in writers.values():
         content |= writer.extents
     content |= {} if levels.given is None else {GIVEN_CODING: levels.given.to_json()}

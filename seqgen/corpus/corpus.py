@@ -1,6 +1,6 @@
 """A corpus: all documents of some sources."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.crew import Crew
+from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.kinds import source_files
 from seqgen.corpus.passage_cache import PassageCache
 from seqgen.corpus.passages import Passages, singly
 from seqgen.corpus.reading import ReadingLog, UnusableFileError
+from seqgen.corpus.shares import WHOLE, ShareFile, Shares, attempted
 from seqgen.corpus.source_file import Kind, SourceFile
+from seqgen.corpus.sources import is_stream
 from seqgen.corpus.statistics import Statistics
 from seqgen.errors import CorpusError
 from seqgen.options import flag
@@ -24,7 +26,7 @@ _OF_TABLES = ("field", "header", "delimiter")  # options
 
 @dataclass(frozen=True)
 class Corpus:
-    """All documents of some sources; each iteration reads them anew.
+    """All documents of some sources on this machine; each iteration reads them anew.
 
     Attributes:
         sources: as the user named them.
@@ -33,6 +35,9 @@ class Corpus:
         log: what a user should know about the reading.
         statistics: what was counted.
         cache: passages that need not be read again.
+        shares: this corpus and those of other machines, of which it is a share.
+        contents: that of each share, see `content`; None if there is only one.
+        total: the statistics of all shares.
     """
 
     sources: tuple[str, ...]
@@ -41,22 +46,40 @@ class Corpus:
     log: ReadingLog
     statistics: Statistics
     cache: PassageCache
+    shares: Shares
+    contents: list[list[list[str]]] | None
+    total: Statistics
 
     @classmethod
-    def read(cls, sources: Iterable[str], config: CorpusConfig, cache: Path | None = None) -> Self:
+    def read(
+        cls, sources: Iterable[str], config: CorpusConfig, cache: Path | None = None, processes: Crew = ALONE
+    ) -> Self:
         """Read every document once, to count them and to find files that cannot be used.
 
         Args:
             sources: as the user named them.
             config: what a document is.
             cache: a folder for music that takes long to parse; None for no cache.
+            processes: those of all machines, if each has only its share of the corpus.
 
         Raises:
-            CorpusError: a source does not exist or cannot be read, or there is nothing to learn from.
+            CorpusError: a source does not exist or cannot be read, there is nothing to learn from, or two machines have
+                the same file.
         """
-        sources, log, statistics = tuple(sources), ReadingLog(), Statistics(config.valid_fraction)
-        passages = PassageCache()
+        is_divided = processes.machines > 1
+        corpus = attempted(processes, lambda: cls._read(tuple(sources), config, cache, is_divided=is_divided))
+        if is_divided:
+            corpus = corpus._as_share(processes)
+        corpus._report()
+        return corpus
+
+    @classmethod
+    def _read(cls, sources: tuple[str, ...], config: CorpusConfig, cache: Path | None, *, is_divided: bool) -> Self:
+        """Read the documents on this machine, which may be a share of those of several."""
+        log, statistics, passages = ReadingLog(), Statistics(config.valid_fraction), PassageCache()
         found = source_files(sources, config, log, cache)
+        if is_divided:
+            _check_share(sources, found)
         for kind in {file.kind for file in found}:
             kind.relate(found)
         files = []
@@ -73,9 +96,14 @@ class Corpus:
                 log.skip_or_raise(error, is_alone=file.is_alone)
         if not statistics.size:
             raise CorpusError(f"{', '.join(sources)}: there is nothing to learn from{log.skipped_in_parentheses}")
-        corpus = cls(sources, tuple(files), config, log, statistics, passages)
-        corpus._report()
-        return corpus
+        return cls(sources, tuple(files), config, log, statistics, passages, WHOLE, None, statistics)
+
+    def _as_share(self, processes: Crew) -> Self:
+        """Return this corpus as the share of this machine."""
+        by_machine = processes.exchange(self.share_files)
+        shares = Shares.of(processes, [[ShareFile(*file) for file in files] for files in by_machine])
+        total = Statistics.of_all(self.config.valid_fraction, shares.gathered(self.statistics.to_json()))
+        return replace(self, shares=shares, contents=shares.gathered(self.content), total=total)
 
     def __iter__(self) -> Iterator[Document[Any]]:
         return singly(self.blocks())
@@ -135,17 +163,47 @@ class Corpus:
         return self.config.document if self.config.document != "file" else self.kind.document
 
     @property
+    def share_files(self) -> list[ShareFile]:
+        """The files with their names."""
+        return [ShareFile(file.name, file.raw.suffix, file.digest.hex()) for file in self.files]
+
+    @property
     def content(self) -> list[list[str]]:
         """What the documents depend on, besides the options."""
-        return [[file.raw.suffix, file.digest.hex()] for file in self.files]
+        return [[file.suffix, file.digest] for file in self.share_files]
+
+    @property
+    def whole_content(self) -> list[Any]:
+        """What the documents of all shares depend on, besides the options."""
+        return self.content if self.contents is None else self.contents
 
     def _report(self) -> None:
-        self.log.note(self.kind.summary(len(self.files), self.statistics, self.unit if self.has_passages else None))
+        unit = self.unit if self.has_passages else None
+        num_files = len(self.files) if self.contents is None else sum(map(len, self.contents))
+        summary = self.kind.summary(num_files, self.total, unit)
+        self.log.note(summary if self.contents is None else f"{summary}, on {len(self.contents)} machines")
         for file in self.files:
             file.report(self.log)
         given = [name for name in _OF_TABLES if getattr(self.config, name) is not None]
         if given and not self.has_records:
             self.log.note(f"{flag(given[0])} has no effect: no file is a table (.csv, .tsv) or JSON (.json, .jsonl)")
+
+
+def _check_share(sources: Sequence[str], files: Sequence[SourceFile]) -> None:
+    """Check that files can be a share of a corpus.
+
+    Raises:
+        CorpusError: they hold music, or can be read only once.
+    """
+    if files[0].kind.is_held_in_memory:
+        raise CorpusError(
+            f"{', '.join(sources)} holds music, but --corpus-share is for text: copy all files to all machines, and "
+            "omit the option"
+        )
+    for source in filter(is_stream, sources):
+        raise CorpusError(
+            f"--corpus-share reads files more than once, but {source} can be read only once: save it as a file"
+        )
 
 
 def parse_ahead(config: CorpusConfig, cache: Path, crew: Crew) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,21 @@ class Crew:
         """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
+    @property
+    def machine(self) -> int:
+        """The number of the machine of this process, from 0."""
+        return 0
+
+    @property
+    def machines(self) -> int:
+        """The number of machines."""
+        return 1
+
+    @property
+    def num_processes(self) -> list[int]:
+        """The number of processes of each machine."""
+        return [self.size]
+
     def wait(self) -> None:
         """Wait until all processes have called this method."""
 
@@ -32,6 +48,18 @@ class Crew:
             source: the rank of that process.
         """
         return content()
+
+    def exchange(self, own: Any) -> list[Any]:
+        """Return the JSON values that the first process of each machine has, in all processes, by machine."""
+        return [own]
+
+    def share(self, count: int) -> slice:
+        """Return the streams that this process reads, out of `count`."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def largest_share(self, count: int) -> int:
+        """Return the maximum number of streams that a process reads, out of `count`."""
+        return -(-count // self.size)
 
 
 ALONE = Crew()

@@ -11,13 +11,13 @@ Every document begins with the start token. It ends with the end token unless it
 import math
 import tempfile
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,25 @@ from seqgen.corpus.documents import Document
 from seqgen.corpus.factored_ids import FactoredIds
 from seqgen.corpus.passages import Passages
 from seqgen.errors import CorpusError
-from seqgen.levels.base import Coding, IdCounter, Ids, Level
+from seqgen.levels.base import Coding, Gather, IdCounter, Ids, Level
 
 _GIVEN = "given"  # in the names of its files
 _BUFFERED = 1 << 20  # tokens or documents that are written together: documents may be a few tokens long
+
+
+class Elsewhere(NamedTuple):
+    """The part of a dataset that other machines have.
+
+    Attributes:
+        num_documents: the number of documents.
+        num_targets: the number of tokens to predict.
+    """
+
+    num_documents: int
+    num_targets: int
+
+
+_NOTHING = Elsewhere(0, 0)
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,7 @@ class Dataset:
         extent: how much text or music there is, in the units that the level counts.
         given: what each document is given, in the same order; None for a corpus without `--given`.
         factored: the tokens with their factors; None if the level has none.
+        elsewhere: what other machines have; it is included in `counts` and `extent`.
     """
 
     ids: NDArray[Any]
@@ -52,6 +68,7 @@ class Dataset:
     extent: Mapping[str, float]
     given: "Dataset | None" = None
     factored: FactoredIds | None = None
+    elsewhere: Elsewhere = _NOTHING
 
     @property
     def inputs(self) -> NDArray[Any] | FactoredIds:
@@ -73,6 +90,30 @@ class Dataset:
     def num_targets(self) -> int:
         """The number of tokens to predict: all but the start tokens."""
         return len(self.ids) - self.num_documents
+
+    @property
+    def total_documents(self) -> int:
+        """The number of documents on all machines."""
+        return self.num_documents + self.elsewhere.num_documents
+
+    @property
+    def total_targets(self) -> int:
+        """The number of tokens to predict on all machines."""
+        return self.num_targets + self.elsewhere.num_targets
+
+    def as_share(self, gather: Gather) -> Self:
+        """Return this share of a dataset with the sums over all shares.
+
+        Args:
+            gather: returns the values of all shares, as all machines do together.
+        """
+        sizes = [self.num_documents, self.num_targets]
+        counts, extents, others = [], Counter[str](), np.negative(sizes)
+        for share in gather([self.counts.tolist(), self.extent, sizes]):
+            counts.append(share[0])
+            extents.update(share[1])
+            others += share[2]
+        return replace(self, counts=np.sum(counts, 0), extent=extents, elsewhere=Elsewhere(*others.tolist()))
 
     def padded(self, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the ids of some documents side by side.
@@ -125,7 +166,7 @@ class Dataset:
         """
         given = None if given_coding is None else cls.open(folder, f"{name}.{_GIVEN}", given_coding, extents)
         ids, offsets = (
-            np.memmap(folder / f"{name}.{array}", dtype=dtype, mode="r")
+            _mapped(folder / f"{name}.{array}", dtype)
             for array, dtype in (("ids", coding.dtype), ("offsets", np.dtype(np.int64)))
         )
         counts = np.fromfile(folder / f"{name}.counts", dtype=np.int64)
@@ -298,6 +339,11 @@ def encoded(
         except OSError as error:
             raise CorpusError(f"the text cannot be encoded in {folder}: {error.strerror}; see TMPDIR") from error
         yield Dataset.open(Path(folder), "dataset", level, writer.extents, given_coding)
+
+
+def _mapped(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Map a file of numbers; an empty one, of a share without such documents, cannot be mapped."""
+    return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.zeros(0, dtype)
 
 
 def _num_counted(coding: Coding[Any]) -> int:

@@ -5,9 +5,11 @@ data/prepared/FINGERPRINT/valid.*     the validation part
 data/prepared/FINGERPRINT/store.json  the levels, and how much text each part holds
 """
 
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,9 +21,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
-from seqgen.corpus.build import GIVEN_CODING, STORE, encode, encode_share, fit
+from seqgen.corpus.build import FILES, GIVEN_CODING, STORE, encode, encode_share, fit
 from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.shares import WHOLE, ShareFile, Shares
 from seqgen.corpus.split import TRAIN, VALID
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.encoders import coding_from_json
@@ -43,6 +46,7 @@ class PreparedCorpus:
         fingerprint: of the `SplitCorpus`.
         given_coding: encodes what the documents are given; None for a corpus without `--given`.
         may_vary: which variants of each training document are used, shape (documents, variants); None without variants.
+        shares: the shares of the corpus, one of which this is.
     """
 
     level: Level[Any]
@@ -51,6 +55,7 @@ class PreparedCorpus:
     fingerprint: str
     given_coding: Coding[Any] | None = None
     may_vary: NDArray[np.bool_] | None = None
+    shares: Shares = WHOLE
 
     def adapted(self, config: CorpusConfig) -> Self:
         """Return the corpus for training with these options, see `Level.adapted` and `Level.variants`."""
@@ -79,9 +84,10 @@ class PreparedCorpus:
         Raises:
             CorpusError: the folder cannot be written.
         """
-        folder = prepared_folder(data_dir, corpus.fingerprint)
+        folder = prepared_folder(data_dir, _folder_name(corpus))
         try:
-            if not crew.broadcast(lambda: b"complete" if cls.is_complete(folder) else b""):
+            is_complete = bool(crew.broadcast(lambda: b"complete" if cls.is_complete(folder) else b""))
+            if not all(corpus.shares.gathered(is_complete)):  # all machines fit the levels together
                 _build(corpus, folder, crew)
             prepared = cls.open(folder)
         except OSError as error:
@@ -93,7 +99,19 @@ class PreparedCorpus:
                 f"{folder} was prepared by a version of seqgen that read this corpus differently: delete it and start "
                 "a new run"
             )
-        return prepared
+        return prepared._as_share(corpus) if corpus.shares.are_divided else prepared
+
+    def _as_share(self, corpus: SplitCorpus) -> Self:
+        """Return the share of a corpus, with the sums over all shares."""
+        gather = corpus.shares.gathered
+        first, *others = gather(self.level.to_json())
+        if any(other != first for other in others):
+            raise CorpusError(
+                "the machines have different vocabularies for this corpus: on all of them, delete "
+                f"prepared/{corpus.fingerprint}-* in the folder of --data-dir"
+            )
+        train, valid = (part.as_share(gather) for part in (self.train, self.valid))
+        return replace(self, train=train, valid=valid, fingerprint=corpus.fingerprint, shares=corpus.shares)
 
     def _has_size_of(self, corpus: SplitCorpus) -> bool:
         """Return whether it has the characters of all documents, and at most two newlines after each."""
@@ -156,6 +174,30 @@ def _counts(ids: Ids, vocabulary_size: int) -> NDArray[np.int64]:
     counter = IdCounter(vocabulary_size)
     counter.add(ids)
     return counter.target_counts
+
+
+def _folder_name(corpus: SplitCorpus) -> str:
+    """Return the name of the folder of a corpus; other shares of it have other names."""
+    if not corpus.shares.are_divided:
+        return corpus.fingerprint
+    own = json.dumps([corpus.corpus.content, corpus.valid and corpus.valid.content])
+    return f"{corpus.fingerprint}-{hashlib.sha256(own.encode()).hexdigest()[:8]}"
+
+
+def files_of_share(data_dir: Path, fingerprint: str, now: Sequence[ShareFile]) -> list[ShareFile]:
+    """Return the files of the share of a corpus that was prepared on this machine; empty if it was deleted.
+
+    Args:
+        data_dir: where prepared corpora are kept.
+        fingerprint: of the corpus.
+        now: the present files; of several shares prepared here, the one with most of them is meant.
+    """
+    found: list[list[ShareFile]] = [[]]
+    for path in prepared_folder(data_dir, fingerprint).parent.glob(f"{fingerprint}-*/{STORE}"):
+        with suppress(OSError, ValueError, TypeError, LookupError):
+            found.append([ShareFile(*file) for file in json.loads(path.read_text(encoding="utf-8"))[FILES]])
+    names = {file.name for file in now}
+    return max(found, key=lambda files: (len(names & {file.name for file in files}), len(files)))
 
 
 def prepared_folder(data_dir: Path, fingerprint: str) -> Path:

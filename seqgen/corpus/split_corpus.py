@@ -11,13 +11,14 @@ from typing import Any, Self
 from seqgen.config import CorpusConfig
 from seqgen.corpus.closed_set import first_texts, num_closed_tokens
 from seqgen.corpus.corpus import Corpus
-from seqgen.corpus.crew import Crew
+from seqgen.corpus.crew import ALONE, Crew
 from seqgen.corpus.documents import Document
 from seqgen.corpus.pairs import is_column, with_given_of
 from seqgen.corpus.passages import Passages, singly
 from seqgen.corpus.sentences import are_sentences
+from seqgen.corpus.shares import Shares, check_options
 from seqgen.corpus.signals import TEXT_KIND, kind_of
-from seqgen.corpus.split import FILES, PAIRS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
+from seqgen.corpus.split import FILES, PAIRS, PARTS, PASSAGES, TRAIN, VALID, Split, WholeDocuments, choose_split
 from seqgen.corpus.text_file import TextFile
 from seqgen.encoders import SIGNALS, signal_class
 from seqgen.encoders.base import SignalCoding
@@ -60,6 +61,7 @@ class SplitCorpus:
         cache: Path | None = None,
         level: Level[Any] | None = None,
         given_coding: Coding[Any] | None = None,
+        processes: Crew = ALONE,
     ) -> Self:
         """Read the sources and choose a split.
 
@@ -68,17 +70,20 @@ class SplitCorpus:
             cache: a folder for music that takes long to parse; None for no cache.
             level: the vocabulary; None makes one from the training part.
             given_coding: the same for what documents are given.
+            processes: those of all machines, if each has only its share of the corpus.
 
         Raises:
             CorpusError: a source does not exist or cannot be read, or there is too little text for two parts.
+            UsageError: the machines have different options.
         """
-        corpus = Corpus.read(config.corpus, config, cache)
+        check_options(processes, {**vars(config), "corpus": None, "valid": config.valid is not None})
+        corpus = Corpus.read(config.corpus, config, cache, processes)
         requested = config
         config = replace(config, level=corpus.kind.level if config.level == "auto" else config.level)
         valid = None
         if config.valid is not None:
-            valid = Corpus.read([config.valid], with_given_of(config.valid, config), cache)
-        split = None if valid else choose_split(corpus.statistics, _whole(corpus))
+            valid = Corpus.read([config.valid], with_given_of(config.valid, config), cache, processes)
+        split = None if valid else choose_split(corpus.total, _whole(corpus))
         divided = cls(config, corpus, valid, split, level, given_coding)
         divided._check_size()
         if corpus.has_given:
@@ -147,9 +152,14 @@ class SplitCorpus:
         if config.given is not None:
             settings += ["given coding", config.given if is_column(config.given) else None, config.given_level]
         split = self.split.settings if self.split else None
-        content = [_VERSION, settings, split, self.corpus.content, self.valid and self.valid.content]
+        content = [_VERSION, settings, split, self.corpus.whole_content, self.valid and self.valid.whole_content]
         content += [level.to_json() for level in (self.level, self.given_coding) if level]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    @property
+    def shares(self) -> Shares:
+        """The shares of the corpus, one of which these documents are."""
+        return self.corpus.shares
 
     def extended(self) -> Self:
         """Return the corpus with a vocabulary that has further tokens for the training part, see `Level.extended`."""
@@ -223,7 +233,7 @@ class SplitCorpus:
         if split is None:
             return None
         if split.threshold is None:
-            number = self.corpus.statistics.num_documents
+            number = self.corpus.total.num_documents
             single = f"a single {unit}" if number == 1 else f"{number:,} identical {unit}s"
             remedy = " (--document line or paragraph divides a text into documents)" if unit == "document" else ""
             return (
@@ -246,22 +256,33 @@ class SplitCorpus:
         if self.valid:
             return
         name = ", ".join(self.corpus.sources)
-        if self.corpus.statistics.size < 2:
+        if self.corpus.total.size < 2:
             raise CorpusError(f"{name}: a single {self.corpus.kind.unit} is too little to learn from")
         if self.corpus.has_given and self.split and self.split.threshold is None:
             raise CorpusError(
                 f"{name}: all pairs are given the same text, which cannot be divided: at least two different ones are "
                 "needed, or --valid"
             )
+        filled = self.shares.gathered(sorted(self._filled()))
+        missing = {*PARTS} - set().union(*filled)
+        if missing:
+            raise CorpusError(
+                f"{name}: with --valid-fraction {self.config.valid_fraction:g} nothing is left to "
+                f"{'validate on' if VALID in missing else 'train on'}: give more {self.corpus.kind.unit}s, or --valid"
+            )
+        for machine, parts in zip(self.shares.machines, filled, strict=True):
+            if TRAIN not in parts:
+                unit = self.corpus.unit
+                raise CorpusError(f"machine {machine}: its share has no {unit} that trains: give it more {unit}s")
+
+    def _filled(self) -> set[str]:
+        """Return the parts that have documents on this machine."""
         filled: set[str] = set()
         for part, block in self._divided():
             filled |= {part} if isinstance(block, Passages) or block.size else set()
-            if len(filled) == 2:
-                return
-        raise CorpusError(
-            f"{name}: with --valid-fraction {self.config.valid_fraction:g} nothing is left to "
-            f"{'validate on' if TRAIN in filled else 'train on'}: give more {self.corpus.kind.unit}s, or --valid"
-        )
+            if len(filled) == len(PARTS):
+                break
+        return filled
 
 
 def _together(files: Sequence[TextFile]) -> Passages:

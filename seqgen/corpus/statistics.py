@@ -1,7 +1,8 @@
 """What a split needs to know about all documents, counted in one pass and in constant memory."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from seqgen.corpus.passages import Passages
 
 MAX_RANKED = 100_000  # different documents whose hashes are remembered
 _NUM_LONGEST = 32  # documents remembered among more than these
+_SUMS = ("num_documents", "size", "given_size", "valid_size")  # attributes
 
 
 @dataclass
@@ -36,6 +38,23 @@ class Statistics:
     sizes: dict[float, int] = field(default_factory=dict)
     _longest: list[tuple[int, float]] = field(default_factory=list)  # in ascending order
 
+    @classmethod
+    def of_all(cls, valid_fraction: float, parts: Iterable[Mapping[str, Any]]) -> Self:
+        """Return the statistics of several sets of documents, each described by `to_json`."""
+        total = cls(valid_fraction)
+        for part in parts:
+            for name in _SUMS:
+                setattr(total, name, getattr(total, name) + part[name])
+            for hash_fraction, size in part["sizes"]:
+                total.sizes[hash_fraction] = total.sizes.get(hash_fraction, 0) + size
+            total._add_longest(map(tuple, part["longest"]))
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values for `of_all`."""
+        sums = {name: getattr(self, name) for name in _SUMS}
+        return {**sums, "sizes": list(self.sizes.items()), "longest": self._longest}
+
     def add(self, document: Document[Any]) -> None:
         """Count a document."""
         self._add(np.array([document.size]), np.array([document.hash_fraction]))
@@ -59,6 +78,9 @@ class Statistics:
             sizes, hash_fractions = sizes[is_long], hash_fractions[is_long]
         longest = np.lexsort((hash_fractions, sizes))[-_NUM_LONGEST:]
         found = zip(sizes[longest].tolist(), hash_fractions[longest].tolist(), strict=True)
+        self._add_longest(found)
+
+    def _add_longest(self, found: Iterable[tuple[int, float]]) -> None:
         self._longest = sorted([*self._longest, *found])[-_NUM_LONGEST:]
 
     @property

@@ -65,7 +65,7 @@ class HeldOut:
         elif reading:
             raise UsageError(f"{flag(next(iter(reading)))} needs --corpus")
         elif self.run.missing:
-            raise CorpusError(f"{self.run.missing}: give a text with --corpus, or the right --data-dir")
+            raise self.run.error("give a text with --corpus")
 
     @property
     def notes(self) -> list[str]:

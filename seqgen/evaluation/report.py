@@ -166,7 +166,7 @@ def evaluate(
         _refuse_for_pairs(config)
     needing = [flag(name) for name in ("dynamic", "cache", "num_samples") if getattr(config, name)]
     if held_out.run.missing and needing:  # before the work, not after it
-        raise CorpusError(f"{held_out.run.missing}: omit {' and '.join(needing)}, or give the right --data-dir")
+        raise held_out.run.error(f"omit {' and '.join(needing)}")
     with held_out.encoded() as dataset:
         if config.cache and config.cache >= dataset.num_targets:
             raise CorpusError(

@@ -46,12 +46,22 @@ class RunCorpus:
     @cached_property
     def missing(self) -> str | None:
         """Why neither the files nor the prepared corpus can be used; None if either can."""
+        if self._is_divided:
+            return "each machine has only its share of the corpus of this run"
         has_signals = isinstance(self._checkpoint.given_coding, SignalCoding)
         if (self._prepared is not None and not has_signals) or isinstance(self._files, SplitCorpus):
             return None
         if self._prepared is not None:
             return f"{self._files}, and its prepared copy holds what the texts are given only in encoded form"
         return f"{self._files}, and there is no prepared copy of it in {self._folder}"
+
+    def error(self, instead: str) -> CorpusError:
+        """Return the error that the corpus is missing.
+
+        Args:
+            instead: what the user can do without it.
+        """
+        return CorpusError(f"{self.missing}: {instead}{'' if self._is_divided else ', or give the right --data-dir'}")
 
     @property
     def is_encoded(self) -> bool:
@@ -96,6 +106,11 @@ class RunCorpus:
             if given is not None and isinstance(given_coding, Level):
                 document.given = _EncodedDocument(self._name, given_coding, given)
             yield document
+
+    @property
+    def _is_divided(self) -> bool:
+        """Whether the files are on several machines."""
+        return self._config.corpus_share and bool(self._checkpoint.figures.get("machines", 1) != 1)
 
     @property
     def _folder(self) -> Path:

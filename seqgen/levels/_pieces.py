@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -60,6 +60,14 @@ def without_rarest(counts: Counter[str]) -> Counter[str]:
         counts = Counter({piece: count for piece, count in counts.items() if count > threshold})
         threshold *= 2
     return counts
+
+
+def total_of(counts: Sequence[Mapping[str, int]]) -> Counter[str]:
+    """Return the sum of the counts of all shares of a corpus."""
+    total = Counter(counts[0])
+    for other in counts[1:]:
+        total.update(other)
+    return without_rarest(total)
 
 
 Part = TypeVar("Part", covariant=True)  # of a document: pieces, or a text that is a number of whole pieces

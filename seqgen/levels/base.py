@@ -4,7 +4,7 @@ import codecs
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -19,11 +19,18 @@ _Content_contra = TypeVar("_Content_contra", str, Score, bytes, contravariant=Tr
 Ids = NDArray[np.integer[Any]]
 # Each document as chunks of normalised text; several may come together.
 Documents = Iterable[Iterable[str] | Texts]
+# Returns the JSON values of all shares of a corpus, given the own one, as all machines do together.
+Gather = Callable[[Any], list[Any]]
 
 PADDING = -1  # marks positions without a target
 
 _COUNTED_AT_ONCE = 1 << 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def single(own: Any) -> list[Any]:
+    """Return the values of all shares of a corpus that has only one."""
+    return [own]
 
 
 def normalise_text(text: str) -> str:
@@ -200,6 +207,17 @@ class Level(Coding[Content]):
 
 class TextLevel(Level[str]):
     """A level of text."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, documents: Documents, config: CorpusConfig, gather: Gather = single) -> Self:
+        """Return a level for the training part, see `Coding.fit`.
+
+        Args:
+            documents: those of this share of the corpus.
+            config: its `vocabulary_size` is the maximum number of tokens; None lets the level choose.
+            gather: returns what was counted in all shares; all machines get the same level.
+        """
 
     @abstractmethod
     def decoder(self) -> Decoder:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
-from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, vocabulary_of
+from seqgen.levels._pieces import Cutter, PieceEncoder, Pieces, checked, count_pieces, total_of, vocabulary_of
 from seqgen.levels._spelling import (
     FIRST_CHARACTER,
     Spelling,
@@ -23,7 +23,7 @@ from seqgen.levels._spelling import (
     count_characters,
     hexadecimal,
 )
-from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.levels.base import Decoder, Documents, Encoder, Gather, Ids, TextLevel, single
 from seqgen.texts import Texts, chunks_of, framed, singly
 
 _DEFAULT_SIZE = 8192  # covers the frequent characters of any script
@@ -46,16 +46,16 @@ class CharacterLevel(TextLevel):
         self.groups = groups
 
     @classmethod
-    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig, gather: Gather = single) -> Self:
         """Return the level with the characters of the training text, except rare ones of a large alphabet.
 
         Groups that occur at least twice are included, the most frequent first.
         """
         size = config.vocabulary_size or _DEFAULT_SIZE
         if config.ngram == 1:
-            return cls(alphabet_of(count_characters(chunks_of(documents)), size))
+            return cls(alphabet_of(total_of(gather(count_characters(chunks_of(documents)))), size))
         counts = count_pieces(chain.from_iterable(_cutter(config.ngram).cut(chunks) for chunks in singly(documents)))
-        alphabet, groups = vocabulary_of(counts, size, min_count=2)
+        alphabet, groups = vocabulary_of(total_of(gather(counts)), size, min_count=2)
         return cls(alphabet, config.ngram, groups)
 
     def extended(self, documents: Documents) -> Self:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
-from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.levels.base import Decoder, Documents, Encoder, Gather, Ids, TextLevel, single
 from seqgen.levels.character import CharacterLevel
 from seqgen.texts import Texts, singly
 
@@ -25,9 +25,9 @@ class DecomposedLevel(CharacterLevel):
     name: ClassVar[str] = "decomposed"
 
     @classmethod
-    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig, gather: Gather = single) -> Self:
         """Return the level with the characters of the decomposed training text, see `CharacterLevel.fit`."""
-        return super().fit(_DecomposedDocuments(documents), config)
+        return super().fit(_DecomposedDocuments(documents), config, gather)
 
     def extended(self, documents: Documents) -> Self:
         """Return the level with the other characters of the decomposed documents at the end of the alphabet."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from seqgen.config import CorpusConfig
 from seqgen.errors import CorpusError
 from seqgen.levels._pieces import Cutter, PieceEncoder
-from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.levels.base import Decoder, Documents, Encoder, Gather, Ids, TextLevel, single
 from seqgen.texts import Texts, framed, singly
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class SubwordLevel(TextLevel):
         self.model = model
 
     @classmethod
-    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig, gather: Gather = single) -> Self:
         """Return the level with pieces from a sample of the training text.
 
         The vocabulary is smaller than requested if the text yields fewer pieces, and larger if its characters need it.
@@ -64,8 +64,9 @@ class SubwordLevel(TextLevel):
         Raises:
             CorpusError: the text yields no subwords.
         """
-        blocks, characters = _sample(documents)
-        default_size = math.isqrt(characters) * (1 if config.given is None else _OF_PAIRS)
+        sample = Sample.of_all([Sample(*values) for values in gather(Sample.of(documents))])
+        blocks = sample.blocks
+        default_size = math.isqrt(sample.characters) * (1 if config.given is None else _OF_PAIRS)
         size = config.vocabulary_size or min(max(_SMALLEST, default_size), _LARGEST)
         try:
             return cls(_train(blocks, size))
@@ -169,22 +170,42 @@ class _BytesDecoder:
         return self._utf8.decode(b"", final=True)
 
 
-def _sample(documents: Documents) -> tuple[list[str], int]:
-    """Return blocks spread evenly over the documents, and the total number of characters.
+class Sample(NamedTuple):
+    """Blocks spread evenly over documents.
 
-    All blocks are kept until they are too many; then every second one is dropped, and the stride is doubled.
+    Attributes:
+        blocks: every `stride`th of all blocks.
+        stride: a power of two.
+        characters: the number of characters of all blocks.
     """
-    kept: list[str] = []
-    total, size, stride = 0, 0, 1
-    for index, block in enumerate(_blocks(documents)):
-        total += len(block)
-        if index % stride == 0:
-            kept.append(block)
-            size += len(block)
-        if size > _SAMPLE:
-            kept = kept[::2]
-            size, stride = sum(map(len, kept)), 2 * stride
-    return kept, total
+
+    blocks: list[str]
+    stride: int
+    characters: int
+
+    @classmethod
+    def of(cls, documents: Documents) -> Self:
+        """Keep all blocks until they are too many; then drop every second one, and double the stride."""
+        kept: list[str] = []
+        total, size, stride = 0, 0, 1
+        for index, block in enumerate(_blocks(documents)):
+            total += len(block)
+            if index % stride == 0:
+                kept.append(block)
+                size += len(block)
+            if size > _SAMPLE:
+                kept = kept[::2]
+                size, stride = sum(map(len, kept)), 2 * stride
+        return cls(kept, stride, total)
+
+    @classmethod
+    def of_all(cls, samples: Sequence[Self]) -> Self:
+        """Return a sample of the documents of several samples."""
+        stride = max(sample.stride for sample in samples)
+        blocks = [block for sample in samples for block in sample.blocks[:: stride // sample.stride]]
+        while sum(map(len, blocks)) > _SAMPLE:
+            blocks, stride = blocks[::2], 2 * stride
+        return cls(blocks, stride, sum(sample.characters for sample in samples))
 
 
 def _blocks(documents: Documents) -> Iterator[str]:

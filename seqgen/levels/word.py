@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqgen.config import CorpusConfig
-from seqgen.levels._pieces import PieceEncoder, Pieces, checked, vocabulary_of
+from seqgen.levels._pieces import PieceEncoder, Pieces, checked, total_of, vocabulary_of
 from seqgen.levels._spelling import FIRST_CHARACTER, Spelling, SpellingDecoder, hexadecimal
 from seqgen.levels._words import MARKS, Division, WordCutter, WordIds, count_words, indented, is_small
-from seqgen.levels.base import Decoder, Documents, Encoder, Ids, TextLevel
+from seqgen.levels.base import Decoder, Documents, Encoder, Gather, Ids, TextLevel, single
 from seqgen.texts import Texts, framed, num_words
 
 # Minimum count of a word in the vocabulary. Words that occur once teach the model to spell; otherwise each character of
@@ -58,13 +58,14 @@ class WordLevel(TextLevel):
         self.is_indented = is_indented
 
     @classmethod
-    def fit(cls, documents: Documents, config: CorpusConfig) -> Self:
+    def fit(cls, documents: Documents, config: CorpusConfig, gather: Gather = single) -> Self:
         """Return the level with the most frequent words of the training text."""
-        beginning = _beginning(documents)
+        beginning = "".join(gather(_beginning(documents)))
         division = Division(_is_tokenised(beginning), _is_flush(beginning))
         counted = count_words(documents, division)
+        counts = total_of(gather(counted.counts))
         default_size = _TOKENISED_SIZE if division.is_tokenised else _PLAIN_SIZE
-        alphabet, words = vocabulary_of(counted.counts, config.vocabulary_size or default_size, _MIN_COUNT)
+        alphabet, words = vocabulary_of(counts, config.vocabulary_size or default_size, _MIN_COUNT)
         level = cls(alphabet, words, **division._asdict())
         level._word_ids.reuse(counted)
         return level

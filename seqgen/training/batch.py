@@ -24,6 +24,8 @@ class Batch:
         is_fresh: the streams that begin a document, whose state is reset first, shape (streams,).
         is_whole: whether each stream is a whole document, after which the streams of other batches continue.
         given: what the documents are given; None in a model that is not conditional.
+        before: the number of streams of the batch, on all machines, that precede these.
+        total: the number of streams on all machines; 0 if these are all.
     """
 
     inputs: Tensor
@@ -31,6 +33,8 @@ class Batch:
     is_fresh: Tensor
     is_whole: bool
     given: Given | None = None
+    before: int = 0
+    total: int = 0
 
     @property
     def num_streams(self) -> int:
@@ -77,10 +81,13 @@ class Batch:
     def streams(self, which: slice) -> "Batch":
         """Return some of the streams; instead of none, a single one that is all padding."""
         if not len(self.is_fresh[which]):
-            first = self.streams(slice(1))
-            return replace(first, targets=torch.full_like(first.targets, PADDING))
+            return self.streams(slice(1)).without_targets()
         inputs, targets = self.inputs[:, which].contiguous(), self.targets[:, which].contiguous()
         return Batch(inputs, targets, self.is_fresh[which], self.is_whole, self.given and self.given.select(which))
+
+    def without_targets(self) -> "Batch":
+        """Return a batch of the same shape that is all padding."""
+        return replace(self, targets=torch.full_like(self.targets, PADDING))
 
     def split_streams(self, count: int) -> Iterator["Batch"]:
         """Yield up to this number of batches, each with some of the streams."""

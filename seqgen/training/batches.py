@@ -36,9 +36,19 @@ class Batches(ABC):
         """Return whether this number of tokens teaches a model to begin a document, see `sampling/opening.py`."""
 
     @property
+    def own(self) -> slice:
+        """The streams that this machine has, if each has only its share of the corpus; otherwise all."""
+        return slice(0, self.batch_size)
+
+    @property
     def tokens_per_step(self) -> float:
-        """The mean number of targets per batch."""
-        return self.dataset.num_targets / self.steps_per_epoch
+        """The mean number of targets per batch, on all machines."""
+        return self.dataset.total_targets / self.steps_per_epoch
+
+    @property
+    def own_tokens_per_step(self) -> float:
+        """The same for the streams of this machine."""
+        return self.tokens_per_step * (self.dataset.num_targets / self.dataset.total_targets)
 
     def num_outputs(self, batch: Batch) -> float:
         """Return the number of outputs of the network for a batch: one per target, except without a decoder."""

@@ -47,8 +47,8 @@ def step_seconds(
             is_faster, best = pace < best, min(pace, best)
             if not (is_faster and is_busy):
                 break
-    (best,) = world.agreed(best)
-    return best * batches.tokens_per_step
+    (seconds,) = world.agreed(best * batches.own_tokens_per_step)
+    return seconds
 
 
 def _pace(
@@ -59,8 +59,9 @@ def _pace(
     Unless it is the last number of threads to measure, the measurement ends early if they have to.
     """
     seconds, paces, begun, is_busy = 0.0, [], time.process_time(), False
-    for step, batch in zip(range(1 + _NUM_STEPS), batches.from_step(0), strict=False):
-        own = batch.streams(world.share(batch.num_streams)).to(model.device)
+    filled = (batch for batch in batches.from_step(0) if batch.num_targets)  # others have text of other machines only
+    for step, batch in zip(range(1 + _NUM_STEPS), filled, strict=False):
+        own = batch.streams(world.readers.share(batch.num_streams)).to(model.device)
         passed = _pass_seconds(model, own, dtype)
         seconds += passed
         paces.append(passed / batch.num_targets)

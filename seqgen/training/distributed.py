@@ -4,13 +4,18 @@ Each process reads its own streams of every batch. The first process decides wha
 and the end of a run; counts are summed. A single process uses the same interface, without communication.
 """
 
+import json
 import os
 import signal
+from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Self
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -38,13 +43,15 @@ class World(Crew):
 
     Attributes:
         local: the processes on this machine.
-        machines: the number of machines.
+        starts: the rank of the first process of each machine.
+        is_divided: whether each machine has only its share of the corpus.
         group: the process group of torch; None for all processes.
         is_restarted: whether all were restarted because one of them was killed.
     """
 
     local: Crew = ONE_PROCESS
-    machines: int = 1
+    starts: tuple[int, ...] = (0,)
+    is_divided: bool = False
     group: "dist.ProcessGroup | None" = None
     is_restarted: bool = False
 
@@ -84,9 +91,49 @@ class World(Crew):
         neighbours = range(rank - local_rank, rank - local_rank + local_size)
         local = cls(local_rank, local_size, group=_group(neighbours))
         world = cls(rank, size, local)
+        begins_machine = [float(local.is_first and rank == other) for other in range(size)]
         # torchrun informs only the machine of the killed process
-        machines, restarted = world.total(float(local.is_first), float(is_restarted()))
-        return replace(world, machines=int(machines), is_restarted=restarted > 0)
+        *begin, restarted = world.total(*begins_machine, float(is_restarted()))
+        return replace(world, starts=tuple(np.flatnonzero(begin).tolist()), is_restarted=restarted > 0)
+
+    @property
+    def machines(self) -> int:
+        """The number of machines."""
+        return len(self.starts)
+
+    @property
+    def machine(self) -> int:
+        """The number of the machine of this process, from 0."""
+        return bisect(self.starts, self.rank) - 1
+
+    @property
+    def num_processes(self) -> list[int]:
+        """The number of processes of each machine."""
+        return [stop - start for start, stop in pairwise([*self.starts, self.size])]
+
+    def dividing(self, is_divided: bool) -> Self:
+        """Return the processes for `--corpus-share`, which means nothing on a single machine.
+
+        Raises:
+            UsageError: only some processes have this option.
+        """
+        (count,) = self.total(float(is_divided))
+        if 0 < count < self.size:
+            raise UsageError(
+                f"{int(count)} of {self.size} processes have the option --corpus-share: give it to all machines, "
+                "or to none"
+            )
+        return replace(self, is_divided=is_divided and self.machines > 1)
+
+    @property
+    def readers(self) -> Crew:
+        """The processes among which the streams of a batch are divided: all that have the same corpus."""
+        return self.local if self.is_divided else self
+
+    def own(self, streams: slice) -> slice:
+        """Return those of the streams of this corpus that this process reads."""
+        part = self.readers.share(streams.stop - streams.start)
+        return slice(streams.start + part.start, streams.start + part.stop)
 
     def check_device(self, device: str) -> None:
         """Check that this machine has a device for each of its processes.
@@ -131,14 +178,6 @@ class World(Crew):
         if self.size > 1:
             dist.barrier(self.group)
 
-    def share(self, count: int) -> slice:
-        """Return the streams that this process reads, out of `count`."""
-        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
-
-    def largest_share(self, count: int) -> int:
-        """Return the maximum number of streams that a process reads, out of `count`."""
-        return -(-count // self.size)
-
     def agreed(self, *values: float) -> tuple[float, ...]:
         """Return the values of the first process."""
         return self.total(*(value if self.is_first else 0.0 for value in values))
@@ -163,11 +202,17 @@ class World(Crew):
         dist.broadcast(received, group=self.group, group_src=source)
         return received.numpy().tobytes()[:length]
 
-    def gathered(self, own: Tensor, count: int) -> Tensor:
+    def exchange(self, own: Any) -> list[Any]:
+        """Return the JSON values that the first process of each machine has, in all processes, by machine."""
+        values = (self.broadcast(lambda: json.dumps(own).encode(), source=start) for start in self.starts)
+        return [json.loads(value) for value in values]
+
+    def gathered(self, own: Tensor, streams: slice, count: int) -> Tensor:
         """Concatenate the tensors of all processes.
 
         Args:
             own: the tensor for the streams that this process reads, shape (streams, ...).
+            streams: these streams.
             count: the number of streams of all processes.
 
         Returns:
@@ -176,7 +221,7 @@ class World(Crew):
         if self.size == 1:
             return own
         whole = own.new_zeros(count, *own.shape[1:])
-        whole[self.share(count)] = own
+        whole[streams] = own
         dist.all_reduce(whole, group=self.group)  # the other processes add zeros
         return whole
 

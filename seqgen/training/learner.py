@@ -1,7 +1,8 @@
 """The learner: the weights, their average, the optimizer's moments and the state of every stream."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -45,18 +46,20 @@ class Learner:
         model: the model, whose weights are changed in place.
         config: the options as resolved.
         world: the processes among which the streams of a batch are divided.
+        streams: those that this machine has, of all streams.
 
     Attributes:
         num_passes: the number of parts in which the streams of a batch are read, one after the other; more than one if
             a GPU has too little memory for all streams at once.
     """
 
-    def __init__(self, model: LanguageModel, config: TrainConfig, world: World) -> None:
+    def __init__(self, model: LanguageModel, config: TrainConfig, world: World, streams: slice) -> None:
         self.model = model
         self.num_passes = 1
         self._options = config.optimization
         self._seed = config.machine.seed
         self._world = world
+        self._streams = world.own(streams)
         self._optimizer = self._initial_optimizer()
         self._average = Average(model)
         self._dtype = PRECISIONS[config.machine.precision]
@@ -70,7 +73,7 @@ class Learner:
     @property
     def memory_message(self) -> str:
         """The message for the user that the streams are read in parts."""
-        num_streams = self._world.largest_share(self._options.batch_size)
+        num_streams = self._streams.stop - self._streams.start
         at_once = -(-num_streams // self.num_passes)
         return (
             f"the GPU has too little memory for {num_streams:,} streams of {self._options.sequence_length:,} tokens at "
@@ -88,20 +91,21 @@ class Learner:
         """Learn from a batch.
 
         Args:
-            batch: the streams of all processes.
+            batch: the streams of all processes that have the same corpus.
             step: the number of previous steps.
             learning_rate: the learning rate of this step.
             parts: the number of parts into which the batch is split in time, with an update for each. Whole documents
                 are not split.
         """
         parts = 1 if batch.is_whole else parts
-        own = batch.streams(self._world.share(batch.num_streams)).to(self.model.device)
+        share = self._world.readers.share(batch.num_streams)
+        own = batch.streams(share).to(self.model.device)
         state = self.model.initial_state(own.num_streams) if batch.is_whole else reset(self._state, own.is_fresh)
         self._optimizer.learning_rate = learning_rate
-        tokens = [part.num_targets for part in batch.split_time(parts)]
+        tokens = self._num_targets(batch, parts)
         results = []
-        for place, part in enumerate(own.split_time(parts)):
-            noise = self._noise(step, place, batch.num_streams)
+        for place, part in enumerate(islice(_endless(own.split_time(parts)), len(tokens))):
+            noise = self._noise(step, place, batch.before + share.start, batch.total or batch.num_streams)
             state, *numbers = self._update(part, state, noise, tokens[place])
             results.append(torch.stack(numbers))
         if not batch.is_whole:
@@ -111,11 +115,19 @@ class Learner:
         clipped = sum(norm > self._options.clip for norm in norms)
         return StepResult(sum(nats), sum(tokens), sum(norms) / len(norms), clipped / len(norms))
 
-    def _noise(self, step: int, part: int, num_streams: int) -> Noise:
+    def _num_targets(self, batch: Batch, parts: int) -> list[int]:
+        """Return the number of targets of each part of a batch in time, on all machines, up to the last part."""
+        tokens = [part.num_targets for part in batch.split_time(parts)]
+        if self._world.is_divided:  # the batches of other machines may be longer
+            counts = [*tokens, *[0] * (parts - len(tokens))]
+            totals = self._world.total(*(count * self._world.local.is_first for count in counts))
+            tokens = [int(total) for total in totals if total]
+        return tokens
+
+    def _noise(self, step: int, part: int, first: int, num_streams: int) -> Noise:
         """Return the source of random numbers, which depends only on seed, step and part, so it need not be saved."""
         seed = ((self._seed * 1_000_003 + step) * MAX_PARTS + part) % 2**63
-        first = min(self._world.share(num_streams).start, num_streams - 1)
-        return Noise(seed, num_streams, first, self.model.device)
+        return Noise(seed, num_streams, min(first, num_streams - 1), self.model.device)
 
     def _update(
         self, batch: Batch, state: list[State], noise: Noise, num_tokens: int
@@ -173,15 +185,14 @@ class Learner:
         return AdamW(self.model, self._options.learning_rate, self._options.weight_decay)
 
     def _initial_state(self) -> list[State]:
-        share = self._world.share(self._options.batch_size)
-        return self.model.initial_state(share.stop - share.start)
+        return self.model.initial_state(self._streams.stop - self._streams.start)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights, their moments and the state of the streams of all processes, by name."""
         tensors = {f"weights.{name}": weight for name, weight in self.model.state_dict().items()}
         for index, layer in enumerate(self._state):
             for name, part in layer.tensors.items():
-                tensors[f"hidden.{index}.{name}"] = self._world.gathered(part, self._options.batch_size)
+                tensors[f"hidden.{index}.{name}"] = self._world.gathered(part, self._streams, self._options.batch_size)
         for name, moments in self._optimizer.moments.items():
             tensors |= {f"optimizer.{name}.{moment}": part for moment, part in vars(moments).items()}
         return tensors
@@ -204,8 +215,17 @@ class Learner:
         for name, moments in self._optimizer.moments.items():
             for moment, part in vars(moments).items():
                 part.copy_(tensors[f"optimizer.{name}.{moment}"])
-        share = self._world.share(self._options.batch_size)
         self._state = [
-            type(layer)(*(tensors[f"hidden.{i}.{name}"][share].to(part) for name, part in layer.tensors.items()))
+            type(layer)(
+                *(tensors[f"hidden.{i}.{name}"][self._streams].to(part) for name, part in layer.tensors.items())
+            )
             for i, layer in enumerate(self._state)
         ]
+
+
+def _endless(parts: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the parts of a batch, and then padding."""
+    for part in parts:
+        yield part
+    while True:
+        yield part.without_targets()

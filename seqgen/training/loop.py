@@ -61,7 +61,7 @@ class Trainer:
         self.unseen = self.corpus.train.unseen
         self.is_overfitting = False
         self.batches = make_batches(self.corpus, self.config)
-        self.learner = Learner(self.model, self.config, self.world)
+        self.learner = Learner(self.model, self.config, self.world, self.batches.own)
         dtype = PRECISIONS[self.config.machine.precision]
         self._validation = Validation(self.averaged, self.corpus.valid, dtype, self.world)
         budget = Budget.of(self.config.budget, self.batches.steps_per_epoch)
@@ -118,7 +118,8 @@ class Trainer:
     @property
     def exact_seconds(self) -> float:
         """How long scoring the best model on the whole validation set may take after the run; 0 if it should not."""
-        return 0.0 if self._validation_tokens < self.corpus.valid.num_targets else self.timetable.exact_seconds
+        is_whole = self._validation_tokens >= self.corpus.valid.num_targets and not self.world.is_divided
+        return self.timetable.exact_seconds if is_whole else 0.0
 
     def train(self, is_interrupted: Callable[[], bool]) -> Iterator[Report | Notice]:
         """Train to the end of the budget, or until the loss has not improved for `patience` validations.

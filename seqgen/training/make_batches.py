@@ -20,4 +20,5 @@ def make_batches(corpus: PreparedCorpus, config: TrainConfig) -> Batches:
         seed,
         variants=corpus.level.variants(config.corpus),
         may_vary=corpus.may_vary,
+        shares=corpus.shares,
     )

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from seqgen.checkpoint import Checkpoint
 from seqgen.config import CorpusConfig, FoldersConfig
-from seqgen.corpus.corpus import parse_ahead
+from seqgen.corpus.corpus import Corpus, parse_ahead
 from seqgen.corpus.crew import ALONE
 from seqgen.corpus.dataset import Dataset
-from seqgen.corpus.prepared_corpus import PreparedCorpus, prepared_folder
+from seqgen.corpus.prepared_corpus import PreparedCorpus, files_of_share, prepared_folder
+from seqgen.corpus.shares import attempted, difference
 from seqgen.corpus.sources import STANDARD_INPUT, is_stream
 from seqgen.corpus.split_corpus import SplitCorpus
 from seqgen.errors import CorpusError, UsageError
@@ -46,9 +47,9 @@ def prepare(
         UsageError: with `--from`, the options of what texts are given differ from those of that run.
     """
     if parent is None:
-        return _prepare(lambda: _read(config, folders, None), config, folders, say, world)
+        return _prepare(lambda: _read(config, folders, None, world), config, folders, say, world)
     _check_given(config, parent)
-    corpus = _prepare(lambda: _extended(_read(config, folders, parent), parent), config, folders, say, world)
+    corpus = _prepare(lambda: _extended(_read(config, folders, parent, world), parent), config, folders, say, world)
     if world.is_first:
         _report_new_characters(corpus.level, parent.level, say)
         _report_missing_characters(corpus, say)
@@ -81,12 +82,15 @@ def prepare_again(
 
     def read_again() -> SplitCorpus:
         try:
-            corpus = _read(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None)
+            corpus = _read(config, folders, checkpoint if checkpoint.requested.model.from_ is not None else None, world)
         except CorpusError as error:
             raise CorpusError(
                 f"the corpus of the run {name!r} cannot be read: {error}; if it has moved, use {same}"
             ) from error
         if corpus.fingerprint != checkpoint.fingerprint:
+            attempted(
+                corpus.shares.processes, lambda: _check_files(corpus.corpus, checkpoint.fingerprint, name, folders)
+            )
             raise CorpusError(
                 f"the corpus {sources} has changed since the run {name!r} began, or is another one (fingerprint "
                 f"{checkpoint.fingerprint} then, {corpus.fingerprint} now): to resume with the original text from "
@@ -104,7 +108,7 @@ def _prepare(
     """Prepare the corpus; the processes of each machine divide what takes long: parsing music and encoding text."""
     corpus, crew = None, world.local
     is_read_once = any(map(is_stream, (*config.corpus, config.valid or "")))
-    if crew.size > 1 and (is_read_once or parse_ahead(config, folders.parsed, crew)):
+    if crew.size > 1 and not world.is_divided and (is_read_once or parse_ahead(config, folders.parsed, crew)):
         crew = ALONE
     if crew.size > 1 or world.local.is_first:
         documents = read()
@@ -132,10 +136,20 @@ def _shared(corpus: PreparedCorpus | None, folders: FoldersConfig, world: World)
     return corpus
 
 
-def _read(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None) -> SplitCorpus:
+def _check_files(corpus: Corpus, fingerprint: str, name: str, folders: FoldersConfig) -> None:
+    """Check that this machine has the files that it had when a run began, as far as this is known."""
+    before = files_of_share(Path(folders.data_dir), fingerprint, corpus.share_files)
+    if before and (reason := difference(before, corpus.share_files)):
+        raise CorpusError(
+            f"{reason} since the run {name!r} began: to resume, name the original files of this machine with --resume "
+            f"{name} --corpus PATH"
+        )
+
+
+def _read(config: CorpusConfig, folders: FoldersConfig, parent: Checkpoint | None, world: World) -> SplitCorpus:
     """Read a corpus, with the vocabulary of the run of `--from` if there is one."""
-    levels = () if parent is None else (parent.level, parent.given_coding)
-    return SplitCorpus.read(config, folders.parsed, *levels)
+    level, given_coding = (None, None) if parent is None else (parent.level, parent.given_coding)
+    return SplitCorpus.read(config, folders.parsed, level, given_coding, world if world.is_divided else ALONE)
 
 
 def _extended(corpus: SplitCorpus, parent: Checkpoint) -> SplitCorpus:

@@ -83,7 +83,7 @@ def resolve(requested: TrainOptions, corpus: PreparedCorpus, world: World = ALON
     chosen = f", dropout {model.dropout:g}" if options.is_open("dropout") else ""
     messages.append(
         f"{model.depth} x {model.hidden_size:,} units, {_counted_steps(steps, budget)}{chosen} ({epochs:.1f} "
-        f"epochs over {counted(corpus.train.num_targets, 'token')}, {counted(network.num_parameters, 'parameter')})"
+        f"epochs over {counted(corpus.train.total_targets, 'token')}, {counted(network.num_parameters, 'parameter')})"
     )
     sized = replace(requested.optimization, batch_size=batches.batch_size, sequence_length=batches.sequence_length)
     config = TrainConfig(
@@ -122,7 +122,7 @@ def _num_steps(
     Raises:
         ShortageError: the network does not fit into memory.
     """
-    num_streams = world.local.size * world.largest_share(batches.batch_size)
+    num_streams = world.local.size * world.readers.largest_share(batches.own.stop - batches.own.start)
     length = batches.sequence_length
     if isinstance(batches, PairBatches):
         length = batches.vectors_per_pair(model.subsampling)

@@ -79,12 +79,14 @@ class Session:
         Raises:
             SeqgenError: an option, the corpus or a folder is invalid; nothing is left behind.
         """
-        world = self.world
+        world = self.world.dividing(requested.corpus.corpus_share)
         if world.is_first:
             check_free(self._runs, name, overwrite=overwrite)
         check_given_options(requested)  # before the corpus is read
         world.check_device(resolve_device(requested.machine.device))
         cell_class(requested.model.cell).check_projection(requested.model.cell, requested.model.projection_size)
+        if requested.corpus.corpus_share and requested.model.from_ is not None:
+            raise UsageError("--from cannot be combined with --corpus-share: train a new model, or omit --corpus-share")
         parent = None
         if (origin := requested.model.from_) is not None:
             parent = self._read(lambda: find(origin, self._runs))
@@ -142,10 +144,15 @@ class Session:
     def _resumed(
         self, run: RunFolder, budget: BudgetConfig | None, device: str | None, moved: Mapping[str, Any]
     ) -> Trainer | None:
-        world = self.world
         checkpoint = with_sources(self._read(lambda: run.folder / LAST), moved)
+        world = self.world.dividing(checkpoint.requested.corpus.corpus_share)
         before = Figures.from_json(checkpoint.figures)
         check_state(checkpoint, run.folder / LAST)
+        if checkpoint.requested.corpus.corpus_share and before.machines != world.machines:
+            raise UsageError(
+                f"the run {run.name!r} with --corpus-share was started on {counted(before.machines, 'machine')}, got "
+                f"{world.machines}: resume it on the same machines"
+            )
         # After a restart of killed processes the run may have the larger budget already.
         if budget is not None and not (world.is_restarted and before.launch == launch_name()):
             checkpoint = with_budget(checkpoint, budget)

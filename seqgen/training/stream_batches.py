@@ -5,23 +5,26 @@ chunks is split into `batch_size` streams of equal length, and each batch contai
 Shorter documents are batched whole, together with others of similar length, and these batches are placed at random
 between the others. All this happens within shards of a million documents, whose order is random, too.
 
+If each machine has only its share of the documents, it has some of the streams, see `shards.py`.
+
 With fewer documents than streams, too few documents begin for a model to learn what the start token means. Streams that
 begin inside a document then begin with the start token as well, which only means that nothing is known yet.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from seqgen.corpus.dataset import Dataset
+from seqgen.corpus.shares import WHOLE, Shares
 from seqgen.levels.base import PADDING, Level
 from seqgen.sampling.opening import ENOUGH_BEGINNINGS
 from seqgen.training.batch import Batch
 from seqgen.training.batches import SHARD_SIZE, Batches
+from seqgen.training.shards import Group, Shards, chunk_counts
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,11 @@ class StreamBatches(Batches):
         batch_size: the number of streams.
         sequence_length: the number of tokens per chunk.
         seed: determines the order of documents in every epoch.
-        shard_size: the number of documents that are ordered together.
+        shard_size: the number of documents that are ordered together, of the largest share of the corpus.
         variants: mappings of ids to ids, shape (variants, vocabulary + factors); each document is mapped by a random
             one, drawn anew in each epoch. None for no mapping.
         may_vary: which of them may map each document, shape (documents, variants), at least one; None for all.
+        shares: the shares of the corpus, one of which the dataset is; all processes make their batches together.
     """
 
     dataset: Dataset
@@ -46,78 +50,68 @@ class StreamBatches(Batches):
     shard_size: int = SHARD_SIZE
     variants: NDArray[np.int64] | None = None
     may_vary: NDArray[np.bool_] | None = None
+    shares: Shares = WHOLE
+    _shards: Shards = field(init=False, repr=False, compare=False)
 
-    @cached_property
+    def __post_init__(self) -> None:
+        shards = Shards.of(self.dataset, self.batch_size, self.sequence_length, self.shard_size, self.shares)
+        object.__setattr__(self, "_shards", shards)
+
+    @property
     def num_chunks(self) -> int:
         """The number of chunks of all documents, which is also the maximum number of streams."""
-        return sum(int(self._chunk_counts(shard).sum()) for shard in range(self._num_shards))
+        return self._shards.num_chunks
 
-    @cached_property
+    @property
+    def own(self) -> slice:
+        """The streams that this machine has of those of long documents."""
+        return self._shards.own
+
+    @property
     def starts_inside(self) -> bool:
         """Whether streams that begin inside a document begin with the start token."""
-        return self.dataset.num_documents < min(self.batch_size, self.num_chunks)
+        return self.dataset.total_documents < min(self.batch_size, self.num_chunks)
 
     def show_beginnings(self, num_tokens: int) -> bool:
         """Return whether this number of tokens teaches a model to begin a document, see `sampling/opening.py`."""
-        num_documents = self.dataset.num_documents
-        num_shown = num_tokens / self.dataset.num_targets * num_documents
+        num_documents = self.dataset.total_documents
+        num_shown = num_tokens / self.dataset.total_targets * num_documents
         are_short = self.num_chunks < 2 * num_documents  # most chunks begin a document
         return not self.starts_inside and (are_short or num_shown >= ENOUGH_BEGINNINGS)
 
     @property
     def steps_per_epoch(self) -> int:
         """The number of batches per epoch."""
-        return sum(self._shard_steps)
+        return self._shards.num_steps
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """Yield the batches from this step of the run on, endlessly."""
         epoch, done = divmod(step, self.steps_per_epoch)
         while True:
-            for shard in np.random.default_rng((self.seed, epoch)).permutation(self._num_shards).tolist():
-                if done < self._shard_steps[shard]:
+            for shard in np.random.default_rng((self.seed, epoch)).permutation(len(self._shards.steps)).tolist():
+                num_steps = sum(self._shards.steps[shard])
+                if done < num_steps:
                     yield from self._shard(epoch, shard, done)
-                done = max(0, done - self._shard_steps[shard])
+                done = max(0, done - num_steps)
             epoch += 1
-
-    @property
-    def _num_shards(self) -> int:
-        return -(-self.dataset.num_documents // self.shard_size)
-
-    @cached_property
-    def _shard_steps(self) -> list[int]:
-        """The number of batches of each shard."""
-        steps = []
-        for shard in range(self._num_shards):
-            counts = self._chunk_counts(shard)
-            is_short = counts == 1
-            steps.append(self._batches_for(int(is_short.sum())) + self._batches_for(int(counts[~is_short].sum())))
-        return steps
-
-    def _chunk_counts(self, shard: int) -> NDArray[np.int64]:
-        """Return the number of chunks of each document of a shard, shape (documents,)."""
-        targets = np.diff(self.dataset.offsets[shard * self.shard_size : (shard + 1) * self.shard_size + 1]) - 1
-        counts: NDArray[np.int64] = -(-targets // self.sequence_length)
-        return counts
-
-    def _batches_for(self, num_chunks: int) -> int:
-        return -(-num_chunks // self.batch_size)
 
     def _shard(self, epoch: int, shard: int, done: int) -> Iterator[Batch]:
         """Yield the batches of one shard, without the first `done`."""
-        random = np.random.default_rng((self.seed, epoch, shard))
-        counts = self._chunk_counts(shard)
-        order = random.permutation(len(counts))
+        random, shards = np.random.default_rng((self.seed, epoch, shard)), self._shards
+        first = shards.documents(shard).start
+        counts = chunk_counts(self.dataset, shards.documents(shard), self.sequence_length)
+        order = shards.order(shard, random)
         is_short = counts[order] == 1
-        first = shard * self.shard_size
-        short, long = self._short_batches(first + order[is_short], random), order[~is_short]
-        num_long = self._batches_for(int(counts[long].sum()))
-        schedule = random.permutation(np.repeat([True, False], [len(short), num_long]))
+        num_short, num_long = shards.steps[shard]
+        short, long = self._sorted(first + order[is_short]), order[~is_short]
+        groups = random.permutation(num_short)
+        schedule = random.permutation(np.repeat([True, False], [num_short, num_long]))
         next_short, next_long = int(schedule[:done].sum()), int((~schedule[:done]).sum())
         ways = self._ways(first + np.arange(len(counts)), random)
-        streams = self._streams(first + long, counts[long], next_long)
+        streams = self._streams(first + long, counts[long], range(next_long, num_long))
         for is_whole in schedule[done:]:
             if is_whole:
-                documents, batch = short[next_short], self._whole(short[next_short])
+                documents, batch = self._whole(short, shards.group(shard, int(groups[next_short])))
                 next_short += 1
             else:
                 documents, batch = next(streams)
@@ -134,31 +128,38 @@ class StreamBatches(Batches):
         ways: NDArray[np.int64] = np.argmax(may_vary.cumsum(1) > drawn[:, None], axis=1)
         return ways
 
-    def _short_batches(self, documents: NDArray[np.int64], random: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Group short documents by length; documents of equal length are grouped at random."""
+    def _sorted(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sort documents by length; those of equal length remain in random order."""
         lengths = self.dataset.offsets[documents + 1] - self.dataset.offsets[documents]
-        documents = documents[np.argsort(lengths, kind="stable")]
-        groups = np.split(documents, range(self.batch_size, len(documents), self.batch_size)) if len(documents) else []
-        return [groups[i] for i in random.permutation(len(groups))]
+        return documents[np.argsort(lengths, kind="stable")]
 
     def _streams(
-        self, documents: NDArray[np.int64], chunk_counts: NDArray[np.int64], done: int
+        self, documents: NDArray[np.int64], chunk_counts: NDArray[np.int64], steps: range
     ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """Yield the batches of long documents, with the document in each column, without the first `done`."""
+        """Yield some of the batches of long documents, with the document in each column."""
+        num_streams = self.own.stop - self.own.start
+        if not len(documents):  # only other shares have any
+            documents, chunk_counts = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         ends = np.cumsum(chunk_counts)
-        bounds = np.arange(self.batch_size + 1) * (int(ends[-1]) if len(ends) else 0) // self.batch_size
+        bounds = np.arange(num_streams + 1) * int(ends[-1]) // num_streams
         first, last = bounds[:-1], bounds[1:]
-        for index in range(done, int((last - first).max())):
+        for index in steps:
             chunk = first + index
             active = chunk < last
-            which = np.searchsorted(ends, np.where(active, chunk, 0), side="right")
+            which = np.searchsorted(ends[:-1], np.where(active, chunk, 0), side="right")
             within = chunk - (ends[which] - chunk_counts[which])
             fresh = active & ((within == 0) | (index == 0))
-            yield documents[which], self._gather(documents[which], within, active, fresh, is_whole=False)
+            batch = self._gather(documents[which], within, active, fresh, is_whole=False)
+            yield documents[which], replace(batch, before=self.own.start, total=self.batch_size)
 
-    def _whole(self, documents: NDArray[np.int64]) -> Batch:
+    def _whole(self, short: NDArray[np.int64], group: Group) -> tuple[NDArray[np.int64], Batch]:
+        """Return a group of the short documents, and their batch; padding if only other shares have some in it."""
+        documents = short[group.documents]
         ones = np.ones(len(documents), dtype=bool)
-        return self._gather(documents, np.zeros(len(documents), dtype=np.int64), ones, ones, is_whole=True)
+        if not len(documents):
+            documents, ones = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=bool)
+        batch = self._gather(documents, np.zeros(len(documents), dtype=np.int64), ones, ones, is_whole=True)
+        return documents, replace(batch, before=group.before, total=group.total)
 
     def _gather(
         self,
@@ -173,7 +174,7 @@ class StreamBatches(Batches):
         begin = self.dataset.offsets[documents] + chunk * self.sequence_length
         lengths = np.minimum(self.dataset.offsets[documents + 1] - 1 - begin, self.sequence_length)
         lengths = np.where(active, lengths, 0)
-        time = np.arange(lengths.max())[:, None]
+        time = np.arange(max(1, lengths.max()))[:, None]
         scored = time < lengths
         positions = np.where(scored, begin + time, 0)
         inputs = self.dataset.inputs[positions].astype(np.int64)

@@ -30,27 +30,32 @@ class StreamRecipe:
     def batches(self, options: OptimizationOptions) -> tuple[Batches, list[str]]:
         """Return batches of a size that the corpus can fill, and a message if it is not the requested size."""
         batch_size, sequence_length = options.batch_size or BATCH_SIZE, options.sequence_length or SEQUENCE_LENGTH
-        dataset = self._corpus.train
-        num_chunks = StreamBatches(dataset, 1, sequence_length, 0).num_chunks
+        dataset, shares = self._corpus.train, self._corpus.shares
+        num_chunks = StreamBatches(dataset, 1, sequence_length, 0, shares=shares).num_chunks
         if num_chunks >= batch_size:
-            return StreamBatches(dataset, batch_size, sequence_length, 0), []
+            return StreamBatches(dataset, batch_size, sequence_length, 0, shares=shares), []
         message = (
             f"the training set fills only {counted(num_chunks, 'stream')} of {sequence_length:,} tokens: using "
             f"--batch-size {num_chunks:,} instead of {batch_size:,}"
         )
-        return StreamBatches(dataset, num_chunks, sequence_length, 0), [message]
+        return StreamBatches(dataset, num_chunks, sequence_length, 0, shares=shares), [message]
 
     def model(self, options: ModelOptions, num_steps: Callable[[ModelConfig], float]) -> tuple[ModelConfig, float]:
         """Return the sizes of the network, and the number of steps that the budget allows for it."""
         options = choose_softmax_cutoff(options, self._corpus.train.counts)
-        vocabulary_size, repeated = self._corpus.level.vocabulary_size, repetitiveness(self._corpus.train, ATTENTION)
-        return choose_size(options, vocabulary_size, repeated, num_steps)
+        return choose_size(options, self._corpus.level.vocabulary_size, self._repetitiveness(), num_steps)
+
+    def _repetitiveness(self) -> float:
+        """Return the mean over all shares of the corpus, each weighted by its number of tokens."""
+        train = self._corpus.train
+        weight = train.num_targets / train.total_targets
+        return float(sum(self._corpus.shares.gathered(weight * repetitiveness(train, ATTENTION))))
 
     def with_dropout(
         self, model: ModelConfig, options: ModelOptions, epochs: float, num_parameters: float
     ) -> ModelConfig:
         """Return the model options with all dropout rates."""
-        return choose_dropout(model, options, epochs, num_parameters / self._corpus.train.num_targets)
+        return choose_dropout(model, options, epochs, num_parameters / self._corpus.train.total_targets)
 
     def optimization(self, options: OptimizationOptions, model: ModelConfig, batches: Batches) -> OptimizationConfig:
         """Return the optimization options for a model and batches."""

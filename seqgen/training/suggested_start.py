@@ -25,7 +25,7 @@ def suggested_start(requested: TrainOptions, corpus: PreparedCorpus) -> str | No
     level = corpus.level
     model = requested.model
     is_chosen = any(getattr(model, name) != getattr(_PLAIN, name) for name in ARCHITECTURE)  # which --from would choose
-    if model.from_ is not None or is_chosen or corpus.given_coding is not None:
+    if model.from_ is not None or is_chosen or corpus.given_coding is not None or corpus.shares.are_divided:
         return None
     if not (type(level) is CharacterLevel and level.ngram == 1 and _MIN_TOKENS <= len(corpus.train.ids) <= _MAX_TOKENS):
         return None

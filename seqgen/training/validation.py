@@ -38,7 +38,7 @@ class Validated:
 
 @dataclass(frozen=True)
 class Validation:
-    """Scores a model on the validation set, which all processes read together.
+    """Scores a model on the validation set, which all processes read together, or each machine its share.
 
     Args:
         model: the model that is validated.
@@ -54,8 +54,11 @@ class Validation:
 
     def likelihood(self, max_tokens: int) -> Likelihood:
         """Return the score of about `max_tokens` targets, or of all targets if there are fewer."""
-        share = slice(self.world.rank, None, self.world.size)
-        own = estimate(self.model, self.dataset, self.dtype, max_tokens, share)
+        readers, own = self.world.readers, Likelihood(0.0, 0)
+        if self.dataset.num_documents:  # a share may have none
+            max_own = -(-max_tokens * self.dataset.num_targets // self.dataset.total_targets)
+            share = slice(readers.rank, None, readers.size)
+            own = estimate(self.model, self.dataset, self.dtype, max_own, share)
         nats, tokens, errors = self.world.total(own.nats, own.tokens, own.errors)
         return Likelihood(nats, int(tokens), int(errors))
 
@@ -86,4 +89,4 @@ class Validation:
 
     def num_steps(self, max_tokens: int, batches: Batches) -> float:
         """Return the number of training steps that take about as long as scoring `max_tokens` targets."""
-        return min(self.dataset.num_targets, max_tokens) / FORWARD_SPEED / batches.tokens_per_step
+        return min(self.dataset.total_targets, max_tokens) / FORWARD_SPEED / batches.tokens_per_step

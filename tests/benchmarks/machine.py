@@ -48,7 +48,7 @@ class TimedWorld(World):
 def steps(training: Trainer, world: TimedWorld, precision: str, compute: float | None) -> Iterator[Step]:
     """Train endlessly; or wait instead of computing, and exchange random gradients."""
     machine = replace(training.config.machine, precision=precision)
-    learner = Learner(training.model, replace(training.config, machine=machine), world)
+    learner = Learner(training.model, replace(training.config, machine=machine), world, training.batches.own)
     gradients = [torch.randn_like(parameter) for parameter in training.model.parameters()]
     for number, batch in enumerate(training.batches.from_step(0)):
         before, begun = sent_bytes(), time.perf_counter()
