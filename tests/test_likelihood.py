@@ -74,7 +74,8 @@ def test_segments_are_merged_if_a_model_does_not_forget(make_dataset, make_model
         return read_group(reader, group, state)
 
     monkeypatch.setattr(likelihood._SegmentReader, "_read_group", counted)
-    assert score(model, dataset, num_streams=64).nats_per_token == pytest.approx(reference, abs=1e-5)
+    # The cell grows to 4,900, where float32 itself is off: by 1e-5 in one stream, by 4.5e-5 in several and in torch.
+    assert score(model, dataset, num_streams=64).nats_per_token == pytest.approx(reference, abs=1e-4)
     assert (
         dataset.num_targets * 2 < sum(read) < dataset.num_targets * 5
     )  # one segment per pass would read 14 times as many
