@@ -101,7 +101,7 @@ class LibraryFunction(NamedTuple):
 
     Attributes:
         function: `torch.lstm` or a function with the same parameters.
-        has_cpu: whether it is faster than the compiled kernels on a CPU.
+        has_cpu: whether a CPU uses it where the compiled kernels are slower.
     """
 
     function: Callable[..., tuple[Tensor, ...]]

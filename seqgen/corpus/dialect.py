@@ -89,7 +89,8 @@ def read_rows(parts: Iterable[str], dialect: Dialect) -> Iterator[ReadRow]:
         before += begin
         if is_malformed:
             break
-    lines = chain.from_iterable(each.removesuffix("\n").split("\n") for each in chain([pending] * bool(pending), parts))
+    rest = chain([pending] if pending else [], parts)
+    lines = chain.from_iterable(part.removesuffix("\n").split("\n") for part in rest)
     yield from ((before + row.line, row.cells, row.fault) for row in rows_of(lines, dialect))
 
 

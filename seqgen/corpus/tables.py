@@ -69,7 +69,7 @@ class Table:
         """Yield number and text of each row that has a text in a column, and the other rows as they are."""
         place, width = self.columns.index(name), len(self.columns)
         for number, row in self._numbered():
-            cells = row[1]
+            _, cells, _ = row
             if place < len(cells) <= width and cells[place]:
                 yield number, cells[place]
             else:
@@ -78,7 +78,8 @@ class Table:
     def _numbered(self) -> Iterator[tuple[int, ReadRow]]:
         number, is_header_next = 0, self.has_header
         for row in read_rows(_without_first(whole_lines(self.document, IF_NO_RECORDS), self.num_skipped), self.dialect):
-            if is_header_next and not row[2]:
+            _, _, fault = row
+            if is_header_next and not fault:
                 is_header_next = False
             else:
                 number += 1

@@ -43,13 +43,14 @@ class NgramTable(NamedTuple):
 
         Args:
             ids: the tokens, shape (tokens,).
-            numbers: of the n-grams with a token less that end at each token, zeros for single tokens. They are replaced
-                by the numbers of these n-grams, -1 where there is none.
+            numbers: the numbers of the n-grams that are one token shorter and end at each token, shape (tokens,); zeros
+                if single tokens are counted. They are replaced by the numbers of the n-grams that are counted, or -1
+                at tokens at which none ends.
             vocabulary_size: the number of different tokens.
-            num_contexts: how many n-grams with a token less there are; None for single tokens.
+            num_contexts: the number of different n-grams that are one token shorter; None if single tokens are counted.
 
         Returns:
-            The table, and how many different tokens precede each of the n-grams with a token less.
+            The table, and the number of different tokens that precede each n-gram that is one token shorter.
         """
         is_unigram, num_contexts = num_contexts is None, num_contexts or 1
         num_keys = num_contexts * vocabulary_size
@@ -94,17 +95,12 @@ class NgramTable(NamedTuple):
 @compiled()
 def _count(ids: Any, numbers: Any, table: Any, rows: Any, preceding: Any, place: int, size: int, before: Any) -> Any:
     """Count the n-grams from `place`, before which one ends; return where the space ends, and what has changed."""
-    mask = np.uint64(len(table.slots) - 1)
     while place < len(ids):
         context = -1 if ids[place] == _START and not table.is_unigram else before
         number = np.int32(-1)
         if context >= 0:
             key = context * table.vocabulary_size + np.int64(ids[place])
-            slot = _slot(key, table.factor, mask)
-            number = table.slots[slot]
-            while number >= 0 and rows[number, 0] != key:
-                slot = (slot + np.uint64(1)) & mask
-                number = table.slots[slot]
+            slot, number = _find(key, rows[:, 0], table)
             if number < 0:
                 if size == len(rows):
                     break
@@ -132,22 +128,28 @@ def _fill(keys: Any, table: Any) -> None:
 
 @compiled()
 def _interpolate(ids: Any, numbers: Any, table: Any, shares: Any, backoffs: Any, below: Any, result: Any) -> None:
-    mask = np.uint64(len(table.slots) - 1)
     before = np.int64(table.is_unigram) - 1
     for place in range(len(ids)):
         context = -1 if ids[place] == _START and not table.is_unigram else before
         number = np.int32(-1)
         if context >= 0:
-            key = context * table.vocabulary_size + np.int64(ids[place])
-            slot = _slot(key, table.factor, mask)
-            number = table.slots[slot]
-            while number >= 0 and table.keys[number] != key:
-                slot = (slot + np.uint64(1)) & mask
-                number = table.slots[slot]
+            _, number = _find(context * table.vocabulary_size + np.int64(ids[place]), table.keys, table)
         before = np.int64(numbers[place])
         numbers[place] = number
         result[place] = shares[number, 0] + backoffs[context, 0] * below[place]
         below[place] = shares[number, 1] + backoffs[context, 1] * below[place]
+
+
+@compiled()
+def _find(key: int, keys: Any, table: Any) -> Any:
+    """Return the slot of a key and its number, or the free slot for it and -1."""
+    mask = np.uint64(len(table.slots) - 1)
+    slot = _slot(key, table.factor, mask)
+    number = table.slots[slot]
+    while number >= 0 and keys[number] != key:
+        slot = (slot + np.uint64(1)) & mask
+        number = table.slots[slot]
+    return slot, number
 
 
 @compiled()

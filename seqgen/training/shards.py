@@ -158,7 +158,7 @@ def _apportioned(sizes: Sequence[int], count: int, least: Sequence[int]) -> list
     Args:
         sizes: of the shares.
         count: the number of streams.
-        least: the number of streams that each share gets in any case.
+        least: the minimum number of streams of each share.
     """
     counts = list(least)
     while sum(counts) < count:
